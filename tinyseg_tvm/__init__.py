@@ -1,0 +1,7 @@
+"""Memory-optimal neural network inference for microcontrollers, as a backend for Apache TVM."""
+
+__version__ = "0.1.0"
+
+
+def _autoload() -> None:
+    """Called at the end of ``import tvm`` (entry point ``tvm.backends``): registers targets and operators."""

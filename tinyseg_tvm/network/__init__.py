@@ -1,0 +1,5 @@
+"""The lowered network: integer operators over tensors of lines. Knows NumPy, not TVM."""
+
+from tinyseg_tvm.network.network import Network, Node, Port, Tensor
+
+__all__ = ["Network", "Node", "Port", "Tensor"]

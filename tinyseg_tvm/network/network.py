@@ -1,0 +1,72 @@
+"""The lowered network: nodes in topological order over named tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyseg_tvm.operators import Operator, TensorType
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An activation. ``scale`` and ``zero_point`` are None for float32 and index tensors."""
+
+    name: str
+    type: TensorType
+    scale: float | None = None
+    zero_point: int | None = None
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operator instance, named after its ONNX node.
+
+    ``inputs`` and ``outputs`` are tensor names; ``constants`` maps the operator's constant operand
+    names (``operator.constant_names``) to arrays.
+    """
+
+    name: str
+    operator: Operator
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    constants: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Port:
+    """A model input or output: how the tensor in the model's file maps to the device's.
+
+    The device tensor (``tensor``) is [line][pixel][channel]. The model's array of ``model_shape`` and
+    ``model_dtype`` becomes it by ``array.transpose(permutation).reshape(device shape)``; where
+    ``quantized`` is True the device carries int8 (``tensor.scale``, ``tensor.zero_point``) and the
+    model float32 (``--io-type quantized``), or one-byte class indices for a wider integer type.
+    """
+
+    name: str
+    tensor: str
+    model_shape: tuple[int, ...]
+    model_dtype: str
+    permutation: tuple[int, ...]
+    quantized: bool = False
+
+
+@dataclass(frozen=True)
+class Network:
+    """Nodes in topological order; every tensor is a port's or written by exactly one node."""
+
+    name: str
+    tensors: Mapping[str, Tensor]
+    nodes: tuple[Node, ...]
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+
+    def input_types(self, node: Node) -> tuple[TensorType, ...]:
+        """Types of the node's activation operands, in order."""
+        return tuple(self.tensors[name].type for name in node.inputs)
+
+    def output_types(self, node: Node) -> tuple[TensorType, ...]:
+        """Types of the node's results, in order."""
+        return tuple(self.tensors[name].type for name in node.outputs)

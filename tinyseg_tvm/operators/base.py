@@ -1,0 +1,81 @@
+"""What every operator of the lowered network states about itself.
+
+An operator is a frozen dataclass of its attributes. It knows shapes and lines, not buffers: it infers
+its result types, says which input lines each of its steps reads and which output lines it writes, and
+computes its result in NumPy. That computation *is* the numeric contract (docs/numeric-contract.md);
+the generated C equals it bit for bit.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from tinyseg_tvm.operators.tensor_type import TensorType
+
+Lines = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class LineAccess:
+    """Which lines an operator touches in each of its steps.
+
+    Attributes:
+        steps: number of steps. Step ``i`` is run after step ``i - 1``.
+        reads: per activation operand, per step, the lines read (ascending; empty where none).
+        writes: per result, per step, the lines written (ascending). Every line is written exactly
+            once, in order.
+        whole_reads: per operand, True where the kernel needs the tensor's lines at consecutive
+            addresses (it is handed one pointer to all of it).
+        whole_writes: the same for each result.
+        state_bytes: kept from the first step to the last (accumulators of reducers).
+    """
+
+    steps: int
+    reads: tuple[tuple[Lines, ...], ...]
+    writes: tuple[tuple[Lines, ...], ...]
+    whole_reads: tuple[bool, ...]
+    whole_writes: tuple[bool, ...]
+    state_bytes: int = 0
+
+
+class Operator(ABC):
+    """Base of all operators. Subclasses are frozen dataclasses, one per file, named by ``kind``.
+
+    ``kind`` is the name of the Relax operator ``relax.tinyseg.<kind>``; its attributes are the
+    dataclass fields, its operands the activations followed by the constants of ``constant_names``.
+    """
+
+    kind: ClassVar[str]
+    constant_names: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def infer(
+        self, inputs: Sequence[TensorType], constants: Mapping[str, TensorType]
+    ) -> tuple[TensorType, ...]:
+        """Result types. Raises ValueError where operands and attributes contradict each other."""
+
+    @abstractmethod
+    def reference(
+        self, inputs: Sequence[np.ndarray], constants: Mapping[str, np.ndarray]
+    ) -> tuple[np.ndarray, ...]:
+        """The results, exactly as every generated program computes them."""
+
+    @abstractmethod
+    def line_access(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> LineAccess:
+        """Lines read and written in each step."""
+
+    def macs(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
+        """Multiply-accumulates of one inference; 0 for operators that are not counted in MACs."""
+        return 0
+
+    def in_place(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> tuple[int, ...]:
+        """Operands whose line a step may overwrite with the result's line of equal size.
+
+        The kernel must then give the right result when the two addresses are equal.
+        """
+        return ()

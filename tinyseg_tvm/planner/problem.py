@@ -1,0 +1,98 @@
+"""The planning problem: operators that run in steps, tensors that are made of lines.
+
+Sizes are bytes, lines and steps are counted from 0, ranges are half-open. A tensor's line exists from
+the step that writes it to the last step that reads it. Nothing here names a layer type: the operators
+of the network (tinyseg_tvm.operators) state their line accesses, and this is all the planner sees.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+Lines = tuple[int, ...]
+
+
+class Role(enum.Enum):
+    """Where a tensor's lines come from and go to."""
+
+    INTERNAL = "internal"
+    RESIDENT_INPUT = "resident input"  # every line is there before the first step; may be overwritten after its last read
+    RESIDENT_OUTPUT = "resident output"  # every line stays until after the last step
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor of equal lines.
+
+    Attributes:
+        lines: number of lines.
+        line_bytes: bytes of one line.
+        contiguous: lines lie at consecutive addresses (line ``i`` at ``base + i * line_bytes``): resident
+            inputs and outputs, and tensors that a kernel takes whole. Other tensors may have any address per line.
+        role: see Role.
+    """
+
+    name: str
+    lines: int
+    line_bytes: int
+    contiguous: bool = False
+    role: Role = Role.INTERNAL
+
+
+@dataclass(frozen=True)
+class Access:
+    """The lines of one tensor that an operator touches, per step (ascending; empty where none)."""
+
+    tensor: int
+    lines: tuple[Lines, ...]
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One operator: its steps run in order, each once.
+
+    Attributes:
+        reads, writes: per operand and result. Each line of a tensor is written by one step of one operator.
+        state_bytes: kept from the operator's first step to its last (accumulators).
+        scratch_bytes: needed during each of its steps only.
+        in_place: (read index, write index) pairs: a step may write the line of ``writes[w]`` at the address of the
+            line of ``reads[r]`` that it reads, where that line has the same size and is read for the last time.
+        cycles: estimated per step.
+        macs: multiply-accumulates of all steps together.
+    """
+
+    name: str
+    steps: int
+    reads: tuple[Access, ...]
+    writes: tuple[Access, ...]
+    state_bytes: int = 0
+    scratch_bytes: int = 0
+    in_place: tuple[tuple[int, int], ...] = ()
+    cycles: int = 0
+    macs: int = 0
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A memory that lines, states and scratch can be placed in. ``bytes`` None: as large as needed.
+
+    Pools are filled in order of preference (fastest first).
+    """
+
+    name: str
+    bytes: int | None = None
+    alignment: int = 4
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Operators in topological order over tensors. Indices are positions in these tuples.
+
+    Line input and output are ordinary operators: a source writes one line per step and reads none, a sink
+    reads one line per step and writes none.
+    """
+
+    tensors: tuple[Tensor, ...]
+    operators: tuple[Operator, ...]
+    pools: tuple[Pool, ...] = (Pool("arena"),)
