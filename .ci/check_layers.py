@@ -1,0 +1,57 @@
+"""Checks that each part of the package imports only what the architecture lets it know."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = "tinyseg_tvm"
+FOLDERS = {"relay_passes": "relay_passes", "codegen": "codegen"}
+
+# part -> the parts and libraries it may not import
+FORBIDDEN = {
+    "operators": {"tvm", "onnx", "network", "planner", "codegen", "relay_passes", "frontend", "micro", "relay", "cli"},
+    "planner": {"tvm", "onnx", "network", "operators", "codegen", "relay_passes", "frontend", "micro", "relay", "cli"},
+    "network": {"tvm", "onnx", "codegen", "relay_passes", "frontend", "micro", "relay", "cli"},
+    "frontend": {"codegen", "planner", "network", "micro", "relay", "cli", "relay_passes"},
+    "relay_passes": {"codegen", "planner", "micro", "relay", "cli"},
+    "codegen": {"frontend", "relay_passes", "relay", "cli", "micro", "onnx"},
+    "boards": {"tvm", "onnx", "network", "operators", "planner", "codegen", "relay_passes", "frontend", "micro", "relay", "cli"},
+    "micro": {"tvm", "onnx", "frontend", "relay_passes", "cli"},
+    "report": {"tvm", "onnx", "frontend", "relay_passes", "codegen", "micro", "relay", "cli"},
+    "relay": {"cli"},
+}
+
+
+def imported(path: Path) -> list[tuple[int, str]]:
+    """Line and part (or library) of every import in a file."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            parts = name.split(".")
+            found.append((node.lineno, parts[1] if parts[0] == PACKAGE and len(parts) > 1 else parts[0]))
+    return found
+
+
+def main() -> int:
+    """Prints every forbidden import; returns 1 where there is one."""
+    faults = []
+    for part, forbidden in FORBIDDEN.items():
+        folder = ROOT / part if part in FOLDERS else ROOT / PACKAGE / part
+        for path in sorted(folder.rglob("*.py")):
+            for line, name in imported(path):
+                if name in forbidden:
+                    faults.append(f"{path.relative_to(ROOT)}:{line}: {part} may not import {name}")
+    print("\n".join(faults) or "layers: ok")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

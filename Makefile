@@ -1,0 +1,58 @@
+# make demo, make test: everything a newcomer needs. The rest is for those who work on the project.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# Processes for tests; results do not depend on it.
+JOBS ?= 2
+
+.PHONY: help setup tools demo test test-slow lint types cppcheck bench clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo        compile the example network, run its firmware in QEMU, write pictures to build/demo/"
+	@echo "make test        run the tests (about 15 minutes on 2 cores)"
+	@echo "make test-slow   run the long sweeps as well"
+	@echo "make lint types  ruff, mypy --strict, cppcheck over the C"
+	@echo "make bench       print every table of the documentation"
+	@echo "make setup       install what the above need (they call it themselves)"
+
+setup: tools $(STAMP)
+
+# Debian packages: cross compiler, emulator and what a Python environment needs.
+tools:
+	@.ci/install-tools gcc=gcc make=make arm-none-eabi-gcc=gcc-arm-none-eabi \
+	    +arm-none-eabi-newlib=libnewlib-arm-none-eabi qemu-system-arm=qemu-system-arm +python-venv=python3-venv
+
+$(STAMP): setup.cfg pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: setup
+	$(BIN)/python examples/segmentation/demo.py
+
+test: setup
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slow" tests
+
+test-slow: setup
+	$(BIN)/python -m pytest -n $(JOBS) tests
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python .ci/check_layers.py
+
+# mypy reads the package under one root, as it is installed: relay_passes/ and codegen/ inside tinyseg_tvm/.
+types: setup
+	@rm -rf build/types && mkdir -p build/types/tinyseg_tvm
+	@ln -s $(CURDIR)/tinyseg_tvm/* build/types/tinyseg_tvm/
+	@ln -s $(CURDIR)/relay_passes $(CURDIR)/codegen build/types/tinyseg_tvm/
+	cd build/types && $(CURDIR)/$(BIN)/python -m mypy --config-file $(CURDIR)/mypy.ini --strict -p tinyseg_tvm
+
+cppcheck: setup
+	@.ci/install-tools cppcheck=cppcheck
+	$(BIN)/python .ci/check_c.py
+
+clean:
+	rm -rf build out

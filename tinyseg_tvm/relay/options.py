@@ -1,0 +1,98 @@
+"""What a build may be told: one frozen record, filled from a target string or the command line."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+
+from tinyseg_tvm.errors import UsageError
+from tinyseg_tvm.relay.sizes import parse_size
+
+_CHOICES = {
+    "objective": ("ram", "speed", "pareto"),
+    "stream_axis": ("auto", "rows", "columns"),
+    "io": ("resident", "line"),
+    "io_type": ("model", "quantized"),
+}
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """Options of a build.
+
+    Attributes:
+        board: board name or path of a board's TOML file.
+        mcpu: core name; empty for the board's own core.
+        ram: whole-program RAM limit in bytes (also the linker's); None for the board's RAM.
+        objective: ``ram`` least RAM, ``speed`` fastest plan within ``ram``, ``pareto`` the front of both.
+        max_recompute: extra multiply-accumulates allowed, percent of the network's.
+        max_written: bytes that may be written to storage per inference; None for no limit.
+        storage: storage name of the board or path of a storage's TOML file; empty for none.
+        stream_axis: lines are rows or columns of the feature maps, or whichever needs less RAM.
+        io: model inputs and outputs are resident in the arena, or handed over line by line.
+        io_type: port types as in the model, or ``quantized`` (edge quantise/dequantise dropped).
+        effort: search effort of the planner, 1 (default) or more.
+        layerwise: run layer by layer instead of line by line.
+    """
+
+    board: str = "host"
+    mcpu: str = ""
+    ram: int | None = None
+    objective: str = "ram"
+    max_recompute: float = 0.0
+    max_written: int | None = None
+    storage: str = ""
+    stream_axis: str = "auto"
+    io: str = "resident"
+    io_type: str = "model"
+    effort: int = 1
+    layerwise: bool = False
+
+    def __post_init__(self) -> None:
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                option = name.replace("_", "-")
+                raise UsageError(f"-{option}={getattr(self, name)}: must be one of {', '.join(choices)}")
+        if not (math.isfinite(self.max_recompute) and self.max_recompute >= 0):
+            raise UsageError(f"-max-recompute={self.max_recompute}: must be a percentage of 0 or more")
+        if self.effort < 1:
+            raise UsageError(f"-effort={self.effort}: must be 1 or more")
+        if self.ram is not None and self.ram < 1:
+            raise UsageError(f"-ram={self.ram}: must be 1 byte or more")
+
+
+def options_from_text(values: Mapping[str, str], base: BuildOptions | None = None) -> BuildOptions:
+    """Options from their texts, e.g. ``{"ram": "64K", "max-recompute": "10"}``, over ``base``.
+
+    Raises:
+        UsageError: an unknown option or a value it cannot have.
+    """
+    known = {field.name: field.type for field in fields(BuildOptions)}
+    converted: dict[str, object] = {}
+    for key, text in values.items():
+        name = key.replace("-", "_")
+        if name not in known:
+            options = ", ".join("-" + option.replace("_", "-") for option in known)
+            raise UsageError(f"-{key}: no such option; there are {options}")
+        converted[name] = _convert(name, key, text)
+    return replace(base or BuildOptions(), **converted)  # type: ignore[arg-type]
+
+
+def _convert(name: str, key: str, text: str) -> object:
+    if name in ("ram", "max_written"):
+        return parse_size(text, f"-{key}")
+    if name == "layerwise":
+        if text not in ("", "1", "true", "0", "false"):
+            raise UsageError(f"-{key}={text}: takes no value")
+        return text in ("", "1", "true")
+    try:
+        if name == "max_recompute":
+            return float(text)
+        if name == "effort":
+            return int(text)
+    except ValueError:
+        raise UsageError(f"-{key}={text}: must be a number") from None
+    if not text:
+        raise UsageError(f"-{key}: needs a value, e.g. -{key}=...")
+    return text

@@ -1,0 +1,65 @@
+"""Target strings: ``c -tinyseg -mcpu=cortex-m4 -ram=64K``.
+
+TVM 0.27 refuses target strings with options; a *tag* may have any name, though. The usual strings are
+registered as tags when the plugin loads, so that ``tvm.target.Target("c -tinyseg -mcpu=cortex-m4")`` works;
+``parse_target`` reads every string, with the options TVM knows nothing of.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from tinyseg_tvm.boards import core_names
+from tinyseg_tvm.errors import UsageError
+from tinyseg_tvm.relay.options import BuildOptions, options_from_text
+
+EXAMPLE = "c -tinyseg -mcpu=cortex-m4 -ram=64K"
+
+
+def parse_target(target: object) -> BuildOptions:
+    """Build options of a target string or a ``tvm.target.Target`` made from one of our tags.
+
+    Raises:
+        UsageError: not a ``c -tinyseg`` target, or an option it does not have.
+    """
+    if not isinstance(target, str):
+        return _from_tvm_target(target)
+    try:
+        words = shlex.split(target)
+    except ValueError as error:
+        raise UsageError(f"target {target!r}: {error}; a target looks like {EXAMPLE!r}") from None
+    if not words or words[0] != "c" or not {"-tinyseg", "--tinyseg"} & set(words):
+        raise UsageError(f"target {target!r}: must begin with 'c -tinyseg', e.g. {EXAMPLE!r}")
+    values: dict[str, str] = {}
+    for word in words[1:]:
+        if not word.startswith("-"):
+            raise UsageError(f"target {target!r}: {word!r} is no option; write -name=value, e.g. {EXAMPLE!r}")
+        key, _, value = word.lstrip("-").partition("=")
+        if key == "tinyseg":
+            continue
+        if key in values:
+            raise UsageError(f"target {target!r}: -{key} is given twice")
+        values[key] = value
+    options = options_from_text(values)
+    if options.mcpu and options.mcpu not in core_names():
+        raise UsageError(f"-mcpu={options.mcpu}: unknown core; there are {', '.join(core_names())}")
+    return options
+
+
+def _from_tvm_target(target: object) -> BuildOptions:
+    keys = [str(key) for key in getattr(target, "keys", [])]
+    if "tinyseg" not in keys:
+        raise UsageError(f"target {target}: not a tinyseg target; use a string such as {EXAMPLE!r}")
+    attributes: Any = getattr(target, "attrs", {})
+    mcpu = str(attributes.get("mcpu", "")) if attributes else ""
+    return options_from_text({"mcpu": mcpu} if mcpu else {})
+
+
+def register_target_tags() -> None:
+    """Registers ``c -tinyseg`` and ``c -tinyseg -mcpu=<core>`` for every known core as TVM target tags."""
+    from tvm.target import register_tag
+
+    register_tag("c -tinyseg", {"kind": "c", "keys": ["tinyseg", "cpu"]})
+    for core in core_names():
+        register_tag(f"c -tinyseg -mcpu={core}", {"kind": "c", "keys": ["tinyseg", "cpu"], "mcpu": core})
