@@ -1,6 +1,78 @@
 """The operators of the lowered network, one per file. See base.py for what each states."""
 
+from tinyseg_tvm.operators.argmax import ArgMax
+from tinyseg_tvm.operators.average_pool2d import AveragePool2d
 from tinyseg_tvm.operators.base import LineAccess, Operator
+from tinyseg_tvm.operators.concat import Concat
+from tinyseg_tvm.operators.conv2d import Conv2d
+from tinyseg_tvm.operators.conv2d_transpose import Conv2dTranspose
+from tinyseg_tvm.operators.dense import Dense
+from tinyseg_tvm.operators.depth_to_space import DepthToSpace
+from tinyseg_tvm.operators.dequantize import Dequantize
+from tinyseg_tvm.operators.elementwise import Elementwise
+from tinyseg_tvm.operators.elementwise_constant import ElementwiseConstant
+from tinyseg_tvm.operators.global_pool import GlobalPool
+from tinyseg_tvm.operators.lookup import Lookup
+from tinyseg_tvm.operators.max_pool2d import MaxPool2d
+from tinyseg_tvm.operators.pad import Pad
+from tinyseg_tvm.operators.quantize import Quantize
+from tinyseg_tvm.operators.reshape import Reshape
+from tinyseg_tvm.operators.resize2d import Resize2d
+from tinyseg_tvm.operators.slice import Slice
+from tinyseg_tvm.operators.softmax import Softmax
 from tinyseg_tvm.operators.tensor_type import TensorType
+from tinyseg_tvm.operators.transpose import Transpose
 
-__all__ = ["LineAccess", "Operator", "TensorType"]
+OPERATORS: dict[str, type[Operator]] = {
+    operator.kind: operator
+    for operator in (
+        ArgMax,
+        AveragePool2d,
+        Concat,
+        Conv2d,
+        Conv2dTranspose,
+        Dense,
+        DepthToSpace,
+        Dequantize,
+        Elementwise,
+        ElementwiseConstant,
+        GlobalPool,
+        Lookup,
+        MaxPool2d,
+        Pad,
+        Quantize,
+        Reshape,
+        Resize2d,
+        Slice,
+        Softmax,
+        Transpose,
+    )
+}
+"""Every operator class by its kind."""
+
+__all__ = [
+    "OPERATORS",
+    "ArgMax",
+    "AveragePool2d",
+    "Concat",
+    "Conv2d",
+    "Conv2dTranspose",
+    "Dense",
+    "DepthToSpace",
+    "Dequantize",
+    "Elementwise",
+    "ElementwiseConstant",
+    "GlobalPool",
+    "LineAccess",
+    "Lookup",
+    "MaxPool2d",
+    "Operator",
+    "Pad",
+    "Quantize",
+    "Reshape",
+    "Resize2d",
+    "Slice",
+    "Softmax",
+    "TensorType",
+    "Transpose",
+]

@@ -10,8 +10,7 @@ from tinyseg_tvm.operators.base import Operator
 
 @dataclass(frozen=True)
 class ArgMax(Operator):
-    """The lowest index wins, or the highest with ``select_last_index``.
-    """
+    """The lowest index wins, or the highest with ``select_last_index``."""
 
     kind: ClassVar[str] = "argmax"
 

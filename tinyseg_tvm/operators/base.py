@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -53,16 +53,22 @@ class Operator(ABC):
     kind: ClassVar[str]
     constant_names: ClassVar[tuple[str, ...]] = ()
 
+    def to_attributes(self) -> dict[str, Any]:
+        """The dataclass fields as plain values (tuples as lists), for Relax attributes and files."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+    @classmethod
+    def from_attributes(cls, attributes: Mapping[str, Any]) -> Operator:
+        """The operator of ``to_attributes``'s values. Raises TypeError for missing or unknown ones."""
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in attributes.items()})
+
     @abstractmethod
-    def infer(
-        self, inputs: Sequence[TensorType], constants: Mapping[str, TensorType]
-    ) -> tuple[TensorType, ...]:
+    def infer(self, inputs: Sequence[TensorType], constants: Mapping[str, TensorType]) -> tuple[TensorType, ...]:
         """Result types. Raises ValueError where operands and attributes contradict each other."""
 
     @abstractmethod
-    def reference(
-        self, inputs: Sequence[np.ndarray], constants: Mapping[str, np.ndarray]
-    ) -> tuple[np.ndarray, ...]:
+    def reference(self, inputs: Sequence[np.ndarray], constants: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
         """The results, exactly as every generated program computes them."""
 
     @abstractmethod

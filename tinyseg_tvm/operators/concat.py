@@ -10,8 +10,7 @@ from tinyseg_tvm.operators.base import Operator
 
 @dataclass(frozen=True)
 class Concat(Operator):
-    """Copies its operands one after the other along ``axis`` (of the device layout). Any element type.
-    """
+    """Copies its operands one after the other along ``axis`` (of the device layout). Any element type."""
 
     kind: ClassVar[str] = "concat"
 

@@ -10,8 +10,7 @@ from tinyseg_tvm.operators.base import Operator
 
 @dataclass(frozen=True)
 class DepthToSpace(Operator):
-    """(1, H, W, C) to (1, H * block, W * block, C / block^2); ``mode`` "DCR" or "CRD" as in ONNX.
-    """
+    """(1, H, W, C) to (1, H * block, W * block, C / block^2); ``mode`` "DCR" or "CRD" as in ONNX."""
 
     kind: ClassVar[str] = "depth_to_space"
 

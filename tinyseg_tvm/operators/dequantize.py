@@ -10,8 +10,7 @@ from tinyseg_tvm.operators.base import Operator
 
 @dataclass(frozen=True)
 class Dequantize(Operator):
-    """``y = float32(x - zero_point) * scale`` in float32.
-    """
+    """``y = float32(x - zero_point) * scale`` in float32."""
 
     kind: ClassVar[str] = "dequantize"
 

@@ -10,8 +10,7 @@ from tinyseg_tvm.operators.base import Operator
 
 @dataclass(frozen=True)
 class MaxPool2d(Operator):
-    """Padding never wins. ``ceil_mode`` is already folded into the bottom and right padding.
-    """
+    """Padding never wins. ``ceil_mode`` is already folded into the bottom and right padding."""
 
     kind: ClassVar[str] = "max_pool2d"
 

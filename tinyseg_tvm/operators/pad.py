@@ -10,8 +10,7 @@ from tinyseg_tvm.operators.base import Operator
 
 @dataclass(frozen=True)
 class Pad(Operator):
-    """``before`` and ``after`` give the elements added per axis; negative amounts are slices and not allowed here.
-    """
+    """``before`` and ``after`` give the elements added per axis; negative amounts are slices and not allowed here."""
 
     kind: ClassVar[str] = "pad"
 

@@ -10,8 +10,7 @@ from tinyseg_tvm.operators.base import Operator
 
 @dataclass(frozen=True)
 class Quantize(Operator):
-    """``y = saturate(round_half_even(x / scale) + zero_point)``, the division in float32; NaN gives the zero point saturated from 0.
-    """
+    """``y = saturate(round_half_even(x / scale) + zero_point)``, the division in float32; NaN gives the zero point saturated from 0."""
 
     kind: ClassVar[str] = "quantize"
 

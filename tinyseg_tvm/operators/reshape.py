@@ -10,8 +10,7 @@ from tinyseg_tvm.operators.base import Operator
 
 @dataclass(frozen=True)
 class Reshape(Operator):
-    """Elements keep their device order. Where line shapes are equal it works line by line, else on the whole tensor; in place.
-    """
+    """Elements keep their device order. Where line shapes are equal it works line by line, else on the whole tensor; in place."""
 
     kind: ClassVar[str] = "reshape"
 

@@ -10,8 +10,7 @@ from tinyseg_tvm.operators.base import Operator
 
 @dataclass(frozen=True)
 class Slice(Operator):
-    """``y = x[begin:end:stride]`` per axis, strides positive, bounds normalised to the shape.
-    """
+    """``y = x[begin:end:stride]`` per axis, strides positive, bounds normalised to the shape."""
 
     kind: ClassVar[str] = "slice"
 

@@ -10,8 +10,7 @@ from tinyseg_tvm.operators.base import Operator
 
 @dataclass(frozen=True)
 class Transpose(Operator):
-    """A permutation that leaves the line axis in place works line by line; any other needs the whole tensor.
-    """
+    """A permutation that leaves the line axis in place works line by line; any other needs the whole tensor."""
 
     kind: ClassVar[str] = "transpose"
 

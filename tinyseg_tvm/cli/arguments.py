@@ -1,0 +1,73 @@
+"""Arguments that several verbs share, and how they become build options."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from tinyseg_tvm.errors import UsageError
+from tinyseg_tvm.relay.options import BuildOptions, options_from_text
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """The model file and how its open dimensions are fixed."""
+    parser.add_argument("model", type=Path, metavar="MODEL", help="an ONNX file (float32, QDQ or QOperator)")
+    parser.add_argument(
+        "--shape",
+        action="append",
+        default=[],
+        metavar="INPUT=1x3x80x120",
+        help="fixes the shape of an input whose file leaves dimensions open (may be given several times)",
+    )
+    parser.add_argument("--batch", type=int, default=1, help="value of an open batch dimension (default: 1)")
+    parser.add_argument("--name", default="", help="name of the C library (default: from the file's name)")
+
+
+def add_build_options(parser: argparse.ArgumentParser) -> None:
+    """The options of BuildOptions."""
+    group = parser.add_argument_group("target and plan")
+    group.add_argument("--board", default="", help="board name or TOML file; see 'tinyseg boards' (default: host)")
+    group.add_argument(
+        "--target", default="", metavar="'c -tinyseg ...'", help="target string; single options override it"
+    )
+    group.add_argument("--mcpu", default="", help="core, where it is not the board's own")
+    group.add_argument("--ram", default="", metavar="N", help="limit of the whole program's RAM, e.g. 64K")
+    group.add_argument("--objective", default="", help="ram (default), speed or pareto")
+    group.add_argument("--max-recompute", default="", metavar="PCT", help="extra MACs allowed, percent (default: 0)")
+    group.add_argument("--max-written", default="", metavar="N", help="bytes written to storage per inference")
+    group.add_argument("--storage", default="", help="sd, timed, nor, psram or a TOML file (default: none)")
+    group.add_argument("--stream-axis", default="", help="auto (default), rows or columns")
+    group.add_argument("--io", default="", help="resident (default): I/O in the arena; line: a callback per line")
+    group.add_argument(
+        "--io-type", default="", help="model (default): port types as in the file; quantized: edge conversions dropped"
+    )
+    group.add_argument("--effort", default="", metavar="N", help="search effort of the planner (default: 1)")
+    group.add_argument("--layerwise", action="store_true", help="run layer by layer, for comparison")
+
+
+def build_options(arguments: argparse.Namespace) -> BuildOptions:
+    """The build options that were given; the target string first, single options over it."""
+    from tinyseg_tvm.relay.target import parse_target
+
+    base = parse_target(arguments.target) if arguments.target else BuildOptions()
+    names = ("board", "mcpu", "ram", "objective", "max_recompute", "max_written", "storage")
+    names += ("stream_axis", "io", "io_type", "effort")
+    given = {name.replace("_", "-"): getattr(arguments, name) for name in names if getattr(arguments, name)}
+    if arguments.layerwise:
+        given["layerwise"] = "true"
+    return options_from_text(given, base)
+
+
+def parse_shapes(texts: list[str]) -> dict[str, list[int]]:
+    """``["input=1x3x80x120"]`` as ``{"input": [1, 3, 80, 120]}``.
+
+    Raises:
+        UsageError: not of that form.
+    """
+    shapes = {}
+    for text in texts:
+        name, separator, dimensions = text.rpartition("=")
+        if not separator or not name or not all(part.isdigit() for part in dimensions.split("x")):
+            raise UsageError(f"--shape {text}: write INPUT=1x3x80x120")
+        shapes[name] = [int(part) for part in dimensions.split("x")]
+    return shapes

@@ -1,0 +1,94 @@
+"""A network as one file: JSON for its structure and NumPy arrays for its constants, in an .npz archive.
+
+Generated projects carry it, so that the reference executor can be run again without the model's file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import zipfile
+from typing import Any
+
+import numpy as np
+
+from tinyseg_tvm.errors import TinySegError
+from tinyseg_tvm.network.network import Network, Node, Port, Tensor
+from tinyseg_tvm.operators import OPERATORS, TensorType
+
+VERSION = 1
+_STRUCTURE = "structure"
+
+
+def dump_network(network: Network) -> bytes:
+    """The network as bytes; equal networks give equal bytes."""
+    arrays: dict[str, np.ndarray] = {}
+    nodes = []
+    for number, node in enumerate(network.nodes):
+        arrays |= {f"{number}.{name}": value for name, value in node.constants.items()}
+        nodes.append(
+            {
+                "name": node.name,
+                "kind": node.operator.kind,
+                "attributes": node.operator.to_attributes(),
+                "inputs": node.inputs,
+                "outputs": node.outputs,
+                "constants": list(node.constants),
+            }
+        )
+    structure = {
+        "version": VERSION,
+        "name": network.name,
+        "tensors": [dataclasses.asdict(tensor) for tensor in network.tensors.values()],
+        "nodes": nodes,
+        "inputs": [dataclasses.asdict(port) for port in network.inputs],
+        "outputs": [dataclasses.asdict(port) for port in network.outputs],
+    }
+    text = json.dumps(structure, sort_keys=True, separators=(",", ":"))
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **{_STRUCTURE: np.frombuffer(text.encode(), np.uint8)}, **arrays)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def load_network(data: bytes, where: str = "network") -> Network:
+    """The network of ``dump_network``'s bytes.
+
+    Raises:
+        TinySegError: the bytes are damaged or of another version; ``where`` names their origin.
+    """
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        structure = json.loads(arrays.pop(_STRUCTURE).tobytes())
+        if structure["version"] != VERSION:
+            raise TinySegError(f"{where}: written by another version of tinyseg; compile the model again")
+        tensors = [_tensor(fields) for fields in structure["tensors"]]
+        return Network(
+            name=structure["name"],
+            tensors={tensor.name: tensor for tensor in tensors},
+            nodes=tuple(_node(number, fields, arrays) for number, fields in enumerate(structure["nodes"])),
+            inputs=tuple(_port(fields) for fields in structure["inputs"]),
+            outputs=tuple(_port(fields) for fields in structure["outputs"]),
+        )
+    except (KeyError, ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise TinySegError(f"{where}: damaged ({error}); compile the model again") from None
+
+
+def _tensor(fields: dict[str, Any]) -> Tensor:
+    kind = TensorType(tuple(fields["type"]["shape"]), fields["type"]["dtype"])
+    return Tensor(fields["name"], kind, fields["scale"], fields["zero_point"])
+
+
+def _port(fields: dict[str, Any]) -> Port:
+    return Port(**{**fields, "model_shape": tuple(fields["model_shape"]), "permutation": tuple(fields["permutation"])})
+
+
+def _node(number: int, fields: dict[str, Any], arrays: dict[str, np.ndarray]) -> Node:
+    return Node(
+        name=fields["name"],
+        operator=OPERATORS[fields["kind"]].from_attributes(fields["attributes"]),
+        inputs=tuple(fields["inputs"]),
+        outputs=tuple(fields["outputs"]),
+        constants={name: arrays[f"{number}.{name}"] for name in fields["constants"]},
+    )
