@@ -72,16 +72,27 @@ class Operator(ABC):
         """The results, exactly as every generated program computes them."""
 
     @abstractmethod
-    def line_access(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> LineAccess:
-        """Lines read and written in each step."""
+    def line_access(
+        self,
+        inputs: Sequence[TensorType],
+        outputs: Sequence[TensorType],
+        constants: Mapping[str, np.ndarray],
+    ) -> LineAccess:
+        """Lines read and written in each step (``constants``: the weight's kernel size, the rows of a resize)."""
 
-    def macs(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> int:
+    def check(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]) -> None:
+        """Raises ValueError where the constants' values break the contract, as an int32 accumulator that can overflow."""
+
+    def macs(
+        self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]
+    ) -> int:
         """Multiply-accumulates of one inference; 0 for operators that are not counted in MACs."""
         return 0
 
     def in_place(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> tuple[int, ...]:
         """Operands whose line a step may overwrite with the result's line of equal size.
 
+        Where the operator is one step over whole tensors (Reshape), the whole operand may be the whole result.
         The kernel must then give the right result when the two addresses are equal.
         """
         return ()
