@@ -1,0 +1,138 @@
+"""Types of all tensors, and the value of every tensor that does not depend on the model's inputs.
+
+One walk in topological order. Each node's result types come from ONNX's own inference for that node alone, so no
+proto of the whole model is ever serialised. Nodes whose inputs are all constant are computed with
+``onnx.reference``; Shape and Size of a static tensor are constants too, so the shape arithmetic that exporters emit
+disappears. A DequantizeLinear of a constant is kept (the passes need the integers), unless the values meet
+another node that computes with constants alone.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+from tinyseg_tvm.frontend.graph import Graph, Node, ValueType, node_error, node_proto, type_proto
+from tinyseg_tvm.frontend.reading import check_size
+
+# Inference looks at the values of small inputs only (shapes, axes, pads, scales of Resize).
+_DATA_ELEMENTS = 1024
+# A constant made by folding. Larger ones would come from Tile or Expand of something small.
+_MAX_FOLDED_BYTES = 1 << 26
+_RANDOM = {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial"}
+
+
+def infer(graph: Graph) -> None:
+    """Fill ``graph.types`` and fold constants. Nodes of unknown operators leave their results without a type.
+
+    Raises:
+        TinySegError: shapes contradict each other, a tensor is empty or too large.
+    """
+    graph.types = {name: value for name, value in graph.types.items() if name in graph.inputs}
+    graph.types.update({name: ValueType(value.dtype.name, value.shape) for name, value in graph.constants.items()})
+    dequantized: dict[str, Node] = {}
+    kept: list[Node] = []
+    for node in graph.nodes:
+        if _fold(graph, node, dequantized):
+            continue
+        kept.append(node)
+        _infer_node(graph, node)
+        if node.op_type == "DequantizeLinear" and all(name in graph.constants for name in node.inputs):
+            dequantized[node.outputs[0]] = node
+    graph.nodes = kept
+    graph.remove_dead()
+
+
+def _infer_node(graph: Graph, node: Node) -> None:
+    present = [name for name in node.inputs if name]
+    if any(name not in graph.types for name in present) or not onnx.defs.has(node.op_type, graph.opset, node.domain):
+        return
+    try:
+        schema = onnx.defs.get_schema(node.op_type, graph.opset, node.domain)
+        results = onnx.shape_inference.infer_node_outputs(
+            schema,
+            node_proto(node),
+            {name: type_proto(graph.types[name]) for name in present},
+            {
+                name: numpy_helper.from_array(graph.constants[name], name)
+                for name in present
+                if name in graph.constants and graph.constants[name].size <= _DATA_ELEMENTS
+            },
+            opset_imports=[helper.make_opsetid("", graph.opset)],
+        )
+    except Exception as error:
+        shapes = {name: list(graph.types[name].shape) for name in present}
+        text = str(error).replace("\n", " ")
+        raise node_error(node, f"inputs {shapes} do not fit the operator: {text}", "correct the model") from None
+    for name, proto in results.items():
+        if (value := _value_type(proto)) is not None:
+            where = f"node '{node.name}' ({node.qualified_type}): result {name!r}"
+            check_size(value, where)
+            graph.types[name] = value
+
+
+def _value_type(proto: onnx.TypeProto) -> ValueType | None:
+    tensor = proto.tensor_type
+    if proto.WhichOneof("value") != "tensor_type" or not tensor.elem_type or not tensor.HasField("shape"):
+        return None
+    if any(not dim.HasField("dim_value") for dim in tensor.shape.dim):
+        return None
+    dtype = np.dtype(helper.tensor_dtype_to_np_dtype(tensor.elem_type)).name
+    return ValueType(dtype, tuple(dim.dim_value for dim in tensor.shape.dim))
+
+
+def _fold(graph: Graph, node: Node, dequantized: dict[str, Node]) -> bool:
+    """Replace the node by constants where possible. True where it is gone."""
+    if node.domain or node.op_type in _RANDOM or any(isinstance(v, onnx.GraphProto) for v in node.attributes.values()):
+        return False
+    if node.op_type in ("Shape", "Size") and (shape := graph.shape(node.inputs[0])) is not None:
+        start, end = node.attributes.get("start", 0), node.attributes.get("end", len(shape))
+        extent = np.array(shape, np.int64)
+        _set_constant(graph, node.outputs[0], extent[start:end] if node.op_type == "Shape" else extent.prod())
+        return True
+    present = [name for name in node.inputs if name]
+    if node.op_type == "DequantizeLinear" or any(n not in graph.constants and n not in dequantized for n in present):
+        return False
+    if not present and node.op_type != "Constant":
+        return False
+    _infer_node(graph, node)
+    sizes = [graph.types[name] for name in node.outputs if name in graph.types]
+    if sum(int(np.prod(value.shape)) * np.dtype(value.dtype).itemsize for value in sizes) > _MAX_FOLDED_BYTES:
+        return False
+    chain = [dequantized[name] for name in present if name in dequantized]
+    for name, value in zip(node.outputs, _evaluate(graph, [*chain, node], node), strict=False):
+        if name:
+            _set_constant(graph, name, value)
+    return True
+
+
+def _set_constant(graph: Graph, name: str, value: np.ndarray) -> None:
+    array = np.ascontiguousarray(value).reshape(np.shape(value))
+    graph.constants[name] = array
+    graph.types[name] = ValueType(array.dtype.name, array.shape)
+
+
+def _evaluate(graph: Graph, chain: list[Node], node: Node) -> list[np.ndarray]:
+    written = {name for before in chain for name in before.outputs}
+    feeds = {n: graph.constants[n] for before in chain for n in before.inputs if n and n not in written}
+    outputs = [name for name in node.outputs if name]
+    proto = helper.make_graph(
+        [node_proto(before) for before in chain],
+        "constant",
+        [helper.make_value_info(name, type_proto(graph.types[name])) for name in feeds],
+        [helper.make_empty_tensor_value_info(name) for name in outputs],
+    )
+    model = helper.make_model(proto, opset_imports=[helper.make_opsetid("", graph.opset)])
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            results = ReferenceEvaluator(model).run(None, feeds)
+    except Exception as error:
+        text = str(error).replace("\n", " ")
+        raise node_error(node, f"its constant value cannot be computed: {text}", "correct the model") from None
+    values = dict(zip(outputs, (np.asarray(value) for value in results), strict=True))
+    return [values.get(name, np.zeros(0)) for name in node.outputs]
