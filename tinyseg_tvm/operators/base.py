@@ -81,7 +81,8 @@ class Operator(ABC):
         """Lines read and written in each step (``constants``: the weight's kernel size, the rows of a resize)."""
 
     def check(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]) -> None:
-        """Raises ValueError where the constants' values break the contract, as an int32 accumulator that can overflow."""
+        """Raises ValueError where the constants' values break the contract, as an accumulator that can overflow."""
+        del inputs, constants
 
     def macs(
         self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tinyseg_tvm.operators.base import Operator
+import numpy as np
+
+from tinyseg_tvm.operators.access_patterns import by_line, each_line
+from tinyseg_tvm.operators.base import LineAccess, Operator
+from tinyseg_tvm.operators.requantize import dequantize
+from tinyseg_tvm.operators.tensor_type import TensorType
 
 
 @dataclass(frozen=True)
@@ -16,3 +22,22 @@ class Dequantize(Operator):
 
     scale: float
     zero_point: int
+
+    def infer(self, inputs: Sequence[TensorType], constants: Mapping[str, TensorType]) -> tuple[TensorType, ...]:
+        """The operand's shape."""
+        if len(inputs) != 1 or inputs[0].dtype not in ("int8", "uint8"):
+            raise ValueError(f"one operand of int8 or uint8 is needed, not {[operand.dtype for operand in inputs]}")
+        return (TensorType(inputs[0].shape, "float32"),)
+
+    def reference(self, inputs: Sequence[np.ndarray], constants: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
+        """The formula above."""
+        return (dequantize(inputs[0], self.scale, self.zero_point),)
+
+    def line_access(
+        self,
+        inputs: Sequence[TensorType],
+        outputs: Sequence[TensorType],
+        constants: Mapping[str, np.ndarray],
+    ) -> LineAccess:
+        """Line ``i`` to line ``i``."""
+        return by_line([each_line(inputs[0].lines)], outputs[0])

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tinyseg_tvm.operators.base import Operator
+import numpy as np
+
+from tinyseg_tvm.operators.access_patterns import by_line, each_line
+from tinyseg_tvm.operators.base import LineAccess, Operator
+from tinyseg_tvm.operators.tensor_type import TensorType
 
 
 @dataclass(frozen=True)
@@ -19,3 +24,29 @@ class Lookup(Operator):
     constant_names: ClassVar[tuple[str, ...]] = ("table",)
 
     output_dtype: str  # "int8" or "uint8"
+
+    def infer(self, inputs: Sequence[TensorType], constants: Mapping[str, TensorType]) -> tuple[TensorType, ...]:
+        """The operand's shape."""
+        table = constants["table"]
+        if len(inputs) != 1 or inputs[0].dtype not in ("int8", "uint8"):
+            raise ValueError(f"one operand of int8 or uint8 is needed, not {[operand.dtype for operand in inputs]}")
+        if table.shape != (256,) or table.dtype != self.output_dtype or self.output_dtype not in ("int8", "uint8"):
+            raise ValueError(f"the table is {table.dtype} of shape {table.shape}; {self.output_dtype} (256,) is needed")
+        return (TensorType(inputs[0].shape, self.output_dtype),)
+
+    def reference(self, inputs: Sequence[np.ndarray], constants: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
+        """The table's entries."""
+        return (constants["table"][inputs[0].view(np.uint8)],)
+
+    def line_access(
+        self,
+        inputs: Sequence[TensorType],
+        outputs: Sequence[TensorType],
+        constants: Mapping[str, np.ndarray],
+    ) -> LineAccess:
+        """Line ``i`` to line ``i``."""
+        return by_line([each_line(inputs[0].lines)], outputs[0])
+
+    def in_place(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> tuple[int, ...]:
+        """Always: byte for byte."""
+        return (0,)

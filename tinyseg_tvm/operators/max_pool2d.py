@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tinyseg_tvm.operators.base import Operator
+import numpy as np
+
+from tinyseg_tvm.operators.access_patterns import by_line
+from tinyseg_tvm.operators.accumulators import expect_int8
+from tinyseg_tvm.operators.base import LineAccess, Operator
+from tinyseg_tvm.operators.tensor_type import TensorType
+from tinyseg_tvm.operators.windows import Window, windows
 
 
 @dataclass(frozen=True)
@@ -18,3 +25,38 @@ class MaxPool2d(Operator):
     strides: tuple[int, int]
     padding: tuple[int, int, int, int]  # top, left, bottom, right
     dilation: tuple[int, int]
+
+    def infer(self, inputs: Sequence[TensorType], constants: Mapping[str, TensorType]) -> tuple[TensorType, ...]:
+        """One map of the windows that fit."""
+        expect_int8(inputs)
+        if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].shape[0] != 1:
+            raise ValueError(f"one map (1, H, W, C) is needed, not {[operand.shape for operand in inputs]}")
+        _, height, width, channels = inputs[0].shape
+        down, across = self._windows()
+        return (TensorType((1, down.count(height), across.count(width), channels), "int8"),)
+
+    def _windows(self) -> tuple[Window, Window]:
+        """The kernel down and across the map."""
+        return windows(self.kernel, self.strides, self.padding, self.dilation)
+
+    def reference(self, inputs: Sequence[np.ndarray], constants: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
+        """Maximum over taps; -128 where a window lies in the padding altogether."""
+        down, across = self._windows()
+        _, rows, columns, channels = inputs[0].shape
+        padding = ((down.before, down.after), (across.before, across.after), (0, 0))
+        padded = np.pad(inputs[0][0], padding, constant_values=-128)
+        height, width = down.count(rows), across.count(columns)
+        result = np.full((height, width, channels), -128, np.int8)
+        for ky in range(down.kernel):
+            for kx in range(across.kernel):
+                np.maximum(result, padded[down.seen_by(ky, height), across.seen_by(kx, width)], out=result)
+        return (result[np.newaxis],)
+
+    def line_access(
+        self,
+        inputs: Sequence[TensorType],
+        outputs: Sequence[TensorType],
+        constants: Mapping[str, np.ndarray],
+    ) -> LineAccess:
+        """Step ``i`` writes line ``i`` and reads the lines its taps hit inside the map."""
+        return by_line([self._windows()[0].taps(inputs[0].lines)], outputs[0])

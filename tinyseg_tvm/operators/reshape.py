@@ -2,16 +2,51 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tinyseg_tvm.operators.base import Operator
+import numpy as np
+
+from tinyseg_tvm.operators.access_patterns import by_line, each_line, whole
+from tinyseg_tvm.operators.base import LineAccess, Operator
+from tinyseg_tvm.operators.tensor_type import TensorType
 
 
 @dataclass(frozen=True)
 class Reshape(Operator):
-    """Elements keep their device order. Where line shapes are equal it works line by line, else on the whole tensor; in place."""
+    """Elements keep their device order. Where both have as many lines it works line by line, else on the whole tensor;
+    in place either way.
+    """
 
     kind: ClassVar[str] = "reshape"
 
     shape: tuple[int, ...]
+
+    def infer(self, inputs: Sequence[TensorType], constants: Mapping[str, TensorType]) -> tuple[TensorType, ...]:
+        """``shape``, of as many elements."""
+        if len(inputs) != 1:
+            raise ValueError(f"one operand is needed, not {len(inputs)}")
+        if math.prod(self.shape) != inputs[0].elements or min(self.shape, default=1) < 1:
+            raise ValueError(f"the shape {inputs[0].shape} cannot become {self.shape}")
+        return (TensorType(self.shape, inputs[0].dtype),)
+
+    def reference(self, inputs: Sequence[np.ndarray], constants: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
+        """The same elements in the same order."""
+        return (inputs[0].reshape(self.shape).copy(),)
+
+    def line_access(
+        self,
+        inputs: Sequence[TensorType],
+        outputs: Sequence[TensorType],
+        constants: Mapping[str, np.ndarray],
+    ) -> LineAccess:
+        """Line ``i`` to line ``i`` where both have as many lines, else one step."""
+        if inputs[0].lines != outputs[0].lines:
+            return whole(inputs, outputs)
+        return by_line([each_line(inputs[0].lines)], outputs[0])
+
+    def in_place(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> tuple[int, ...]:
+        """Always; on the whole tensor where the lines differ."""
+        return (0,)

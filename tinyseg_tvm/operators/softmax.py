@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tinyseg_tvm.operators.base import Operator
+import numpy as np
+
+from tinyseg_tvm.operators.access_patterns import by_line, each_line
+from tinyseg_tvm.operators.accumulators import expect_int8
+from tinyseg_tvm.operators.base import LineAccess, Operator
+from tinyseg_tvm.operators.requantize import quantize
+from tinyseg_tvm.operators.tensor_type import TensorType
 
 
 @dataclass(frozen=True)
@@ -21,3 +28,35 @@ class Softmax(Operator):
 
     output_scale: float
     output_zero_point: int
+
+    def infer(self, inputs: Sequence[TensorType], constants: Mapping[str, TensorType]) -> tuple[TensorType, ...]:
+        """The operand's shape."""
+        expect_int8(inputs)
+        if len(inputs) != 1 or not inputs[0].shape:
+            raise ValueError(f"one operand of rank 1 or more is needed, not {[operand.shape for operand in inputs]}")
+        table = constants["table"]
+        if table.dtype != "float32" or table.shape != (256,):
+            raise ValueError(f"the table is {table.dtype} of shape {table.shape}; float32 (256,) is needed")
+        return (TensorType(inputs[0].shape, "int8"),)
+
+    def reference(self, inputs: Sequence[np.ndarray], constants: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
+        """The formula above: the sum runs over the channels in order, vectorised over everything else."""
+        data = inputs[0].astype(np.int16)
+        exponentials = constants["table"][data.max(axis=-1, keepdims=True) - data]
+        total = np.zeros(data.shape[:-1], np.float32)
+        for channel in range(data.shape[-1]):
+            total = total + exponentials[..., channel]
+        return (quantize(exponentials / total[..., np.newaxis], self.output_scale, self.output_zero_point),)
+
+    def line_access(
+        self,
+        inputs: Sequence[TensorType],
+        outputs: Sequence[TensorType],
+        constants: Mapping[str, np.ndarray],
+    ) -> LineAccess:
+        """Line ``i`` to line ``i``."""
+        return by_line([each_line(inputs[0].lines)], outputs[0])
+
+    def in_place(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> tuple[int, ...]:
+        """Always: a pixel's maximum and sum are known before its first value is written."""
+        return (0,)

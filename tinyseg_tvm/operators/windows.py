@@ -1,0 +1,109 @@
+"""Sliding windows along one axis: how many fit, and which lines each one covers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tinyseg_tvm.operators.base import Lines
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Window:
+    """A kernel that slides along an axis padded by ``before`` and ``after`` elements."""
+
+    kernel: int
+    stride: int
+    before: int
+    after: int
+    dilation: int = 1
+
+    def count(self, extent: int) -> int:
+        """Windows that fit along an axis of ``extent`` elements.
+
+        Raises:
+            ValueError: the kernel is larger than the padded axis, or an attribute is out of range.
+        """
+        if min(self.kernel, self.stride, self.dilation) < 1 or min(self.before, self.after) < 0:
+            raise ValueError(f"{self}: kernel, stride and dilation must be at least 1, the padding at least 0")
+        span = extent + self.before + self.after - self.dilation * (self.kernel - 1) - 1
+        if span < 0:
+            raise ValueError(
+                f"a kernel of {self.kernel} with dilation {self.dilation} is larger than {extent} elements padded by "
+                f"{self.before} and {self.after}"
+            )
+        return span // self.stride + 1
+
+    def taps(self, extent: int) -> tuple[Lines, ...]:
+        """Positions inside the axis that each window covers, ascending; none where it lies in the padding."""
+        return tuple(
+            tuple(
+                position
+                for position in (index * self.stride - self.before + tap * self.dilation for tap in range(self.kernel))
+                if 0 <= position < extent
+            )
+            for index in range(self.count(extent))
+        )
+
+    def seen_by(self, tap: int, count: int) -> slice:
+        """Positions of the *padded* axis that ``tap`` sees in the first ``count`` windows."""
+        first = tap * self.dilation
+        return slice(first, first + (count - 1) * self.stride + 1, self.stride)
+
+
+@dataclass(frozen=True)
+class TransposedWindow:
+    """The kernel of a transposed convolution along one axis: element ``i`` lands on ``i * stride + tap * dilation``,
+    of which ``before`` and ``after`` positions are cut off and ``output_padding`` ones added at the end.
+    """
+
+    kernel: int
+    stride: int
+    before: int
+    after: int
+    dilation: int
+    output_padding: int
+
+    def extent(self, extent: int) -> int:
+        """Positions made of ``extent`` elements.
+
+        Raises:
+            ValueError: nothing is left after the padding is cut off, or an attribute is out of range.
+        """
+        if min(self.kernel, self.stride, self.dilation) < 1 or min(self.before, self.after, self.output_padding) < 0:
+            raise ValueError(f"{self}: kernel, stride and dilation must be at least 1, the padding at least 0")
+        result = self.landing(extent) - self.before - self.after + self.output_padding
+        if result < 1:
+            raise ValueError(f"the padding {self.before}, {self.after} leaves {result} positions of {extent} elements")
+        return result
+
+    def landing(self, extent: int) -> int:
+        """Positions that ``extent`` elements land on, nothing cut off."""
+        return (extent - 1) * self.stride + self.dilation * (self.kernel - 1) + 1
+
+    def taps(self, extent: int) -> tuple[Lines, ...]:
+        """Elements that contribute to each position, ascending; none where only the bias is."""
+        result = []
+        for index in range(self.extent(extent)):
+            elements = set()
+            for tap in range(self.kernel):
+                element, rest = divmod(index + self.before - tap * self.dilation, self.stride)
+                if rest == 0 and 0 <= element < extent:
+                    elements.add(element)
+            result.append(tuple(sorted(elements)))
+        return tuple(result)
+
+    def landing_of(self, tap: int, extent: int) -> slice:
+        """Where ``tap`` puts each of ``extent`` elements, nothing cut off."""
+        first = tap * self.dilation
+        return slice(first, first + (extent - 1) * self.stride + 1, self.stride)
+
+
+def windows(kernel: Pair, strides: Pair, padding: tuple[int, int, int, int], dilation: Pair) -> tuple[Window, Window]:
+    """Windows down and across a map. ``padding``: top, left, bottom, right."""
+    top, left, bottom, right = padding
+    return (
+        Window(kernel[0], strides[0], top, bottom, dilation[0]),
+        Window(kernel[1], strides[1], left, right, dilation[1]),
+    )
