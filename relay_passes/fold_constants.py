@@ -1,0 +1,110 @@
+"""Computes in NumPy what depends on constants alone; quantised weights keep their ``dequantize``.
+
+Unlike TVM's FoldConstant this needs no compiler and does not turn int8 weights into float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tvm
+from tvm import relax
+
+from tinyseg_tvm.operators.requantize import quantize
+from tinyseg_tvm.relay_passes.float_functions import evaluate, is_elementwise, tensor_operands
+from tinyseg_tvm.relay_passes.rewriting import (
+    Rewrite,
+    array_of,
+    dtype_of,
+    has_static_shape,
+    is_call,
+    is_constant,
+    main_pass,
+    per_tensor_quantization,
+    shape_of,
+)
+
+
+def fold_constants() -> Any:
+    """The pass."""
+    return main_pass("fold_constants", fold_movement, fold_elementwise, fold_shape, fold_quantize)
+
+
+def fold_movement(_rewrite: Rewrite, value: Any, _name: str) -> Any:
+    """Data movement of a constant."""
+    name = value.op.name.removeprefix("relax.") if isinstance(value, relax.Call) and hasattr(value.op, "name") else ""
+    if name not in _MOVEMENT or not has_static_shape(value):
+        return None
+    if name == "concat":
+        operands = value.args[0].fields if isinstance(value.args[0], relax.Tuple) else []
+        if not operands or not all(is_constant(operand) for operand in operands):
+            return None
+    elif not is_constant(value.args[0]):
+        return None
+    return relax.const(np.ascontiguousarray(_MOVEMENT[name](value)), dtype_of(value))
+
+
+def fold_elementwise(_rewrite: Rewrite, value: Any, _name: str) -> Any:
+    """Elementwise operators on constants."""
+    if not isinstance(value, relax.Call) or not isinstance(value.op, tvm.ir.Op) or not is_elementwise(value):
+        return None
+    operands = tensor_operands(value)
+    if not all(is_constant(operand) for operand in operands):
+        return None
+    result = evaluate(value, [array_of(operand) for operand in operands])
+    return relax.const(np.ascontiguousarray(result.astype(dtype_of(value))), dtype_of(value))
+
+
+def fold_shape(_rewrite: Rewrite, value: Any, _name: str) -> Any:
+    """The shape of a tensor of static shape, as a tensor."""
+    if is_call(value, "shape_of") and has_static_shape(value.args[0]):
+        return relax.ShapeExpr(list(shape_of(value.args[0])))
+    if is_call(value, "shape_to_tensor"):
+        shape = value.args[0] if isinstance(value.args[0], relax.ShapeExpr) else _rewrite.producer(value.args[0])
+        if isinstance(shape, relax.ShapeExpr):
+            return relax.const(np.array([int(dimension) for dimension in shape.values], np.int64), "int64")
+    return None
+
+
+def fold_quantize(_rewrite: Rewrite, value: Any, _name: str) -> Any:
+    """A float constant quantised per tensor."""
+    if not is_call(value, "quantize") or not is_constant(value.args[0]):
+        return None
+    quantization = per_tensor_quantization(value)
+    if quantization is None or dtype_of(value) not in ("int8", "uint8"):
+        return None
+    result = quantize(array_of(value.args[0]), quantization.scale, quantization.zero_point, dtype_of(value))
+    return relax.const(result, dtype_of(value))
+
+
+def _permute(value: Any) -> np.ndarray:
+    axes = value.attrs.axes
+    return np.transpose(array_of(value.args[0]), None if axes is None else [int(axis) for axis in axes])
+
+
+def _slice(value: Any) -> np.ndarray:
+    array = array_of(value.args[0])
+    selection = [slice(None)] * array.ndim
+    axes, begin, end = ([int(entry) for entry in value.args[i].fields] for i in (1, 2, 3))
+    strides = [int(entry) for entry in value.args[4].fields] if len(value.args) > 4 else [1] * len(axes)
+    for axis, first, last, stride in zip(axes, begin, end, strides, strict=True):
+        stop = None if stride < 0 and last < -array.shape[axis] else last
+        selection[axis] = slice(first, stop, stride)
+    return array[tuple(selection)]
+
+
+def _concatenate(value: Any) -> np.ndarray:
+    axis = 0 if value.attrs.axis is None else int(value.attrs.axis)
+    return np.concatenate([array_of(field) for field in value.args[0].fields], axis=axis)
+
+
+
+_MOVEMENT: dict[str, Callable[[Any], np.ndarray]] = {
+    "reshape": lambda value: array_of(value.args[0]).reshape(shape_of(value)),
+    "permute_dims": _permute,
+    "strided_slice": _slice,
+    "concat": _concatenate,
+    "broadcast_to": lambda value: np.broadcast_to(array_of(value.args[0]), shape_of(value)),
+}

@@ -1,0 +1,121 @@
+"""Registers ``relax.tinyseg.<kind>`` for every operator class, and converts between calls and dataclasses.
+
+Importing this module registers type inference (the dataclass' ``infer``), purity, and the TVMScript names
+``R.tinyseg.<kind>(*operands, **fields)``, so that modules print and parse.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import tvm
+import tvm.script.parser.relax
+import tvm.script.relax
+from tvm import relax
+
+from tinyseg_tvm.operators import OPERATORS, Operator, TensorType
+
+PREFIX = "relax.tinyseg."
+
+
+def call(operator: Operator, *operands: Any) -> Any:
+    """The Relax call of ``operator`` on Relax expressions: activations first, then constants by ``constant_names``."""
+    fields = {
+        field.name: _to_attribute(getattr(operator, field.name)) for field in dataclasses.fields(typing.cast(Any, operator))
+    }
+    return relax.Call(
+        tvm.ir.Op.get(PREFIX + operator.kind), list(operands), tvm.ir.make_node("ir.DictAttrs", **fields)
+    )
+
+
+def is_operator_call(expression: Any) -> bool:
+    """True for a call of a ``relax.tinyseg`` operator."""
+    return (
+        isinstance(expression, relax.Call)
+        and isinstance(expression.op, tvm.ir.Op)
+        and expression.op.name.startswith(PREFIX)
+    )
+
+
+def operator_of(expression: Any) -> Operator:
+    """The dataclass that ``expression``, a ``relax.tinyseg`` call, was made of."""
+    kind = expression.op.name.removeprefix(PREFIX)
+    operator_class = OPERATORS[kind]
+    types = typing.get_type_hints(operator_class)
+    fields = {
+        field.name: _from_attribute(expression.attrs[field.name], types[field.name])
+        for field in dataclasses.fields(typing.cast(Any, operator_class))
+    }
+    return operator_class(**fields)
+
+
+def activations_of(expression: Any) -> list[Any]:
+    """The activation operands of a ``relax.tinyseg`` call."""
+    kind = expression.op.name.removeprefix(PREFIX)
+    return list(expression.args)[: len(expression.args) - len(OPERATORS[kind].constant_names)]
+
+
+def constants_of(expression: Any) -> dict[str, Any]:
+    """The constant operands (NumPy arrays) of a ``relax.tinyseg`` call by name."""
+    names = OPERATORS[expression.op.name.removeprefix(PREFIX)].constant_names
+    arguments = list(expression.args)[len(expression.args) - len(names) :]
+    return {name: argument.value.numpy() for name, argument in zip(names, arguments, strict=True)}
+
+
+def tensor_type(relax_type: Any) -> TensorType:
+    """The static ``TensorType`` of a Relax tensor type; ValueError where the shape is symbolic or unknown."""
+    if not isinstance(relax_type, relax.TensorType) or relax_type.shape is None:
+        raise ValueError(f"a tensor of static shape is needed, not {relax_type}")
+    shape = []
+    for dimension in relax_type.shape:
+        if not isinstance(dimension, tvm.tirx.IntImm):
+            raise ValueError(f"the dimension {dimension} is not static")
+        shape.append(int(dimension))
+    return TensorType(tuple(shape), str(relax_type.dtype))
+
+
+def _to_attribute(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _from_attribute(value: Any, annotation: Any) -> Any:
+    if typing.get_origin(annotation) is tuple:
+        element = typing.get_args(annotation)[0]
+        return tuple(element(entry) for entry in value)
+    return annotation(value)
+
+
+def _infer(expression: Any, _context: Any) -> Any:
+    """FInferType of all operators: the dataclass' own ``infer`` on the operands' types."""
+    operator = operator_of(expression)
+    types = [tensor_type(argument.ty) for argument in expression.args]
+    split = len(types) - len(operator.constant_names)
+    results = operator.infer(types[:split], dict(zip(operator.constant_names, types[split:], strict=True)))
+    relax_types = [relax.TensorType(result.shape, result.dtype) for result in results]
+    return relax_types[0] if len(relax_types) == 1 else relax.TupleType(relax_types)
+
+
+def _script_constructor(kind: str) -> Callable[..., Any]:
+    def construct(*operands: Any, **fields: Any) -> Any:
+        return relax.Call(tvm.ir.Op.get(PREFIX + kind), list(operands), tvm.ir.make_node("ir.DictAttrs", **fields))
+
+    construct.__name__ = kind
+    return construct
+
+
+def _register() -> None:
+    constructors = {}
+    for kind in OPERATORS:
+        tvm.ir.register_op_attr(PREFIX + kind, "FInferType", _infer)
+        tvm.ir.register_op_attr(PREFIX + kind, "FPurity", True)
+        constructors[kind] = _script_constructor(kind)
+    namespace = SimpleNamespace(**constructors)
+    tvm.script.relax.tinyseg = namespace
+    tvm.script.parser.relax.tinyseg = namespace
+
+
+_register()

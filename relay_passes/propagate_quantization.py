@@ -1,0 +1,222 @@
+"""Moves quantisation through operators that commute with it, so that data movement works on int8.
+
+Downwards, where the operand is dequantised:  ``f(dequantize(x)) -> dequantize(f(x))``.
+Upwards, where the result is quantised:       ``quantize(f(y)) -> f(quantize(y))``.
+
+Both are exact for a per-tensor quantisation, a monotonic function of each element alone, where ``f`` only moves elements
+(reshape, transpose, concat, slice, pad, nearest resize, ...) or picks the largest (max pooling). A clamp (relu, clip)
+commutes upwards, its bounds quantised: the clamp of a relu is at the zero point, whatever that is. A dequantised
+constant goes downwards through reshape and transpose with its scales per channel.
+
+A ``quantize`` that meets a ``dequantize`` of the same parameters cancels; of others, it stays and becomes a table later.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from tvm import relax
+
+from tinyseg_tvm.operators.requantize import quantize
+from tinyseg_tvm.relay_passes.float_functions import clip_bounds
+from tinyseg_tvm.relay_passes.rewriting import (
+    Quantization,
+    Rewrite,
+    array_of,
+    dtype_of,
+    has_static_shape,
+    is_call,
+    is_constant,
+    main_pass,
+    per_tensor_quantization,
+    shape_of,
+    with_operands,
+)
+
+MOVEMENT = ("reshape", "permute_dims", "strided_slice", "broadcast_to", "tile", "repeat", "flip", "take")
+"""Operators that only move elements of their first operand."""
+
+LARGEST = ("nn.max_pool2d", "max")
+"""Operators that pick the largest among elements of their operand."""
+
+
+def propagate_quantization() -> Any:
+    """The pass."""
+    return main_pass(
+        "propagate_quantization",
+        dequantize_constant_later,
+        dequantize_later,
+        dequantize_concat_later,
+        arguments_of_extremes,
+        quantize_earlier,
+    )
+
+
+def moves_elements(value: Any) -> bool:
+    """True for a call that commutes with a monotonic function applied to each element (concat and pad apart)."""
+    if is_call(value, "image.resize2d"):
+        return value.attrs.method == "nearest_neighbor" and "crop" not in value.attrs.coordinate_transformation_mode
+    return is_call(value, *MOVEMENT, *LARGEST)
+
+
+def dequantize_constant_later(rewrite: Rewrite, value: Any, name: str) -> Any:
+    """Reshape or transpose of a dequantised constant, per channel or per tensor."""
+    if not is_call(value, "reshape", "permute_dims") or not has_static_shape(value):
+        return None
+    source = rewrite.producing_call(value.args[0], "dequantize")
+    if source is None or not is_constant(source.args[0]):
+        return None
+    axis = _axis_after(value, int(source.attrs.axis) % max(1, len(shape_of(source))))
+    if per_tensor_quantization(source) is None and axis is None:
+        return None
+    moved = rewrite.emit(with_operands(value, [source.args[0], *list(value.args)[1:]]), name)
+    return relax.op.dequantize(moved, source.args[1], source.args[2], axis=axis or 0, out_dtype=dtype_of(value))
+
+
+def dequantize_later(rewrite: Rewrite, value: Any, name: str) -> Any:
+    """One operand, dequantised per tensor."""
+    padded = is_call(value, "nn.pad") and value.attrs.pad_mode == "constant" and float(value.attrs.pad_value) == 0.0
+    if not (moves_elements(value) or padded) or not dtype_of(value).startswith("float"):
+        return None
+    source = _dequantized(rewrite, value.args[0])
+    if source is None:
+        return None
+    call, quantization = source
+    if padded:
+        moved = relax.op.nn.pad(call.args[0], value.attrs.pad_width, "constant", float(quantization.zero_point))
+    else:
+        moved = with_operands(value, [call.args[0], *list(value.args)[1:]])
+    return with_operands(call, [rewrite.emit(moved, name, quantization), *list(call.args)[1:]])
+
+
+def dequantize_concat_later(rewrite: Rewrite, value: Any, name: str) -> Any:
+    """A concat whose operands are all dequantised alike."""
+    if not is_call(value, "concat"):
+        return None
+    sources = [_dequantized(rewrite, field) for field in _fields(rewrite, value)]
+    if not sources or any(source is None for source in sources):
+        return None
+    call, quantization = sources[0]  # type: ignore[misc]
+    operands = [source[0].args[0] for source in sources if source is not None]
+    if any(source[1] != quantization for source in sources if source is not None):
+        return None
+    if any(dtype_of(operand) != dtype_of(operands[0]) for operand in operands):
+        return None
+    moved = rewrite.emit(relax.op.concat(operands, value.attrs.axis), name, quantization)
+    return with_operands(call, [moved, *list(call.args)[1:]])
+
+
+def arguments_of_extremes(rewrite: Rewrite, value: Any, _name: str) -> Any:
+    """Argmax and argmin of dequantised values are those of the quantised ones."""
+    if not is_call(value, "argmax", "argmin"):
+        return None
+    source = _dequantized(rewrite, value.args[0])
+    return None if source is None else with_operands(value, [source[0].args[0]])
+
+
+def quantize_earlier(rewrite: Rewrite, value: Any, name: str) -> Any:
+    """Quantisation of a result goes up to where it was computed."""
+    if not is_call(value, "quantize"):
+        return None
+    quantization = per_tensor_quantization(value)
+    if quantization is None or dtype_of(value) not in ("int8", "uint8"):
+        return None
+    source = rewrite.producer(value.args[0])
+    if not (_is_clamp(source) or _is_pad(source) or is_call(source, "concat", "dequantize") or moves_elements(source)):
+        return None
+    return _quantized(rewrite, value, value.args[0], quantization, name)
+
+
+def _quantized(rewrite: Rewrite, call: Any, expression: Any, quantization: Quantization, name: str) -> Any:
+    """``expression`` quantised as ``call`` says, by going up through what commutes."""
+    dtype = dtype_of(call)
+    key = (expression, quantization, dtype)
+    if key in rewrite.memory:
+        return rewrite.memory[key]
+    source = rewrite.producer(expression)
+    source_name = rewrite.name(expression, name)
+
+    def above(operand: Any) -> Any:
+        return _quantized(rewrite, call, operand, quantization, name)
+
+    if is_call(source, "dequantize") and per_tensor_quantization(source) == quantization and (
+        dtype_of(source.args[0]) == dtype
+    ):
+        result = source.args[0]
+    elif _is_clamp(source):
+        clamped = above(source.args[0])
+        low, high = (int(quantize(bound, quantization.scale, quantization.zero_point, dtype)) for bound in _bounds(source))
+        clip = relax.op.clip(clamped, relax.prim_value(low), relax.prim_value(high))
+        result = rewrite.emit(clip, source_name, quantization)
+    elif _is_pad(source):
+        border = int(quantize(source.attrs.pad_value, quantization.scale, quantization.zero_point, dtype))
+        padded = relax.op.nn.pad(above(source.args[0]), source.attrs.pad_width, "constant", float(border))
+        result = rewrite.emit(padded, source_name, quantization)
+    elif is_call(source, "concat"):
+        operands = [above(field) for field in _fields(rewrite, source)]
+        result = rewrite.emit(relax.op.concat(operands, source.attrs.axis), source_name, quantization)
+    elif moves_elements(source):
+        moved = with_operands(source, [above(source.args[0]), *list(source.args)[1:]])
+        result = rewrite.emit(moved, source_name, quantization)
+    else:
+        own_name = name if expression.same_as(call.args[0]) else f"{source_name}_quantized"
+        result = rewrite.emit(with_operands(call, [expression, *list(call.args)[1:]]), own_name)
+    rewrite.memory[key] = result
+    return result
+
+
+def _dequantized(rewrite: Rewrite, expression: Any) -> tuple[Any, Quantization] | None:
+    """The per-tensor ``dequantize`` of 8-bit values that produced ``expression``."""
+    call = rewrite.producing_call(expression, "dequantize")
+    if call is None or dtype_of(call.args[0]) not in ("int8", "uint8"):
+        return None
+    quantization = per_tensor_quantization(call)
+    return None if quantization is None else (call, quantization)
+
+
+def _fields(rewrite: Rewrite, concat: Any) -> list[Any]:
+    operand = concat.args[0]
+    operands = operand if isinstance(operand, relax.Tuple) else rewrite.producer(operand)
+    return list(operands.fields) if isinstance(operands, relax.Tuple) else []
+
+
+def _is_pad(value: Any) -> bool:
+    return is_call(value, "nn.pad") and value.attrs.pad_mode == "constant"
+
+
+def _is_clamp(value: Any) -> bool:
+    return is_call(value, "nn.relu", "nn.relu6", "clip", "maximum", "minimum") and _bounds(value) is not None
+
+
+def _bounds(value: Any) -> Any:
+    """Lower and upper bound of a clamp of the first operand, or None."""
+    if is_call(value, "nn.relu"):
+        return 0.0, np.inf
+    if is_call(value, "nn.relu6"):
+        return 0.0, 6.0
+    if is_call(value, "clip"):
+        return clip_bounds(value)
+    bound = value.args[1]
+    if not is_constant(bound) or array_of(bound).size != 1 or len(shape_of(bound)) > len(shape_of(value.args[0])):
+        return None
+    number = float(array_of(bound).flat[0])
+    if np.isnan(number):
+        return None
+    return (number, np.inf) if is_call(value, "maximum") else (-np.inf, number)
+
+
+def _axis_after(value: Any, axis: int) -> int | None:
+    """Where ``axis`` of the operand is in the result of a reshape or transpose; None where it is no single axis."""
+    before, after = shape_of(value.args[0]), shape_of(value)
+    if is_call(value, "permute_dims"):
+        axes = value.attrs.axes
+        order = list(reversed(range(len(before)))) if axes is None else [int(a) % len(before) for a in axes]
+        return order.index(axis)
+    if not before:
+        return None
+    outer = int(np.prod(before[:axis], dtype=np.int64))
+    for candidate, size in enumerate(after):
+        if size == before[axis] and int(np.prod(after[:candidate], dtype=np.int64)) == outer:
+            return candidate
+    return None
