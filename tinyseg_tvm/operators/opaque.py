@@ -60,7 +60,7 @@ class Opaque(Operator):
         import tvm
 
         results = [tvm.runtime.empty(t.shape, t.dtype) for t in self.outputs]
-        arguments = [tvm.runtime.tensor(np.ascontiguousarray(a)) for a in self.arguments(inputs, constants)]
+        arguments = [tvm.runtime.tensor(np.asarray(a, order="C")) for a in self.arguments(inputs, constants)]
         _compiled(self.prim_func)(*arguments, *results)
         return tuple(r.numpy() for r in results)
 

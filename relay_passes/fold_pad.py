@@ -1,0 +1,76 @@
+"""A pad that only convolutions and poolings read becomes their own padding.
+
+Exact where the padded value is what the operator's own padding stands for: the input zero point of a
+convolution or of an average pool that counts its padding, -128 for a max pool. The padded map, often the
+largest tensor of a network with strided convolutions, then never exists.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import tvm
+
+from tinyseg_tvm.operators import AveragePool2d, Conv2d, MaxPool2d, Operator, Pad
+from tinyseg_tvm.relay_passes.dataflow import MAIN, Binding, Dataflow, Rewriter, rewrite
+from tinyseg_tvm.relay_passes.operator_calls import OperatorCall, operator_call
+
+INT8_MIN = -128
+
+
+@tvm.transform.module_pass(opt_level=0, name="tinyseg.FoldPad")
+def fold_pad(module: tvm.IRModule, _context: Any) -> tvm.IRModule:
+    """Fold pads into the operators that read them."""
+    flow = Dataflow.of(module[MAIN])
+    uses = flow.uses()
+    pads: dict[Any, OperatorCall] = {}
+    for binding in flow.bindings:
+        call = operator_call(binding.value)
+        if call is not None and isinstance(call.operator, Pad):
+            readers = uses.get(binding.var, [])
+            if readers and all(_absorbed(call.operator, reader) is not None for reader in readers):
+                pads[binding.var] = call
+
+    def rule(writer: Rewriter, binding: Binding) -> Any:
+        call = operator_call(binding.value)
+        if call is None or not call.activations or call.activations[0] not in pads:
+            return None
+        pad = pads[call.activations[0]]
+        operator = _absorbed(pad.operator, binding)
+        assert operator is not None
+        operand = writer.substitute(pad.activations[0])
+        return writer.emit(replace(call, operator=operator, activations=(operand,)).to_relax(), binding.name)
+
+    return rewrite(module, rule) if pads else module
+
+
+def _absorbed(pad: Operator, reader: Binding | None) -> Operator | None:
+    """The reader's operator with the pad in its own padding, or None where that is not the same."""
+    assert isinstance(pad, Pad)
+    call = operator_call(reader.value) if reader is not None else None
+    if call is None or len(call.activations) != 1 or len(pad.before) != 4:
+        return None
+    if any((pad.before[0], pad.before[3], pad.after[0], pad.after[3])):
+        return None
+    operator = call.operator
+    extra = (pad.before[1], pad.before[2], pad.after[1], pad.after[2])
+    if isinstance(operator, Conv2d) and pad.value == operator.input_zero_point:
+        return replace(operator, padding=_sum(operator.padding, extra))
+    if isinstance(operator, MaxPool2d) and pad.value == INT8_MIN:
+        padding = _sum(operator.padding, extra)
+        reach = tuple(d * (k - 1) for d, k in zip(operator.dilation, operator.kernel, strict=True))
+        return replace(operator, padding=padding) if _within(padding, reach) else None
+    if isinstance(operator, AveragePool2d) and pad.value == operator.input_zero_point:
+        counted = operator.count_include_pad or not any(operator.padding)
+        return replace(operator, padding=_sum(operator.padding, extra), count_include_pad=True) if counted else None
+    return None
+
+
+def _sum(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    return (a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3])
+
+
+def _within(padding: tuple[int, int, int, int], reach: tuple[int, ...]) -> bool:
+    """True where no window lies in the padding alone."""
+    return max(padding[0], padding[2]) <= reach[0] and max(padding[1], padding[3]) <= reach[1]

@@ -1,0 +1,115 @@
+"""A variable of the old function as a view of a variable of the new one: reshaped, permuted, reshaped again.
+
+Views stand in for transposes and reshapes until an operator needs the tensor in one piece of memory in its
+own layout; only then ``Views.materialise`` emits the movement that is left.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from tinyseg_tvm.operators import Reshape, Transpose
+from tinyseg_tvm.relay_passes import layouts
+from tinyseg_tvm.relay_passes.dataflow import Rewriter, shape_of
+from tinyseg_tvm.relay_passes.layouts import Permutation, Shape
+from tinyseg_tvm.relay_passes.operator_calls import emit_operator
+
+
+@dataclass(frozen=True)
+class View:
+    """``base.reshape(early).transpose(permutation)``, then ``.reshape(late)`` where that is not None.
+
+    ``late`` is used only where the permutation cannot be exchanged with the reshape (a flattened NCHW map).
+    ``name`` is that of the old variable.
+    """
+
+    base: Any
+    early: Shape
+    permutation: Permutation
+    late: Shape | None
+    name: str
+
+    @staticmethod
+    def of(base: Any, name: str) -> View:
+        """The variable itself."""
+        shape = shape_of(base)
+        return View(base, shape, layouts.identity(len(shape)), None, name)
+
+    @property
+    def shape(self) -> Shape:
+        """Shape of what is viewed."""
+        return layouts.permuted(self.early, self.permutation) if self.late is None else self.late
+
+    @property
+    def in_order(self) -> bool:
+        """True where the elements lie in memory in the view's own order."""
+        return layouts.keeps_order(self.early, self.permutation)
+
+    @property
+    def order(self) -> np.ndarray:
+        """For each element of the view, in its order, the place of the element in ``base``."""
+        places = np.arange(math.prod(self.early)).reshape(self.early)
+        return places.transpose(self.permutation).reshape(-1)
+
+    def named(self, name: str) -> View:
+        """The same view for another old variable."""
+        return replace(self, name=name)
+
+    def reshape(self, shape: Shape, name: str) -> View:
+        """This view reshaped."""
+        exchanged = layouts.through_reshape(self.early, self.permutation, shape)
+        if exchanged is None:
+            return replace(self, late=shape, name=name)
+        return View(self.base, exchanged[0], exchanged[1], None, name)
+
+    def transpose(self, permutation: Permutation, name: str) -> View:
+        """This view permuted; ``late`` must be None."""
+        return replace(self, permutation=layouts.compose(self.permutation, permutation), name=name)
+
+
+class Views:
+    """The views of one rewrite, and the variables made from them so far."""
+
+    def __init__(self, writer: Rewriter) -> None:
+        self.writer = writer
+        self.made: dict[tuple[Any, Shape, Permutation, Shape | None], Any] = {}
+        self.names: set[str] = set()
+
+    def materialise(self, view: View) -> Any:
+        """A variable that holds the view's elements in its own shape and order."""
+        key = (view.base, view.early, view.permutation, view.late)
+        if key not in self.made:
+            self.made[key] = self._make(view)
+        return self.made[key]
+
+    def transpose(self, view: View, permutation: Permutation, name: str) -> View:
+        """``view`` permuted, made concrete first where its last reshape stands in the way."""
+        if view.late is not None:
+            view = View.of(self.materialise(view), view.name)
+        return view.transpose(permutation, name)
+
+    def in_layout(self, view: View, permutation: Permutation) -> Any:
+        """A variable ``w`` with ``w.transpose(permutation)`` equal to the view."""
+        return self.materialise(self.transpose(view, layouts.inverse(permutation), view.name))
+
+    def _make(self, view: View) -> Any:
+        if view.in_order:
+            return self._reshaped(view.base, view.shape, view.name)
+        source = self._reshaped(view.base, view.early, view.name)
+        moved = emit_operator(self.writer, self._name(view.name), Transpose(view.permutation), source)
+        self.writer.derive_quantization(str(moved.name), view.name)
+        return moved if view.late is None else self._reshaped(moved, view.late, view.name)
+
+    def _reshaped(self, source: Any, shape: Shape, name: str) -> Any:
+        if shape_of(source) == shape:
+            return source
+        made = emit_operator(self.writer, self._name(name), Reshape(shape), source)
+        self.writer.derive_quantization(str(made.name), name)
+        return made
+
+    def _name(self, name: str) -> str:
+        return self.writer.derived_name(name, "moved")
