@@ -25,6 +25,10 @@ FORBIDDEN = {
 }
 
 
+# The reference of a long-tail operator is TVM's own.
+ALLOWED = {("tinyseg_tvm/operators/opaque.py", "tvm")}
+
+
 def imported(path: Path) -> list[tuple[int, str]]:
     """Line and part (or library) of every import in a file."""
     found = []
@@ -47,8 +51,9 @@ def main() -> int:
         folder = ROOT / part if part in FOLDERS else ROOT / PACKAGE / part
         for path in sorted(folder.rglob("*.py")):
             for line, name in imported(path):
-                if name in forbidden:
-                    faults.append(f"{path.relative_to(ROOT)}:{line}: {part} may not import {name}")
+                place = path.relative_to(ROOT)
+                if name in forbidden and (place.as_posix(), name) not in ALLOWED:
+                    faults.append(f"{place}:{line}: {part} may not import {name}")
     print("\n".join(faults) or "layers: ok")
     return 1 if faults else 0
 

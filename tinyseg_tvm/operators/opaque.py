@@ -36,6 +36,29 @@ class Opaque(Operator):
     constant_positions: tuple[int, ...]
     prim_func: Any = field(repr=False, compare=False)
 
+    def to_attributes(self) -> dict[str, Any]:
+        """The fields as plain values; the PrimFunc as TVM's JSON."""
+        import tvm
+
+        return {
+            "label": self.label,
+            "outputs": [[list(kind.shape), kind.dtype] for kind in self.outputs],
+            "constant_positions": list(self.constant_positions),
+            "prim_func": tvm.ir.save_json(self.prim_func),
+        }
+
+    @classmethod
+    def from_attributes(cls, attributes: Mapping[str, Any]) -> Opaque:
+        """The operator of ``to_attributes``'s values."""
+        import tvm
+
+        return cls(
+            label=attributes["label"],
+            outputs=tuple(TensorType(tuple(shape), dtype) for shape, dtype in attributes["outputs"]),
+            constant_positions=tuple(attributes["constant_positions"]),
+            prim_func=tvm.ir.load_json(attributes["prim_func"]),
+        )
+
     @property
     def constant_names(self) -> tuple[str, ...]:  # type: ignore[override]
         """One name per constant parameter."""

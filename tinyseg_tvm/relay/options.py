@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
+from tinyseg_tvm.boards.size import parse_size
 from tinyseg_tvm.errors import UsageError
-from tinyseg_tvm.relay.sizes import parse_size
 
 _CHOICES = {
     "objective": ("ram", "speed", "pareto"),
@@ -81,7 +81,10 @@ def options_from_text(values: Mapping[str, str], base: BuildOptions | None = Non
 
 def _convert(name: str, key: str, text: str) -> object:
     if name in ("ram", "max_written"):
-        return parse_size(text, f"-{key}")
+        try:
+            return parse_size(text)
+        except UsageError as error:
+            raise UsageError(f"-{key}={text}: {error}") from None
     if name == "layerwise":
         if text not in ("", "1", "true", "0", "false"):
             raise UsageError(f"-{key}={text}: takes no value")

@@ -1,0 +1,98 @@
+"""``relay.build``: from an imported module to a planned network."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from tinyseg_tvm import codegen, relay_passes
+from tinyseg_tvm.boards import Board, load_board, load_core
+from tinyseg_tvm.errors import TinySegError, UsageError
+from tinyseg_tvm.network import Network
+from tinyseg_tvm.network.problem import build_problem
+from tinyseg_tvm.planner.layerwise import plan_layerwise
+from tinyseg_tvm.planner.problem import Pool, Problem
+from tinyseg_tvm.planner.validator import validate
+from tinyseg_tvm.relay.factory import Factory
+from tinyseg_tvm.relay.options import BuildOptions
+from tinyseg_tvm.relay.target import parse_target
+
+logger = logging.getLogger(__name__)
+
+Progress = Callable[[str, float], None]
+"""Called with what is being done and the part of it that is done, 0 to 1."""
+
+ARENA_ALIGNMENT = 16
+
+
+def build(
+    mod: Any,
+    target: object = "c -tinyseg",
+    params: Mapping[str, Any] | None = None,
+    *,
+    name: str = "",
+    progress: Progress | None = None,
+) -> Factory:
+    """Lowers, plans and validates a module.
+
+    Args:
+        mod: Relax module of ``relay.frontend.from_onnx`` (or any Relax module with a function ``main``).
+        target: a string such as ``"c -tinyseg -mcpu=cortex-m4 -ram=64K"``, a TVM target made from one of
+            the registered tags, or ``BuildOptions``.
+        params: values of parameters that the module does not hold itself.
+        name: of the C library; the module's own name by default.
+        progress: told of the planner's progress.
+
+    Raises:
+        UsageError: an option that does not exist or contradicts another.
+        DoesNotFitError: no plan within the RAM limit.
+        TinySegError: a model that cannot be lowered.
+    """
+    options = target if isinstance(target, BuildOptions) else parse_target(target)
+    board = load_board(options.board)
+    core = codegen.Core.of(load_core(options.mcpu) if options.mcpu else board.core)
+    _refuse_unavailable(options)
+    module = relay_passes.bind_params(mod, params or {})
+    lowered = relay_passes.lower_module(module, io_type=options.io_type)
+    network = relay_passes.to_network(lowered, name=library_name(name or str(relay_passes.model_name(mod))))
+    axis, network, problem, plan = _plan(network, options, board, core, progress)
+    validate(problem, plan)
+    return Factory(
+        name=network.name,
+        options=options,
+        board=board,
+        core=core,
+        module=lowered,
+        network=network,
+        problem=problem,
+        plan=plan,
+        axis=axis,
+        model_hash=relay_passes.model_hash(mod),
+    )
+
+
+def library_name(text: str) -> str:
+    """A C identifier (lower case) that resembles ``text``: the name of the library and its files."""
+    name = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:40].rstrip("_") or "network"
+    return f"net_{name}" if name[0].isdigit() else name
+
+
+def _plan(
+    network: Network, options: BuildOptions, board: Board, core: codegen.Core, progress: Progress | None
+) -> tuple[str, Network, Problem, Any]:
+    """Axis, network (exchanged for columns), problem and plan that serve the objective best."""
+    candidates = []
+    for axis in ("rows", "columns") if options.stream_axis == "auto" else (options.stream_axis,):
+        try:
+            oriented = transpose_spatial(network) if axis == "columns" else network
+        except TinySegError as error:
+            if options.stream_axis == "columns":
+                raise
+            logger.info("columns are not available: %s", error)
+            continue
+        problem = build_problem(oriented, io=options.io, cost=partial(codegen.kernel_cost, network=oriented, core=core))
+        candidates.append((axis, oriented, problem, plan_layerwise(problem)))
+    return min(candidates, key=lambda candidate: sum(candidate[3].pool_bytes))

@@ -1,0 +1,150 @@
+"""What ``relay.build`` returns: a planned network that can be written as a project or as a Model Library Format file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinyseg_tvm import __version__, codegen
+from tinyseg_tvm.boards import Board
+from tinyseg_tvm.network import Network, Port
+from tinyseg_tvm.network import reference
+from tinyseg_tvm.network.serialization import dump_network
+from tinyseg_tvm.planner.plan import Plan
+from tinyseg_tvm.planner.problem import Problem
+from tinyseg_tvm.relay.options import BuildOptions
+
+TEST_VECTORS = 2
+NETWORK_FILE = "tests/network.npz"
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Promised whole-program RAM in bytes; ``run`` measures the same figures on the firmware.
+
+    Attributes:
+        total: the sum of the others.
+        arena: lines, states and scratch; resident inputs and outputs included.
+        io: input and output buffers outside the arena.
+        static: .data and .bss outside the arena (context, runtime, test harness).
+        stack: high-water mark of the stack.
+        slow: writable slow memory.
+    """
+
+    total: int
+    arena: int
+    io: int
+    static: int
+    stack: int
+    slow: int
+
+
+@dataclass(frozen=True)
+class Factory:
+    """A planned network.
+
+    Attributes:
+        name: the C library's name.
+        options: what the build was told.
+        board: the board it was built for.
+        module: the Relax module after all passes, annotated with liveness.
+        network, problem, plan: what the code generator is given.
+        axis: "rows" or "columns": what a line is in the model's own layout.
+        model_hash: SHA-256 of the model's file.
+    """
+
+    name: str
+    options: BuildOptions
+    board: Board
+    core: codegen.Core
+    module: Any
+    network: Network
+    problem: Problem
+    plan: Plan
+    axis: str
+    model_hash: str
+
+    @property
+    def memory(self) -> Memory:
+        """The promised RAM figures."""
+        arena = sum(self.plan.pool_bytes)
+        static = self.board.static_bytes + codegen.context_bytes(self.problem)
+        stack = self.board.stack_bytes
+        return Memory(total=arena + static + stack, arena=arena, io=0, static=static, stack=stack, slow=0)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one inference, recomputed ones included."""
+        return sum(operator.macs for operator in self.problem.operators)
+
+    @cached_property
+    def figures(self) -> dict[str, Any]:
+        """The promised figures under the names that ``tinyseg run --json`` measures them."""
+        return {
+            "board": self.board.name,
+            "ram": asdict(self.memory),
+            "macs": self.macs,
+            "recomputed_macs": 0,
+            "storage": {"written": 0, "read": 0, "written_physical": 0, "erases": 0},
+            "stream_axis": self.axis,
+        }
+
+    @cached_property
+    def files(self) -> dict[str, bytes]:
+        """The C library: relative path to content. Equal builds give equal bytes."""
+        metadata = {
+            "tool": {"name": "tinyseg-tvm", "version": __version__},
+            "model": {"sha256": self.model_hash},
+            "options": asdict(self.options),
+            "promised": self.figures,
+        }
+        return codegen.generate(
+            self.network, self.problem, self.plan, name=self.name, core=self.core, io=self.options.io, metadata=metadata
+        )
+
+    @cached_property
+    def test_files(self) -> dict[str, bytes]:
+        """Test vectors in device layout with the reference executor's results, and the network itself."""
+        files = {NETWORK_FILE: dump_network(self.network)}
+        for vector in range(TEST_VECTORS):
+            inputs = random_inputs(self.network, seed=vector)
+            outputs = reference.run_device(self.network, inputs)
+            for kind, arrays in (("input", inputs), ("output", outputs)):
+                files |= {f"tests/{kind}{vector}_{port}.bin": array.tobytes() for port, array in enumerate(arrays)}
+        return files
+
+    def report(self) -> str:
+        """The promised figures and the peak, as text."""
+        from tinyseg_tvm.report import text
+
+        return text.summary(self.network, self.problem, self.plan, self.figures)
+
+    def export_library_format(self, path: str | Path) -> Path:
+        """Writes microTVM's Model Library Format: a tar file with the C library, parameters and metadata.
+
+        Raises:
+            TinySegError: the file cannot be written.
+        """
+        return codegen.export_library_format(
+            Path(path), self.name, self.files, relax=self.module.script(), figures=json.loads(json.dumps(self.figures))
+        )
+
+
+def random_inputs(network: Network, seed: int) -> list[np.ndarray]:
+    """One random array per input port, in device layout: the whole range of integers, floats in [0, 1)."""
+    generator = np.random.default_rng(seed)
+    return [_random(network, port, generator) for port in network.inputs]
+
+
+def _random(network: Network, port: Port, generator: np.random.Generator) -> np.ndarray:
+    kind = network.tensors[port.tensor].type
+    if np.issubdtype(np.dtype(kind.dtype), np.integer):
+        limits = np.iinfo(kind.dtype)
+        low, high = (limits.min, limits.max) if limits.bits == 8 else (0, 1)
+        return generator.integers(low, high, kind.shape, dtype=kind.dtype, endpoint=True)
+    return generator.random(kind.shape, dtype=np.float32).astype(kind.dtype)
