@@ -24,3 +24,35 @@ Quantisation: the attribute ``tinyseg.quantization`` of ``main`` maps the name o
 ``[scale, zero_point]``, for every int8 or uint8 tensor whose quantisation is known. Names in ``main`` are unique.
 ``rewriting.rewrite_main`` carries it (by variable) through a rewrite.
 """
+
+from typing import Any
+
+
+def integer_pipeline() -> Any:
+    """The passes of the first half, in order, as one ``tvm.transform.Sequential``."""
+    import tvm
+
+    from tinyseg_tvm.relay_passes.fold_batch_norm import fold_batch_norm
+    from tinyseg_tvm.relay_passes.fold_constants import fold_constants
+    from tinyseg_tvm.relay_passes.fuse_activation import fuse_activation
+    from tinyseg_tvm.relay_passes.lookup_tables import lookup_tables
+    from tinyseg_tvm.relay_passes.normalize import normalize
+    from tinyseg_tvm.relay_passes.propagate_quantization import propagate_quantization
+    from tinyseg_tvm.relay_passes.qdq_to_integer import qdq_to_integer
+    from tinyseg_tvm.relay_passes.quantize_borders import quantize_borders
+
+    return tvm.transform.Sequential(
+        [
+            normalize(),
+            fold_constants(),
+            fold_batch_norm(),
+            propagate_quantization(),
+            fold_constants(),
+            lookup_tables(),
+            qdq_to_integer(),
+            fuse_activation(),
+            quantize_borders(),
+            fold_constants(),
+        ],
+        name="tinyseg.integer_pipeline",
+    )

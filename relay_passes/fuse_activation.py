@@ -1,0 +1,65 @@
+"""A clamp by table becomes the clamp of the operator before it.
+
+``clip(clip(v, -128, 127), low, high)`` is ``clip(v, low, high)``: a table that only limits its values, after a
+convolution, fully connected layer or elementwise operator that nothing else reads, is that operator's ``output_min`` and
+``output_max``. Transposes and reshapes may stand between. Any other table after such a clamp stays a table.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from tinyseg_tvm.relay_passes.operators_registration import call, constants_of, operator_of
+from tinyseg_tvm.relay_passes.rewriting import Rewrite, dtype_of, is_call, main_pass, with_operands
+
+CLAMPING = ("tinyseg.conv2d", "tinyseg.conv2d_transpose", "tinyseg.dense", "tinyseg.elementwise", "tinyseg.elementwise_constant")
+"""Operators with ``output_min`` and ``output_max``."""
+
+
+def fuse_activation() -> Any:
+    """The pass."""
+    return main_pass("fuse_activation", fuse_clamp)
+
+
+def fuse_clamp(rewrite: Rewrite, value: Any, _name: str) -> Any:
+    """A table that is a clamp, upwards through data movement to an operator that clamps."""
+    if not is_call(value, "tinyseg.lookup") or dtype_of(value.args[0]) != "int8":
+        return None
+    bounds = clamp_of(constants_of(value)["table"])
+    if bounds is None:
+        return None
+    path = []
+    variable = value.args[0]
+    while rewrite.uses(variable) == 1 and is_call(rewrite.producer(variable), "permute_dims", "reshape"):
+        path.append(variable)
+        variable = rewrite.producer(variable).args[0]
+    source = rewrite.producer(variable)
+    if rewrite.uses(variable) > 1 or not is_call(source, *CLAMPING):
+        return None
+    operator: Any = operator_of(source)
+    low = min(max(operator.output_min, bounds[0]), bounds[1])
+    high = min(max(operator.output_max, bounds[0]), bounds[1])
+    clamped = dataclasses.replace(operator, output_min=low, output_max=high)
+    result = rewrite.emit(
+        call(clamped, *source.args), rewrite.name(variable), rewrite.quantization.get(variable)
+    )
+    for moved in reversed(path):
+        movement = rewrite.producer(moved)
+        result = rewrite.emit(
+            with_operands(movement, [result, *list(movement.args)[1:]]),
+            rewrite.name(moved),
+            rewrite.quantization.get(moved),
+        )
+    return result
+
+
+def clamp_of(table: np.ndarray) -> tuple[int, int] | None:
+    """The bounds of an int8 table that is a clamp of int8, else None."""
+    if table.dtype != np.int8:
+        return None
+    codes = np.arange(256, dtype=np.uint8).view(np.int8)
+    low, high = int(table.min()), int(table.max())
+    return (low, high) if bool((np.clip(codes, low, high) == table).all()) else None

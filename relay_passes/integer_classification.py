@@ -1,0 +1,66 @@
+"""Rules for softmax and argmax, over any axis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from tvm import relax
+
+from tinyseg_tvm.operators import ArgMax, Softmax
+from tinyseg_tvm.relay_passes.quantized_operands import emit_operator, quantized_activation, quantized_result
+from tinyseg_tvm.relay_passes.rewriting import Rewrite, dtype_of, is_call, is_constant, shape_of
+
+
+def rewrite_softmax(rewrite: Rewrite, value: Any, _name: str) -> Any:
+    """Softmax; an axis other than the last is brought there."""
+    result = quantized_result(rewrite, value)
+    call = None if result is None else rewrite.producing_call(result[0], "nn.softmax")
+    activation = None if call is None else quantized_activation(rewrite, call.args[0])
+    if result is None or activation is None:
+        return None
+    name, output = rewrite.name(result[0]), result[1]
+    distance = np.arange(256, dtype=np.float64)
+    table = np.exp(-distance * activation[1].scale).astype(np.float32)
+    operator = Softmax(output_scale=output.scale, output_zero_point=output.zero_point)
+    order, back = _axis_last(int(call.attrs.axis), len(shape_of(call)))
+    operand = activation[0]
+    if order is not None:
+        operand = rewrite.emit(relax.op.permute_dims(operand, order), f"{name}_nhwc", activation[1])
+    softmax = emit_operator(rewrite, operator, [operand], {"table": table}, name, output)
+    if softmax is None or back is None:
+        return softmax
+    return rewrite.emit(relax.op.permute_dims(softmax, back), f"{name}_nchw", output)
+
+
+def rewrite_argmax(rewrite: Rewrite, value: Any, name: str) -> Any:
+    """Argmax of int8. A cast of the indices that follows is part of it."""
+    cast = value if is_call(value, "astype") else None
+    call = value if cast is None else rewrite.producing_call(cast.args[0], "argmax")
+    if not is_call(call, "argmax") or call.attrs.axis is None or is_constant(call.args[0]):
+        return None
+    dtype = dtype_of(value)
+    if dtype_of(call.args[0]) != "int8" or dtype not in ("int64", "int32", "uint8"):
+        return None
+    keepdims = bool(call.attrs.keepdims)
+    operator = ArgMax(keepdims=keepdims, select_last_index=False, output_dtype=dtype)
+    order, back = _axis_last(int(call.attrs.axis), len(shape_of(call.args[0])))
+    operand = call.args[0]
+    name = rewrite.name(cast.args[0], name) if cast is not None else name
+    if order is not None:
+        operand = rewrite.emit(
+            relax.op.permute_dims(operand, order), f"{name}_nhwc", rewrite.quantization.get(operand)
+        )
+    argmax = emit_operator(rewrite, operator, [operand], {}, name, None)
+    if argmax is None or back is None or not keepdims:
+        return argmax
+    return rewrite.emit(relax.op.permute_dims(argmax, back), f"{name}_nchw")
+
+
+def _axis_last(axis: int, rank: int) -> tuple[list[int] | None, list[int] | None]:
+    """The permutation that brings ``axis`` to the end, and its inverse; None twice where it is there."""
+    axis %= rank
+    if axis == rank - 1:
+        return None, None
+    order = [*range(axis), *range(axis + 1, rank), axis]
+    return order, [order.index(position) for position in range(rank)]

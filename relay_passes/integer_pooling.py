@@ -1,0 +1,149 @@
+"""Rules for max, average and global pooling and for means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from tvm import relax
+
+from tinyseg_tvm.operators import AveragePool2d, GlobalPool, MaxPool2d
+from tinyseg_tvm.relay_passes.quantized_operands import (
+    TO_NHWC,
+    emit_operator,
+    in_nhwc,
+    quantized_activation,
+    quantized_result,
+)
+from tinyseg_tvm.relay_passes.rewriting import Quantization, Rewrite, dtype_of, is_call, is_constant, shape_of
+
+_NEUTRAL = Quantization(1.0, 0)  # where the quantisation is unknown and does not matter: a maximum
+
+
+def rewrite_max_pool2d(rewrite: Rewrite, value: Any, name: str) -> Any:
+    """``nn.max_pool2d`` on int8."""
+    if not is_call(value, "nn.max_pool2d") or dtype_of(value) != "int8" or is_constant(value.args[0]):
+        return None
+    attributes = value.attrs
+    kernel, strides, dilation = (
+        (int(pair[0]), int(pair[1])) for pair in (attributes.pool_size, attributes.strides, attributes.dilation)
+    )
+    layout = str(attributes.layout)
+    operator = MaxPool2d(
+        kernel=kernel,
+        strides=strides,
+        padding=_padding(value, kernel, strides, dilation),
+        dilation=dilation,
+    )
+    return in_nhwc(rewrite, operator, value.args[0], {}, name, rewrite.quantization.get(value.args[0]), layout)
+
+
+def rewrite_average_pool2d(rewrite: Rewrite, value: Any, _name: str) -> Any:
+    """AveragePool. One that counts padding and also ends in a partial window (``ceil_mode``) has no integer form."""
+    result = quantized_result(rewrite, value)
+    call = None if result is None else rewrite.producing_call(result[0], "nn.avg_pool2d")
+    if result is None or call is None:
+        return None
+    activation = quantized_activation(rewrite, call.args[0])
+    attributes = call.attrs
+    if activation is None or any(int(step) != 1 for step in attributes.dilation):
+        return None
+    kernel, strides = ((int(pair[0]), int(pair[1])) for pair in (attributes.pool_size, attributes.strides))
+    padding = _padding(call, kernel, strides, (1, 1))
+    count_include_pad = bool(attributes.count_include_pad) and any(padding)
+    if count_include_pad and padding != tuple(int(amount) for amount in attributes.padding):
+        return None
+    operator = AveragePool2d(
+        kernel=kernel,
+        strides=strides,
+        padding=padding,
+        count_include_pad=count_include_pad,
+        **_fields(activation[1], result[1]),
+    )
+    name = rewrite.name(result[0])
+    return in_nhwc(rewrite, operator, activation[0], {}, name, result[1], str(attributes.layout))
+
+
+def rewrite_mean(rewrite: Rewrite, value: Any, _name: str) -> Any:
+    """Mean over any axes; GlobalAveragePool is the mean over the pixels."""
+    result = quantized_result(rewrite, value)
+    call = None if result is None else rewrite.producing_call(result[0], "mean")
+    activation = None if call is None else quantized_activation(rewrite, call.args[0])
+    if result is None or activation is None:
+        return None
+    return _reduce(rewrite, call, activation[0], activation[1], result[1], "average", rewrite.name(result[0]))
+
+
+def rewrite_max(rewrite: Rewrite, value: Any, name: str) -> Any:
+    """Maximum of int8 over any axes; GlobalMaxPool is the maximum over the pixels."""
+    if not is_call(value, "max") or dtype_of(value) != "int8" or is_constant(value.args[0]):
+        return None
+    known = rewrite.quantization.get(value.args[0], _NEUTRAL)
+    return _reduce(rewrite, value, value.args[0], known, known, "max", name)
+
+
+def _reduce(
+    rewrite: Rewrite,
+    call: Any,
+    activation: Any,
+    before: Quantization,
+    after: Quantization,
+    function: str,
+    name: str,
+) -> Any:
+    """A reduction as pooling of a feature map (1, H, W, C) whose pixels are what is reduced."""
+    shape = shape_of(activation)
+    rank = len(shape)
+    axes = sorted(int(axis) % rank for axis in (call.attrs.axis if call.attrs.axis is not None else range(rank)))
+    kept = [axis for axis in range(rank) if axis not in axes]
+    is_map = rank == 4 and shape[0] == 1
+    if is_map and axes in ([2], [3]) and function == "average":
+        operator = AveragePool2d(
+            kernel=(shape[2], 1) if axes == [2] else (1, shape[3]),
+            strides=(1, 1),
+            padding=(0, 0, 0, 0),
+            count_include_pad=False,
+            **_fields(before, after),
+        )
+        result = in_nhwc(rewrite, operator, activation, {}, name, after)
+    elif is_map and axes in ([2, 3], [1, 2]):
+        layout = "NCHW" if axes == [2, 3] else "NHWC"
+        result = in_nhwc(
+            rewrite, GlobalPool(function=function, **_fields(before, after)), activation, {}, name, after, layout
+        )
+    else:
+        pixels = int(np.prod([shape[axis] for axis in axes], dtype=np.int64))
+        channels = int(np.prod([shape[axis] for axis in kept], dtype=np.int64))
+        order = axes + kept
+        if order != sorted(order):
+            activation = rewrite.emit(relax.op.permute_dims(activation, order), f"{name}_nhwc", before)
+        activation = rewrite.emit(relax.op.reshape(activation, (1, pixels, 1, channels)), f"{name}_pixels", before)
+        operator_ = GlobalPool(function=function, **_fields(before, after))
+        result = emit_operator(rewrite, operator_, [activation], {}, name, after)
+    if result is None or shape_of(result) == shape_of(call):
+        return result
+    return rewrite.emit(relax.op.reshape(result, shape_of(call)), f"{name}_reshaped", after)
+
+
+def _fields(before: Quantization, after: Quantization) -> dict[str, Any]:
+    return {
+        "input_scale": before.scale,
+        "input_zero_point": before.zero_point,
+        "output_scale": after.scale,
+        "output_zero_point": after.zero_point,
+    }
+
+
+def _padding(
+    call: Any, kernel: tuple[int, int], strides: tuple[int, int], dilation: tuple[int, int]
+) -> tuple[int, int, int, int]:
+    """The padding that gives the call's result size exactly: a partial last window (``ceil_mode``) is padded full."""
+    top, left, bottom, right = (int(amount) for amount in call.attrs.padding)
+    order = TO_NHWC if str(call.attrs.layout) == "NCHW" else [0, 1, 2, 3]
+    before, after = ([shape_of(tensor)[axis] for axis in order] for tensor in (call.args[0], call))
+
+    def end(axis: int, start: int, stated: int) -> int:
+        needed = (after[axis + 1] - 1) * strides[axis] + dilation[axis] * (kernel[axis] - 1) + 1
+        return max(stated, needed - before[axis + 1] - start) if call.attrs.ceil_mode else stated
+
+    return top, left, end(0, top, bottom), end(1, left, right)

@@ -1,0 +1,123 @@
+"""Rules for nearest and bilinear resizing, with coordinates as ONNX Runtime computes them (float32).
+
+The ratio of an axis is output size / input size: the sizes rule, also where a model wrote scales.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinyseg_tvm.operators import Resize2d
+from tinyseg_tvm.relay_passes.propagate_quantization import moves_elements
+from tinyseg_tvm.relay_passes.quantized_operands import in_nhwc, quantized_activation, quantized_result
+from tinyseg_tvm.relay_passes.rewriting import Quantization, Rewrite, dtype_of, is_call, is_constant, shape_of
+
+_WEIGHT_UNIT = 2048  # a pair of bilinear weights sums to this
+_NEUTRAL = Quantization(1.0, 0)  # nearest resizing copies: its quantisation does not matter
+_COORDINATES = ("asymmetric", "half_pixel", "pytorch_half_pixel", "align_corners", "tf_half_pixel_for_nn")
+
+
+def rewrite_resize_nearest(rewrite: Rewrite, value: Any, name: str) -> Any:
+    """Nearest resizing of int8."""
+    if not is_call(value, "image.resize2d") or not moves_elements(value) or dtype_of(value) != "int8":
+        return None
+    if is_constant(value.args[0]) or str(value.attrs.coordinate_transformation_mode) not in _COORDINATES:
+        return None
+    known = rewrite.quantization.get(value.args[0], _NEUTRAL)
+    constants = {}
+    for table, before, after in _extents(value):
+        positions = source_positions(before, after, str(value.attrs.coordinate_transformation_mode))
+        rows = nearest_sources(positions, before, str(value.attrs.rounding_method))
+        constants[f"{table}s"] = rows[:, np.newaxis]
+        constants[f"{table}_weights"] = np.ones((after, 1), np.int32)
+    return _resize(rewrite, "nearest", value, value.args[0], known, known, constants, name)
+
+
+def rewrite_resize_linear(rewrite: Rewrite, value: Any, _name: str) -> Any:
+    """Bilinear resizing between two quantisations."""
+    result = quantized_result(rewrite, value)
+    call = None if result is None else rewrite.producing_call(result[0], "image.resize2d")
+    activation = None if call is None else quantized_activation(rewrite, call.args[0])
+    if result is None or activation is None or call.attrs.method != "linear":
+        return None
+    if str(call.attrs.coordinate_transformation_mode) not in _COORDINATES:
+        return None
+    constants = {}
+    for table, before, after in _extents(call):
+        positions = source_positions(before, after, str(call.attrs.coordinate_transformation_mode))
+        constants[f"{table}s"], constants[f"{table}_weights"] = linear_sources(positions, before)
+    return _resize(rewrite, "linear", call, *activation, result[1], constants, rewrite.name(result[0]))
+
+
+def source_positions(before: int, after: int, mode: str) -> np.ndarray:
+    """Where each of ``after`` elements lies among ``before`` ones: (after,) float32.
+
+    Source: ONNX operator Resize, coordinate_transformation_mode; evaluated in float32 as ONNX Runtime does.
+    """
+    index = np.arange(after, dtype=np.float32)
+    half = np.float32(0.5)
+    scale = np.float32(after) / np.float32(before)
+    if mode == "asymmetric":
+        return np.asarray(index / scale, np.float32)
+    if mode == "align_corners":
+        if after == 1:
+            return np.zeros(1, np.float32)
+        return np.asarray(index * np.float32(before - 1) / np.float32(after - 1), np.float32)
+    if mode == "tf_half_pixel_for_nn":
+        return np.asarray((index + half) / scale, np.float32)
+    if mode == "pytorch_half_pixel" and after == 1:
+        return np.zeros(1, np.float32)
+    return np.asarray((index + half) / scale - half, np.float32)
+
+
+def nearest_sources(positions: np.ndarray, before: int, rounding: str) -> np.ndarray:
+    """Indices of the nearest elements, (len(positions),) int32, by one of ONNX's ``nearest_mode``."""
+    if rounding == "floor":
+        nearest = np.floor(positions)
+    elif rounding == "ceil":
+        nearest = np.ceil(positions)
+    elif rounding == "round_prefer_ceil":
+        nearest = np.floor(positions + np.float32(0.5))
+    else:  # round_prefer_floor, which TVM calls "round"
+        nearest = np.ceil(positions - np.float32(0.5))
+    return np.clip(nearest, 0, before - 1).astype(np.int32)
+
+
+def linear_sources(positions: np.ndarray, before: int) -> tuple[np.ndarray, np.ndarray]:
+    """Indices and integer weights of the two neighbours, each (len(positions), 2) int32; a pair sums to 2048."""
+    clipped = np.clip(positions, np.float32(0), np.float32(before - 1))
+    first = np.floor(clipped).astype(np.int32)
+    second = np.minimum(first + 1, before - 1)
+    weight = np.rint((clipped - first.astype(np.float32)).astype(np.float64) * _WEIGHT_UNIT).astype(np.int32)
+    weight = np.where(second == first, 0, weight)
+    return np.stack([first, second], axis=1), np.stack([_WEIGHT_UNIT - weight, weight], axis=1).astype(np.int32)
+
+
+def _extents(call: Any) -> list[tuple[str, int, int]]:
+    """Name, input size and output size of both axes."""
+    height, width = (2, 3) if str(call.attrs.layout) == "NCHW" else (1, 2)
+    before, after = shape_of(call.args[0]), shape_of(call)
+    return [("row", before[height], after[height]), ("column", before[width], after[width])]
+
+
+def _resize(
+    rewrite: Rewrite,
+    method: str,
+    call: Any,
+    activation: Any,
+    before: Quantization,
+    after: Quantization,
+    constants: dict[str, np.ndarray],
+    name: str,
+) -> Any:
+    operator = Resize2d(
+        method=method,
+        input_scale=before.scale,
+        input_zero_point=before.zero_point,
+        output_scale=after.scale,
+        output_zero_point=after.zero_point,
+    )
+    known = None if after is _NEUTRAL else after
+    return in_nhwc(rewrite, operator, activation, constants, name, known, str(call.attrs.layout))

@@ -1,0 +1,43 @@
+"""From float operators between ``dequantize`` and ``quantize`` to the integer operators of the numeric contract.
+
+One rule per operator family, in the modules ``integer_*``. A rule looks at a ``quantize`` (or, where the operator gives
+back what it was given, at the operator on int8 itself) and follows producers upwards; where anything is not as it must
+be, it declines and the float operators stay. Every integer operator is checked by its own ``infer`` and ``check``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinyseg_tvm.relay_passes.integer_classification import rewrite_argmax, rewrite_softmax
+from tinyseg_tvm.relay_passes.integer_elementwise import rewrite_elementwise, rewrite_elementwise_constant
+from tinyseg_tvm.relay_passes.integer_pooling import (
+    rewrite_average_pool2d,
+    rewrite_max,
+    rewrite_max_pool2d,
+    rewrite_mean,
+)
+from tinyseg_tvm.relay_passes.integer_resize import rewrite_resize_linear, rewrite_resize_nearest
+from tinyseg_tvm.relay_passes.integer_weighted_sums import rewrite_conv2d, rewrite_conv2d_transpose, rewrite_dense
+from tinyseg_tvm.relay_passes.rewriting import main_pass
+
+RULES = (
+    rewrite_conv2d,
+    rewrite_conv2d_transpose,
+    rewrite_dense,
+    rewrite_elementwise,
+    rewrite_elementwise_constant,
+    rewrite_max_pool2d,
+    rewrite_average_pool2d,
+    rewrite_mean,
+    rewrite_max,
+    rewrite_resize_nearest,
+    rewrite_resize_linear,
+    rewrite_softmax,
+    rewrite_argmax,
+)
+
+
+def qdq_to_integer() -> Any:
+    """The pass."""
+    return main_pass("qdq_to_integer", *RULES)

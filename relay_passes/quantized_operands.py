@@ -1,0 +1,160 @@
+"""What the rules of ``qdq_to_integer`` share: reading quantised operands and emitting integer operators."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tvm
+from tvm import relax
+
+from tinyseg_tvm.operators import Operator, TensorType
+from tinyseg_tvm.relay_passes.operators_registration import call, tensor_type
+from tinyseg_tvm.relay_passes.rewriting import (
+    Quantization,
+    Rewrite,
+    array_of,
+    dtype_of,
+    is_call,
+    is_constant,
+    per_tensor_quantization,
+    shape_of,
+)
+
+logger = logging.getLogger(__name__)
+
+TO_NHWC = [0, 2, 3, 1]
+TO_NCHW = [0, 3, 1, 2]
+INT8_MIN, INT8_MAX = -128, 127
+
+
+@dataclass(frozen=True)
+class QuantizedConstant:
+    """A dequantised constant: integers free of their zero point, and float32 scales, one or one per index of ``axis``."""
+
+    values: np.ndarray
+    scales: np.ndarray
+    axis: int
+
+
+def quantized_result(rewrite: Rewrite, value: Any) -> tuple[Any, Quantization] | None:
+    """What a per-tensor ``quantize`` to int8 quantises, and how."""
+    if not is_call(value, "quantize") or dtype_of(value) != "int8" or not isinstance(value.args[0], tvm.ir.Var):
+        return None
+    quantization = per_tensor_quantization(value)
+    return None if quantization is None else (value.args[0], quantization)
+
+
+def quantized_activation(rewrite: Rewrite, expression: Any) -> tuple[Any, Quantization] | None:
+    """The int8 activation whose ``dequantize`` produced ``expression``, and its quantisation."""
+    source = rewrite.producing_call(expression, "dequantize")
+    if source is None or is_constant(source.args[0]) or dtype_of(source.args[0]) != "int8":
+        return None
+    quantization = per_tensor_quantization(source)
+    return None if quantization is None else (source.args[0], quantization)
+
+
+def quantized_constant(rewrite: Rewrite, expression: Any) -> QuantizedConstant | None:
+    """The constant whose ``dequantize`` produced ``expression``."""
+    source = rewrite.producing_call(expression, "dequantize")
+    if source is None or not all(is_constant(operand) for operand in source.args[:3]):
+        return None
+    stored, scales, zero_points = (array_of(operand) for operand in source.args[:3])
+    axis = int(source.attrs.axis) % max(stored.ndim, 1)
+    scales = scales.astype(np.float32).reshape(-1)
+    values = stored.astype(np.int64) - _along(zero_points.astype(np.int64).reshape(-1), axis, stored.ndim)
+    if scales.size > 1 and np.ptp(scales) == 0:
+        scales = scales[:1]
+    return QuantizedConstant(values, scales, axis)
+
+
+def float_constant(rewrite: Rewrite, expression: Any) -> np.ndarray | None:
+    """The float32 value of a constant, dequantised or plain."""
+    if is_constant(expression) and dtype_of(expression) == "float32":
+        return array_of(expression)
+    constant = quantized_constant(rewrite, expression)
+    if constant is None:
+        return None
+    scales = constant.scales if constant.scales.size == 1 else _along(constant.scales, constant.axis, constant.values.ndim)
+    return np.asarray(constant.values.astype(np.float32) * scales, np.float32)
+
+
+def emit_operator(
+    rewrite: Rewrite,
+    operator: Operator,
+    activations: Sequence[Any],
+    constants: Mapping[str, np.ndarray],
+    name: str,
+    quantization: Quantization | None,
+) -> Any:
+    """Binds the operator's call to a variable ``name``; None (with a log entry) where the operator refuses its operands.
+
+    Args:
+        rewrite: the function under construction.
+        operator: what to call.
+        activations: Relax expressions in NHWC.
+        constants: arrays by the operator's constant names.
+        name: of the new variable.
+        quantization: of the result; None for indices.
+    """
+    inputs = [tensor_type(activation.ty) for activation in activations]
+    types = {key: TensorType(array.shape, str(array.dtype)) for key, array in constants.items()}
+    try:
+        operator.infer(inputs, types)
+        operator.check(inputs, constants)
+    except ValueError as error:
+        logger.warning("%s stays in floating point: %s", name, error)
+        return None
+    operands = [relax.const(np.ascontiguousarray(constants[key])) for key in operator.constant_names]
+    return rewrite.emit(call(operator, *activations, *operands), name, quantization)
+
+
+def to_nhwc(rewrite: Rewrite, expression: Any, name: str) -> Any:
+    """``expression`` (N, C, H, W) as (N, H, W, C)."""
+    known = rewrite.quantization.get(expression)
+    return rewrite.emit(relax.op.permute_dims(expression, TO_NHWC), f"{name}_nhwc", known)
+
+
+def to_nchw(rewrite: Rewrite, expression: Any, name: str) -> Any:
+    """``expression`` (N, H, W, C) as (N, C, H, W)."""
+    known = rewrite.quantization.get(expression)
+    return rewrite.emit(relax.op.permute_dims(expression, TO_NCHW), f"{name}_nchw", known)
+
+
+def in_nhwc(
+    rewrite: Rewrite,
+    operator: Operator,
+    activation: Any,
+    constants: Mapping[str, np.ndarray],
+    name: str,
+    quantization: Quantization | None,
+    layout: str = "NCHW",
+) -> Any:
+    """The operator on one feature map of ``layout``, with the transposes it needs; None where it is refused."""
+    if layout not in ("NCHW", "NHWC") or len(shape_of(activation)) != 4:
+        return None
+    operand = to_nhwc(rewrite, activation, name) if layout == "NCHW" else activation
+    result = emit_operator(rewrite, operator, [operand], constants, name, quantization)
+    return result if result is None or layout == "NHWC" else to_nchw(rewrite, result, name)
+
+
+def node_name(rewrite: Rewrite, call_variable: Any, result_variable: Any) -> str:
+    """Name of the ONNX node that a compute call belongs to.
+
+    The importer binds a node's result under the node's name and calls on the way there ``<name>_<operator>``: a Conv with
+    bias is ``Conv_3_conv2d``, then ``Conv_3``. A MatMul followed by an Add node keeps the MatMul's name.
+    """
+    own, result = rewrite.name(call_variable), rewrite.name(result_variable)
+    return result if own.startswith(f"{result}_") else own
+
+
+def _along(vector: np.ndarray, axis: int, rank: int) -> np.ndarray:
+    """A vector (or single value) shaped to broadcast along ``axis``."""
+    if vector.size == 1:
+        return vector.reshape(())
+    shape = [1] * rank
+    shape[axis] = vector.size
+    return vector.reshape(shape)
