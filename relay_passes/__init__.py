@@ -1,7 +1,8 @@
 """Relax to Relax: from an imported QDQ model to integer operators in NHWC, then to the lowered network.
 
 Every pass is a ``tvm.transform.Pass`` over an IRModule, one per file, named as the file. They work on the function
-``main``: one dataflow block, static shapes. ``integer_pipeline()`` is the first half in order.
+``main``: one dataflow block, static shapes. ``integer_pipeline()`` is the first half in order, ``layout_pipeline()`` the
+second, and ``lower`` runs both and hands out the ``network.Network``.
 
 **The seam after ``integer_pipeline``.** ``main`` then holds only
 
@@ -56,3 +57,17 @@ def integer_pipeline() -> Any:
         ],
         name="tinyseg.integer_pipeline",
     )
+
+
+def layout_pipeline(io_type: str = "model") -> Any:
+    """The passes of the second half, in order: see lowering.layout_pipeline."""
+    from tinyseg_tvm.relay_passes import lowering
+
+    return lowering.layout_pipeline(io_type)
+
+
+def lower(module: Any, io_type: str = "model", name: str = "network") -> Any:
+    """Both halves and the ``network.Network`` they lead to: see lowering.lower."""
+    from tinyseg_tvm.relay_passes import lowering
+
+    return lowering.lower(module, io_type, name)

@@ -1,0 +1,119 @@
+"""Builds small Relax modules of tinyseg operators for the Before/Expected tests of the layout passes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tvm
+from tvm import relax
+
+from tinyseg_tvm.operators import Conv2d, Dense, Dequantize, Lookup, MaxPool2d, Operator, Quantize
+from tinyseg_tvm.relay_passes import operators_registration as registration
+
+NCHW_TO_NHWC = (0, 2, 3, 1)
+NHWC_TO_NCHW = (0, 3, 1, 2)
+
+
+class Body:
+    """The body of ``main`` under construction."""
+
+    def __init__(self) -> None:
+        self.builder = relax.BlockBuilder()
+
+    def __call__(self, operator: Operator, *activations: Any, name: str = "", **constants: np.ndarray) -> Any:
+        """Bind a tinyseg operator."""
+        operands = [relax.const(constants[n]) for n in operator.constant_names]
+        return self.builder.emit(registration.call(operator, *activations, *operands), name_hint=name or operator.kind)
+
+    def relax(self, value: Any, name: str = "lv") -> Any:
+        """Bind any Relax expression."""
+        return self.builder.emit(value, name_hint=name)
+
+    def conv(self, x: Any, outputs: int, *pieces: Any, kernel: int = 3, name: str = "conv", **fields: Any) -> Any:
+        """Bind a convolution with weights that tell every position apart."""
+        operands = (x, *pieces)
+        inputs = sum(int(p.ty.shape.values[-1]) for p in operands)
+        return self(conv2d(**fields), *operands, name=name, **conv_constants(outputs, kernel, inputs))
+
+    def dense(self, x: Any, weight: np.ndarray, *, flatten: bool, name: str = "dense") -> Any:
+        """Bind a dense layer."""
+        outputs = weight.shape[0]
+        return self(
+            Dense(flatten, 0, 0, -128, 127),
+            x,
+            name=name,
+            weight=weight,
+            bias=np.zeros(outputs, np.int32),
+            multiplier=np.full(outputs, 0.01, np.float32),
+        )
+
+
+def main(inputs: dict[str, tuple[tuple[int, ...], str]], build: Any, **attrs: Any) -> tvm.IRModule:
+    """A module whose ``main`` takes ``inputs`` and returns what ``build(body, *params)`` returns."""
+    body = Body()
+    params = [relax.Var(name, relax.TensorType(shape, dtype)) for name, (shape, dtype) in inputs.items()]
+    with body.builder.function("main", params, attrs or None):
+        with body.builder.dataflow():
+            result = body.builder.emit_output(build(body, *params))
+        body.builder.emit_func_output(result)
+    return body.builder.get()
+
+
+def assert_same_function(found: tvm.IRModule, expected: tvm.IRModule) -> None:
+    """Structural equality of ``main`` without its attributes and without a copy of the result to a new name."""
+    from tinyseg_tvm.relay_passes.dataflow import remove_dead_code
+
+    plain = [remove_dead_code(m)["main"].without_attr for m in (found, expected)]
+    functions = []
+    for module, _ in zip((found, expected), plain, strict=True):
+        function = remove_dead_code(module)["main"]
+        for name in list(dict(function.attrs.items())) if function.attrs is not None else []:
+            if name != "global_symbol":
+                function = function.without_attr(name)
+        functions.append(function)
+    tvm.ir.assert_structural_equal(functions[0], functions[1])
+
+
+def conv2d(
+    *,
+    strides: tuple[int, int] = (1, 1),
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0),
+    groups: int = 1,
+    input_zero_point: int = 0,
+    output_min: int = -128,
+    output_max: int = 127,
+) -> Conv2d:
+    """A convolution's attributes."""
+    return Conv2d(strides, padding, (1, 1), groups, input_zero_point, 0, output_min, output_max)
+
+
+def conv_constants(outputs: int, kernel: int, inputs: int) -> dict[str, np.ndarray]:
+    """Constants of a convolution."""
+    shape = (outputs, kernel, kernel, inputs)
+    count = int(np.prod(shape))
+    return {
+        "weight": (np.arange(count) % 17 - 8).astype(np.int8).reshape(shape),
+        "bias": np.arange(outputs, dtype=np.int32),
+        "multiplier": np.full(outputs, 0.01, np.float32),
+    }
+
+
+def max_pool(kernel: int = 2) -> MaxPool2d:
+    """A max pool without padding."""
+    return MaxPool2d((kernel, kernel), (kernel, kernel), (0, 0, 0, 0), (1, 1))
+
+
+def lookup(table: np.ndarray) -> tuple[Lookup, np.ndarray]:
+    """A lookup and its table."""
+    return Lookup(str(table.dtype)), table
+
+
+def table_of(function: Any) -> np.ndarray:
+    """The table, in the order of bit patterns, of a function of int8."""
+    values = np.arange(256, dtype=np.uint8).view(np.int8).astype(np.int64)
+    return np.clip(function(values), -128, 127).astype(np.int8)
+
+
+QUANTIZE = Quantize(0.5, 3, "int8")
+DEQUANTIZE = Dequantize(0.25, -7)
