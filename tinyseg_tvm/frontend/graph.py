@@ -80,6 +80,7 @@ class Graph:
     outputs: list[str]
     types: dict[str, ValueType]
     declared: dict[str, tuple[int | None, ...]] = field(default_factory=dict)  # shapes the file claims
+    four_bit: dict[str, str] = field(default_factory=dict)  # constants stored in 4 bits ("int4", "uint4"), unpacked
     unsupported: list[Unsupported] = field(default_factory=list)
     _counter: Iterator[int] = field(default_factory=itertools.count)
 

@@ -9,6 +9,7 @@ another node that computes with constants alone.
 
 from __future__ import annotations
 
+import math
 import warnings
 
 import numpy as np
@@ -18,6 +19,7 @@ from onnx.reference import ReferenceEvaluator
 
 from tinyseg_tvm.frontend.graph import Graph, Node, ValueType, node_error, node_proto, type_proto
 from tinyseg_tvm.frontend.reading import check_size
+from tinyseg_tvm.frontend.rewrites.resizes import resize_sizes
 
 # Inference looks at the values of small inputs only (shapes, axes, pads, scales of Resize).
 _DATA_ELEMENTS = 1024
@@ -37,19 +39,68 @@ def infer(graph: Graph) -> None:
     dequantized: dict[str, Node] = {}
     kept: list[Node] = []
     for node in graph.nodes:
-        if _fold(graph, node, dequantized):
+        if _move_constant(graph, node, dequantized):
+            pass
+        elif _fold(graph, node, dequantized):
             continue
         kept.append(node)
         _infer_node(graph, node)
-        if node.op_type == "DequantizeLinear" and all(name in graph.constants for name in node.inputs):
+        if _is_constant_dequantizer(graph, node):
             dequantized[node.outputs[0]] = node
     graph.nodes = kept
     graph.remove_dead()
 
 
+def _is_constant_dequantizer(graph: Graph, node: Node) -> bool:
+    return (
+        node.op_type == "DequantizeLinear"
+        and not node.domain
+        and not node.attributes.get("block_size", 0)
+        and all(name in graph.constants for name in node.inputs if name)
+    )
+
+
+def _move_constant(graph: Graph, node: Node, dequantized: dict[str, Node]) -> bool:
+    """Turn a change of shape of a dequantised constant into a DequantizeLinear of the changed integers."""
+    source = dequantized.get(node.input(0))
+    if source is None or node.domain or node.op_type not in ("Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten"):
+        return False
+    if any(name and name not in graph.constants for name in node.inputs[1:]):
+        return False
+    before = graph.types[source.inputs[0]].shape
+    moved = Node(node.name, node.op_type, [source.inputs[0], *node.inputs[1:]], list(node.outputs), node.attributes)
+    _infer_node(graph, moved)
+    after = graph.types[node.outputs[0]].shape
+    axis = None
+    if graph.constants[source.inputs[1]].size > 1:
+        axis = _moved_axis(node, before, after, source.attributes.get("axis", 1))
+        if axis is None:
+            return False
+    integers = graph.add_constant(source.inputs[0], _evaluate(graph, [moved], moved)[0])
+    node.op_type, node.inputs = "DequantizeLinear", [integers, *source.inputs[1:]]
+    node.attributes = {} if axis is None else {"axis": axis}
+    return True
+
+
+def _moved_axis(node: Node, before: tuple[int, ...], after: tuple[int, ...], axis: int) -> int | None:
+    """Where a change of shape puts ``axis``; None where it splits or merges it."""
+    axis += len(before) if axis < 0 else 0
+    axis = 0 if len(before) == 1 else axis
+    if node.op_type == "Transpose":
+        permutation = node.attributes.get("perm", list(range(len(before)))[::-1])
+        return list(permutation).index(axis)
+    ahead = math.prod(before[:axis])
+    matches = [i for i, n in enumerate(after) if n == before[axis] and math.prod(after[:i]) == ahead]
+    return matches[0] if matches else None
+
+
 def _infer_node(graph: Graph, node: Node) -> None:
     present = [name for name in node.inputs if name]
     if any(name not in graph.types for name in present) or not onnx.defs.has(node.op_type, graph.opset, node.domain):
+        return
+    if node.op_type == "Resize" and (sizes := resize_sizes(graph, node)) is not None:
+        graph.types[node.outputs[0]] = ValueType(graph.types[node.inputs[0]].dtype, sizes)
+        check_size(graph.types[node.outputs[0]], f"node '{node.name}' (Resize)")
         return
     try:
         schema = onnx.defs.get_schema(node.op_type, graph.opset, node.domain)
@@ -95,7 +146,7 @@ def _fold(graph: Graph, node: Node, dequantized: dict[str, Node]) -> bool:
         _set_constant(graph, node.outputs[0], extent[start:end] if node.op_type == "Shape" else extent.prod())
         return True
     present = [name for name in node.inputs if name]
-    if node.op_type == "DequantizeLinear" or any(n not in graph.constants and n not in dequantized for n in present):
+    if _is_constant_dequantizer(graph, node) or any(n not in graph.constants and n not in dequantized for n in present):
         return False
     if not present and node.op_type != "Constant":
         return False

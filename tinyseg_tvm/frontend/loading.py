@@ -52,6 +52,12 @@ def dtype_name(elem_type: int) -> str:
         return f"element type {elem_type}"
 
 
+def four_bit_type(tensor: onnx.TensorProto) -> str | None:
+    """ "int4" or "uint4" for a tensor stored in 4 bits, else None."""
+    name = dtype_name(tensor.data_type)
+    return name if name in ("int4", "uint4") else None
+
+
 def load_model(model: onnx.ModelProto | str | os.PathLike[str]) -> tuple[onnx.ModelProto, Path | None, str]:
     """The model, its folder (None for a model in memory), and the SHA-256 of its bytes in hex.
 

@@ -17,7 +17,7 @@ from onnx import AttributeProto, TensorProto, helper
 
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.frontend.graph import Graph, Node, ValueType, node_error
-from tinyseg_tvm.frontend.loading import MAX_TENSOR_BYTES, dtype_name, tensor_array
+from tinyseg_tvm.frontend.loading import MAX_TENSOR_BYTES, dtype_name, four_bit_type, tensor_array
 from tinyseg_tvm.frontend.names import NameSupply
 
 OLDEST_OPSET = 7
@@ -52,6 +52,7 @@ def read_graph(model: onnx.ModelProto, folder: Path | None, shapes: ShapeRequest
     graph = Graph(proto.name, _opset(model), [], _constants(proto, folder), [], [], {})
     graph.types = {name: ValueType(value.dtype.name, value.shape) for name, value in graph.constants.items()}
     _read_inputs(graph, proto, shapes, batch)
+    graph.four_bit = _four_bit_constants(proto)
     graph.outputs = [value.name for value in proto.output]
     for value in (*proto.value_info, *proto.output):
         graph.declared[value.name] = _declared_shape(value)
@@ -88,6 +89,17 @@ def _constants(proto: onnx.GraphProto, folder: Path | None) -> dict[str, np.ndar
             raise TinySegError(f"two initialisers are named {tensor.name!r}. Remedy: export the model again")
         constants[tensor.name] = tensor_array(tensor, folder, f"initialiser {tensor.name!r}")
     return constants
+
+
+def _four_bit_constants(proto: onnx.GraphProto) -> dict[str, str]:
+    stored = [(tensor.name, tensor) for tensor in proto.initializer]
+    stored += [
+        (node.output[0], attribute.t)
+        for node in proto.node
+        for attribute in node.attribute
+        if node.op_type == "Constant" and node.output and attribute.type == AttributeProto.TENSOR
+    ]
+    return {name: dtype for name, tensor in stored if (dtype := four_bit_type(tensor)) is not None}
 
 
 def _declared_shape(value: onnx.ValueInfoProto) -> tuple[int | None, ...]:

@@ -1,0 +1,173 @@
+"""Which ONNX operators are compiled, how, and why the others are not.
+
+The lists are derived from the code that does the work: the rewrites' own tables and TVM's converter map. What remains
+is stated here: which operators become integer operators of the compiler, and why some that TVM could import
+are refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tinyseg_tvm.frontend.graph import Graph
+from tinyseg_tvm.frontend.importing import converter_names
+from tinyseg_tvm.frontend.rewrites.qoperators import EXPANSIONS, MICROSOFT
+
+# Quantised (QDQ), these become the named integer operators (tinyseg_tvm.operators); in float32, the long tail.
+INTEGER: dict[str, str] = {
+    "Conv": "conv2d",
+    "ConvTranspose": "conv2d_transpose",
+    "Gemm": "dense",
+    "MatMul": "dense",
+    "Add": "elementwise",
+    "Sub": "elementwise",
+    "Mul": "elementwise",
+    "Sum": "elementwise",
+    "Concat": "concat",
+    "MaxPool": "max_pool2d",
+    "AveragePool": "average_pool2d",
+    "GlobalAveragePool": "global_pool",
+    "GlobalMaxPool": "global_pool",
+    "ReduceMean": "global_pool",
+    "Resize": "resize2d",
+    "Upsample": "resize2d",
+    "Pad": "pad",
+    "Softmax": "softmax",
+    "ArgMax": "argmax",
+    "Reshape": "reshape",
+    "Flatten": "reshape",
+    "Squeeze": "reshape",
+    "Unsqueeze": "reshape",
+    "Transpose": "transpose",
+    "Slice": "slice",
+    "Split": "slice",
+    "DepthToSpace": "depth_to_space",
+    "QuantizeLinear": "quantize, lookup",
+    "DequantizeLinear": "dequantize, lookup",
+    **dict.fromkeys(("Relu", "Clip"), "clamp of the producer, else lookup"),
+    **dict.fromkeys(
+        (
+            "Sigmoid", "Tanh", "LeakyRelu", "HardSigmoid", "HardSwish", "Elu", "Selu", "Mish", "Softplus", "Softsign",
+            "Erf", "Exp", "Log", "Sqrt", "Abs", "Neg", "Gelu", "Reciprocal", "ThresholdedRelu", "Floor", "Ceil",
+            "Round", "Sin", "Cos",
+        ),
+        "lookup",
+    ),
+}  # fmt: skip
+
+REWRITTEN: dict[str, str] = {
+    "Identity": "removed",
+    "Dropout": "removed",
+    "Constant": "folded",
+    "ConstantOfShape": "folded",
+    "Shape": "folded",
+    "Size": "folded",
+    "BatchNormalization": "folded into the weights, else multiply and add",
+    "Mean": "add and divide",
+    "Scatter": "ScatterElements",
+    "ConvInteger": "QDQ form where the scales are constant, else long tail",
+    "MatMulInteger": "QDQ form where the scales are constant, else long tail",
+}
+
+_CONTROL = ("control flow has no static schedule", "export with constant conditions, or unroll the loop")
+_DYNAMIC = ("its result's shape depends on the data", "do this step in the application, behind the network")
+_RECURRENT = (
+    "recurrent layers are not supported",
+    "export one time step of the cell as MatMul, Add, Sigmoid and Tanh, with the state as input and output",
+)
+_RANDOM = ("random numbers are not reproducible", "export the model in inference mode")
+_SEQUENCE = ("sequences and optionals are not tensors", "export the model with plain tensors")
+_TEXT = ("strings are not supported on the device", "tokenise in the application")
+_DEFAULT = ("no implementation", "replace it by supported operators (tinyseg ops), or run it in the application")
+
+REFUSED: dict[str, tuple[str, str]] = {
+    **dict.fromkeys(("If", "Loop", "Scan", "SequenceMap"), _CONTROL),
+    **dict.fromkeys(("NonZero", "Unique", "Compress", "NonMaxSuppression", "AllClassNMS", "MaxUnpool"), _DYNAMIC),
+    **dict.fromkeys(("LSTM", "GRU", "RNN"), _RECURRENT),
+    **dict.fromkeys(
+        ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial"), _RANDOM
+    ),
+    **dict.fromkeys(
+        (
+            "Optional", "OptionalHasElement", "OptionalGetElement", "SequenceConstruct", "SequenceEmpty",
+            "SequenceErase", "SequenceInsert", "SequenceLength", "SequenceAt", "ConcatFromSequence", "SplitToSequence",
+        ),
+        _SEQUENCE,
+    ),
+    **dict.fromkeys(("StringNormalizer", "StringConcat", "StringSplit", "RegexFullMatch", "TfIdfVectorizer"), _TEXT),
+}  # fmt: skip
+
+# Operators of com.microsoft that TVM or the rewrites know. TVM itself ignores domains.
+_MICROSOFT_IMPORTED = (
+    "QuantizeLinear", "DequantizeLinear", "Gelu", "FastGelu", "BiasGelu", "SkipLayerNormalization",
+    "EmbedLayerNormalization",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class OperatorSupport:
+    """One line of the matrix that ``tinyseg ops`` prints.
+
+    Attributes:
+        name: ONNX operator, with its domain unless that is ONNX's own.
+        route: "integer", "rewritten", "long tail" or "unsupported".
+        detail: the integer operator, what it is rewritten to, or the reason and remedy.
+    """
+
+    name: str
+    route: str
+    detail: str
+
+
+def supported_operators() -> tuple[OperatorSupport, ...]:
+    """All operators the frontend knows something about, sorted by name."""
+    rows: dict[str, OperatorSupport] = {}
+    for name in converter_names() | {"ConvInteger"}:
+        rows[name] = OperatorSupport(name, "long tail", "TVM, as one step over whole tensors")
+    rows |= {name: OperatorSupport(name, "rewritten", detail) for name, detail in REWRITTEN.items()}
+    rows |= {name: OperatorSupport(name, "integer", detail) for name, detail in INTEGER.items()}
+    rows |= {n: OperatorSupport(n, "unsupported", f"{why}; {remedy}") for n, (why, remedy) in REFUSED.items()}
+    microsoft_only = {"BiasGelu", "FastGelu", "SkipLayerNormalization", "EmbedLayerNormalization", "AllClassNMS"}
+    for name in microsoft_only & rows.keys() & set(_MICROSOFT_IMPORTED):
+        row = rows.pop(name)
+        rows[f"{MICROSOFT}.{name}"] = OperatorSupport(f"{MICROSOFT}.{name}", row.route, row.detail)
+    for name in EXPANSIONS:
+        prefix = "" if name in ("QLinearConv", "QLinearMatMul") else f"{MICROSOFT}."
+        rows[prefix + name] = OperatorSupport(prefix + name, "rewritten", "QDQ form")
+    return tuple(sorted(rows.values(), key=lambda row: row.name.lower()))
+
+
+def refuse_unknown_operators(graph: Graph) -> None:
+    """Record every node that cannot be compiled whatever its attributes are."""
+    known = converter_names() | REWRITTEN.keys() | INTEGER.keys()
+    for node in graph.nodes:
+        if node.op_type in EXPANSIONS and node.domain in ("", MICROSOFT):
+            continue
+        if not node.domain:
+            if node.op_type in REFUSED:
+                graph.refuse(node, *REFUSED[node.op_type])
+            elif node.op_type not in known:
+                graph.refuse(node, *_DEFAULT)
+        elif node.domain != MICROSOFT or node.op_type not in _MICROSOFT_IMPORTED:
+            graph.refuse(node, f"operators of domain {node.domain} are not supported", _DEFAULT[1])
+
+
+_DEVICE_TYPES = ("float32", "float64", "bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
+
+
+def refuse_unusable_types(graph: Graph) -> None:
+    """Record every node whose result has no known static shape, no elements, or a type without C counterpart."""
+    for node in graph.nodes:
+        for name in node.outputs:
+            value = graph.types.get(name)
+            if not name:
+                continue
+            if value is None:
+                graph.refuse(node, "its result has no static shape", "export the model with fixed shapes")
+            elif value.dtype not in _DEVICE_TYPES:
+                graph.refuse(node, f"its result has type {value.dtype}", "export the model in float32 or int8")
+            elif 0 in value.shape:
+                graph.refuse(node, f"its result of shape {list(value.shape)} has no elements", "remove the node")
+            else:
+                continue
+            break
