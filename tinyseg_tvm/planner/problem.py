@@ -17,7 +17,9 @@ class Role(enum.Enum):
     """Where a tensor's lines come from and go to."""
 
     INTERNAL = "internal"
-    RESIDENT_INPUT = "resident input"  # every line is there before the first step; may be overwritten after its last read
+    RESIDENT_INPUT = (
+        "resident input"  # every line is there before the first step; may be overwritten after its last read
+    )
     RESIDENT_OUTPUT = "resident output"  # every line stays until after the last step
 
 

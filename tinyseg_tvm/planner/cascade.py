@@ -1,0 +1,244 @@
+"""Orders of steps for operators whose steps are interleaved (a *cascade*).
+
+Every order here runs a given set of operators completely, under the assumption that everything they read from
+outside the set exists already. The orders differ in when a step runs, and so in the lines that are alive together:
+
+* ``layer by layer``: one operator after the other.
+* ``demand``: a sink's next line pulls what it needs, depth first.
+* ``eager``: as demand; besides, any step that is ready and does not increase the live bytes runs at once.
+* ``frontier``: the inputs are released line by line, and everything that can run does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyseg_tvm.planner.step_table import StepTable
+
+Needs = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Flow:
+    """What each step needs, makes and releases, as plain lists for step-by-step simulation.
+
+    Attributes:
+        needs: per global step, (operator, steps it must have run) - only where more than for the step before.
+        made: per global step, bytes written that somebody reads.
+        freed: per global step, bytes of lines with a single reading operator that this step reads for the last time.
+        shared: per global step, lines with several reading operators that this operator reads for the last time.
+        readers: per global line, number of operators that read it (resident outputs: one more).
+        producers, consumers: per operator, operators it reads from or that read from it, ascending.
+    """
+
+    table: StepTable
+    first: list[int]
+    needs: list[Needs]
+    made: list[int]
+    freed: list[int]
+    shared: list[tuple[int, ...]]
+    readers: list[int]
+    line_bytes: list[int]
+    producers: list[tuple[int, ...]]
+    consumers: list[tuple[int, ...]]
+
+
+def flow(table: StepTable) -> Flow:
+    """Precompute the step-by-step view of ``table``."""
+    problem = table.problem
+    owner = np.repeat(np.arange(len(problem.operators)), np.diff(table.first_step))
+    readers = np.bincount(table.read_line, minlength=table.lines) + table.resident_output
+    made = np.bincount(
+        table.writer[table.writer >= 0],
+        (table.line_bytes * (readers > 0))[table.writer >= 0],
+        table.steps,
+    ).astype(np.int64)
+    single = readers[table.read_line] == 1
+    freed = np.bincount(table.read_step[single], table.line_bytes[table.read_line[single]], table.steps).astype(
+        np.int64
+    )
+    shared: list[list[int]] = [[] for _ in range(table.steps)]
+    for line, step in zip(table.read_line[~single].tolist(), table.read_step[~single].tolist(), strict=True):
+        shared[step].append(line)
+    needs, producers = _needs(table, owner)
+    consumers: list[list[int]] = [[] for _ in problem.operators]
+    for number, sources in enumerate(producers):
+        for source in sources:
+            consumers[source].append(number)
+    return Flow(
+        table=table,
+        first=table.first_step.tolist(),
+        needs=needs,
+        made=made.tolist(),
+        freed=freed.tolist(),
+        shared=[tuple(lines) for lines in shared],
+        readers=readers.tolist(),
+        line_bytes=table.line_bytes.tolist(),
+        producers=producers,
+        consumers=[tuple(numbers) for numbers in consumers],
+    )
+
+
+def _needs(table: StepTable, owner: np.ndarray) -> tuple[list[Needs], list[tuple[int, ...]]]:
+    """Steps of producers that each step waits for; producers of each operator."""
+    writer = table.writer.tolist()
+    owner_of, first, first_line = owner.tolist(), table.first_step.tolist(), table.first_line.tolist()
+    needs: list[Needs] = []
+    producers = []
+    for operator in table.problem.operators:
+        have: dict[int, int] = {}
+        for step in range(operator.steps):
+            more: dict[int, int] = {}
+            for access in operator.reads:
+                line0 = first_line[access.tensor]
+                for line in access.lines[step]:
+                    made_at = writer[line0 + line]
+                    if made_at >= 0:
+                        source = owner_of[made_at]
+                        count = made_at - first[source] + 1
+                        if count > have.get(source, 0):
+                            have[source] = more[source] = count
+            needs.append(tuple(sorted(more.items())))
+        producers.append(tuple(sorted(have)))
+    return needs, producers
+
+
+def layer_by_layer(flow: Flow, operators: Iterable[int]) -> list[int]:
+    """One operator after the other, in the given order."""
+    return [number for number in operators for _ in range(flow.first[number + 1] - flow.first[number])]
+
+
+def sinks_of(flow: Flow, members: Sequence[int]) -> list[int]:
+    """Members that no other member reads from."""
+    inside = set(members)
+    return [number for number in members if not inside.intersection(flow.consumers[number])]
+
+
+def demand(flow: Flow, members: Sequence[int], eager: bool = False) -> list[int]:
+    """Demand-driven order of ``members``, with or without eager steps.
+
+    Several sinks take turns in proportion to their numbers of steps.
+    """
+    run = _Run(flow, members)
+    turns = sorted(
+        ((step + 1) / run.total[sink], place, sink)
+        for place, sink in enumerate(sinks_of(flow, members))
+        for step in range(run.total[sink])
+    )
+    for _, _, sink in turns:
+        run.pull(sink, eager)
+    run.finish(members)
+    return run.order
+
+
+def frontier(flow: Flow, members: Sequence[int]) -> list[int]:
+    """Data-driven order: entry lines are released in proportion, and after each release all that can run does.
+
+    Operators nearest to the sinks run first.
+    """
+    run = _Run(flow, members)
+    entries = [number for number in members if not run.inside.intersection(flow.producers[number])]
+    turns = sorted(((step + 1) / run.total[entry], entry) for entry in entries for step in range(run.total[entry]))
+    for _, entry in turns:
+        if run.done[entry] < run.total[entry]:
+            run.step(entry)
+            run.push(entry, set(entries))
+    run.finish(members)
+    return run.order
+
+
+class _Run:
+    """Simulates a cascade step by step."""
+
+    def __init__(self, flow: Flow, members: Sequence[int]) -> None:
+        self.flow = flow
+        self.inside = set(members)
+        count = len(flow.first) - 1
+        self.done = [0] * count
+        self.total = [flow.first[number + 1] - flow.first[number] for number in range(count)]
+        for number in range(count):
+            if number not in self.inside:
+                self.done[number] = self.total[number]
+        self.waiting = list(flow.readers)
+        self.order: list[int] = []
+
+    def step(self, number: int) -> None:
+        """Run the next step of operator ``number``."""
+        at = self.flow.first[number] + self.done[number]
+        for line in self.flow.shared[at]:
+            self.waiting[line] -= 1
+        self.done[number] += 1
+        self.order.append(number)
+
+    def ready(self, number: int) -> bool:
+        """Whether the next step's producers have run far enough."""
+        return all(
+            self.done[source] >= count for source, count in self.flow.needs[self.flow.first[number] + self.done[number]]
+        )
+
+    def growth(self, number: int) -> int:
+        """Bytes that the next step of ``number`` adds to the live bytes."""
+        at = self.flow.first[number] + self.done[number]
+        freed = sum(self.flow.line_bytes[line] for line in self.flow.shared[at] if self.waiting[line] == 1)
+        return self.flow.made[at] - self.flow.freed[at] - freed
+
+    def pull(self, sink: int, eager: bool) -> None:
+        """Run one step of ``sink`` and before it all that it needs, depth first."""
+        if self.done[sink] >= self.total[sink]:
+            return
+        stack = [(sink, self.done[sink] + 1)]
+        while stack:
+            number, target = stack[-1]
+            if self.done[number] >= target:
+                stack.pop()
+                continue
+            for source, count in self.flow.needs[self.flow.first[number] + self.done[number]]:
+                if self.done[source] < count:
+                    stack.append((source, count))
+                    break
+            else:
+                self.step(number)
+                if eager:
+                    self.settle(number)
+
+    def settle(self, number: int) -> None:
+        """Run consumers of ``number`` that are ready and do not increase the live bytes, and theirs."""
+        stack = [number]
+        while stack:
+            at = stack.pop()
+            for consumer in reversed(self.flow.consumers[at]):
+                while (
+                    consumer in self.inside
+                    and self.done[consumer] < self.total[consumer]
+                    and self.ready(consumer)
+                    and self.growth(consumer) <= 0
+                ):
+                    self.step(consumer)
+                    stack.append(consumer)
+
+    def push(self, number: int, entries: set[int]) -> None:
+        """Run all that became ready through a step of ``number``, nearest to the sinks first."""
+        stack = [number]
+        while stack:
+            at = stack[-1]
+            for consumer in reversed(self.flow.consumers[at]):
+                if (
+                    consumer in self.inside
+                    and consumer not in entries
+                    and self.done[consumer] < self.total[consumer]
+                    and self.ready(consumer)
+                ):
+                    self.step(consumer)
+                    stack.append(consumer)
+                    break
+            else:
+                stack.pop()
+
+    def finish(self, members: Sequence[int]) -> None:
+        """Run what no sink asked for (trailing steps of operators whose last lines nobody reads)."""
+        for number in members:
+            while self.done[number] < self.total[number]:
+                self.pull(number, False)

@@ -1,0 +1,164 @@
+"""Addresses for every line, state and scratch buffer under a given order of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from tinyseg_tvm.planner.liveness import Lifetimes, lifetimes, live_bound
+from tinyseg_tvm.planner.plan import Block, Placement, Plan
+from tinyseg_tvm.planner.rectangles import Blocks
+from tinyseg_tvm.planner.repair import improve
+from tinyseg_tvm.planner.step_table import Ints, StepTable
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """What must be packed, and how blocks map back to lines and buffers.
+
+    Attributes:
+        line_block, line_offset: block of each global line, and the line's offset in it.
+        state_block, scratch_block: block of each operator's buffer, -1 where it has none.
+    """
+
+    blocks: Blocks
+    line_block: Ints
+    line_offset: Ints
+    state_block: list[int]
+    scratch_block: list[int]
+
+
+class _Union:
+    """Groups of lines at fixed distances: every line has a root and an offset from it."""
+
+    def __init__(self, life: Lifetimes, alignment: int) -> None:
+        self.life = life
+        self.alignment = alignment
+        count = life.table.lines
+        self.root = np.arange(count)
+        self.offset = np.zeros(count, dtype=np.int64)
+        self.members: dict[int, list[int]] = {}
+        for number, tensor in enumerate(life.table.problem.tensors):
+            if tensor.contiguous and tensor.lines > 1:
+                a, b = int(life.table.first_line[number]), int(life.table.first_line[number + 1])
+                self.root[a:b] = a
+                self.offset[a:b] = np.arange(b - a) * tensor.line_bytes
+                self.members[a] = list(range(a, b))
+
+    def join(self, a: int, b: int, distance: int = 0) -> bool:
+        """Put line ``b`` at ``distance`` from line ``a``. False where that contradicts earlier joins or lifetimes."""
+        ra, rb = int(self.root[a]), int(self.root[b])
+        shift = int(self.offset[a]) + distance - int(self.offset[b])
+        if ra == rb:
+            return shift == 0
+        if shift % self.alignment:
+            return False
+        mine, other = self.members.get(ra, [ra]), self.members.get(rb, [rb])
+        if len(mine) > 1 and len(other) > 1 and self._collide(mine, other, shift):
+            return False
+        if len(other) > len(mine):
+            ra, rb, mine, other, shift = rb, ra, other, mine, -shift
+        self.root[other] = ra
+        self.offset[other] += shift
+        mine.extend(other)
+        self.members[ra] = mine
+        self.members.pop(rb, None)
+        return True
+
+    def _collide(self, mine: list[int], other: list[int], shift: int) -> bool:
+        size, birth, end = self.life.table.line_bytes, self.life.birth, self.life.end
+        a, b = np.array(mine)[:, None], np.array(other)[None, :]
+        low_a, low_b = self.offset[a], self.offset[b] + shift
+        hit = (low_a < low_b + size[b]) & (low_b < low_a + size[a]) & (birth[a] < end[b]) & (birth[b] < end[a])
+        return bool(hit.any())
+
+
+def layout(life: Lifetimes, alignment: int) -> Layout:
+    """Blocks of a problem under given lifetimes: in-place lines share an address, contiguous tensors move as one."""
+    table = life.table
+    end = life.end.copy()
+    union = _Union(life, alignment)
+    for line, heir in life.heirs.tolist():
+        if not union.join(line, heir):
+            end[line] += 1
+    for source, result in life.whole_heirs:
+        a, b = int(table.first_line[source]), int(table.first_line[result])
+        if not union.join(a, b):
+            end[a : int(table.first_line[source + 1])] += 1
+    lowest = np.zeros(table.lines, dtype=np.int64)
+    np.minimum.at(lowest, union.root, union.offset)
+    offset = union.offset - lowest[union.root]
+    roots, block = np.unique(union.root, return_inverse=True)
+    rectangles = _merged(block, offset, table.line_bytes, life.birth, end)
+    count = len(roots)
+    state_block, scratch_block = [-1] * len(table.problem.operators), [-1] * len(table.problem.operators)
+    extra: list[tuple[int, int, int, int, int]] = []
+    for number, operator in enumerate(table.problem.operators):
+        slots = life.slot[int(table.first_step[number]) : int(table.first_step[number + 1])]
+        if operator.state_bytes:
+            state_block[number] = count
+            extra.append((count, 0, operator.state_bytes, int(slots[0]), int(slots[-1]) + 1))
+            count += 1
+        if operator.scratch_bytes:
+            scratch_block[number] = count
+            breaks = np.flatnonzero(np.diff(slots) > 1)
+            starts, stops = np.append(slots[0], slots[breaks + 1]), np.append(slots[breaks], slots[-1]) + 1
+            extra += [
+                (count, 0, operator.scratch_bytes, a, b) for a, b in zip(starts.tolist(), stops.tolist(), strict=True)
+            ]
+            count += 1
+    if extra:
+        rectangles = np.concatenate([rectangles, np.array(extra, dtype=np.int64)])
+    first = np.append(np.flatnonzero(np.diff(rectangles[:, 0], prepend=-1)), len(rectangles))
+    inside, size, birth, end = rectangles[:, 1:].T.copy()
+    return Layout(Blocks(first, inside, size, birth, end, alignment), block, offset, state_block, scratch_block)
+
+
+def _merged(block: Ints, offset: Ints, size: Ints, birth: Ints, end: Ints) -> Ints:
+    """Rectangles (block, offset, size, birth, end) by block; those that follow each other in time are joined."""
+    order = np.lexsort((birth, size, offset, block))
+    rows = np.stack([block, offset, size, birth, end], axis=1)[order]
+    follows = np.all(rows[1:, :3] == rows[:-1, :3], axis=1) & (rows[1:, 3] == rows[:-1, 4])
+    starts = np.flatnonzero(np.append(True, ~follows))
+    merged = rows[starts]
+    merged[:, 4] = np.maximum.reduceat(rows[:, 4], starts) if len(rows) else 0
+    return merged
+
+
+def pack(table: StepTable, steps: Sequence[int], tries: int = 16) -> Plan:
+    """A plan that runs operators in the order ``steps``, with the smallest first pool found.
+
+    Args:
+        table: the problem.
+        steps: operator number of each step.
+        tries: rounds of repair after the first placement; more is slower and tighter.
+
+    Returns:
+        A plan, whether or not it keeps the pools' limits: compare ``pool_bytes``.
+    """
+    life = lifetimes(table, steps)
+    pools = table.problem.pools
+    packed = layout(life, max(pool.alignment for pool in pools))
+    address = improve(packed.blocks, live_bound(life), tries)
+    pool_of = np.zeros(packed.blocks.count, dtype=np.int64)
+    return _plan(table, steps, packed, address, pool_of)
+
+
+def _plan(table: StepTable, steps: Sequence[int], packed: Layout, address: Ints, pool_of: Ints) -> Plan:
+    """Addresses of blocks as a plan."""
+    line_address = (address[packed.line_block] + packed.line_offset).tolist()
+    line_pool = pool_of[packed.line_block].tolist()
+    first_line = table.first_line.tolist()
+    placements = tuple(
+        Placement(line_pool[a] if b > a else 0, tuple(line_address[a:b])) for a, b in pairwise(first_line)
+    )
+    states, scratch = (
+        tuple(None if block < 0 else Block(int(pool_of[block]), int(address[block])) for block in blocks)
+        for blocks in (packed.state_block, packed.scratch_block)
+    )
+    top = address + packed.blocks.height()
+    used = tuple(int(top[pool_of == number].max(initial=0)) for number in range(len(table.problem.pools)))
+    return Plan(tuple(steps), placements, states, scratch, used)
