@@ -1,0 +1,8 @@
+/* Semihosting: requests to the debugger or emulator (Arm "Semihosting for AArch32 and AArch64"). */
+#ifndef TINYSEG_SEMIHOSTING_H
+#define TINYSEG_SEMIHOSTING_H
+
+/* Writes text to the debugger's console. */
+void semihosting_print(const char *text);
+
+#endif

@@ -1,0 +1,223 @@
+/* Start of a program on a Cortex-M of version 6, 7 or 8: vectors, coprocessors, memory guards, sections, stack.
+ *
+ * The stack lies at the very bottom of RAM, so that an overflow leaves the RAM and faults instead of reaching the
+ * arena: by the stack limit register on version 8, by a guard of the memory protection unit on version 7. Every
+ * fault ends the program with status 70 + exception number. Register addresses: Arm architecture reference manuals,
+ * "System Control Space". */
+#include "port.h"
+#include "semihosting.h"
+
+/* From the linker script. */
+extern uint32_t stack_limit[], stack_top[];
+extern uint32_t data_load[], data_start[], data_end[], bss_start[], bss_end[];
+extern uint8_t flash_start[], flash_end[], ram_start[], ram_end[], guard_end[];
+
+int main(void);
+void Reset_Handler(void);
+void Fault_Handler(void);
+void SysTick_Handler(void);
+void report_fault(const uint32_t *frame, uint32_t exception) __attribute__((noreturn, used));
+
+#define REGISTER(address) (*(volatile uint32_t *)(uintptr_t)(address))
+#define SCB_CCR REGISTER(0xE000ED14)
+#define SCB_SHCSR REGISTER(0xE000ED24)
+#define SCB_CFSR REGISTER(0xE000ED28)
+#define SCB_MMFAR REGISTER(0xE000ED34)
+#define SCB_BFAR REGISTER(0xE000ED38)
+#define SCB_CPACR REGISTER(0xE000ED88)
+#define MPU_TYPE REGISTER(0xE000ED90)
+#define MPU_CTRL REGISTER(0xE000ED94)
+#define MPU_RNR REGISTER(0xE000ED98)
+#define MPU_RBAR REGISTER(0xE000ED9C)
+#define MPU_RASR REGISTER(0xE000EDA0) /* version 7 */
+#define MPU_RLAR REGISTER(0xE000EDA0) /* version 8 */
+#define MPU_MAIR0 REGISTER(0xE000EDC0)
+
+#define STACK_PAINT 0xDEADBEEFu
+#define HAS_FAULT_REGISTERS (__ARM_ARCH >= 7)
+
+/* ---- Faults --------------------------------------------------------------------------------------------------- */
+
+static void print_value(const char *key, uint32_t value)
+{
+    char text[12];
+    for (int digit = 0; digit < 8; digit++) {
+        text[digit] = "0123456789abcdef"[(value >> (28 - 4 * digit)) & 15u];
+    }
+    text[8] = '\0';
+    semihosting_print(key);
+    semihosting_print(text);
+}
+
+/* Prints one line and ends the program. `frame`: the registers that the exception stacked. */
+void report_fault(const uint32_t *frame, uint32_t exception)
+{
+    print_value("FAULT exception=0x", exception);
+#if HAS_FAULT_REGISTERS
+    print_value(" cfsr=0x", SCB_CFSR);
+    print_value(" mmfar=0x", SCB_MMFAR);
+    print_value(" bfar=0x", SCB_BFAR);
+#endif
+    print_value(" sp=0x", (uint32_t)(uintptr_t)frame);
+    if (frame >= stack_limit && frame + 8 <= stack_top) {
+        print_value(" lr=0x", frame[5]);
+        print_value(" pc=0x", frame[6]);
+    }
+    semihosting_print("\n");
+    port_exit(PORT_EXIT_FAULT + (int)(exception & 15u));
+}
+
+/* The stack may be what failed, so the handler starts a new one. */
+__attribute__((naked)) void Fault_Handler(void)
+{
+    __asm__ volatile(
+        "mrs r0, msp\n"
+        "mrs r1, ipsr\n"
+#if __ARM_ARCH >= 8
+        "movs r2, #0\n"
+        "msr msplim, r2\n"
+#endif
+        "ldr r2, =stack_top\n"
+        "msr msp, r2\n"
+        "ldr r2, =report_fault\n"
+        "bx r2\n"
+        ".ltorg\n");
+}
+
+__attribute__((weak, alias("Fault_Handler"))) void SysTick_Handler(void);
+
+typedef void (*vector)(void);
+
+__attribute__((section(".vectors"), used)) static const struct {
+    uint32_t *initial_stack;
+    vector handlers[47];
+} vectors = {
+    .initial_stack = stack_top,
+    .handlers = {
+        [0] = Reset_Handler,
+        [1 ... 13] = Fault_Handler,
+        [14] = SysTick_Handler,
+        [15 ... 46] = Fault_Handler,
+    },
+};
+
+/* ---- Memory protection ------------------------------------------------------------------------------------------ */
+
+/* Guards, on top of the default memory map: flash cannot be written, nothing below the RAM (a stack overflow) nor
+ * between the end of the RAM (the limit that the program was linked for) and `guard_end` can be used. */
+#if __ARM_ARCH == 7
+#define RASR_ENABLE 1u
+#define RASR_NO_ACCESS (1u << 28) /* execute never, no access */
+#define RASR_READ_ONLY (6u << 24)
+#define BELOW_RAM_LOG2 16u
+
+static void set_region(uint32_t region, uint32_t origin, uint32_t log2_bytes, uint32_t attributes)
+{
+    MPU_RNR = region;
+    MPU_RBAR = origin;
+    MPU_RASR = attributes | ((log2_bytes - 1u) << 1) | RASR_ENABLE;
+}
+
+static void protect_memory(void)
+{
+    const uint32_t regions = (MPU_TYPE >> 8) & 0xFFu;
+    if (regions < 3u) {
+        return;
+    }
+    const uint32_t ram = (uint32_t)(uintptr_t)ram_start;
+    set_region(0, ram - (1u << BELOW_RAM_LOG2), BELOW_RAM_LOG2, RASR_NO_ACCESS);
+    const uint32_t flash = (uint32_t)(uintptr_t)flash_start;
+    const uint32_t flash_bytes = (uint32_t)(uintptr_t)flash_end - flash;
+    if ((flash & (flash_bytes - 1u)) == 0u && (flash_bytes & (flash_bytes - 1u)) == 0u) {
+        set_region(1, flash, (uint32_t)__builtin_ctz(flash_bytes), RASR_READ_ONLY);
+    }
+    /* Regions are powers of two, aligned to their size: rise to the end in the largest steps that are possible. */
+    const uint32_t end = (uint32_t)(uintptr_t)guard_end;
+    uint32_t origin = ((uint32_t)(uintptr_t)ram_end + 31u) & ~31u;
+    for (uint32_t region = 2; region < regions && origin < end; region++) {
+        uint32_t log2_bytes = (uint32_t)__builtin_ctz(origin);
+        while (log2_bytes > 5u && origin + (1u << log2_bytes) > end) {
+            log2_bytes--;
+        }
+        set_region(region, origin, log2_bytes, RASR_NO_ACCESS);
+        origin += 1u << log2_bytes;
+    }
+    MPU_CTRL = 5u; /* enabled, default map elsewhere */
+    __asm__ volatile("dsb\n isb" ::: "memory");
+}
+#elif __ARM_ARCH >= 8
+/* Version 8 knows no privileged "no access": read-only catches the writes, MSPLIM the stack. */
+static void set_read_only(uint32_t region, const uint8_t *start, const uint8_t *end, uint32_t execute_never)
+{
+    if (start < end) {
+        MPU_RNR = region;
+        MPU_RBAR = (((uint32_t)(uintptr_t)start + 31u) & ~31u) | (2u << 1) | execute_never;
+        MPU_RLAR = (((uint32_t)(uintptr_t)end - 1u) & ~31u) | 1u;
+    }
+}
+
+static void protect_memory(void)
+{
+    if (((MPU_TYPE >> 8) & 0xFFu) < 2u) {
+        return;
+    }
+    MPU_MAIR0 = 0x44u; /* normal memory, not cacheable */
+    set_read_only(0, flash_start, flash_end, 0u);
+    set_read_only(1, ram_end, guard_end, 1u);
+    MPU_CTRL = 5u;
+    __asm__ volatile("dsb\n isb" ::: "memory");
+}
+#else
+static void protect_memory(void)
+{
+}
+#endif
+
+/* ---- Start ------------------------------------------------------------------------------------------------------ */
+
+static void enable_coprocessors(void)
+{
+#if defined(__ARM_FP) || defined(__ARM_FEATURE_MVE)
+    SCB_CPACR |= 0xFu << 20;
+    __asm__ volatile("dsb\n isb" ::: "memory");
+#endif
+#ifdef __ARM_FEATURE_MVE
+    SCB_CCR |= 1u << 19; /* LOB: low-overhead loops */
+    __asm__ volatile("dsb\n isb\n vmsr fpscr, %0" ::"r"(4u << 16) : "memory"); /* LTPSIZE: no tail predication */
+#endif
+}
+
+void Reset_Handler(void)
+{
+#if __ARM_ARCH >= 8
+    __asm__ volatile("msr msplim, %0" ::"r"(stack_limit));
+#endif
+#if HAS_FAULT_REGISTERS
+    SCB_SHCSR |= 7u << 16; /* memory, bus and usage faults have handlers of their own */
+#endif
+    enable_coprocessors();
+    for (uint32_t *from = data_load, *to = data_start; to < data_end;) {
+        *to++ = *from++;
+    }
+    for (uint32_t *to = bss_start; to < bss_end;) {
+        *to++ = 0;
+    }
+    uint32_t *stack_pointer;
+    __asm__ volatile("mov %0, sp" : "=r"(stack_pointer));
+    for (uint32_t *to = stack_limit; to < stack_pointer;) {
+        *to++ = STACK_PAINT;
+    }
+    protect_memory();
+    (void)main();
+    for (;;) {
+    }
+}
+
+uint32_t port_stack_bytes(void)
+{
+    const uint32_t *lowest = stack_limit;
+    while (lowest < stack_top && *lowest == STACK_PAINT) {
+        lowest++;
+    }
+    return (uint32_t)((uintptr_t)stack_top - (uintptr_t)lowest);
+}

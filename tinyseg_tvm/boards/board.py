@@ -1,0 +1,137 @@
+"""What the rest of the compiler knows of a board. Sizes in bytes; see docs/adding-a-board.md for the TOML keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MEMORY_KINDS = ("flash", "weights", "ram", "slow")
+STORAGE_KINDS = ("file", "sd", "timed", "nor", "psram")
+FPU_KINDS = ("none", "single", "double")
+
+
+@dataclass(frozen=True)
+class Core:
+    """A processor core.
+
+    Attributes:
+        name: as GCC's ``-mcpu``, or ``host``.
+        architecture: Arm's name (``armv7e-m``).
+        version: architecture number: 6, 7, 8; 0 for the host.
+        fpu: ``none``, ``single`` or ``double`` precision.
+        dsp: has the DSP extension (SMLAD and friends).
+        mve: has the M-profile vector extension (Helium).
+        flags: compiler options that select it.
+    """
+
+    name: str
+    architecture: str
+    version: int
+    fpu: str
+    dsp: bool
+    mve: bool
+    flags: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """An address range: ``flash`` (code), ``weights`` (read-only data, where apart), ``ram``, or ``slow`` (writable)."""
+
+    name: str
+    kind: str
+    origin: int
+    length: int
+
+    @property
+    def end(self) -> int:
+        """First address behind the range."""
+        return self.origin + self.length
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A device that tensors can be spilled to. Zero erase and endurance figures mean: none to care about.
+
+    Attributes:
+        capacity: bytes that may be used.
+        block_bytes: smallest unit of a transfer.
+        latency_microseconds: from a request to its first byte.
+        erase_block_bytes: erase granularity.
+        erase_microseconds: time of one block erase.
+        endurance_cycles: erase cycles that a block survives.
+    """
+
+    name: str
+    kind: str
+    capacity: int
+    block_bytes: int
+    read_bytes_per_second: int
+    write_bytes_per_second: int
+    latency_microseconds: float = 0.0
+    erase_block_bytes: int = 0
+    erase_microseconds: float = 0.0
+    endurance_cycles: int = 0
+    read_nanojoules_per_byte: float = 0.0
+    write_nanojoules_per_byte: float = 0.0
+
+
+@dataclass(frozen=True)
+class Qemu:
+    """The QEMU machine that emulates the board.
+
+    Attributes:
+        machine: ``-M`` name.
+        systick_hz: frequency of SysTick in that machine, which turns its ticks into instructions under ``-icount``.
+        arguments: further options.
+    """
+
+    machine: str
+    systick_hz: int
+    arguments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board: core, clock, memories, storages, and how to run a program on it.
+
+    Attributes:
+        static_bytes: .data and .bss of startup and test harness without the network's context: for promises made
+            before anything is built. The build measures the truth.
+        stack_bytes: smallest stack that the linker reserves, and what promises count for the stack.
+        flash_command, run_command: programs with ``{elf}`` and ``{directory}`` to be filled in; empty where
+            there are none. ``run_command`` runs the firmware with semihosting and ``{directory}`` as its folder.
+        toml: the description's text.
+    """
+
+    name: str
+    description: str
+    core: Core
+    clock_hz: int
+    memories: tuple[Memory, ...]
+    storages: tuple[Storage, ...]
+    static_bytes: int
+    stack_bytes: int
+    qemu: Qemu | None
+    flash_command: tuple[str, ...]
+    run_command: tuple[str, ...]
+    toml: str
+
+    @property
+    def is_host(self) -> bool:
+        """Whether programs are native processes."""
+        return self.core.name == "host"
+
+    def memory(self, kind: str) -> Memory | None:
+        """The board's memory of a kind, None where it has none."""
+        return next((memory for memory in self.memories if memory.kind == kind), None)
+
+    @property
+    def ram_bytes(self) -> int | None:
+        """Bytes of the main RAM; None (no limit) on the host."""
+        memory = self.memory("ram")
+        return None if memory is None else memory.length
+
+    @property
+    def flash_bytes(self) -> int | None:
+        """Bytes for code and weights together; None (no limit) on the host."""
+        memories = [memory.length for memory in self.memories if memory.kind in ("flash", "weights")]
+        return sum(memories) if memories else None

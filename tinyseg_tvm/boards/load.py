@@ -1,0 +1,227 @@
+"""Reads board, core and storage descriptions from TOML, and checks them."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+from tinyseg_tvm.boards.board import FPU_KINDS, MEMORY_KINDS, STORAGE_KINDS, Board, Core, Memory, Qemu, Storage
+from tinyseg_tvm.boards.size import parse_size
+from tinyseg_tvm.errors import TinySegError, UsageError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+FOLDER = Path(__file__).resolve().parent
+CORES = FOLDER / "cores.toml"
+SIZE_KEYS = frozenset({"length", "capacity"})
+ADDRESS_SPACE = 1 << 32
+TYPE_NAMES = {
+    str: "a string",
+    int: "an integer",
+    float: "a number",
+    bool: "true or false",
+    list: "a list",
+    dict: "a table",
+}
+
+Record = TypeVar("Record")
+
+
+def board_names() -> tuple[str, ...]:
+    """Names of the boards that come with the compiler, sorted."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.toml") if path != CORES))
+
+
+def core_names() -> tuple[str, ...]:
+    """Names of the known cores, in the order of the file."""
+    return tuple(_read_toml(CORES))
+
+
+def load_core(name: str) -> Core:
+    """The core of that name (GCC's ``-mcpu``).
+
+    Raises:
+        UsageError: unknown core.
+    """
+    cores = _read_toml(CORES)
+    if name not in cores:
+        raise UsageError(f"unknown core '{name}'; known cores: {', '.join(cores)}")
+    core = _record(Core, cores[name], f"core '{name}'", name=name)
+    _one_of(core.fpu, FPU_KINDS, f"core '{name}'", "fpu")
+    return core
+
+
+def load_board(name_or_path: str | Path) -> Board:
+    """The board of that name, or the one that a ``.toml`` file describes.
+
+    Raises:
+        UsageError: unknown name.
+        TinySegError: the file cannot be read, or its content is wrong; names file, key and expected value.
+    """
+    path = Path(name_or_path)
+    if path.suffix != ".toml":
+        path = FOLDER / f"{name_or_path}.toml"
+        if str(name_or_path) not in board_names():
+            raise UsageError(
+                f"unknown board '{name_or_path}'; known boards: {', '.join(board_names())}; "
+                "another board is given by the path of its .toml file"
+            )
+    return parse_board(path.stem, _read_text(path), str(path))
+
+
+def load_storage(path: str | Path) -> Storage:
+    """A storage device from a TOML file of its own, with the keys of a board's ``[[storages]]``."""
+    table = _read_toml(Path(path))
+    return _storage(table, f"storage file {path}")
+
+
+def parse_board(name: str, text: str, where: str) -> Board:
+    """The board that a TOML text describes; ``where`` names the text in error messages."""
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+        raise TinySegError(
+            f"{where}: a board's name is letters, digits and '_', and starts with a letter: rename the file"
+        )
+    table = dict(_parse_toml(text, where))
+    core = load_core(_take(table, "core", str, where))
+    memories = tuple(
+        _memory(entry, f"{where}: memories[{index}]")
+        for index, entry in enumerate(_take(table, "memories", list, where, []))
+    )
+    storages = tuple(
+        _storage(entry, f"{where}: storages[{index}]")
+        for index, entry in enumerate(_take(table, "storages", list, where, []))
+    )
+    qemu_table = _take(table, "qemu", dict, where, {})
+    qemu = _record(Qemu, qemu_table, f"{where}: qemu") if qemu_table else None
+    board = _record(
+        Board,
+        {"flash_command": [], "run_command": [], **table},
+        where,
+        name=name,
+        core=core,
+        memories=memories,
+        storages=storages,
+        qemu=qemu,
+        toml=text,
+    )
+    _check_board(board, where)
+    return board
+
+
+def _memory(entry: Any, where: str) -> Memory:
+    memory = _record(Memory, entry, where)
+    _one_of(memory.kind, MEMORY_KINDS, where, "kind")
+    if not re.fullmatch(r"[A-Z][A-Z0-9_]*", memory.name):
+        raise TinySegError(
+            f"{where}: name '{memory.name}' must be capital letters, digits and '_' (it names a linker region)"
+        )
+    if memory.length <= 0 or memory.end > ADDRESS_SPACE:
+        raise TinySegError(f"{where}: '{memory.name}' must have a positive length and end within 32 bits")
+    return memory
+
+
+def _storage(entry: Any, where: str) -> Storage:
+    storage = _record(Storage, entry, where)
+    _one_of(storage.kind, STORAGE_KINDS, where, "kind")
+    for key in ("capacity", "block_bytes", "read_bytes_per_second", "write_bytes_per_second"):
+        if getattr(storage, key) <= 0:
+            raise TinySegError(f"{where}: {key} must be positive")
+    return storage
+
+
+def _check_board(board: Board, where: str) -> None:
+    """Facts that involve more than one key."""
+    if board.clock_hz <= 0 or board.static_bytes < 0 or board.stack_bytes < 0:
+        raise TinySegError(f"{where}: clock_hz must be positive, static_bytes and stack_bytes not negative")
+    names = [memory.name for memory in board.memories]
+    if len(set(names)) != len(names):
+        raise TinySegError(f"{where}: two memories have the same name ({', '.join(names)})")
+    ordered = sorted(board.memories, key=lambda memory: memory.origin)
+    for low, high in zip(ordered, ordered[1:], strict=False):
+        if low.end > high.origin:
+            raise TinySegError(f"{where}: memories {low.name} and {high.name} overlap at {high.origin:#x}")
+    if board.is_host:
+        return
+    for kind in ("flash", "ram"):
+        count = sum(memory.kind == kind for memory in board.memories)
+        if count != 1:
+            raise TinySegError(f"{where}: needs exactly one memory of kind '{kind}', has {count}")
+    if board.stack_bytes % 8 or board.stack_bytes < 256:
+        raise TinySegError(f"{where}: stack_bytes must be a multiple of 8 and at least 256")
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TinySegError(f"cannot read {path}: {error}") from None
+
+
+def _parse_toml(text: str, where: str) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise TinySegError(f"{where} is not valid TOML: {error}") from None
+
+
+def _read_toml(path: Path) -> Mapping[str, Any]:
+    return _parse_toml(_read_text(path), str(path))
+
+
+def _one_of(value: str, choices: tuple[str, ...], where: str, key: str) -> None:
+    if value not in choices:
+        raise TinySegError(f"{where}: {key} is '{value}', must be one of {', '.join(choices)}")
+
+
+def _take(table: dict[str, Any], key: str, kind: type, where: str, default: Any = None) -> Any:
+    """Removes and returns a key that is not a plain field."""
+    if key not in table:
+        if default is None:
+            raise TinySegError(f"{where}: missing key '{key}' ({TYPE_NAMES[kind]})")
+        return default
+    return _checked(table.pop(key), kind, f"{where}: {key}")
+
+
+def _checked(value: Any, kind: Any, where: str) -> Any:
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise TinySegError(f"{where} must be {TYPE_NAMES[kind]}, is {value!r}")
+    return value
+
+
+def _field_value(key: str, value: Any, kind: Any, where: str) -> Any:
+    if key in SIZE_KEYS and isinstance(value, str):
+        try:
+            return parse_size(value)
+        except UsageError as error:
+            raise TinySegError(f"{where}: {key}: {error}") from None
+    if kind == tuple[str, ...]:
+        return tuple(
+            _checked(item, str, f"{where}: {key}[{i}]")
+            for i, item in enumerate(_checked(value, list, f"{where}: {key}"))
+        )
+    return _checked(value, kind, f"{where}: {key}")
+
+
+def _record(cls: type[Record], table: Any, where: str, **given: Any) -> Record:
+    """An instance of a frozen dataclass from a TOML table plus values that do not come from it."""
+    table = _checked(table, dict, where)
+    kinds = get_type_hints(cls)
+    fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    allowed = [name for name in fields if name not in given]
+    unknown = sorted(set(table) - set(allowed))
+    if unknown:
+        raise TinySegError(f"{where}: unknown key '{unknown[0]}'; known keys: {', '.join(allowed)}")
+    missing = [name for name in allowed if name not in table and fields[name].default is dataclasses.MISSING]
+    if missing:
+        raise TinySegError(f"{where}: missing key '{missing[0]}'")
+    values = {key: _field_value(key, value, kinds[key], where) for key, value in table.items()}
+    return cls(**values, **given)

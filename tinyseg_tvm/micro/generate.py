@@ -1,0 +1,154 @@
+"""Generates a project for a board: the network's library, the board's port, the test harness, the build files."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+import tinyseg_tvm.codegen
+from tinyseg_tvm.boards import Board, load_board
+from tinyseg_tvm.errors import DoesNotFitError
+from tinyseg_tvm.micro.emulator import qemu_command, timer_ratio
+from tinyseg_tvm.micro.library import Library, ProjectSource, library_files, read_library
+from tinyseg_tvm.micro.project import PROJECT_FILE, Project
+from tinyseg_tvm.micro.write import write_folder
+
+PORT_FOLDER = Path(tinyseg_tvm.codegen.__file__).resolve().parent / "port"
+PROJECT_VERSION = 1
+LARGEST_STACK = 8192
+GUARD_BYTES = 1 << 20
+CONTEXT_BYTES_PER_OPERATOR = 4
+CONTEXT_BYTES = 64
+
+
+def generate_project(
+    board: str | Path | Board,
+    source: ProjectSource | Mapping[str, bytes],
+    directory: str | Path,
+    ram_limit: int | None = None,
+) -> Project:
+    """Writes a stand-alone project and returns it.
+
+    Args:
+        board: name, TOML file, or description.
+        source: what ``relay.build`` returned, or the library's files.
+        directory: replaced if it is an earlier project; written as a whole or not at all.
+        ram_limit: bytes of RAM that the whole program may use, below the board's own.
+
+    Raises:
+        DoesNotFitError: arena and smallest stack are larger than the RAM.
+        TinySegError: the folder cannot be written or holds something else.
+    """
+    board = board if isinstance(board, Board) else load_board(board)
+    files = library_files(source)
+    library = read_library(files)
+    files.update(_port_files(board, library, ram_limit))
+    directory = Path(directory)
+    write_folder(directory, files, PROJECT_FILE)
+    return Project(directory)
+
+
+def ram_available(board: Board, ram_limit: int | None) -> int:
+    """Bytes of main RAM that a program may use: the board's own, or the limit where that is smaller."""
+    own = board.ram_bytes or 0
+    return own if ram_limit is None else min(own, ram_limit)
+
+
+def _stack_bytes(board: Board, library: Library, ram: int) -> int:
+    """What the linker reserves for the stack: what the RAM leaves, between the board's minimum and 8 KiB."""
+    static = board.static_bytes + CONTEXT_BYTES + CONTEXT_BYTES_PER_OPERATOR * library.operators
+    left = (ram - library.arena_bytes - static) // 64 * 64
+    if library.arena_bytes + board.stack_bytes > ram:
+        raise DoesNotFitError(
+            f"'{library.name}' does not fit the RAM of {board.name}: the arena needs {library.arena_bytes} bytes and the "
+            f"stack {board.stack_bytes}, {ram} are there; compile with --ram {ram}, or choose a larger board"
+        )
+    return max(board.stack_bytes, min(LARGEST_STACK, left))
+
+
+def _port_files(board: Board, library: Library, ram_limit: int | None) -> dict[str, bytes]:
+    """The files that depend on the board, and the harness, by path."""
+    values: dict[str, Any] = {
+        "board": board,
+        "name": library.name,
+        "upper": library.name.upper(),
+        "inputs": len(library.inputs),
+        "outputs": len(library.outputs),
+        "line_io": library.line_io,
+        "flash_command": _shell(board.flash_command, library),
+        "run_command": _run_command(board, library),
+        "timer": timer_ratio(board.qemu.systick_hz) if board.qemu else None,
+    }
+    files = {
+        "Makefile": _render("Makefile.jinja", values),
+        "CMakeLists.txt": _render("CMakeLists.txt.jinja", values),
+        "port/main.c": _render("main.c.jinja", values),
+        "port/port.h": _read("port.h"),
+        "port/host/port.c": _read("host/port.c"),
+        f"port/{board.name}/board.toml": board.toml.encode(),
+    }
+    if not board.is_host:
+        values |= _linker_values(board, library, ram_limit)
+        files[f"port/{board.name}/board.ld"] = _render("cortex_m/board.ld.jinja", values)
+        files[f"port/{board.name}/toolchain.cmake"] = _render("toolchain.cmake.jinja", values)
+        for path in sorted((PORT_FOLDER / "cortex_m").glob("*.[ch]")):
+            files[f"port/{board.name}/{path.name}"] = path.read_bytes()
+    project = {"version": PROJECT_VERSION, "board": board.name, "ram_limit": ram_limit}
+    files[PROJECT_FILE] = (json.dumps(project, indent=2) + "\n").encode()
+    return files
+
+
+def _linker_values(board: Board, library: Library, ram_limit: int | None) -> dict[str, Any]:
+    ram, flash = board.memory("ram"), board.memory("flash")
+    assert ram is not None and flash is not None  # checked when the board was loaded
+    available = ram_available(board, ram_limit)
+    behind = min((memory.origin for memory in board.memories if memory.origin >= ram.end), default=1 << 32)
+    slow = board.memory("slow")
+    return {
+        "memories": [
+            {"name": m.name, "kind": m.kind, "origin": m.origin, "length": available if m is ram else m.length}
+            for m in board.memories
+        ],
+        "ram": ram,
+        "flash": flash,
+        "weights": (board.memory("weights") or flash).name,
+        "slow": slow.name if slow else None,
+        "ram_limit": available if available < ram.length else None,
+        "stack_bytes": _stack_bytes(board, library, available),
+        "guard_end": min(ram.end + GUARD_BYTES, behind),
+    }
+
+
+def _run_command(board: Board, library: Library) -> str:
+    """Shell words that run the program in build/<variant>/run."""
+    if board.qemu is not None:
+        elf = Path(f"../{library.name}.elf")
+        icount = timer_ratio(board.qemu.systick_hz).shift
+        return shlex.join(qemu_command(board, elf)) + f" $(if $(filter 1,$(TIMER)),-icount shift={icount})"
+    return _shell(board.run_command, library).replace("$(BUILD)/", "../")
+
+
+def _shell(command: tuple[str, ...], library: Library) -> str:
+    """A board's command for the Makefile."""
+    words = [word.replace("{elf}", f"$(BUILD)/{library.name}.elf").replace("{directory}", ".") for word in command]
+    return " ".join(word if "$(" in word else shlex.quote(word) for word in words)
+
+
+def _read(path: str) -> bytes:
+    return (PORT_FOLDER / path).read_bytes()
+
+
+def _render(path: str, values: Mapping[str, Any]) -> bytes:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(PORT_FOLDER),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(path).render(values).encode()

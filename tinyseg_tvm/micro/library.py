@@ -1,0 +1,105 @@
+"""What a project needs to know of a generated network library: its name, sizes and ports, read from its header."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Protocol, runtime_checkable
+
+from tinyseg_tvm.errors import TinySegError
+
+DEFINE = re.compile(
+    r"^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+\(?(0[xX][0-9a-fA-F]+|\d+)[uUlL]*\)?[ \t]*(?:/[*/].*)?$", re.MULTILINE
+)
+
+
+@runtime_checkable
+class ProjectSource(Protocol):
+    """Something that a project can be generated from."""
+
+    def project_files(self) -> Mapping[str, bytes]:
+        """Relative paths (``include/net.h``) and contents of the library's files."""
+        ...
+
+
+@dataclass(frozen=True)
+class PortShape:
+    """One input or output in the device layout: ``lines`` of ``line_bytes`` bytes."""
+
+    lines: int
+    line_bytes: int
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the whole tensor."""
+        return self.lines * self.line_bytes
+
+
+@dataclass(frozen=True)
+class Library:
+    """A generated network library.
+
+    Attributes:
+        name: prefix of its functions; its macros have it in upper case.
+        line_io: inputs and outputs go through callbacks, line by line.
+        operators: number of operators, 0 where the header does not say.
+    """
+
+    name: str
+    arena_bytes: int
+    line_io: bool
+    inputs: tuple[PortShape, ...]
+    outputs: tuple[PortShape, ...]
+    operators: int = 0
+
+
+def library_files(source: ProjectSource | Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files of a project source, checked to stay inside the project's folder.
+
+    Raises:
+        TinySegError: a path that is absolute or climbs out.
+    """
+    files = dict(source if isinstance(source, Mapping) else source.project_files())
+    for path in files:
+        parts = PurePosixPath(path)
+        if not path or "\\" in path or "\0" in path or parts.is_absolute() or ".." in parts.parts:
+            raise TinySegError(f"the file name {path!r} would lie outside the project's folder")
+    return files
+
+
+def read_library(files: Mapping[str, bytes]) -> Library:
+    """The library that the files hold.
+
+    Raises:
+        TinySegError: no header, or one that lacks a macro.
+    """
+    for path, content in sorted(files.items()):
+        parts = PurePosixPath(path)
+        if parts.parent == PurePosixPath("include") and parts.suffix == ".h":
+            macros = {name: int(value, 0) for name, value in DEFINE.findall(content.decode("utf-8", "replace"))}
+            if f"{parts.stem.upper()}_ARENA_SIZE" in macros:
+                return _library(parts.stem, macros, path)
+    raise TinySegError("the project has no include/<name>.h that defines <NAME>_ARENA_SIZE")
+
+
+def _library(name: str, macros: Mapping[str, int], path: str) -> Library:
+    prefix = name.upper()
+
+    def macro(key: str) -> int:
+        if f"{prefix}_{key}" not in macros:
+            raise TinySegError(f"{path} does not define {prefix}_{key} as a number")
+        return macros[f"{prefix}_{key}"]
+
+    def ports(kind: str, count: int) -> tuple[PortShape, ...]:
+        return tuple(PortShape(macro(f"{kind}{k}_LINES"), macro(f"{kind}{k}_LINE_BYTES")) for k in range(count))
+
+    return Library(
+        name=name,
+        arena_bytes=macro("ARENA_SIZE"),
+        line_io=macro("IO_LINES") != 0,
+        inputs=ports("INPUT", macro("INPUTS")),
+        outputs=ports("OUTPUT", macro("OUTPUTS")),
+        operators=macros.get(f"{prefix}_OPERATORS", 0),
+    )

@@ -1,0 +1,137 @@
+"""What a build and a run of a generated project yield. Sizes in bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Ram:
+    """Writable memory of the whole program.
+
+    Attributes:
+        arena: lines, states and scratch; resident inputs and outputs included.
+        io: input and output buffers outside the arena.
+        static: every other variable (.data and .bss), the network's context included.
+        stack: most bytes used from reset to the last output; 0 on the host, where it is not measured.
+        slow: writable memory behind a slower bus.
+    """
+
+    arena: int
+    io: int
+    static: int
+    stack: int
+    slow: int
+
+    @property
+    def total(self) -> int:
+        """Sum of all."""
+        return self.arena + self.io + self.static + self.stack + self.slow
+
+
+@dataclass(frozen=True)
+class Flash:
+    """Read-only memory: code (tables and initial values of variables included) and weights."""
+
+    code: int
+    weights: int
+
+    @property
+    def total(self) -> int:
+        """Code and weights."""
+        return self.code + self.weights
+
+
+@dataclass(frozen=True)
+class StorageTraffic:
+    """Bytes moved to and from storage by one inference; ``written_physical`` in whole blocks."""
+
+    written: int = 0
+    read: int = 0
+    written_physical: int = 0
+    erases: int = 0
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One line as the running program made it (verify builds)."""
+
+    vector: int
+    node: int
+    output: int
+    line: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class StrayWrite:
+    """A store outside arena, stack and context: address, size, the function that did it and its program counter."""
+
+    address: int
+    bytes: int
+    pc: int
+    function: str
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """Result of running the program on one or more vectors.
+
+    Attributes:
+        outputs: per vector, per output port: int8 array (lines, line bytes) in the device layout.
+        status: the network's status; 0 is success. Outputs are those of the vectors before the failing one.
+        mismatches: bytes that differ from the project's own expected outputs; None where there are none to compare.
+        instructions: of ``<name>_run`` alone, the largest of all vectors; 0 where they are not counted.
+        callback_instructions: of the line callbacks of that vector.
+        instructions_per_vector: in the order of the vectors.
+        counted_by: ``plugin``, ``timer`` or ``none``.
+        profile: instructions per function, all vectors together, callbacks excluded (``profile=True``).
+        stray_writes: see StrayWrite (``watch_writes=True``); at most 16 per vector.
+        observations: lines of all tensors (``observe=True``).
+    """
+
+    board: str
+    elf: str
+    outputs: tuple[tuple[np.ndarray, ...], ...]
+    status: int
+    ram: Ram
+    flash: Flash
+    mismatches: int | None = None
+    instructions: int = 0
+    callback_instructions: int = 0
+    instructions_per_vector: tuple[int, ...] = ()
+    counted_by: str = "none"
+    storage: StorageTraffic = StorageTraffic()
+    profile: Mapping[str, int] = field(default_factory=dict)
+    stray_writes: tuple[StrayWrite, ...] = ()
+    observations: tuple[Observation, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The figures under the names that the command line prints as JSON."""
+        return {
+            "board": self.board,
+            "elf": self.elf,
+            "status": self.status,
+            "mismatches": self.mismatches,
+            "ram": {
+                "total": self.ram.total,
+                "arena": self.ram.arena,
+                "io": self.ram.io,
+                "static": self.ram.static,
+                "stack": self.ram.stack,
+                "slow": self.ram.slow,
+            },
+            "flash": {"total": self.flash.total, "code": self.flash.code, "weights": self.flash.weights},
+            "instructions": self.instructions,
+            "callback_instructions": self.callback_instructions,
+            "storage": {
+                "written": self.storage.written,
+                "read": self.storage.read,
+                "written_physical": self.storage.written_physical,
+                "erases": self.storage.erases,
+            },
+        }
