@@ -148,8 +148,8 @@ def _tensors(problem: Problem, plan: Plan) -> Iterator[Owner]:
 def _end_before_heirs(begin: Ints, end: Ints, addresses: Ints, pools: Ints) -> None:
     """Shorten lines by their last step where a line born in that step takes over their address."""
     last_read_in: dict[int, list[int]] = defaultdict(list)
-    for line in np.flatnonzero(end > begin + 1):
-        last_read_in[int(end[line]) - 1].append(int(line))
+    for number in np.flatnonzero(end > begin + 1).tolist():
+        last_read_in[int(end[number]) - 1].append(number)
     births: list[int] = begin.tolist()
     for heir, birth in enumerate(births):
         for line in last_read_in.get(birth, ()):
