@@ -48,7 +48,7 @@ def transpose_spatial(network: Network) -> Network:
             if result:
                 problems.append(f"node {node.name!r} ({node.operator.kind}): {error}")
         if result:
-            swapped.update(node.outputs)
+            swapped.update(name for name in node.outputs if len(network.tensors[name].type.shape) >= 3)
         nodes.append(replace(node, operator=operator, constants=constants))
     inputs = tuple(_swap_port(port, network, swapped, problems) for port in network.inputs)
     outputs = tuple(_swap_port(port, network, swapped, problems) for port in network.outputs)

@@ -75,12 +75,14 @@ class Resize2d(Operator):
         data = inputs[0][0]
         rows, columns = constants["rows"], constants["columns"]
         if self.method == "nearest":
-            return (data[rows[:, 0]][:, columns[:, 0]][np.newaxis],)
-        row_weights = constants["row_weights"][:, :, np.newaxis, np.newaxis]
-        column_weights = constants["column_weights"][:, :, np.newaxis]
+            return (data.take(rows[:, 0], axis=0).take(columns[:, 0], axis=1)[np.newaxis],)
         centred = data.astype(np.int32) - self.input_zero_point
-        tall = centred[rows[:, 0]] * row_weights[:, 0] + centred[rows[:, 1]] * row_weights[:, 1]
-        accumulator = tall[:, columns[:, 0]] * column_weights[:, 0] + tall[:, columns[:, 1]] * column_weights[:, 1]
+        weights = constants["row_weights"][:, :, np.newaxis, np.newaxis]
+        tall = centred.take(rows[:, 0], axis=0) * weights[:, 0] + centred.take(rows[:, 1], axis=0) * weights[:, 1]
+        weights = constants["column_weights"][:, :, np.newaxis]
+        accumulator = (
+            tall.take(columns[:, 0], axis=1) * weights[:, 0] + tall.take(columns[:, 1], axis=1) * weights[:, 1]
+        )
         multiplier = average_multiplier(self.input_scale, self.output_scale, _WEIGHT_UNIT * _WEIGHT_UNIT)
         return (requantize(accumulator, multiplier, self.output_zero_point)[np.newaxis],)
 

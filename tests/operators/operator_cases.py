@@ -1,0 +1,386 @@
+"""Random instances of every operator: attributes, operands, constants. Small shapes, nothing left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from tinyseg_tvm.operators import (
+    ArgMax,
+    AveragePool2d,
+    Concat,
+    Conv2d,
+    Conv2dTranspose,
+    Dense,
+    DepthToSpace,
+    Dequantize,
+    Elementwise,
+    ElementwiseConstant,
+    GlobalPool,
+    Lookup,
+    MaxPool2d,
+    Operator,
+    Pad,
+    Quantize,
+    Reshape,
+    Resize2d,
+    Slice,
+    Softmax,
+    TensorType,
+    Transpose,
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """An operator with arrays for its operands and constants."""
+
+    operator: Operator
+    inputs: tuple[np.ndarray, ...]
+    constants: Mapping[str, np.ndarray]
+
+    @property
+    def input_types(self) -> tuple[TensorType, ...]:
+        return tuple(type_of(array) for array in self.inputs)
+
+    @property
+    def output_types(self) -> tuple[TensorType, ...]:
+        constants = {name: type_of(array) for name, array in self.constants.items()}
+        return self.operator.infer(self.input_types, constants)
+
+    def run(self) -> tuple[np.ndarray, ...]:
+        return self.operator.reference(self.inputs, self.constants)
+
+
+def type_of(array: np.ndarray) -> TensorType:
+    return TensorType(array.shape, str(array.dtype))
+
+
+def int8_array(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Random values; sometimes extreme ones only."""
+    if rng.integers(8) == 0:
+        return rng.choice(np.array([-128, -127, 0, 127], np.int8), shape)
+    return rng.integers(-128, 128, shape, dtype=np.int8)
+
+
+small = st.integers(1, 7)
+pair = st.tuples(st.integers(1, 3), st.integers(1, 3))
+int8s = st.integers(-128, 127)
+scales = st.sampled_from([0.0039215688593685627, 0.02, 0.1, 0.7, 1.0 / 3, 1.0, 2.5])
+generators = st.integers(0, 2**32 - 1).map(np.random.default_rng)
+
+
+@st.composite
+def clamps(draw: Any) -> dict[str, int]:
+    low, high = draw(st.sampled_from([(-128, 127), (-128, 127), (-5, 127), (-128, 40), (-20, 20)]))
+    return {"output_zero_point": draw(int8s), "output_min": low, "output_max": high}
+
+
+def weighted_sum_constants(rng: np.random.Generator, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+    """Weights without zeros, and multipliers that spread the results over int8."""
+    weight = rng.integers(1, 128, shape) * rng.choice([-1, 1], shape)
+    weight = weight.astype(np.int8)
+    if rng.integers(6) == 0:
+        weight = (weight.astype(np.int16) * 2).astype(np.int16)
+    terms = int(np.prod(shape[1:]))
+    spread = np.float32(1 / (73 * 90 * np.sqrt(terms) / 50))
+    return {
+        "weight": weight,
+        "bias": rng.integers(-3000, 3000, shape[0], dtype=np.int32),
+        "multiplier": (spread * rng.uniform(0.2, 3, shape[0])).astype(np.float32),
+    }
+
+
+def fits(extent: int, kernel: int, dilation: int, padding: int) -> bool:
+    return extent + padding >= dilation * (kernel - 1) + 1
+
+
+@st.composite
+def conv2d(draw: Any) -> Case:
+    rng = draw(generators)
+    kernel = draw(st.tuples(st.integers(1, 4), st.integers(1, 4)))
+    dilation, strides = draw(pair), draw(pair)
+    padding = draw(st.tuples(*[st.integers(0, 4)] * 4))
+    height = draw(st.integers(1, 9).filter(lambda h: fits(h, kernel[0], dilation[0], padding[0] + padding[2])))
+    width = draw(st.integers(1, 9).filter(lambda w: fits(w, kernel[1], dilation[1], padding[1] + padding[3])))
+    kind = draw(st.sampled_from(["dense", "depthwise", "grouped", "pieces"]))
+    if kind == "depthwise":
+        depth, outputs, groups, pieces = 1, 0, draw(st.integers(1, 6)), 1
+        outputs = groups * draw(st.sampled_from([1, 1, 2]))
+    else:
+        depth, groups, pieces = draw(st.integers(1, 5)), 1, 1
+        outputs = draw(st.integers(1, 5))
+        if kind == "grouped":
+            groups = draw(st.integers(1, 3))
+            outputs *= groups
+        if kind == "pieces":
+            pieces = draw(st.integers(2, 3))
+    channels = [depth * groups] if pieces == 1 else [draw(st.integers(1, 3)) for _ in range(pieces)]
+    operator = Conv2d(strides, padding, dilation, groups, draw(int8s), **draw(clamps()))
+    constants = weighted_sum_constants(rng, (outputs, *kernel, sum(channels) // groups))
+    return Case(operator, tuple(int8_array(rng, (1, height, width, c)) for c in channels), constants)
+
+
+@st.composite
+def conv2d_transpose(draw: Any) -> Case:
+    rng = draw(generators)
+    kernel = draw(st.tuples(st.integers(1, 4), st.integers(1, 4)))
+    dilation, strides = draw(pair), draw(pair)
+    padding = draw(st.tuples(*[st.integers(0, 2)] * 4))
+    output_padding = draw(st.tuples(st.integers(0, 2), st.integers(0, 2)))
+    extents = []
+    for axis in (0, 1):
+        cut = padding[axis] + padding[axis + 2]
+        reach = dilation[axis] * (kernel[axis] - 1) + 1 + output_padding[axis]
+        extents.append(
+            draw(st.integers(1, 6).filter(lambda e, a=axis, c=cut, r=reach: (e - 1) * strides[a] + r - c >= 1))
+        )
+    groups = draw(st.sampled_from([1, 1, 2, 3]))
+    depth, outputs = draw(st.integers(1, 4)), draw(st.integers(1, 4)) * groups
+    operator = Conv2dTranspose(strides, padding, output_padding, dilation, groups, draw(int8s), **draw(clamps()))
+    constants = weighted_sum_constants(rng, (outputs, *kernel, depth))
+    return Case(operator, (int8_array(rng, (1, *extents, depth * groups)),), constants)
+
+
+@st.composite
+def dense(draw: Any) -> Case:
+    rng = draw(generators)
+    flatten = draw(st.booleans())
+    shape = draw(
+        st.sampled_from([(1, 6), (5, 4), (1, 3, 4), (1, 4, 3, 2), (1, 1, 3, 2), (3,), (2, 3, 4), (1, 4, 1, 3)])
+    )
+    operator = Dense(flatten, draw(int8s), **draw(clamps()))
+    elements = int(np.prod(shape)) if flatten else shape[-1]
+    return Case(operator, (int8_array(rng, shape),), weighted_sum_constants(rng, (draw(small), elements)))
+
+
+@st.composite
+def pools(draw: Any, average: bool) -> Case:
+    rng = draw(generators)
+    kernel = draw(st.tuples(st.integers(1, 4), st.integers(1, 4)))
+    strides = draw(pair)
+    dilation = (1, 1) if average else draw(pair)
+    padding = tuple(draw(st.integers(0, kernel[axis % 2] - 1)) for axis in range(4))
+    height = draw(st.integers(1, 9).filter(lambda h: fits(h, kernel[0], dilation[0], padding[0] + padding[2])))
+    width = draw(st.integers(1, 9).filter(lambda w: fits(w, kernel[1], dilation[1], padding[1] + padding[3])))
+    data = int8_array(rng, (1, height, width, draw(st.integers(1, 5))))
+    if average:
+        include = draw(st.booleans())
+        scale, other = draw(scales), draw(st.sampled_from([1.0, 0.7, 1.9]))
+        operator: Operator = AveragePool2d(
+            kernel, strides, padding, include, scale, draw(int8s), scale * other, draw(int8s)
+        )
+    else:
+        operator = MaxPool2d(kernel, strides, padding, dilation)
+    return Case(operator, (data,), {})
+
+
+@st.composite
+def global_pool(draw: Any) -> Case:
+    rng = draw(generators)
+    data = int8_array(rng, (1, draw(small), draw(small), draw(st.integers(1, 5))))
+    zero_point, scale = draw(int8s), draw(scales)
+    if draw(st.booleans()):
+        return Case(GlobalPool("max", scale, zero_point, scale, zero_point), (data,), {})
+    return Case(GlobalPool("average", scale, zero_point, scale * 0.8, draw(int8s)), (data,), {})
+
+
+SHAPES = [(1, 5, 4, 3), (1, 1, 3, 2), (1, 4, 3), (3, 2, 4), (1, 6), (4, 3), (5,), (2, 3, 2, 2), (1, 5, 1, 3)]
+shapes = st.sampled_from(SHAPES)
+
+
+@st.composite
+def lookup(draw: Any) -> Case:
+    rng = draw(generators)
+    dtype = draw(st.sampled_from(["int8", "uint8"]))
+    table = rng.permutation(256).astype(np.uint8).view(dtype)
+    return Case(
+        Lookup(dtype), (int8_array(rng, draw(shapes)).view(draw(st.sampled_from(["int8", "uint8"]))),), {"table": table}
+    )
+
+
+@st.composite
+def elementwise(draw: Any) -> Case:
+    rng = draw(generators)
+    lhs, rhs = draw(
+        st.sampled_from(
+            [(shape, shape) for shape in SHAPES]
+            + [((1, 5, 4, 3), (1, 1, 1, 3)), ((1, 1, 1, 3), (1, 5, 4, 3)), ((1, 4, 3), (1,)), ((), (1, 5, 4, 3))]
+            + [((1, 5, 4, 3), (1, 1, 1, 1)), ((1,), (1, 1)), ((1, 1), (1,)), ((1, 5, 4, 1), (1, 1, 1, 1))]
+        )
+    )
+    function = draw(st.sampled_from(["add", "sub", "mul"]))
+    quantisation = (0.1, draw(int8s), 0.07, draw(int8s), 0.2 if function != "mul" else 1.0)
+    operator = Elementwise(function, *quantisation, **draw(clamps()))
+    return Case(operator, (int8_array(rng, lhs), int8_array(rng, rhs)), {})
+
+
+@st.composite
+def elementwise_constant(draw: Any) -> Case:
+    rng = draw(generators)
+    shape = draw(shapes)
+    other = draw(st.sampled_from([shape, shape[-1:]]))
+    function = draw(st.sampled_from(["add", "sub", "mul"]))
+    operator = ElementwiseConstant(
+        function, 0.1, draw(int8s), 0.07, draw(int8s), 0.3, **draw(clamps()), constant_is_lhs=draw(st.booleans())
+    )
+    return Case(operator, (int8_array(rng, shape),), {"other": int8_array(rng, other)})
+
+
+@st.composite
+def softmax(draw: Any) -> Case:
+    rng = draw(generators)
+    scale = draw(scales)
+    table = np.exp(-np.arange(256) * scale).astype(np.float32)
+    return Case(Softmax(1 / 256, -128), (int8_array(rng, draw(shapes)),), {"table": table})
+
+
+@st.composite
+def argmax(draw: Any) -> Case:
+    rng = draw(generators)
+    operator = ArgMax(draw(st.booleans()), draw(st.booleans()), draw(st.sampled_from(["int64", "int32", "uint8"])))
+    return Case(operator, (rng.integers(-3, 4, draw(shapes)).astype(np.int8),), {})
+
+
+@st.composite
+def quantize(draw: Any) -> Case:
+    rng = draw(generators)
+    data = rng.normal(0, 30, draw(shapes)).astype(np.float32)
+    dtype = draw(st.sampled_from(["int8", "uint8"]))
+    return Case(Quantize(draw(scales), draw(int8s) + (128 if dtype == "uint8" else 0), dtype), (data,), {})
+
+
+@st.composite
+def dequantize(draw: Any) -> Case:
+    return Case(Dequantize(draw(scales), draw(int8s)), (int8_array(draw(generators), draw(shapes)),), {})
+
+
+def array_of(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    if dtype == "float32":
+        return rng.normal(0, 3, shape).astype(np.float32)
+    return rng.integers(0, 127, shape).astype(dtype)
+
+
+dtypes = st.sampled_from(["int8", "float32", "uint8", "int64"])
+
+
+@st.composite
+def concat(draw: Any) -> Case:
+    rng = draw(generators)
+    shape = draw(shapes)
+    axis = draw(st.integers(0, len(shape) - 1))
+    dtype = draw(dtypes)
+    extents = draw(st.lists(st.integers(1, 4), min_size=1, max_size=3))
+    inputs = tuple(array_of(rng, (*shape[:axis], extent, *shape[axis + 1 :]), dtype) for extent in extents)
+    return Case(Concat(axis), inputs, {})
+
+
+@st.composite
+def pad(draw: Any) -> Case:
+    rng = draw(generators)
+    shape = draw(shapes)
+    amounts = [tuple(draw(st.integers(0, 2)) for _ in shape) for _ in range(2)]
+    return Case(Pad(*amounts, value=draw(st.integers(0, 5))), (array_of(rng, shape, draw(dtypes)),), {})
+
+
+@st.composite
+def slices(draw: Any) -> Case:
+    rng = draw(generators)
+    shape = draw(shapes)
+    begin = tuple(draw(st.integers(0, extent - 1)) for extent in shape)
+    end = tuple(draw(st.integers(first + 1, extent)) for first, extent in zip(begin, shape, strict=True))
+    strides = tuple(draw(st.integers(1, 3)) for _ in shape)
+    return Case(Slice(begin, end, strides), (array_of(rng, shape, draw(dtypes)),), {})
+
+
+@st.composite
+def reshape(draw: Any) -> Case:
+    rng = draw(generators)
+    shapes_of = [
+        (1, 4, 3, 2),
+        (1, 4, 6),
+        (4, 6),
+        (1, 24),
+        (24,),
+        (1, 1, 4, 6),
+        (1, 2, 2, 6),
+        (2, 3, 2, 2),
+        (1, 4, 1, 6),
+    ]
+    source, target = draw(st.sampled_from(shapes_of)), draw(st.sampled_from(shapes_of))
+    return Case(Reshape(target), (array_of(rng, source, draw(dtypes)),), {})
+
+
+@st.composite
+def transpose(draw: Any) -> Case:
+    rng = draw(generators)
+    shape = draw(shapes)
+    permutation = tuple(draw(st.permutations(range(len(shape)))))
+    return Case(Transpose(permutation), (array_of(rng, shape, draw(dtypes)),), {})
+
+
+@st.composite
+def depth_to_space(draw: Any) -> Case:
+    rng = draw(generators)
+    block = draw(st.integers(1, 3))
+    shape = (1, draw(st.integers(1, 4)), draw(st.integers(1, 4)), block * block * draw(st.integers(1, 3)))
+    return Case(DepthToSpace(block, draw(st.sampled_from(["DCR", "CRD"]))), (array_of(rng, shape, draw(dtypes)),), {})
+
+
+def resize_table(extent: int, result: int, linear: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Sources and weights of the half-pixel coordinate mode."""
+    position = np.clip((np.arange(result) + 0.5) * extent / result - 0.5, 0, extent - 1)
+    if not linear:
+        return np.floor(position + 0.5).astype(np.int32)[:, None], np.ones((result, 1), np.int32)
+    low = np.floor(position).astype(np.int32)
+    weight = np.rint((position - low) * 2048).astype(np.int32)
+    return np.stack([low, np.minimum(low + 1, extent - 1)], 1), np.stack([2048 - weight, weight], 1)
+
+
+@st.composite
+def resize2d(draw: Any) -> Case:
+    rng = draw(generators)
+    linear = draw(st.booleans())
+    height, width, rows, columns = (draw(small) for _ in range(4))
+    constants = dict(
+        zip(
+            ("rows", "row_weights", "columns", "column_weights"),
+            (*resize_table(height, rows, linear), *resize_table(width, columns, linear)),
+            strict=True,
+        )
+    )
+    zero_point = draw(int8s)
+    if linear:
+        operator = Resize2d("linear", 0.1, zero_point, draw(st.sampled_from([0.1, 0.08, 0.3])), draw(int8s))
+    else:
+        operator = Resize2d("nearest", 0.1, zero_point, 0.1, zero_point)
+    return Case(operator, (int8_array(rng, (1, height, width, draw(st.integers(1, 4)))),), constants)
+
+
+CASES: dict[str, Callable[[], st.SearchStrategy[Case]]] = {
+    "argmax": argmax,
+    "average_pool2d": lambda: pools(average=True),
+    "concat": concat,
+    "conv2d": conv2d,
+    "conv2d_transpose": conv2d_transpose,
+    "dense": dense,
+    "depth_to_space": depth_to_space,
+    "dequantize": dequantize,
+    "elementwise": elementwise,
+    "elementwise_constant": elementwise_constant,
+    "global_pool": global_pool,
+    "lookup": lookup,
+    "max_pool2d": lambda: pools(average=False),
+    "pad": pad,
+    "quantize": quantize,
+    "reshape": reshape,
+    "resize2d": resize2d,
+    "slice": slices,
+    "softmax": softmax,
+    "transpose": transpose,
+}
+"""A strategy of cases for every operator kind."""
