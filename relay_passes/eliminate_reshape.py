@@ -16,7 +16,7 @@ from tvm import relax
 
 from tinyseg_tvm.operators import Dense, Reshape
 from tinyseg_tvm.relay_passes.dataflow import MAIN, Binding, Dataflow, Rewriter, dtype_of, rewrite, shape_of
-from tinyseg_tvm.relay_passes.operator_calls import OperatorCall, operator_call
+from tinyseg_tvm.relay_passes.operator_calls import OperatorCall, emit_operator, operator_call
 from tinyseg_tvm.relay_passes.ports import read_ports, write_ports
 
 
@@ -61,9 +61,11 @@ def eliminate_reshape(module: tvm.IRModule, _context: Any) -> tvm.IRModule:
         found: list[Any] = []
         for result in writer.old.results:
             value = writer.substitute(result)
-            source = reshaped.get(value, value)
-            is_param = any(source.same_as(param) for param in writer.params)
-            found.append(value if is_param else source)
+            value = reshaped.get(value, value)
+            if any(value.same_as(param) for param in writer.params):
+                # An output is a tensor of its own: what only passes through is copied.
+                value = emit_operator(writer, writer.derived_name(str(result.name), "copy"), Reshape(shape_of(value)), value)
+            found.append(value)
         return found
 
     return rewrite(module, rule, params=params, results=results)

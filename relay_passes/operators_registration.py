@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing
 from collections.abc import Callable
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -45,12 +46,18 @@ def operator_of(expression: Any) -> Operator:
     """The dataclass that ``expression``, a ``relax.tinyseg`` call, was made of."""
     kind = expression.op.name.removeprefix(PREFIX)
     operator_class = OPERATORS[kind]
-    types = typing.get_type_hints(operator_class)
+    types = _field_types(operator_class)
     fields = {
         field.name: _from_attribute(expression.attrs[field.name], types[field.name])
         for field in dataclasses.fields(typing.cast(Any, operator_class))
     }
     return operator_class(**fields)
+
+
+@lru_cache(maxsize=None)
+def _field_types(operator_class: type[Operator]) -> dict[str, Any]:
+    """Types of the dataclass fields by name; their evaluation is slow, and every type inference asks for them."""
+    return typing.get_type_hints(operator_class)
 
 
 def activations_of(expression: Any) -> list[Any]:

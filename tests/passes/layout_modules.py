@@ -8,8 +8,9 @@ import numpy as np
 import tvm
 from tvm import relax
 
-from tinyseg_tvm.operators import Conv2d, Dense, Dequantize, Lookup, MaxPool2d, Operator, Quantize
+from tinyseg_tvm.operators import Conv2d, Dense, Dequantize, MaxPool2d, Operator, Quantize
 from tinyseg_tvm.relay_passes import operators_registration as registration
+from tinyseg_tvm.relay_passes.dataflow import remove_dead_code
 
 NCHW_TO_NHWC = (0, 2, 3, 1)
 NHWC_TO_NCHW = (0, 3, 1, 2)
@@ -62,15 +63,11 @@ def main(inputs: dict[str, tuple[tuple[int, ...], str]], build: Any, **attrs: An
 
 def assert_same_function(found: tvm.IRModule, expected: tvm.IRModule) -> None:
     """Structural equality of ``main`` without its attributes and without a copy of the result to a new name."""
-    from tinyseg_tvm.relay_passes.dataflow import remove_dead_code
-
-    plain = [remove_dead_code(m)["main"].without_attr for m in (found, expected)]
     functions = []
-    for module, _ in zip((found, expected), plain, strict=True):
+    for module in (found, expected):
         function = remove_dead_code(module)["main"]
-        for name in list(dict(function.attrs.items())) if function.attrs is not None else []:
-            if name != "global_symbol":
-                function = function.without_attr(name)
+        for name in dict(function.attrs.items()) if function.attrs is not None else {}:
+            function = function if name == "global_symbol" else function.without_attr(name)
         functions.append(function)
     tvm.ir.assert_structural_equal(functions[0], functions[1])
 
@@ -102,11 +99,6 @@ def conv_constants(outputs: int, kernel: int, inputs: int) -> dict[str, np.ndarr
 def max_pool(kernel: int = 2) -> MaxPool2d:
     """A max pool without padding."""
     return MaxPool2d((kernel, kernel), (kernel, kernel), (0, 0, 0, 0), (1, 1))
-
-
-def lookup(table: np.ndarray) -> tuple[Lookup, np.ndarray]:
-    """A lookup and its table."""
-    return Lookup(str(table.dtype)), table
 
 
 def table_of(function: Any) -> np.ndarray:

@@ -1,0 +1,68 @@
+"""Relax data movement becomes tinyseg operators."""
+
+import numpy as np
+from layout_modules import assert_same_function, main
+from tvm import relax
+
+from tinyseg_tvm.operators import Concat, Pad, Reshape, Slice, Transpose
+from tinyseg_tvm.relay_passes.lower_data_movement import lower_data_movement
+
+X = {"x": ((2, 3, 4), "int8")}
+
+
+def check(before, expected):
+    found = lower_data_movement(main(X, lambda b, x: b.relax(before(b, x))))
+    assert_same_function(found, main(X, expected))
+
+
+def test_permute_dims():
+    check(lambda b, x: relax.op.permute_dims(x, [0, -1, 1]), lambda b, x: b(Transpose((0, 2, 1)), x))
+    check(lambda b, x: relax.op.permute_dims(x), lambda b, x: b(Transpose((2, 1, 0)), x))
+
+
+def test_every_way_to_reshape():
+    check(lambda b, x: relax.op.reshape(x, (4, -1)), lambda b, x: b(Reshape((4, 6)), x))
+    check(lambda b, x: relax.op.flatten(x), lambda b, x: b(Reshape((24,)), x))
+    check(lambda b, x: relax.op.expand_dims(x, [0]), lambda b, x: b(Reshape((1, 2, 3, 4)), x))
+
+
+def test_concat_and_pad():
+    check(lambda b, x: relax.op.concat([x, x], axis=-1), lambda b, x: b(Concat(2), x, x))
+    check(
+        lambda b, x: relax.op.nn.pad(x, [0, 0, 1, 2, 0, 3], pad_value=-7),
+        lambda b, x: b(Pad((0, 1, 0), (0, 2, 3), -7.0), x),
+    )
+
+
+def test_slices_have_every_axis_and_positive_bounds():
+    check(
+        lambda b, x: relax.op.strided_slice(x, [2, 1], [-3, 0], [100, 2], [2, 1]),
+        lambda b, x: b(Slice((0, 0, 1), (2, 2, 4), (1, 1, 2)), x),
+    )
+
+
+def test_what_the_operators_cannot_express_stays():
+    def backwards(b, x):
+        return b.relax(relax.op.strided_slice(x, [2], [3], [-5], [-1]))
+
+    def reflected(b, x):
+        return b.relax(relax.op.nn.pad(x, [0, 0, 0, 0, 1, 1], pad_mode="reflect"))
+
+    def with_constant(b, x):
+        return b.relax(relax.op.concat([x, relax.const(np.zeros((2, 3, 4), np.int8))], axis=0))
+
+    for build in (backwards, reflected, with_constant):
+        assert_same_function(lower_data_movement(main(X, build)), main(X, build))
+
+
+def test_movement_of_constants_is_computed():
+    values = np.arange(24, dtype=np.int8).reshape(2, 4, 3)
+
+    def before(b, x):
+        moved = b.relax(relax.op.permute_dims(relax.const(values), [0, 2, 1]))
+        return b.relax(relax.op.add(x, moved))
+
+    def expected(b, x):
+        return b.relax(relax.op.add(x, relax.const(np.ascontiguousarray(values.transpose(0, 2, 1)))))
+
+    assert_same_function(lower_data_movement(main(X, before)), main(X, expected))
