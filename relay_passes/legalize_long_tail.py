@@ -29,6 +29,7 @@ def legalize_long_tail(module: tvm.IRModule, _context: Any) -> tvm.IRModule:
         return module
     with tvm.target.Target({"kind": "llvm"}):
         module = relax.transform.DecomposeOpsForInference()(module)
+        module = relax.backend.DispatchSortScan()(module)
         module = relax.transform.LegalizeOps()(module)
         module = relax.transform.FoldConstant()(module)
     module = remove_dead_code(module)

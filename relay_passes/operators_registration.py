@@ -16,8 +16,10 @@ from typing import Any
 import tvm
 import tvm.script.parser.relax
 import tvm.script.relax
+import tvm_ffi
 from tvm import relax
 
+from tinyseg_tvm.errors import DoesNotFitError, TinySegError, UsageError
 from tinyseg_tvm.operators import OPERATORS, Operator, TensorType
 
 PREFIX = "relax.tinyseg."
@@ -120,6 +122,8 @@ def _register() -> None:
         tvm.ir.register_op_attr(PREFIX + kind, "FInferType", _infer)
         tvm.ir.register_op_attr(PREFIX + kind, "FPurity", True)
         constructors[kind] = _script_constructor(kind)
+    for error in (TinySegError, UsageError, DoesNotFitError):
+        tvm_ffi.register_error(error)  # raised in a pass, they reach the caller as what they are
     namespace = SimpleNamespace(**constructors)
     tvm.script.relax.tinyseg = namespace
     tvm.script.parser.relax.tinyseg = namespace
