@@ -1,0 +1,309 @@
+"""Every reference equals a direct, scalar transcription of its docstring's formula."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from operator_cases import CASES, Case
+
+from tinyseg_tvm.operators import OPERATORS
+
+f32 = np.float32
+
+
+def clip(value: float, low: int = -128, high: int = 127) -> int:
+    return int(max(low, min(high, value)))
+
+
+def half_even(value: np.float32) -> int:
+    floor = math.floor(float(value))
+    rest = float(value) - floor
+    return floor + (rest > 0.5 or (rest == 0.5 and floor % 2 == 1))
+
+
+def requantized(acc: int, multiplier: np.float32, operator) -> int:
+    low, high = getattr(operator, "output_min", -128), getattr(operator, "output_max", 127)
+    return clip(half_even(f32(acc) * f32(multiplier)) + operator.output_zero_point, low, high)
+
+
+def conv2d(case: Case) -> np.ndarray:
+    op, (weight, bias, multiplier) = case.operator, (case.constants[n] for n in ("weight", "bias", "multiplier"))
+    x = np.concatenate(case.inputs, 3)[0].tolist()
+    result = np.zeros(case.output_types[0].shape, np.int8)
+    outputs, kh, kw, depth = weight.shape
+    for _, y0, x0, o in np.ndindex(*result.shape):
+        acc = int(bias[o])
+        group = o // (outputs // op.groups)
+        for ky in range(kh):
+            for kx in range(kw):
+                i, j = (
+                    y0 * op.strides[0] - op.padding[0] + ky * op.dilation[0],
+                    x0 * op.strides[1] - op.padding[1] + kx * op.dilation[1],
+                )
+                if 0 <= i < len(x) and 0 <= j < len(x[0]):
+                    for c in range(depth):
+                        acc += (x[i][j][group * depth + c] - op.input_zero_point) * int(weight[o, ky, kx, c])
+        result[0, y0, x0, o] = requantized(acc, multiplier[o], op)
+    return result
+
+
+def conv2d_transpose(case: Case) -> np.ndarray:
+    op, (weight, bias, multiplier) = case.operator, (case.constants[n] for n in ("weight", "bias", "multiplier"))
+    x = case.inputs[0][0].tolist()
+    outputs, kh, kw, depth = weight.shape
+    acc = np.zeros(case.output_types[0].shape[1:], np.int64) + bias
+    for i in range(len(x)):
+        for j in range(len(x[0])):
+            for ky in range(kh):
+                for kx in range(kw):
+                    y0, x0 = (
+                        i * op.strides[0] - op.padding[0] + ky * op.dilation[0],
+                        j * op.strides[1] - op.padding[1] + kx * op.dilation[1],
+                    )
+                    if 0 <= y0 < acc.shape[0] and 0 <= x0 < acc.shape[1]:
+                        for o in range(outputs):
+                            group = o // (outputs // op.groups)
+                            for c in range(depth):
+                                acc[y0, x0, o] += (x[i][j][group * depth + c] - op.input_zero_point) * int(
+                                    weight[o, ky, kx, c]
+                                )
+    result = np.zeros((1, *acc.shape), np.int8)
+    for index in np.ndindex(*acc.shape):
+        result[(0, *index)] = requantized(int(acc[index]), multiplier[index[2]], op)
+    return result
+
+
+def dense(case: Case) -> np.ndarray:
+    op, (weight, bias, multiplier) = case.operator, (case.constants[n] for n in ("weight", "bias", "multiplier"))
+    vectors = case.inputs[0].reshape(-1, weight.shape[1])
+    result = [
+        [
+            requantized(
+                int(bias[o])
+                + sum((int(v) - op.input_zero_point) * int(w) for v, w in zip(vector, weight[o], strict=True)),
+                multiplier[o],
+                op,
+            )
+            for o in range(len(bias))
+        ]
+        for vector in vectors
+    ]
+    return np.array(result, np.int8).reshape(case.output_types[0].shape)
+
+
+def window(case: Case, y0: int, x0: int, c: int) -> list[int]:
+    op, x = case.operator, case.inputs[0][0]
+    dilation = getattr(op, "dilation", (1, 1))
+    values = []
+    for ky in range(op.kernel[0]):
+        for kx in range(op.kernel[1]):
+            i, j = (
+                y0 * op.strides[0] - op.padding[0] + ky * dilation[0],
+                x0 * op.strides[1] - op.padding[1] + kx * dilation[1],
+            )
+            if 0 <= i < x.shape[0] and 0 <= j < x.shape[1]:
+                values.append(int(x[i, j, c]))
+    return values
+
+
+def max_pool2d(case: Case) -> np.ndarray:
+    result = np.zeros(case.output_types[0].shape, np.int8)
+    for _, y0, x0, c in np.ndindex(*result.shape):
+        result[0, y0, x0, c] = max([-128, *window(case, y0, x0, c)])
+    return result
+
+
+def average_pool2d(case: Case) -> np.ndarray:
+    op = case.operator
+    result = np.zeros(case.output_types[0].shape, np.int8)
+    for _, y0, x0, c in np.ndindex(*result.shape):
+        values = window(case, y0, x0, c)
+        count = op.kernel[0] * op.kernel[1] if op.count_include_pad else len(values)
+        multiplier = f32(f32(op.input_scale) / f32(op.output_scale)) / f32(count)
+        result[0, y0, x0, c] = requantized(sum(v - op.input_zero_point for v in values), multiplier, op)
+    return result
+
+
+def global_pool(case: Case) -> np.ndarray:
+    op, x = case.operator, case.inputs[0][0].astype(int)
+    pixels = x.reshape(-1, x.shape[2])
+    if op.function == "max":
+        result = [max(column) for column in pixels.T.tolist()]
+    else:
+        multiplier = f32(f32(op.input_scale) / f32(op.output_scale)) / f32(len(pixels))
+        result = [
+            requantized(sum(column) - len(pixels) * op.input_zero_point, multiplier, op) for column in pixels.T.tolist()
+        ]
+    return np.array(result, np.int8).reshape(1, 1, 1, -1)
+
+
+def arithmetic(op, a: int, b: int) -> int:
+    lhs = f32(a - op.lhs_zero_point) * f32(op.lhs_scale)
+    rhs = f32(b - op.rhs_zero_point) * f32(op.rhs_scale)
+    real = {"add": lhs + rhs, "sub": lhs - rhs, "mul": lhs * rhs}[op.function]
+    return clip(half_even(f32(real) / f32(op.output_scale)) + op.output_zero_point, op.output_min, op.output_max)
+
+
+def elementwise(case: Case) -> np.ndarray:
+    shape = case.output_types[0].shape
+    a, b = (np.broadcast_to(x.reshape(-1) if x.size == 1 else x, shape) for x in case.inputs)
+    return np.array(
+        [arithmetic(case.operator, int(p), int(q)) for p, q in zip(a.flat, b.flat, strict=True)], np.int8
+    ).reshape(shape)
+
+
+def elementwise_constant(case: Case) -> np.ndarray:
+    x = case.inputs[0]
+    other = np.broadcast_to(case.constants["other"], x.shape)
+    a, b = (other, x) if case.operator.constant_is_lhs else (x, other)
+    return np.array(
+        [arithmetic(case.operator, int(p), int(q)) for p, q in zip(a.flat, b.flat, strict=True)], np.int8
+    ).reshape(x.shape)
+
+
+def resize2d(case: Case) -> np.ndarray:
+    op, x = case.operator, case.inputs[0][0].astype(int)
+    rows, rw, columns, cw = (case.constants[n].tolist() for n in ("rows", "row_weights", "columns", "column_weights"))
+    result = np.zeros(case.output_types[0].shape, np.int8)
+    for _, y0, x0, c in np.ndindex(*result.shape):
+        if op.method == "nearest":
+            result[0, y0, x0, c] = x[rows[y0][0], columns[x0][0], c]
+            continue
+        acc = sum(
+            rw[y0][s] * cw[x0][t] * (int(x[rows[y0][s], columns[x0][t], c]) - op.input_zero_point)
+            for s in (0, 1)
+            for t in (0, 1)
+        )
+        result[0, y0, x0, c] = requantized(acc, f32(f32(op.input_scale) / f32(op.output_scale)) / f32(2**22), op)
+    return result
+
+
+def softmax(case: Case) -> np.ndarray:
+    op, table = case.operator, case.constants["table"]
+    vectors = case.inputs[0].reshape(-1, case.inputs[0].shape[-1]).astype(int)
+    result = []
+    for vector in vectors:
+        total = f32(0)
+        for value in vector:
+            total = f32(total + table[max(vector) - value])
+        result.append(
+            [
+                clip(half_even(f32(table[max(vector) - v] / total) / f32(op.output_scale)) + op.output_zero_point)
+                for v in vector
+            ]
+        )
+    return np.array(result, np.int8).reshape(case.inputs[0].shape)
+
+
+def argmax(case: Case) -> np.ndarray:
+    x = case.inputs[0]
+    result = []
+    for vector in x.reshape(-1, x.shape[-1]).tolist():
+        hits = [i for i, value in enumerate(vector) if value == max(vector)]
+        result.append(hits[-1] if case.operator.select_last_index else hits[0])
+    return np.array(result, case.operator.output_dtype).reshape(case.output_types[0].shape)
+
+
+def quantize(case: Case) -> np.ndarray:
+    op = case.operator
+    limits = np.iinfo(op.output_dtype)
+    values = [clip(half_even(v / f32(op.scale)) + op.zero_point, limits.min, limits.max) for v in case.inputs[0].flat]
+    return np.array(values, op.output_dtype).reshape(case.inputs[0].shape)
+
+
+def dequantize(case: Case) -> np.ndarray:
+    values = [f32(int(v) - case.operator.zero_point) * f32(case.operator.scale) for v in case.inputs[0].flat]
+    return np.array(values, f32).reshape(case.inputs[0].shape)
+
+
+def lookup(case: Case) -> np.ndarray:
+    table = case.constants["table"].tolist()
+    values = [table[int(v) & 255] for v in case.inputs[0].flat]
+    return np.array(values, case.operator.output_dtype).reshape(case.inputs[0].shape)
+
+
+def concat(case: Case) -> np.ndarray:
+    result = np.zeros(case.output_types[0].shape, case.inputs[0].dtype)
+    offset = 0
+    for array in case.inputs:
+        for index in np.ndindex(*array.shape):
+            target = list(index)
+            target[case.operator.axis] += offset
+            result[tuple(target)] = array[index]
+        offset += array.shape[case.operator.axis]
+    return result
+
+
+def pad(case: Case) -> np.ndarray:
+    result = np.full(case.output_types[0].shape, case.operator.value, case.inputs[0].dtype)
+    for index in np.ndindex(*case.inputs[0].shape):
+        result[tuple(i + b for i, b in zip(index, case.operator.before, strict=True))] = case.inputs[0][index]
+    return result
+
+
+def slices(case: Case) -> np.ndarray:
+    op = case.operator
+    result = np.zeros(case.output_types[0].shape, case.inputs[0].dtype)
+    for index in np.ndindex(*result.shape):
+        result[index] = case.inputs[0][tuple(b + i * s for b, i, s in zip(op.begin, index, op.strides, strict=True))]
+    return result
+
+
+def reshape(case: Case) -> np.ndarray:
+    return np.array(case.inputs[0].reshape(-1).tolist(), case.inputs[0].dtype).reshape(case.operator.shape)
+
+
+def transpose(case: Case) -> np.ndarray:
+    result = np.zeros(case.output_types[0].shape, case.inputs[0].dtype)
+    for index in np.ndindex(*case.inputs[0].shape):
+        result[tuple(index[axis] for axis in case.operator.permutation)] = case.inputs[0][index]
+    return result
+
+
+def depth_to_space(case: Case) -> np.ndarray:
+    block = case.operator.block
+    result = np.zeros(case.output_types[0].shape, case.inputs[0].dtype)
+    depth = result.shape[3]
+    for _, y0, x0, c in np.ndindex(*result.shape):
+        by, bx = y0 % block, x0 % block
+        channel = (by * block + bx) * depth + c if case.operator.mode == "DCR" else (c * block + by) * block + bx
+        result[0, y0, x0, c] = case.inputs[0][0, y0 // block, x0 // block, channel]
+    return result
+
+
+LOOPS: dict[str, Callable[[Case], np.ndarray]] = {
+    "argmax": argmax,
+    "average_pool2d": average_pool2d,
+    "concat": concat,
+    "conv2d": conv2d,
+    "conv2d_transpose": conv2d_transpose,
+    "dense": dense,
+    "depth_to_space": depth_to_space,
+    "dequantize": dequantize,
+    "elementwise": elementwise,
+    "elementwise_constant": elementwise_constant,
+    "global_pool": global_pool,
+    "lookup": lookup,
+    "max_pool2d": max_pool2d,
+    "pad": pad,
+    "quantize": quantize,
+    "reshape": reshape,
+    "resize2d": resize2d,
+    "slice": slices,
+    "softmax": softmax,
+    "transpose": transpose,
+}
+
+
+@pytest.mark.parametrize("kind", sorted(OPERATORS))
+def test_reference_equals_loops(kind):
+    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+    @given(CASES[kind]())
+    def check(case):
+        np.testing.assert_array_equal(case.run()[0], LOOPS[kind](case))
+
+    check()
