@@ -25,8 +25,8 @@ FORBIDDEN = {
 }
 
 
-# The reference of a long-tail operator is TVM's own.
-ALLOWED = {("tinyseg_tvm/operators/opaque.py", "tvm")}
+# The reference of a long-tail operator is TVM's own. The yardstick of other planners reads the file as they would.
+ALLOWED = {("tinyseg_tvm/operators/opaque.py", "tvm"), ("tinyseg_tvm/report/layerwise.py", "onnx")}
 
 
 def imported(path: Path) -> list[tuple[int, str]]:

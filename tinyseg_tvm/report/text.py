@@ -1,0 +1,85 @@
+"""The report of a build as text for a terminal: RAM, work, and who is alive at the peak."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tinyseg_tvm.network import Network
+from tinyseg_tvm.planner.plan import Plan
+from tinyseg_tvm.planner.problem import Problem
+from tinyseg_tvm.report.documents import operator_rows
+from tinyseg_tvm.report.memory import MemoryMap, memory_map
+from tinyseg_tvm.report.tables import Cell, kib, render
+
+AT_PEAK = 12
+
+_RAM_PARTS = (
+    ("arena", "lines, states, scratch, resident input and output"),
+    ("io", "input and output buffers outside the arena"),
+    ("static", "data and bss outside the arena"),
+    ("stack", "deepest stack"),
+    ("slow", "writable slow memory"),
+)
+
+
+def summary(network: Network, problem: Problem, plan: Plan, figures: Mapping[str, Any]) -> str:
+    """The promised figures and the peak.
+
+    Args:
+        network: what was planned; names the operators' kinds.
+        problem: its planning problem.
+        plan: a valid plan.
+        figures: promised figures with the names of ``tinyseg run --json``: ``ram``, ``macs``, ``storage`` and others.
+    """
+    memory = memory_map(problem, plan)
+    sections = [
+        f"{network.name} on {figures['board']}",
+        ram_table(figures["ram"]),
+        render(_work(memory, figures), ("per inference", "")),
+        peak_table(memory),
+    ]
+    return "\n\n".join(sections)
+
+
+def ram_table(ram: Mapping[str, int]) -> str:
+    """Parts of the RAM in bytes, those that are not 0, and their sum."""
+    rows: list[tuple[Cell, ...]] = [
+        (name, ram[name], kib(ram[name]), what) for name, what in _RAM_PARTS if ram.get(name)
+    ]
+    return render([*rows, ("total", ram["total"], kib(ram["total"]), "")], ("RAM", "bytes", "", ""))
+
+
+def peak_table(memory: MemoryMap) -> str:
+    """Who is alive at the step with most bytes alive; small ones are summed up."""
+    alive = memory.at(memory.peak_step)
+    total = max(sum(size for _, size in alive), 1)
+    rows: list[tuple[Cell, ...]] = [
+        (owner.label, size, kib(size), f"{100 * size / total:.0f} %") for owner, size in alive[:AT_PEAK]
+    ]
+    rest = alive[AT_PEAK:]
+    if rest:
+        size = sum(size for _, size in rest)
+        rows.append((f"{len(rest)} others", size, kib(size), f"{100 * size / total:.0f} %"))
+    operator = memory.problem.operators[int(memory.operator_of_step[memory.peak_step])].name if memory.steps else "-"
+    where = f"at most {total:,} bytes are alive at once: step {memory.peak_step:,} of {memory.steps:,}, in {operator}"
+    return where + "\n" + render(rows, ("alive there", "bytes", "", "share"))
+
+
+def operator_table(memory: MemoryMap, kinds: Mapping[str, str] | None = None) -> str:
+    """One row per operator: steps, MACs, bytes moved, and most bytes alive while it runs."""
+    chosen = ("operator", "kind", "steps", "MACs", "bytes read", "bytes written", "scratch", "most alive")
+    rows = [(row[0], row[1], row[2], row[5], row[9], row[10], row[12], row[13]) for row in operator_rows(memory, kinds)]
+    return render(rows, chosen)
+
+
+def _work(memory: MemoryMap, figures: Mapping[str, Any]) -> list[tuple[Cell, ...]]:
+    rows: list[tuple[Cell, ...]] = [("steps", memory.steps), ("MACs", figures["macs"])]
+    if figures.get("recomputed_macs"):
+        rows.append(("of these recomputed", figures["recomputed_macs"]))
+    rows += [
+        (f"bytes {name}", size)
+        for name, size in figures.get("storage", {}).items()
+        if size and name in ("written", "read")
+    ]
+    return rows
