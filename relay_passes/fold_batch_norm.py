@@ -40,9 +40,7 @@ def fold(rewrite: Rewrite, value: Any, name: str) -> Any:
     return relax.op.add(rewrite.emit(scaled, f"{name}_scaled"), relax.const(offset.astype(np.float32).reshape(shape)))
 
 
-def _into_convolution(
-    rewrite: Rewrite, data: Any, factor: np.ndarray, offset: np.ndarray, axis: int, name: str
-) -> Any:
+def _into_convolution(rewrite: Rewrite, data: Any, factor: np.ndarray, offset: np.ndarray, axis: int, name: str) -> Any:
     """The convolution with folded weights, or None where ``data`` is no convolution of its own with float weights."""
     convolution, bias = data, None
     addition = rewrite.producing_call(data, "add")

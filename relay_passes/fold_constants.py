@@ -100,7 +100,6 @@ def _concatenate(value: Any) -> np.ndarray:
     return np.concatenate([array_of(field) for field in value.args[0].fields], axis=axis)
 
 
-
 _MOVEMENT: dict[str, Callable[[Any], np.ndarray]] = {
     "reshape": lambda value: array_of(value.args[0]).reshape(shape_of(value)),
     "permute_dims": _permute,

@@ -13,9 +13,16 @@ from typing import Any
 import numpy as np
 
 from tinyseg_tvm.relay_passes.operators_registration import call, constants_of, operator_of
-from tinyseg_tvm.relay_passes.rewriting import Rewrite, dtype_of, is_call, main_pass, with_operands
+from tinyseg_tvm.relay_passes.quantized_operands import data_movement_above, move_alike
+from tinyseg_tvm.relay_passes.rewriting import Rewrite, dtype_of, is_call, main_pass
 
-CLAMPING = ("tinyseg.conv2d", "tinyseg.conv2d_transpose", "tinyseg.dense", "tinyseg.elementwise", "tinyseg.elementwise_constant")
+CLAMPING = (
+    "tinyseg.conv2d",
+    "tinyseg.conv2d_transpose",
+    "tinyseg.dense",
+    "tinyseg.elementwise",
+    "tinyseg.elementwise_constant",
+)
 """Operators with ``output_min`` and ``output_max``."""
 
 
@@ -31,11 +38,8 @@ def fuse_clamp(rewrite: Rewrite, value: Any, _name: str) -> Any:
     bounds = clamp_of(constants_of(value)["table"])
     if bounds is None:
         return None
-    path = []
-    variable = value.args[0]
-    while rewrite.uses(variable) == 1 and is_call(rewrite.producer(variable), "permute_dims", "reshape"):
-        path.append(variable)
-        variable = rewrite.producer(variable).args[0]
+    path = data_movement_above(rewrite, value.args[0])
+    variable = path[-1]
     source = rewrite.producer(variable)
     if rewrite.uses(variable) > 1 or not is_call(source, *CLAMPING):
         return None
@@ -43,17 +47,8 @@ def fuse_clamp(rewrite: Rewrite, value: Any, _name: str) -> Any:
     low = min(max(operator.output_min, bounds[0]), bounds[1])
     high = min(max(operator.output_max, bounds[0]), bounds[1])
     clamped = dataclasses.replace(operator, output_min=low, output_max=high)
-    result = rewrite.emit(
-        call(clamped, *source.args), rewrite.name(variable), rewrite.quantization.get(variable)
-    )
-    for moved in reversed(path):
-        movement = rewrite.producer(moved)
-        result = rewrite.emit(
-            with_operands(movement, [result, *list(movement.args)[1:]]),
-            rewrite.name(moved),
-            rewrite.quantization.get(moved),
-        )
-    return result
+    known = rewrite.quantization.get(variable)
+    return move_alike(rewrite, path, rewrite.emit(call(clamped, *source.args), rewrite.name(variable), known))
 
 
 def clamp_of(table: np.ndarray) -> tuple[int, int] | None:

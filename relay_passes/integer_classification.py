@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
+from typing import Any, cast
 
 import numpy as np
 from tvm import relax
 
 from tinyseg_tvm.operators import ArgMax, Softmax
-from tinyseg_tvm.relay_passes.quantized_operands import emit_operator, quantized_activation, quantized_result
+from tinyseg_tvm.relay_passes.operators_registration import operator_of
+from tinyseg_tvm.relay_passes.quantized_operands import (
+    data_movement_above,
+    emit_operator,
+    move_alike,
+    quantized_activation,
+    quantized_result,
+)
 from tinyseg_tvm.relay_passes.rewriting import Rewrite, dtype_of, is_call, is_constant, shape_of
+
+_INDEX_TYPES = ("int64", "int32", "uint8")
 
 
 def rewrite_softmax(rewrite: Rewrite, value: Any, _name: str) -> Any:
@@ -34,27 +44,35 @@ def rewrite_softmax(rewrite: Rewrite, value: Any, _name: str) -> Any:
 
 
 def rewrite_argmax(rewrite: Rewrite, value: Any, name: str) -> Any:
-    """Argmax of int8. A cast of the indices that follows is part of it."""
-    cast = value if is_call(value, "astype") else None
-    call = value if cast is None else rewrite.producing_call(cast.args[0], "argmax")
-    if not is_call(call, "argmax") or call.attrs.axis is None or is_constant(call.args[0]):
+    """Argmax of int8."""
+    if not is_call(value, "argmax") or value.attrs.axis is None or dtype_of(value.args[0]) != "int8":
         return None
-    dtype = dtype_of(value)
-    if dtype_of(call.args[0]) != "int8" or dtype not in ("int64", "int32", "uint8"):
+    if is_constant(value.args[0]) or dtype_of(value) not in _INDEX_TYPES:
         return None
-    keepdims = bool(call.attrs.keepdims)
-    operator = ArgMax(keepdims=keepdims, select_last_index=False, output_dtype=dtype)
-    order, back = _axis_last(int(call.attrs.axis), len(shape_of(call.args[0])))
-    operand = call.args[0]
-    name = rewrite.name(cast.args[0], name) if cast is not None else name
+    keepdims = bool(value.attrs.keepdims)
+    operator = ArgMax(keepdims=keepdims, select_last_index=False, output_dtype=dtype_of(value))
+    order, back = _axis_last(int(value.attrs.axis), len(shape_of(value.args[0])))
+    operand = value.args[0]
     if order is not None:
-        operand = rewrite.emit(
-            relax.op.permute_dims(operand, order), f"{name}_nhwc", rewrite.quantization.get(operand)
-        )
+        known = rewrite.quantization.get(operand)
+        operand = rewrite.emit(relax.op.permute_dims(operand, order), f"{name}_nhwc", known)
     argmax = emit_operator(rewrite, operator, [operand], {}, name, None)
     if argmax is None or back is None or not keepdims:
         return argmax
     return rewrite.emit(relax.op.permute_dims(argmax, back), f"{name}_nchw")
+
+
+def cast_of_indices(rewrite: Rewrite, value: Any, _name: str) -> Any:
+    """A cast of an argmax, data movement between them or not, is the type of its indices."""
+    if not is_call(value, "astype") or dtype_of(value) not in _INDEX_TYPES:
+        return None
+    path = data_movement_above(rewrite, value.args[0])
+    argmax = rewrite.producing_call(path[-1], "tinyseg.argmax")
+    if argmax is None:
+        return None
+    operator = dataclasses.replace(cast(ArgMax, operator_of(argmax)), output_dtype=dtype_of(value))
+    result = emit_operator(rewrite, operator, list(argmax.args), {}, rewrite.name(path[-1]), None)
+    return None if result is None else move_alike(rewrite, path, result)
 
 
 def _axis_last(axis: int, rank: int) -> tuple[list[int] | None, list[int] | None]:

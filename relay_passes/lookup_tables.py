@@ -37,7 +37,10 @@ _CODES = {dtype: np.arange(256, dtype=np.uint8).view(dtype) for dtype in ("int8"
 
 def lookup_tables() -> Any:
     """The pass."""
-    return main_pass("lookup_tables", table_of_chain, table_of_integers, table_of_table)
+    return tvm.transform.Sequential(
+        [main_pass("make_tables", table_of_chain, table_of_integers), main_pass("compose_tables", table_of_table)],
+        name="tinyseg.lookup_tables",
+    )
 
 
 def table_of_chain(rewrite: Rewrite, value: Any, name: str) -> Any:

@@ -28,11 +28,10 @@ PREFIX = "relax.tinyseg."
 def call(operator: Operator, *operands: Any) -> Any:
     """The Relax call of ``operator`` on Relax expressions: activations first, then constants by ``constant_names``."""
     fields = {
-        field.name: _to_attribute(getattr(operator, field.name)) for field in dataclasses.fields(typing.cast(Any, operator))
+        field.name: _to_attribute(getattr(operator, field.name))
+        for field in dataclasses.fields(typing.cast(Any, operator))
     }
-    return relax.Call(
-        tvm.ir.Op.get(PREFIX + operator.kind), list(operands), tvm.ir.make_node("ir.DictAttrs", **fields)
-    )
+    return relax.Call(tvm.ir.Op.get(PREFIX + operator.kind), list(operands), tvm.ir.make_node("ir.DictAttrs", **fields))
 
 
 def is_operator_call(expression: Any) -> bool:

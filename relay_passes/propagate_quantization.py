@@ -140,13 +140,17 @@ def _quantized(rewrite: Rewrite, call: Any, expression: Any, quantization: Quant
     def above(operand: Any) -> Any:
         return _quantized(rewrite, call, operand, quantization, name)
 
-    if is_call(source, "dequantize") and per_tensor_quantization(source) == quantization and (
-        dtype_of(source.args[0]) == dtype
+    if (
+        is_call(source, "dequantize")
+        and per_tensor_quantization(source) == quantization
+        and (dtype_of(source.args[0]) == dtype)
     ):
         result = source.args[0]
     elif _is_clamp(source):
         clamped = above(source.args[0])
-        low, high = (int(quantize(bound, quantization.scale, quantization.zero_point, dtype)) for bound in _bounds(source))
+        low, high = (
+            int(quantize(bound, quantization.scale, quantization.zero_point, dtype)) for bound in _bounds(source)
+        )
         clip = relax.op.clip(clamped, relax.prim_value(low), relax.prim_value(high))
         result = rewrite.emit(clip, source_name, quantization)
     elif _is_pad(source):

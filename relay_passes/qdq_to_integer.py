@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinyseg_tvm.relay_passes.integer_classification import rewrite_argmax, rewrite_softmax
+from tinyseg_tvm.relay_passes.integer_classification import cast_of_indices, rewrite_argmax, rewrite_softmax
+from tinyseg_tvm.relay_passes.integer_data_movement import rewrite_depth_to_space
 from tinyseg_tvm.relay_passes.integer_elementwise import rewrite_elementwise, rewrite_elementwise_constant
 from tinyseg_tvm.relay_passes.integer_pooling import (
     rewrite_average_pool2d,
@@ -35,6 +36,8 @@ RULES = (
     rewrite_resize_linear,
     rewrite_softmax,
     rewrite_argmax,
+    cast_of_indices,
+    rewrite_depth_to_space,
 )
 
 

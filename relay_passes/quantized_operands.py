@@ -22,6 +22,7 @@ from tinyseg_tvm.relay_passes.rewriting import (
     is_constant,
     per_tensor_quantization,
     shape_of,
+    with_operands,
 )
 
 logger = logging.getLogger(__name__)
@@ -78,7 +79,9 @@ def float_constant(rewrite: Rewrite, expression: Any) -> np.ndarray | None:
     constant = quantized_constant(rewrite, expression)
     if constant is None:
         return None
-    scales = constant.scales if constant.scales.size == 1 else _along(constant.scales, constant.axis, constant.values.ndim)
+    scales = (
+        constant.scales if constant.scales.size == 1 else _along(constant.scales, constant.axis, constant.values.ndim)
+    )
     return np.asarray(constant.values.astype(np.float32) * scales, np.float32)
 
 
@@ -139,6 +142,26 @@ def in_nhwc(
     operand = to_nhwc(rewrite, activation, name) if layout == "NCHW" else activation
     result = emit_operator(rewrite, operator, [operand], constants, name, quantization)
     return result if result is None or layout == "NHWC" else to_nchw(rewrite, result, name)
+
+
+def data_movement_above(rewrite: Rewrite, variable: Any) -> list[Any]:
+    """``variable`` and what it was before transposes and reshapes, as far up as nothing else reads it; the source last."""
+    path = [variable]
+    while rewrite.uses(path[-1]) <= 1 and is_call(rewrite.producer(path[-1]), "permute_dims", "reshape"):
+        path.append(rewrite.producer(path[-1]).args[0])
+    return path
+
+
+def move_alike(rewrite: Rewrite, path: Sequence[Any], source: Any) -> Any:
+    """``source`` moved as the last of ``path`` was, up to the first of it."""
+    for moved in reversed(path[:-1]):
+        movement = rewrite.producer(moved)
+        source = rewrite.emit(
+            with_operands(movement, [source, *list(movement.args)[1:]]),
+            rewrite.name(moved),
+            rewrite.quantization.get(source),
+        )
+    return source
 
 
 def node_name(rewrite: Rewrite, call_variable: Any, result_variable: Any) -> str:

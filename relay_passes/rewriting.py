@@ -80,8 +80,13 @@ class Rewrite:
         """How often the function being rewritten used what ``expression`` now stands for; 1 for new bindings."""
         return self._uses.get(expression, 1)
 
-    def set_uses(self, expression: Any, count: int) -> None:
-        """Says that ``expression`` stands for a variable of the old function with ``count`` uses."""
+    def stands_for(self, expression: Any, count: int, before: Sequence[Any] = ()) -> None:
+        """Says that ``expression`` now stands for an old variable too, one with ``count`` uses.
+
+        ``before`` are the operands of that variable's value: where ``expression`` is among them, these uses are gone.
+        """
+        if expression in self._uses:
+            count += self._uses[expression] - sum(operand.same_as(expression) for operand in before)
         self._uses[expression] = count
 
     def _record_quantization(self, variable: Any, value: Any) -> None:
@@ -205,11 +210,11 @@ def rewrite_main(module: Any, rules: Sequence[Rule]) -> Any:
     new: dict[Any, Any] = {}
     known = _decode_quantization(function, bindings)
     for parameter in function.params:
-        rewrite.set_uses(parameter, uses.get(parameter, 0))
+        rewrite.stands_for(parameter, uses.get(parameter, 0))
         if parameter in known:
             rewrite.quantization[parameter] = known[parameter]
     for binding in bindings:
-        value = substitute(binding.value, lambda variable: new.get(variable, variable))
+        operands = value = substitute(binding.value, lambda variable: new.get(variable, variable))
         if not isinstance(value, tvm.ir.Var | tvm.ir.GenericConst):
             value = relax.BlockBuilder().normalize(value)
             for rule in rules:
@@ -220,7 +225,7 @@ def rewrite_main(module: Any, rules: Sequence[Rule]) -> Any:
         bound = isinstance(value, tvm.ir.Var | tvm.ir.GenericConst)
         result = value if bound else rewrite.emit(value, binding.var.name)
         new[binding.var] = result
-        rewrite.set_uses(result, uses.get(binding.var, 0) + (rewrite.uses(result) if bound else 0))
+        rewrite.stands_for(result, uses.get(binding.var, 0), before=variables_of(operands))
         if binding.var in known:
             rewrite.quantization.setdefault(result, known[binding.var])
     result = substitute(function.body.body, lambda variable: new.get(variable, variable))
