@@ -1,11 +1,12 @@
 """Converters that replace TVM's where its result is opaque to Relax passes or wrong.
 
-========  =============================================================================================
-Clip      ``relax.clip`` (two bounds), ``relax.nn.relu`` (lower bound 0 only), ``relax.maximum`` or
-          ``relax.minimum`` with a constant (one bound), instead of two opaque ``call_tir``
-Pad       ``relax.nn.pad`` for constant mode, instead of an opaque ``call_tir``
-Max, Min  pairwise ``relax.maximum`` and ``relax.minimum``, instead of a stack and a reduction
-========  =============================================================================================
+===========  ==========================================================================================
+Clip         ``relax.clip`` (two bounds), ``relax.nn.relu`` (lower bound 0 only), ``relax.maximum`` or
+             ``relax.minimum`` with a constant (one bound), instead of two opaque ``call_tir``
+Pad          ``relax.nn.pad`` for constant mode, instead of an opaque ``call_tir``
+Max, Min     pairwise ``relax.maximum`` and ``relax.minimum``, instead of a stack and a reduction
+ConvInteger  ``relax.nn.conv2d`` in int32; TVM has none
+===========  ==========================================================================================
 
 The normalised graph guarantees constant bounds as scalars, constant pads of full rank, and no empty operands.
 """
@@ -77,4 +78,28 @@ class Min(_Base):
         return functools.reduce(lambda a, b: bb.normalize(relax.op.minimum(a, b)), inputs)
 
 
-CONVERTERS: dict[str, Any] = {"Clip": Clip, "Pad": Pad, "Max": Max, "Min": Min}
+class ConvInteger(_Base):
+    """ONNX ConvInteger as a convolution in int32 of the values without their zero points."""
+
+    @classmethod
+    def _impl_v10(cls, bb: Any, inputs: Any, attr: dict[str, Any], params: Any) -> Any:
+        operands = []
+        for value, zero in ((inputs[0], inputs[2]), (inputs[1], inputs[3])):
+            wide = bb.normalize(relax.op.astype(value, "int32"))
+            if zero is not None:
+                offset = bb.normalize(relax.op.astype(zero, "int32"))
+                if len(offset.ty.shape) == 1:  # per output channel of the weight
+                    offset = bb.normalize(relax.op.reshape(offset, [-1, *[1] * (len(value.ty.shape) - 1)]))
+                wide = bb.normalize(relax.op.subtract(wide, offset))
+            operands.append(wide)
+        return relax.op.nn.conv2d(
+            *operands,
+            strides=list(attr["strides"]),
+            padding=list(attr["pads"]),
+            dilation=list(attr["dilations"]),
+            groups=attr.get("group", 1),
+            out_dtype="int32",
+        )
+
+
+CONVERTERS: dict[str, Any] = {"Clip": Clip, "Pad": Pad, "Max": Max, "Min": Min, "ConvInteger": ConvInteger}

@@ -1,7 +1,7 @@
 """Brings the operator forms of opset 7 and later to those of CANONICAL_OPSET.
 
 Covers what changed in a way that matters: attributes that became inputs (Clip, Pad, Slice, Split, Squeeze, Unsqueeze,
-Reduce*, TopK), operators that were replaced (Upsample, Scatter), Resize of opset 10, the flattening
+Reduce*, TopK, Dropout), operators that were replaced (Upsample, Scatter), Resize of opset 10, the flattening
 Softmax family before opset 13, and the names of GridSample's modes. All other forms of old opsets are valid today.
 """
 
@@ -98,6 +98,11 @@ def _grid_sample(graph: Graph, node: Node, opset: int) -> list[Node] | None:
     return None
 
 
+def _dropout(graph: Graph, node: Node, opset: int) -> list[Node] | None:
+    node.attributes = {}
+    return None
+
+
 def _batch_normalization(graph: Graph, node: Node, opset: int) -> list[Node] | None:
     if node.attributes.pop("spatial", 1) != 1:
         raise node_error(node, "spatial=0 is not supported", "export the model with an opset of 9 or later")
@@ -175,6 +180,7 @@ _HANDLERS: dict[str, tuple[tuple[int, Callable[[Graph, Node, int], list[Node] | 
     "Clip": ((11, _clip),),
     "Pad": ((11, _pad),),
     "Scatter": ((11, _scatter),),
+    "Dropout": ((12, _dropout),),
     "BatchNormalization": ((14, _batch_normalization),),
     "Squeeze": ((13, _attributes_to_inputs("axes")),),
     "Unsqueeze": ((13, _attributes_to_inputs("axes")),),

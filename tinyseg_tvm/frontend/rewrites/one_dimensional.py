@@ -32,7 +32,7 @@ def widen_sequences(graph: Graph) -> None:
 
 
 def _widen(graph: Graph, node: Node) -> None:
-    if node.op_type in ("Conv", "ConvTranspose"):
+    if node.op_type in ("Conv", "ConvInteger", "ConvTranspose"):
         if not _widen_weight(graph, node):
             return
     elif node.op_type == "Resize":

@@ -18,7 +18,7 @@ def spell_windows(graph: Graph) -> None:
     """Rewrite every convolution and pooling node. Types must be inferred."""
 
     def rewrite(node: Node) -> list[Node] | None:
-        if node.domain or node.op_type not in ("Conv", "ConvTranspose", *_POOLS):
+        if node.domain or node.op_type not in ("Conv", "ConvInteger", "ConvTranspose", *_POOLS):
             return None
         shape = graph.shape(node.inputs[0])
         if shape is None:
