@@ -1,0 +1,135 @@
+"""The C function of every operator of a problem: sources, nodes, sinks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tinyseg_tvm.codegen.generation import Generation
+from tinyseg_tvm.codegen.identifiers import comment_text, identifier
+from tinyseg_tvm.codegen.operators import select_variant
+from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView
+from tinyseg_tvm.codegen.placement import pool_member
+
+from tinyseg_tvm.operators import TensorType
+from tinyseg_tvm.planner.plan import Block
+
+
+@dataclass(frozen=True)
+class OperatorFunction:
+    """A C function that runs one step of an operator.
+
+    Attributes:
+        function: its name.
+        comment, definitions, statements: its text.
+        modules: runtime modules it uses.
+        headers: further headers it needs.
+        sources: C functions that it calls, for the file of the long tail.
+        variant: name of the kernel chosen, empty for sources and sinks.
+        weights_bytes: flash of the constants that it was the first to need.
+    """
+
+    function: str
+    comment: str
+    definitions: tuple[str, ...]
+    statements: tuple[str, ...]
+    modules: frozenset[str] = frozenset()
+    headers: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    variant: str = ""
+    weights_bytes: int = 0
+
+
+def node_function(generation: Generation, index: int) -> OperatorFunction:
+    """The function of node ``index``."""
+    network, plan, pool = generation.network, generation.plan, generation.constants
+    node = network.nodes[index]
+    number = generation.first_node + index
+    view = NodeView.of(node, network, generation.core)
+    variant = select_variant(view)
+    symbol = generation.names.unique(f"{generation.name}_{identifier(node.name, node.operator.kind)}")
+    before = pool.bytes
+    out = FunctionWriter(
+        symbol=symbol,
+        reads=tuple(generation.addresses[name].function for name in node.inputs),
+        writes=tuple(generation.addresses[name].function for name in node.outputs),
+        state=_block(plan.states[number]),
+        scratch=_block(plan.scratch[number]),
+        pool=pool,
+    )
+    variant.emit(view, out)
+    for result in range(len(view.outputs)):
+        out.write(*_observation(view, index, result, f"{out.writes[result]}(context, {{}})"))
+    out.write(f"return {generation.upper}_OK;")
+    unused = [] if any("step" in s for s in out.statements) else ["(void)step;"]
+    shapes = f"{_shapes(view.inputs)} -> {_shapes(view.outputs)}"
+    return OperatorFunction(
+        function=symbol,
+        comment=comment_text(f"{node.name}: {node.operator.kind}, {shapes}", 240),
+        definitions=tuple(out.definitions),
+        statements=(*unused, *out.statements),
+        modules=frozenset(out.modules),
+        headers=tuple(out.headers),
+        sources=tuple(out.sources),
+        variant=variant.name,
+        weights_bytes=pool.bytes - before,
+    )
+
+
+def _block(block: Block | None) -> str | None:
+    return None if block is None else f"(context->{pool_member(block.pool)} + {block.offset}u)"
+
+
+def _shapes(types: tuple[TensorType, ...]) -> str:
+    return ", ".join("x".join(map(str, t.shape)) or "scalar" for t in types)
+
+
+def _observation(view: NodeView, node: int, result: int, data: str) -> list[str]:
+    """Statements that report the lines of a result that a step wrote; ``data`` makes an address of a line number."""
+    writes = view.access.writes[result]
+    size = view.outputs[result].line_bytes
+
+    def call(line: str) -> str:
+        return f"OBSERVE({node}u, {result}u, {line}, {data.format(line)}, {size}u);"
+
+    if view.access.whole_writes[result] or len(writes) == 1:
+        lines = len(writes[0])
+        if lines == 1:
+            return [call("0u")]
+        return [f"for (uint32_t line = 0; line < {lines}u; ++line) {{", f"    {call('line')}", "}"]
+    if all(lines == (step,) for step, lines in enumerate(writes)):
+        return [call("step")]
+    if writes[-1] == (0,) and not any(writes[:-1]):
+        return [f"if (step == {len(writes) - 1}u) {{", f"    {call('0u')}", "}"]
+    raise AssertionError(f"node {node} writes lines in an unknown pattern")
+
+
+def source_function(generation: Generation, index: int) -> OperatorFunction:
+    """Reads a line of input ``index`` by the user's callback."""
+    port = generation.network.inputs[index]
+    size = generation.network.tensors[port.tensor].type.line_bytes
+    line = f"{generation.addresses[port.tensor].function}(context, step)"
+    return OperatorFunction(
+        function=generation.names.unique(f"{generation.name}_read_{identifier(port.name, 'input')}"),
+        comment=comment_text(f"input {index}, {port.name}: one line by callback"),
+        definitions=(),
+        statements=(
+            f"const int failed = context->io.read_line(context->io.user, {index}u, step, {line}, {size}u);",
+            f"return failed != 0 ? {generation.upper}_ERROR_INPUT : {generation.upper}_OK;",
+        ),
+    )
+
+
+def sink_function(generation: Generation, index: int) -> OperatorFunction:
+    """Writes a line of output ``index`` by the user's callback."""
+    port = generation.network.outputs[index]
+    size = generation.network.tensors[port.tensor].type.line_bytes
+    line = f"{generation.addresses[port.tensor].function}(context, step)"
+    return OperatorFunction(
+        function=generation.names.unique(f"{generation.name}_write_{identifier(port.name, 'output')}"),
+        comment=comment_text(f"output {index}, {port.name}: one line by callback"),
+        definitions=(),
+        statements=(
+            f"const int failed = context->io.write_line(context->io.user, {index}u, step, {line}, {size}u);",
+            f"return failed != 0 ? {generation.upper}_ERROR_OUTPUT : {generation.upper}_OK;",
+        ),
+    )

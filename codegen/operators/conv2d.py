@@ -1,0 +1,116 @@
+"""Convolution: the dense and grouped kernel, and the depthwise one."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always, requantize_cycles
+from tinyseg_tvm.codegen.operators.weight_packing import folded_bias, pack_convolution
+
+from tinyseg_tvm.network.problem import Cost
+from tinyseg_tvm.operators.conv2d import Conv2d
+from tinyseg_tvm.operators.conv2d_transpose import Conv2dTranspose
+from tinyseg_tvm.operators.dense import Dense
+
+
+def requantization(operator: Conv2d | Conv2dTranspose | Dense) -> tuple[str, ...]:
+    """Initialiser of ``tinyseg_output``."""
+    return (str(operator.output_zero_point), str(operator.output_min), str(operator.output_max))
+
+
+def weight_suffix(weight: np.ndarray) -> str:
+    """What a kernel's name ends with for this type of weights."""
+    return "_w16" if weight.dtype == np.int16 else ""
+
+
+def sum_cost(cycles_per_mac: float, view: NodeView, wide_overhead: float = 0.0) -> Cost:
+    """Products, and a requantisation per result."""
+    outputs = view.outputs[0].elements / max(view.access.steps, 1)
+    cycles = cycles_per_mac * view.macs_per_step + (requantize_cycles(view.core) + 12 + wide_overhead) * outputs
+    return Cost(0, round(cycles) + 100)
+
+
+def _is_depthwise(view: NodeView) -> bool:
+    operator = cast(Conv2d, view.operator)
+    channels = view.inputs[0].shape[3]
+    return operator.groups == channels and view.outputs[0].shape[3] == channels and len(view.inputs) == 1
+
+
+def _window(view: NodeView, out: FunctionWriter) -> None:
+    operator = cast(Conv2d, view.operator)
+    rows = view.constants["weight"].shape[1]
+    out.window(
+        len(view.inputs),
+        rows,
+        stride=operator.strides[0],
+        before=operator.padding[0],
+        dilation=operator.dilation[0],
+        extent=view.inputs[0].lines,
+    )
+
+
+def _emit_conv2d(view: NodeView, out: FunctionWriter) -> None:
+    operator = cast(Conv2d, view.operator)
+    weight = view.constants["weight"]
+    channels = [piece.shape[3] for piece in view.inputs]
+    suffix = weight_suffix(weight)
+    out.modules.add(f"tinyseg_conv2d{suffix}")
+    parameters = out.parameters(
+        view,
+        "tinyseg_conv2d",
+        {
+            "weight": out.constant("weight", pack_convolution(weight, operator.groups, channels)),
+            "bias": out.constant("bias", folded_bias(view.constants["bias"], weight, operator.input_zero_point)),
+            "multiplier": out.constant("multiplier", view.constants["multiplier"]),
+            "piece_channels": out.constant("piece_channels", np.asarray(channels, np.uint16)),
+            "pieces": len(channels),
+            "groups": operator.groups,
+            "input_width": view.inputs[0].shape[2],
+            "output_width": view.outputs[0].shape[2],
+            "output_channels": weight.shape[0],
+            "kernel_height": weight.shape[1],
+            "kernel_width": weight.shape[2],
+            "stride": operator.strides[1],
+            "dilation": operator.dilation[1],
+            "pad_left": operator.padding[1],
+            "input_zero_point": operator.input_zero_point,
+            "output": requantization(operator),
+        },
+    )
+    _window(view, out)
+    out.write(f"tinyseg_conv2d_line{suffix}({parameters}, lines, {out.output()});")
+
+
+def _emit_depthwise(view: NodeView, out: FunctionWriter) -> None:
+    operator = cast(Conv2d, view.operator)
+    weight = view.constants["weight"]
+    suffix = weight_suffix(weight)
+    out.modules.add(f"tinyseg_depthwise{suffix}")
+    parameters = out.parameters(
+        view,
+        "tinyseg_depthwise",
+        {
+            "weight": out.constant("weight", weight[:, :, :, 0].transpose(1, 2, 0)),
+            "bias": out.constant("bias", folded_bias(view.constants["bias"], weight, operator.input_zero_point)),
+            "multiplier": out.constant("multiplier", view.constants["multiplier"]),
+            "channels": weight.shape[0],
+            "input_width": view.inputs[0].shape[2],
+            "output_width": view.outputs[0].shape[2],
+            "kernel_height": weight.shape[1],
+            "kernel_width": weight.shape[2],
+            "stride": operator.strides[1],
+            "dilation": operator.dilation[1],
+            "pad_left": operator.padding[1],
+            "input_zero_point": operator.input_zero_point,
+            "output": requantization(operator),
+        },
+    )
+    _window(view, out)
+    out.write(f"tinyseg_depthwise_line{suffix}({parameters}, lines, {out.output()});")
+
+
+VARIANTS = (
+    Variant("depthwise portable", _is_depthwise, lambda view: sum_cost(5.0, view), _emit_depthwise),
+    Variant("conv2d portable", always, lambda view: sum_cost(2.6, view, 10.0), _emit_conv2d),
+)

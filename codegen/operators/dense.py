@@ -1,0 +1,77 @@
+"""Fully connected layers: over a whole map taken line by line, or a pointwise convolution of each line."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+from tinyseg_tvm.codegen.operators.conv2d import requantization, sum_cost, weight_suffix
+from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant
+from tinyseg_tvm.codegen.operators.weight_packing import folded_bias, interleave, pack_dense
+
+from tinyseg_tvm.operators.dense import Dense
+
+
+def _flattens(view: NodeView) -> bool:
+    return cast(Dense, view.operator).flatten
+
+
+def _emit_flatten(view: NodeView, out: FunctionWriter) -> None:
+    operator = cast(Dense, view.operator)
+    weight = view.constants["weight"]
+    suffix = weight_suffix(weight)
+    out.modules.add(f"tinyseg_dense{suffix}")
+    lines = view.inputs[0].lines
+    parameters = out.parameters(
+        view,
+        "tinyseg_dense",
+        {
+            "weight": out.constant("weight", pack_dense(weight, lines)),
+            "bias": out.constant("bias", folded_bias(view.constants["bias"], weight, operator.input_zero_point)),
+            "multiplier": out.constant("multiplier", view.constants["multiplier"]),
+            "line_elements": view.inputs[0].line_elements,
+            "lines": lines,
+            "output_channels": weight.shape[0],
+            "output": requantization(operator),
+        },
+    )
+    state = out.state_as("int32_t")
+    out.write(f"tinyseg_dense_line{suffix}({parameters}, step, {out.line(0)}, {state}, {out.output('0u')});")
+
+
+def _emit_pointwise(view: NodeView, out: FunctionWriter) -> None:
+    operator = cast(Dense, view.operator)
+    weight = view.constants["weight"]
+    suffix = weight_suffix(weight)
+    out.modules.add(f"tinyseg_conv2d{suffix}")
+    pixels = view.outputs[0].line_elements // weight.shape[0]
+    parameters = out.parameters(
+        view,
+        "tinyseg_conv2d",
+        {
+            "weight": out.constant("weight", interleave(weight)),
+            "bias": out.constant("bias", folded_bias(view.constants["bias"], weight, operator.input_zero_point)),
+            "multiplier": out.constant("multiplier", view.constants["multiplier"]),
+            "piece_channels": out.constant("piece_channels", np.asarray([weight.shape[1]], np.uint16)),
+            "pieces": 1,
+            "groups": 1,
+            "input_width": pixels,
+            "output_width": pixels,
+            "output_channels": weight.shape[0],
+            "kernel_height": 1,
+            "kernel_width": 1,
+            "stride": 1,
+            "dilation": 1,
+            "pad_left": 0,
+            "input_zero_point": operator.input_zero_point,
+            "output": requantization(operator),
+        },
+    )
+    out.write(f"const int8_t *const line = {out.line(0)};")
+    out.write(f"tinyseg_conv2d_line{suffix}({parameters}, &line, {out.output()});")
+
+
+VARIANTS = (
+    Variant("dense portable", _flattens, lambda view: sum_cost(3.2, view), _emit_flatten),
+    Variant("pointwise portable", lambda view: not _flattens(view), lambda view: sum_cost(2.6, view), _emit_pointwise),
+)

@@ -1,0 +1,99 @@
+"""Binary arithmetic: an integer form where one is proved equal, else the float32 definition."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import cast
+
+from tinyseg_tvm.codegen.integer_forms import BinaryFunction, IntegerForm, find_integer_form
+from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always, as_float
+
+from tinyseg_tvm.network.problem import Cost
+from tinyseg_tvm.operators.elementwise import Elementwise
+from tinyseg_tvm.operators.elementwise_constant import ElementwiseConstant
+
+
+def binary_function(operator: Elementwise | ElementwiseConstant) -> BinaryFunction:
+    """The operator's arithmetic without its operands."""
+    return BinaryFunction(
+        operator.function,
+        operator.lhs_scale,
+        operator.lhs_zero_point,
+        operator.rhs_scale,
+        operator.rhs_zero_point,
+        operator.output_scale,
+        operator.output_zero_point,
+        operator.output_min,
+        operator.output_max,
+    )
+
+
+@lru_cache(maxsize=4096)
+def integer_form(function: BinaryFunction) -> IntegerForm | None:
+    """As find_integer_form, remembered: costs are asked for more than once."""
+    return find_integer_form(function)
+
+
+def cost(view: NodeView) -> Cost:
+    """By the kernel that the arithmetic gets."""
+    operator = cast("Elementwise | ElementwiseConstant", view.operator)
+    elements = view.outputs[0].line_elements
+    if integer_form(binary_function(operator)) is not None:
+        return Cost(0, 14 * elements + 40)
+    return Cost(0, (70 if view.core.has_fpu else 500) * elements + 40)
+
+
+def emit_binary(view: NodeView, out: FunctionWriter, a: str, b: str, *, period: int, swapped: bool) -> None:
+    """Write the call on operand lines ``a`` (as long as the result) and ``b``, which repeats after ``period`` elements.
+
+    ``swapped``: ``a`` is the operator's right operand.
+    """
+    operator = cast("Elementwise | ElementwiseConstant", view.operator)
+    form = integer_form(binary_function(operator))
+    elements = view.outputs[0].line_elements
+    out.modules.add("tinyseg_elementwise")
+    zero_points = (operator.lhs_zero_point, operator.rhs_zero_point)
+    scales = (as_float(operator.lhs_scale), as_float(operator.rhs_scale))
+    if swapped:
+        zero_points, scales = zero_points[::-1], scales[::-1]
+    limits: dict[str, int | float | str | tuple[str, ...]] = {
+        "period": period,
+        "minimum": operator.output_min,
+        "maximum": operator.output_max,
+    }
+    if form is None:
+        struct, kernel = "tinyseg_elementwise", "tinyseg_elementwise_line"
+        symbol = {"add": "+", "sub": "r" if swapped else "-", "mul": "*"}[operator.function]
+        values = {
+            "a_scale": scales[0],
+            "b_scale": scales[1],
+            "output_scale": as_float(operator.output_scale),
+            "a_zero_point": zero_points[0],
+            "b_zero_point": zero_points[1],
+            "output_zero_point": operator.output_zero_point,
+            "function": f"'{symbol}'",
+        }
+    else:
+        values = {"offset": form.offset, "shift": form.shift, "ties_to_even": int(form.ties_to_even)}
+        if operator.function == "mul":
+            struct, kernel = "tinyseg_product", "tinyseg_product_line"
+            values |= {"factor": form.factors[0], "a_zero_point": zero_points[0], "b_zero_point": zero_points[1]}
+        else:
+            struct, kernel = "tinyseg_linear", "tinyseg_linear_line"
+            factors = form.factors[::-1] if swapped else form.factors
+            values |= {"a_factor": factors[0], "b_factor": factors[1]}
+    parameters = out.parameters(view, struct, {**values, **limits})
+    out.write(f"{kernel}({parameters}, {a}, {b}, {out.output()}, {elements}u);")
+
+
+def _emit(view: NodeView, out: FunctionWriter) -> None:
+    elements = view.outputs[0].line_elements
+    full = 0 if view.inputs[0].shape == view.outputs[0].shape else 1
+    other = view.inputs[1 - full]
+    by_lines = other.shape == view.outputs[0].shape
+    period = elements if by_lines else other.elements
+    b = out.line(1 - full, "step" if by_lines else "0u")
+    emit_binary(view, out, out.line(full), b, period=period, swapped=full == 1)
+
+
+VARIANTS = (Variant("elementwise portable", always, cost, _emit),)

@@ -1,0 +1,196 @@
+"""What an emitter sees of a node, and where it writes the node's C function.
+
+An emitter is a function ``emit(view, out)``: it names the kernel, stores constants, fills the kernel's parameter
+struct and writes the statements that hand the kernel its lines. Addresses, observation and everything else
+around the kernel call is the generator's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from tinyseg_tvm.codegen.c_text import c_float
+from tinyseg_tvm.codegen.constants import ConstantPool
+from tinyseg_tvm.codegen.core import Core
+from tinyseg_tvm.codegen.runtime_files import out_of_range, struct_fields
+
+from tinyseg_tvm.errors import TinySegError
+from tinyseg_tvm.network.network import Network, Node
+from tinyseg_tvm.network.problem import Cost
+from tinyseg_tvm.operators import LineAccess, Operator, TensorType
+
+
+@dataclass(frozen=True)
+class NodeView:
+    """A node with the types of its operands and results, its line accesses, and the core it is to run on."""
+
+    node: Node
+    inputs: tuple[TensorType, ...]
+    outputs: tuple[TensorType, ...]
+    access: LineAccess
+    core: Core
+
+    @staticmethod
+    def of(node: Node, network: Network, core: Core) -> NodeView:
+        """The view of a node of ``network``."""
+        inputs, outputs = network.input_types(node), network.output_types(node)
+        return NodeView(node, inputs, outputs, node.operator.line_access(inputs, outputs, node.constants), core)
+
+    @property
+    def operator(self) -> Operator:
+        """The node's operator."""
+        return self.node.operator
+
+    @property
+    def constants(self) -> Mapping[str, np.ndarray]:
+        """The node's constants by name."""
+        return self.node.constants
+
+    @property
+    def macs_per_step(self) -> float:
+        """Multiply-accumulates of a step, on average."""
+        return self.operator.macs(self.inputs, self.outputs, self.constants) / max(self.access.steps, 1)
+
+    def error(self, what: str) -> TinySegError:
+        """An error that names the node."""
+        shapes = ", ".join(str(list(t.shape)) for t in self.inputs)
+        return TinySegError(f"node {self.node.name!r} ({self.operator.kind} of {shapes}): {what}")
+
+
+@dataclass
+class FunctionWriter:
+    """Collects the C function of one node.
+
+    Attributes:
+        symbol: prefix of the node's constants and parameters.
+        reads, writes: names of the address functions of operands and results.
+        state, scratch: C expressions (uint8_t pointers), None where the node has none.
+        pool: where constants go.
+        modules: runtime modules used.
+        definitions: file-scope C text (parameter structs).
+        statements: the function's body.
+        headers: further headers that the function needs.
+        sources: C functions that it calls, for the file of the long tail.
+    """
+
+    symbol: str
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    state: str | None
+    scratch: str | None
+    pool: ConstantPool
+    modules: set[str] = field(default_factory=set)
+    definitions: list[str] = field(default_factory=list)
+    statements: list[str] = field(default_factory=list)
+    headers: list[str] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
+
+    def line(self, operand: int, index: str = "step", ctype: str = "int8_t") -> str:
+        """Pointer to a line of an operand, as a C expression."""
+        return f"{'' if ctype == 'uint8_t' else f'(const {ctype} *)'}{self.reads[operand]}(context, {index})"
+
+    def output(self, index: str = "step", ctype: str = "int8_t", result: int = 0) -> str:
+        """Pointer to a line of a result, as a C expression."""
+        return f"{'' if ctype == 'uint8_t' else f'({ctype} *)'}{self.writes[result]}(context, {index})"
+
+    def state_as(self, ctype: str) -> str:
+        """The node's state as a pointer, NULL where it has none."""
+        return "NULL" if self.state is None else f"({ctype} *){self.state}"
+
+    def constant(self, name: str, array: np.ndarray) -> str:
+        """Store a constant; returns its symbol."""
+        return self.pool.add(f"{self.symbol}_{name}", array)
+
+    def parameters(self, view: NodeView, struct: str, values: Mapping[str, int | float | str | tuple[str, ...]]) -> str:
+        """Define a constant parameter struct; returns its address expression.
+
+        Raises:
+            TinySegError: a value does not fit its field.
+        """
+        fields = struct_fields(struct)
+        if set(fields) != set(values):
+            raise AssertionError(f"{struct}: fields {sorted(set(fields) ^ set(values))} do not match")
+        lines = []
+        for name, ctype in fields.items():
+            value = values[name]
+            if isinstance(value, float):
+                text = c_float(value)
+            elif isinstance(value, tuple):
+                text = "{" + ", ".join(value) + "}"
+            else:
+                if isinstance(value, int) and out_of_range(ctype, value):
+                    raise view.error(f"{name.replace('_', ' ')} {value} exceeds the kernel's range ({ctype})")
+                text = str(value)
+            lines.append(f"    .{name} = {text},")
+        symbol = f"{self.symbol}_parameters"
+        self.definitions.append(f"static const {struct} {symbol} = {{\n" + "\n".join(lines) + "\n};")
+        return f"&{symbol}"
+
+    def write(self, *statements: str) -> None:
+        """Append lines of C, unindented."""
+        self.statements += statements
+
+    def window(self, operands: int, rows: int, *, stride: int, before: int, dilation: int, extent: int) -> None:
+        """Declare ``lines[rows * operands]``: the lines under a kernel's window, NULL in the padding."""
+        first = _affine("(int32_t)step", stride, -before)
+        self.write(f"const int8_t *lines[{rows * operands}];")
+        self.write(f"for (int32_t row = 0; row < {rows}; ++row) {{")
+        self.write(f"    const int32_t y = {first} + {_affine('row', dilation, 0)};")
+        inside = f"y >= 0 && y < {extent}"
+        for i in range(operands):
+            index = "row" if operands == 1 else f"row * {operands} + {i}"
+            self.write(f"    lines[{index}] = {inside} ? {self.line(i, '(uint32_t)y')} : NULL;")
+        self.write("}")
+
+
+def _affine(variable: str, factor: int, offset: int) -> str:
+    text = variable if factor == 1 else f"{variable} * {factor}"
+    if offset == 0:
+        return text
+    return f"{text} {'+' if offset > 0 else '-'} {abs(offset)}"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to compute an operator: a kernel, what it costs, and how its C is written.
+
+    Attributes:
+        name: for reports (``conv2d portable``).
+        supports: whether it can compute this node on this core.
+        cost: its scratch and cycles per step.
+        emit: writes the node's function.
+    """
+
+    name: str
+    supports: Callable[[NodeView], bool]
+    cost: Callable[[NodeView], Cost]
+    emit: Callable[[NodeView, FunctionWriter], None]
+
+
+def always(_view: NodeView) -> bool:
+    """For variants that compute every node of their kind."""
+    return True
+
+
+def line_cost(cycles_per_element: float, scratch_bytes: int = 0) -> Callable[[NodeView], Cost]:
+    """A cost in proportion to the elements written per step (or read, where more are)."""
+
+    def cost(view: NodeView) -> Cost:
+        elements = max(sum(t.elements for t in view.inputs), sum(t.elements for t in view.outputs))
+        return Cost(scratch_bytes, round(cycles_per_element * elements / max(view.access.steps, 1)) + 20)
+
+    return cost
+
+
+def requantize_cycles(core: Core) -> int:
+    """Estimated cycles of one requantisation."""
+    if core.has_fpu:
+        return 16
+    return 45 if core.has_wide_multiply else 130
+
+
+def as_float(value: float) -> float:
+    """A Python float with the value rounded to float32, as every scale of the contract is."""
+    return float(np.float32(value))

@@ -1,0 +1,50 @@
+"""Max pooling."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always
+
+from tinyseg_tvm.network.problem import Cost
+from tinyseg_tvm.operators.max_pool2d import MaxPool2d
+
+
+def _cost(view: NodeView) -> Cost:
+    kernel = cast(MaxPool2d, view.operator).kernel
+    return Cost(0, 9 * kernel[0] * kernel[1] * view.outputs[0].line_elements + 100)
+
+
+def _emit(view: NodeView, out: FunctionWriter) -> None:
+    operator = cast(MaxPool2d, view.operator)
+    out.modules.add("tinyseg_pool2d")
+    parameters = out.parameters(
+        view,
+        "tinyseg_pool2d",
+        {
+            "multiplier": "NULL",
+            "channels": view.inputs[0].shape[3],
+            "input_width": view.inputs[0].shape[2],
+            "output_width": view.outputs[0].shape[2],
+            "kernel_height": operator.kernel[0],
+            "kernel_width": operator.kernel[1],
+            "stride": operator.strides[1],
+            "dilation": operator.dilation[1],
+            "pad_left": operator.padding[1],
+            "input_zero_point": 0,
+            "fixed_count": 0,
+            "output": ("0", "-128", "127"),
+        },
+    )
+    out.window(
+        1,
+        operator.kernel[0],
+        stride=operator.strides[0],
+        before=operator.padding[0],
+        dilation=operator.dilation[0],
+        extent=view.inputs[0].lines,
+    )
+    out.write(f"tinyseg_max_pool2d_line({parameters}, lines, {out.output()});")
+
+
+VARIANTS = (Variant("max_pool2d portable", always, _cost, _emit),)

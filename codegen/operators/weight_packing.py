@@ -1,0 +1,51 @@
+"""The orders in which kernels read their weights."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+
+BLOCK = 4  # output channels that a kernel accumulates together
+
+
+def interleave(matrix: np.ndarray) -> np.ndarray:
+    """(O, K) as the kernels' blocks: [O // 4][K][4], then the remaining channels one after the other."""
+    blocked = matrix.shape[0] // BLOCK * BLOCK
+    blocks = matrix[:blocked].reshape(-1, BLOCK, matrix.shape[1]).transpose(0, 2, 1)
+    return np.concatenate([blocks.reshape(-1), matrix[blocked:].reshape(-1)])
+
+
+def pack_convolution(weight: np.ndarray, groups: int, piece_channels: Sequence[int]) -> np.ndarray:
+    """(O, KH, KW, I / groups) as [group] blocks of [row][piece][tap][channel][4].
+
+    Args:
+        weight: int8 or int16.
+        groups: the convolution's groups; more than one only with one piece.
+        piece_channels: channels of each piece, their sum is I.
+    """
+    outputs = weight.shape[0]
+    if len(piece_channels) > 1:
+        bounds = np.cumsum([0, *piece_channels])
+        rows = [
+            weight[:, row, :, first:last].reshape(outputs, -1)
+            for row in range(weight.shape[1])
+            for first, last in itertools.pairwise(bounds)
+        ]
+        matrix = np.concatenate(rows, axis=1)
+    else:
+        matrix = weight.reshape(outputs, -1)
+    per_group = outputs // groups
+    return np.concatenate([interleave(matrix[g * per_group : (g + 1) * per_group]) for g in range(groups)])
+
+
+def pack_dense(weight: np.ndarray, lines: int) -> np.ndarray:
+    """(O, I) as [line] blocks of [element][4], for an input of I elements in ``lines`` lines."""
+    return np.concatenate([interleave(part) for part in np.split(weight, lines, axis=1)])
+
+
+def folded_bias(bias: np.ndarray, weight: np.ndarray, input_zero_point: int) -> np.ndarray:
+    """``bias - zero_point * sum(weight)`` per output channel, int32 (wraps, as the kernels' additions do)."""
+    sums = weight.reshape(weight.shape[0], -1).astype(np.int64).sum(axis=1)
+    return (bias.astype(np.int64) - input_zero_point * sums).astype(np.int32)

@@ -1,0 +1,110 @@
+/* Sums of products over a segment of consecutive channels, for four output channels (weights interleaved by four) or
+ * one, and for two pixels or one. Shared by the kernels; TINYSEG_WEIGHT is the type of the weights. */
+#ifndef TINYSEG_ACCUMULATE_H
+#define TINYSEG_ACCUMULATE_H
+
+#include "tinyseg_platform.h"
+
+/* Adds x[i] * w[4 * i + k] to a[k] and y[i] * w[4 * i + k] to b[k]. Returns the weights that follow. */
+TINYSEG_INNER const TINYSEG_WEIGHT *tinyseg_accumulate_4x2(
+    int32_t *a, int32_t *b, const int8_t *x, const int8_t *y, const TINYSEG_WEIGHT *w, int32_t n)
+{
+    int32_t a0 = a[0];
+    int32_t a1 = a[1];
+    int32_t a2 = a[2];
+    int32_t a3 = a[3];
+    int32_t b0 = b[0];
+    int32_t b1 = b[1];
+    int32_t b2 = b[2];
+    int32_t b3 = b[3];
+    for (const int8_t *end = x + n; x != end; w += 4) {
+        const int32_t u = *x++;
+        const int32_t v = *y++;
+        int32_t weight = w[0];
+        a0 += u * weight;
+        b0 += v * weight;
+        weight = w[1];
+        a1 += u * weight;
+        b1 += v * weight;
+        weight = w[2];
+        a2 += u * weight;
+        b2 += v * weight;
+        weight = w[3];
+        a3 += u * weight;
+        b3 += v * weight;
+    }
+    a[0] = a0;
+    a[1] = a1;
+    a[2] = a2;
+    a[3] = a3;
+    b[0] = b0;
+    b[1] = b1;
+    b[2] = b2;
+    b[3] = b3;
+    return w;
+}
+
+/* Adds (x[i] - zero_point) * w[4 * i + k] to a[k]. Returns the weights that follow. */
+TINYSEG_INNER const TINYSEG_WEIGHT *tinyseg_accumulate_4x1(
+    int32_t *a, const int8_t *x, int32_t zero_point, const TINYSEG_WEIGHT *w, int32_t n)
+{
+    int32_t a0 = a[0];
+    int32_t a1 = a[1];
+    int32_t a2 = a[2];
+    int32_t a3 = a[3];
+    for (const int8_t *end = x + n; x != end; w += 4) {
+        const int32_t u = *x++ - zero_point;
+        a0 += u * w[0];
+        a1 += u * w[1];
+        a2 += u * w[2];
+        a3 += u * w[3];
+    }
+    a[0] = a0;
+    a[1] = a1;
+    a[2] = a2;
+    a[3] = a3;
+    return w;
+}
+
+/* Adds value * w[4 * i + k] to a[k]: a segment that lies in the padding. */
+TINYSEG_INNER const TINYSEG_WEIGHT *tinyseg_accumulate_4_constant(
+    int32_t *a, int32_t value, const TINYSEG_WEIGHT *w, int32_t n)
+{
+    int32_t s0 = 0;
+    int32_t s1 = 0;
+    int32_t s2 = 0;
+    int32_t s3 = 0;
+    for (const TINYSEG_WEIGHT *end = w + 4 * n; w != end; w += 4) {
+        s0 += w[0];
+        s1 += w[1];
+        s2 += w[2];
+        s3 += w[3];
+    }
+    a[0] += value * s0;
+    a[1] += value * s1;
+    a[2] += value * s2;
+    a[3] += value * s3;
+    return w;
+}
+
+/* Sum of (x[i] - zero_point) * w[i]. */
+TINYSEG_INNER int32_t tinyseg_dot(const int8_t *x, int32_t zero_point, const TINYSEG_WEIGHT *w, int32_t n)
+{
+    int32_t sum = 0;
+    for (int32_t i = 0; i < n; ++i) {
+        sum += (x[i] - zero_point) * w[i];
+    }
+    return sum;
+}
+
+/* Sum of w[i]. */
+TINYSEG_INNER int32_t tinyseg_sum(const TINYSEG_WEIGHT *w, int32_t n)
+{
+    int32_t sum = 0;
+    for (int32_t i = 0; i < n; ++i) {
+        sum += w[i];
+    }
+    return sum;
+}
+
+#endif

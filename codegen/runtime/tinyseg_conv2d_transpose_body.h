@@ -1,0 +1,67 @@
+/* The transposed convolution, for one type of weights (TINYSEG_WEIGHT) under one name (TINYSEG_CONV2D_TRANSPOSE_LINE).
+ *
+ * Output columns of equal phase (remainder by the stride) take the same taps. How many taps reach a pixel varies,
+ * so the zero point is subtracted from the input values and not folded into the bias. */
+#include "tinyseg_accumulate.h"
+#include "tinyseg_conv2d_transpose.h"
+
+static void pixel(
+    const tinyseg_conv2d_transpose *p,
+    const int8_t *const *lines,
+    const tinyseg_transpose_tap *taps,
+    int32_t tap_count,
+    int32_t index,
+    int8_t *out)
+{
+    const int32_t zero_point = p->input_zero_point;
+    const int32_t groups = p->groups;
+    const int32_t group_outputs = p->output_channels / groups;
+    const int32_t n = p->input_channels / groups;
+    const int32_t rows = p->kernel_height;
+    const int32_t channel_weights = rows * p->kernel_width * n;
+    const TINYSEG_WEIGHT *w = p->weight;
+    int32_t o = 0;
+    for (int32_t group = 0; group < groups; ++group) {
+        const int32_t end = o + group_outputs;
+        while (o < end) {
+            const int32_t width = end - o >= 4 ? 4 : 1;
+            int32_t a[4] = {0, 0, 0, 0};
+            for (int32_t row = 0; row < rows; ++row) {
+                if (lines[row] == NULL) {
+                    continue;
+                }
+                for (int32_t t = 0; t < tap_count; ++t) {
+                    const int32_t column = index + taps[t].column;
+                    if (column < 0 || column >= p->input_width) {
+                        continue;
+                    }
+                    const int8_t *x = lines[row] + column * p->input_channels + group * n;
+                    const TINYSEG_WEIGHT *tap = w + (row * p->kernel_width + taps[t].tap) * n * width;
+                    if (width == 4) {
+                        (void)tinyseg_accumulate_4x1(a, x, zero_point, tap, n);
+                    } else {
+                        a[0] += tinyseg_dot(x, zero_point, tap, n);
+                    }
+                }
+            }
+            w += channel_weights * width;
+            for (int32_t k = 0; k < width; ++k, ++o) {
+                const int32_t sum = (int32_t)((uint32_t)a[k] + (uint32_t)p->bias[o]);
+                out[o] = tinyseg_requantize(sum, p->multiplier[o], &p->output);
+            }
+        }
+    }
+}
+
+void TINYSEG_CONV2D_TRANSPOSE_LINE(const tinyseg_conv2d_transpose *p, const int8_t *const *lines, int8_t *out)
+{
+    const tinyseg_transpose_tap *taps = p->taps;
+    for (int32_t phase = 0; phase < p->stride; ++phase) {
+        const int32_t tap_count = p->phase_taps[phase];
+        int32_t index = 0;
+        for (int32_t x = phase; x < p->output_width; x += p->stride, ++index) {
+            pixel(p, lines, taps, tap_count, index, out + x * p->output_channels);
+        }
+        taps += tap_count;
+    }
+}

@@ -1,0 +1,23 @@
+/* Fully connected layer over a whole map, taken line by line. */
+#ifndef TINYSEG_DENSE_H
+#define TINYSEG_DENSE_H
+
+#include "tinyseg_requantize.h"
+
+typedef struct {
+    /* Of each line: [block][element][4] for output channels by four, then [channel][element] for the rest. */
+    const void *weight;
+    const int32_t *bias; /* minus input_zero_point times the sum of the channel's weights */
+    const float *multiplier;
+    uint32_t line_elements;
+    uint16_t lines;
+    uint16_t output_channels;
+    tinyseg_output output;
+} tinyseg_dense;
+
+/* Takes line `index` of the input. `sums` holds output_channels accumulators between the lines, and may be NULL where
+ * there is one line only. The last line writes `out`; before that it may be NULL. */
+void tinyseg_dense_line(const tinyseg_dense *p, uint32_t index, const int8_t *line, int32_t *sums, int8_t *out);
+void tinyseg_dense_line_w16(const tinyseg_dense *p, uint32_t index, const int8_t *line, int32_t *sums, int8_t *out);
+
+#endif

@@ -1,0 +1,34 @@
+/* The fully connected kernel, for one type of weights (TINYSEG_WEIGHT) under one name (TINYSEG_DENSE_LINE). */
+#include "tinyseg_accumulate.h"
+#include "tinyseg_dense.h"
+
+void TINYSEG_DENSE_LINE(const tinyseg_dense *p, uint32_t index, const int8_t *line, int32_t *sums, int8_t *out)
+{
+    const int32_t outputs = p->output_channels;
+    const int32_t n = (int32_t)p->line_elements;
+    const TINYSEG_WEIGHT *w = (const TINYSEG_WEIGHT *)p->weight + (size_t)index * p->line_elements * p->output_channels;
+    const int last = index + 1u == p->lines;
+    for (int32_t o = 0; o < outputs;) {
+        const int32_t width = outputs - o >= 4 ? 4 : 1;
+        int32_t a[4] = {0, 0, 0, 0};
+        if (index != 0u) {
+            for (int32_t k = 0; k < width; ++k) {
+                a[k] = sums[o + k];
+            }
+        }
+        if (width == 4) {
+            w = tinyseg_accumulate_4x1(a, line, 0, w, n);
+        } else {
+            a[0] += tinyseg_dot(line, 0, w, n);
+            w += n;
+        }
+        for (int32_t k = 0; k < width; ++k, ++o) {
+            if (last) {
+                const int32_t sum = (int32_t)((uint32_t)a[k] + (uint32_t)p->bias[o]);
+                out[o] = tinyseg_requantize(sum, p->multiplier[o], &p->output);
+            } else {
+                sums[o] = a[k];
+            }
+        }
+    }
+}

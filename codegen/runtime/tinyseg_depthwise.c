@@ -1,0 +1,4 @@
+/* Depthwise convolution with int8 weights. */
+#define TINYSEG_WEIGHT int8_t
+#define TINYSEG_DEPTHWISE_LINE tinyseg_depthwise_line
+#include "tinyseg_depthwise_body.h"

@@ -1,0 +1,79 @@
+/* Binary arithmetic on int8 lines. */
+#include "tinyseg_elementwise.h"
+
+#include "tinyseg_requantize.h"
+
+TINYSEG_INLINE int8_t shifted(int32_t sum, uint8_t shift, uint8_t ties_to_even, int32_t minimum, int32_t maximum)
+{
+    int32_t result = sum >> shift;
+    if (ties_to_even != 0u && ((uint32_t)sum & ((1u << shift) - 1u)) == 0u) {
+        result -= result & 1;
+    }
+    return (int8_t)tinyseg_clamp(result, minimum, maximum);
+}
+
+void tinyseg_linear_line(const tinyseg_linear *p, const int8_t *a, const int8_t *b, int8_t *out, uint32_t elements)
+{
+    const int32_t a_factor = p->a_factor;
+    const int32_t b_factor = p->b_factor;
+    const int32_t offset = p->offset;
+    const int32_t minimum = p->minimum;
+    const int32_t maximum = p->maximum;
+    const uint8_t shift = p->shift;
+    const uint8_t ties_to_even = p->ties_to_even;
+    const uint32_t period = p->period;
+    uint32_t j = 0;
+    for (uint32_t i = 0; i < elements; ++i) {
+        out[i] = shifted(a_factor * a[i] + b_factor * b[j] + offset, shift, ties_to_even, minimum, maximum);
+        j = j + 1u == period ? 0u : j + 1u;
+    }
+}
+
+void tinyseg_product_line(const tinyseg_product *p, const int8_t *a, const int8_t *b, int8_t *out, uint32_t elements)
+{
+    const int32_t minimum = p->minimum;
+    const int32_t maximum = p->maximum;
+    const uint8_t shift = p->shift;
+    const uint8_t ties_to_even = p->ties_to_even;
+    const uint32_t period = p->period;
+    uint32_t j = 0;
+    for (uint32_t i = 0; i < elements; ++i) {
+        const int32_t product = (a[i] - p->a_zero_point) * (b[j] - p->b_zero_point);
+        out[i] = shifted(p->factor * product + p->offset, shift, ties_to_even, minimum, maximum);
+        j = j + 1u == period ? 0u : j + 1u;
+    }
+}
+
+void tinyseg_elementwise_line(
+    const tinyseg_elementwise *p, const int8_t *a, const int8_t *b, int8_t *out, uint32_t elements)
+{
+    const int32_t low = p->minimum - p->output_zero_point;
+    const int32_t high = p->maximum - p->output_zero_point;
+    uint32_t j = 0;
+    for (uint32_t i = 0; i < elements; ++i) {
+        float u = (float)(a[i] - p->a_zero_point) * p->a_scale;
+        float v = (float)(b[j] - p->b_zero_point) * p->b_scale;
+        float result;
+        TINYSEG_ROUNDED(u);
+        TINYSEG_ROUNDED(v);
+        switch (p->function) {
+        case '+':
+            result = u + v;
+            break;
+        case '-':
+            result = u - v;
+            break;
+        case 'r':
+            result = v - u;
+            break;
+        default:
+            result = u * v;
+            break;
+        }
+        TINYSEG_ROUNDED(result);
+        result /= p->output_scale;
+        TINYSEG_ROUNDED(result);
+        out[i] = (int8_t)(tinyseg_clamp(tinyseg_round(result), low, high) + p->output_zero_point);
+        j = j + 1u == p->period ? 0u : j + 1u;
+    }
+}

@@ -1,0 +1,55 @@
+/* Binary arithmetic on int8 lines. The integer forms are emitted only where the compiler proved them equal to the
+ * float32 definition for all 65,536 pairs of operands. `out` may be `a`, or `b` where b is as long as a. */
+#ifndef TINYSEG_ELEMENTWISE_H
+#define TINYSEG_ELEMENTWISE_H
+
+#include "tinyseg_platform.h"
+
+/* y = clamp((a_factor * a + b_factor * b + offset) >> shift, minimum, maximum); with `ties_to_even`, a sum whose
+ * discarded bits are all 0 and whose result is odd gives one less. */
+typedef struct {
+    int32_t a_factor;
+    int32_t b_factor;
+    int32_t offset;
+    uint32_t period; /* elements of b, after which it starts again */
+    uint8_t shift;
+    uint8_t ties_to_even;
+    int8_t minimum;
+    int8_t maximum;
+} tinyseg_linear;
+
+void tinyseg_linear_line(const tinyseg_linear *p, const int8_t *a, const int8_t *b, int8_t *out, uint32_t elements);
+
+/* The same of factor * (a - a_zero_point) * (b - b_zero_point) + offset. */
+typedef struct {
+    int32_t factor;
+    int32_t offset;
+    uint32_t period;
+    int16_t a_zero_point;
+    int16_t b_zero_point;
+    uint8_t shift;
+    uint8_t ties_to_even;
+    int8_t minimum;
+    int8_t maximum;
+} tinyseg_product;
+
+void tinyseg_product_line(const tinyseg_product *p, const int8_t *a, const int8_t *b, int8_t *out, uint32_t elements);
+
+/* The definition: float32 with one rounding per operation. */
+typedef struct {
+    float a_scale;
+    float b_scale;
+    float output_scale;
+    uint32_t period;
+    int16_t a_zero_point;
+    int16_t b_zero_point;
+    int16_t output_zero_point;
+    int8_t minimum;
+    int8_t maximum;
+    char function; /* '+' a + b, '-' a - b, 'r' b - a, '*' a * b */
+} tinyseg_elementwise;
+
+void tinyseg_elementwise_line(
+    const tinyseg_elementwise *p, const int8_t *a, const int8_t *b, int8_t *out, uint32_t elements);
+
+#endif

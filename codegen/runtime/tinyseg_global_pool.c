@@ -1,0 +1,36 @@
+/* Pooling over all pixels of an int8 map, taken line by line. */
+#include "tinyseg_global_pool.h"
+
+void tinyseg_global_average_line(
+    const tinyseg_global_pool *p, uint32_t index, const int8_t *line, int32_t *state, int8_t *out)
+{
+    const uint32_t channels = p->channels;
+    const int last = index + 1u == p->lines;
+    for (uint32_t c = 0; c < channels; ++c) {
+        int32_t sum = index != 0u ? state[c] : 0;
+        const int8_t *in = line + c;
+        for (uint32_t x = 0; x < p->width; ++x, in += channels) {
+            sum += *in;
+        }
+        if (last) {
+            out[c] = tinyseg_requantize(sum - p->zero, p->multiplier, &p->output);
+        } else {
+            state[c] = sum;
+        }
+    }
+}
+
+void tinyseg_global_max_line(
+    const tinyseg_global_pool *p, uint32_t index, const int8_t *line, int8_t *state, int8_t *out)
+{
+    const uint32_t channels = p->channels;
+    int8_t *const result = index + 1u == p->lines ? out : state;
+    for (uint32_t c = 0; c < channels; ++c) {
+        int8_t largest = index != 0u ? state[c] : (int8_t)-128;
+        const int8_t *in = line + c;
+        for (uint32_t x = 0; x < p->width; ++x, in += channels) {
+            largest = *in > largest ? *in : largest;
+        }
+        result[c] = largest;
+    }
+}

@@ -1,0 +1,50 @@
+/* What the kernels need of the compiler: optimisation that does not depend on the user's flags, and
+ * float arithmetic in which every operation is rounded to float32.
+ *
+ * GCC: the kernels are compiled with -O2 without the first scheduling pass, which spills their
+ * accumulators (measured: up to 1.5 times the instructions), and without fast-math and contraction,
+ * whatever the command line says. TINYSEG_ROUNDED(x) keeps a product from being fused with a
+ * following addition by compilers that ignore these pragmas.
+ */
+#ifndef TINYSEG_PLATFORM_H
+#define TINYSEG_PLATFORM_H
+
+#include <float.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("O2", "no-schedule-insns", "no-fast-math", "fp-contract=off")
+#elif defined(__clang__)
+#pragma STDC FP_CONTRACT OFF
+#endif
+
+#if defined(__GNUC__)
+#define TINYSEG_INLINE static inline __attribute__((always_inline))
+#define TINYSEG_INNER static __attribute__((noinline, unused)) /* an inner loop that deserves all registers */
+#else
+#define TINYSEG_INLINE static inline
+#define TINYSEG_INNER static
+#endif
+
+#if defined(__GNUC__) && defined(__arm__) && defined(__ARM_FP)
+#define TINYSEG_ROUNDED(x) __asm__("" : "+t"(x))
+#elif defined(__GNUC__) && defined(__x86_64__)
+#define TINYSEG_ROUNDED(x) __asm__("" : "+x"(x))
+#elif defined(__GNUC__) && defined(__aarch64__)
+#define TINYSEG_ROUNDED(x) __asm__("" : "+w"(x))
+#elif defined(__GNUC__)
+#define TINYSEG_ROUNDED(x) __asm__("" : "+r"(x))
+#else
+#define TINYSEG_ROUNDED(x) \
+    do { \
+        volatile float rounded_ = (x); \
+        (x) = rounded_; \
+    } while (0)
+#endif
+
+/* Right shifts of negative numbers are arithmetic: true of every compiler for the targets here. */
+typedef char tinyseg_needs_arithmetic_shift[((-3) >> 1) == -2 ? 1 : -1];
+
+#endif

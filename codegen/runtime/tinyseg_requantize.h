@@ -1,0 +1,153 @@
+/* From an int32 accumulator to int8, as the numeric contract defines it:
+ *
+ *   clamp(round_half_even(float32(acc) * multiplier) + zero_point, minimum, maximum)
+ *
+ * with float32(acc) and the product each rounded to float32 (nearest, ties to even). Cores with a single precision
+ * FPU compute just that. The others compute the same function in integers, not an approximation of it: define
+ * TINYSEG_REQUANTIZE_INTEGER to 0 or 1 to choose by hand. The FPU must be in its default rounding mode.
+ */
+#ifndef TINYSEG_REQUANTIZE_H
+#define TINYSEG_REQUANTIZE_H
+
+#include "tinyseg_platform.h"
+
+#ifndef TINYSEG_REQUANTIZE_INTEGER
+#if defined(__ARM_FP) && (__ARM_FP & 4)
+#define TINYSEG_REQUANTIZE_INTEGER 0
+#elif (defined(__x86_64__) || defined(__aarch64__)) && FLT_EVAL_METHOD == 0
+#define TINYSEG_REQUANTIZE_INTEGER 0
+#else
+#define TINYSEG_REQUANTIZE_INTEGER 1
+#endif
+#endif
+
+/* The result's zero point and bounds (int8 values). */
+typedef struct {
+    int16_t zero_point;
+    int16_t minimum;
+    int16_t maximum;
+} tinyseg_output;
+
+TINYSEG_INLINE int32_t tinyseg_clamp(int32_t value, int32_t low, int32_t high)
+{
+    value = value < low ? low : value;
+    return value > high ? high : value;
+}
+
+/* round_half_even(value) for |value| < 2^22; larger values may give any integer of the same sign beyond +-2^21,
+ * NaN any integer. */
+TINYSEG_INLINE int32_t tinyseg_round(float value)
+{
+    int32_t bits;
+#if defined(__GNUC__) && defined(__arm__) && defined(__ARM_FP) && (__ARM_FP & 4)
+    float rounded;
+    __asm__("vcvtr.s32.f32 %0, %1" : "=t"(rounded) : "t"(value));
+    memcpy(&bits, &rounded, sizeof bits);
+    return bits;
+#else
+    /* Adding 1.5 * 2^23 leaves the rounded integer in the low bits of the sum's mantissa. */
+    value = value < -2097152.0f ? -2097152.0f : value;
+    value = value > 2097152.0f ? 2097152.0f : value;
+    TINYSEG_ROUNDED(value);
+    value += 12582912.0f;
+    memcpy(&bits, &value, sizeof bits);
+    return bits - 0x4B400000;
+#endif
+}
+
+/* Rounds a non-negative value to integer after a right shift by 1 to 63, ties to even. */
+TINYSEG_INLINE uint64_t tinyseg_shift_half_even(uint64_t value, int32_t shift)
+{
+    const uint64_t half = (uint64_t)1 << (shift - 1);
+    const uint64_t rest = value & (half + (half - 1u));
+    uint64_t result = value >> shift;
+    if (rest > half || (rest == half && (result & 1u) != 0u)) {
+        ++result;
+    }
+    return result;
+}
+
+TINYSEG_INLINE int32_t tinyseg_bit_length(uint64_t value)
+{
+    int32_t length = 0;
+    while (value != 0u) {
+        value >>= 1;
+        ++length;
+    }
+    return length;
+}
+
+/* |float32(acc) * multiplier| rounded to integer half to even, in integer arithmetic; saturates at 4096.
+ * `magnitude` is |acc|; `mantissa` * 2^-`shift` is the multiplier. */
+static inline int32_t tinyseg_multiply_exact(uint32_t magnitude, uint32_t mantissa, int32_t shift)
+{
+    uint64_t product = magnitude;
+    int32_t excess = tinyseg_bit_length(product) - 24;
+    if (excess > 0) { /* float32(acc) */
+        product = tinyseg_shift_half_even(product, excess);
+        shift -= excess;
+    }
+    product *= mantissa;
+    excess = tinyseg_bit_length(product) - 24;
+    if (excess > 0) { /* the product in float32 */
+        product = tinyseg_shift_half_even(product, excess);
+        shift -= excess;
+    }
+    if (product == 0u || shift > 40) {
+        return 0;
+    }
+    if (shift <= 0) {
+        return (shift < -12 || product > (4096u >> -shift)) ? 4096 : (int32_t)(product << -shift);
+    }
+    product = tinyseg_shift_half_even(product, shift);
+    return product > 4096u ? 4096 : (int32_t)product;
+}
+
+/* round_half_even(float32(acc) * multiplier) in integers, for multiplier >= 0; saturates at +-4096. */
+static inline int32_t tinyseg_multiply_integer(int32_t acc, float multiplier)
+{
+    const uint32_t magnitude = acc < 0 ? 0u - (uint32_t)acc : (uint32_t)acc;
+    uint32_t bits;
+    uint32_t mantissa;
+    int32_t shift;
+    int32_t result;
+    memcpy(&bits, &multiplier, sizeof bits);
+    mantissa = bits & 0x7FFFFFu;
+    shift = (int32_t)((bits >> 23) & 0xFFu);
+    if (shift == 0) {
+        shift = 149;
+    } else {
+        mantissa |= 0x800000u;
+        shift = 150 - shift;
+    }
+    /* Rounding the product to float32 moves it by at most 2^23 units of its last place: where the discarded
+     * bits are farther than that from a tie, one rounding gives what two would. */
+    if (shift >= 26 && shift <= 62 && magnitude < 0x1000000u) {
+        const uint64_t product = (uint64_t)magnitude * mantissa;
+        const uint64_t half = (uint64_t)1 << (shift - 1);
+        const uint64_t rest = product & (half + (half - 1u));
+        const uint64_t distance = rest > half ? rest - half : half - rest;
+        if (distance > 0x800000u) {
+            const uint64_t rounded = (product + half) >> shift;
+            result = rounded > 4096u ? 4096 : (int32_t)rounded;
+            return acc < 0 ? -result : result;
+        }
+    }
+    result = tinyseg_multiply_exact(magnitude, mantissa, shift);
+    return acc < 0 ? -result : result;
+}
+
+TINYSEG_INLINE int8_t tinyseg_requantize(int32_t acc, float multiplier, const tinyseg_output *output)
+{
+    const int32_t zero_point = output->zero_point;
+#if TINYSEG_REQUANTIZE_INTEGER
+    const int32_t rounded = tinyseg_multiply_integer(acc, multiplier);
+#else
+    float product = (float)acc * multiplier;
+    TINYSEG_ROUNDED(product);
+    const int32_t rounded = tinyseg_round(product);
+#endif
+    return (int8_t)(tinyseg_clamp(rounded, output->minimum - zero_point, output->maximum - zero_point) + zero_point);
+}
+
+#endif

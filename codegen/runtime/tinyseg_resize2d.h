@@ -1,0 +1,30 @@
+/* Resizing of lines; the coordinates were computed by the compiler. */
+#ifndef TINYSEG_RESIZE2D_H
+#define TINYSEG_RESIZE2D_H
+
+#include "tinyseg_requantize.h"
+
+/* out pixel x = in pixel columns[x]; pixels of `pixel_bytes` bytes. */
+void tinyseg_resize2d_nearest_line(
+    const uint16_t *columns, const uint8_t *line, uint8_t *out, uint32_t width, uint32_t pixel_bytes);
+
+typedef struct {
+    const uint16_t *columns;       /* two per output pixel */
+    const int16_t *column_weights; /* two per output pixel, their sum is 2048 */
+    float multiplier;
+    uint16_t width;
+    uint16_t channels;
+    int16_t input_zero_point;
+    tinyseg_output output;
+} tinyseg_resize2d;
+
+/* Weighted sum of two lines (weights that sum to 2048) at two columns each. */
+void tinyseg_resize2d_linear_line(
+    const tinyseg_resize2d *p,
+    const int8_t *first,
+    const int8_t *second,
+    int32_t first_weight,
+    int32_t second_weight,
+    int8_t *out);
+
+#endif
