@@ -9,13 +9,15 @@ from functools import partial
 from typing import Any
 
 from tinyseg_tvm import codegen, relay_passes
-from tinyseg_tvm.boards import Board, load_board, load_core
+from tinyseg_tvm.boards import Board, Core, load_board, load_core
 from tinyseg_tvm.errors import TinySegError, UsageError
 from tinyseg_tvm.network import Network
 from tinyseg_tvm.network.problem import build_problem
 from tinyseg_tvm.planner.layerwise import plan_layerwise
 from tinyseg_tvm.planner.problem import Pool, Problem
 from tinyseg_tvm.planner.validator import validate
+from tinyseg_tvm.network.streaming_axis import transpose_spatial
+from tinyseg_tvm.relay_passes.to_network import to_network
 from tinyseg_tvm.relay.factory import Factory
 from tinyseg_tvm.relay.options import BuildOptions
 from tinyseg_tvm.relay.target import parse_target
@@ -53,11 +55,10 @@ def build(
     """
     options = target if isinstance(target, BuildOptions) else parse_target(target)
     board = load_board(options.board)
-    core = codegen.Core.of(load_core(options.mcpu) if options.mcpu else board.core)
+    core = generator_core(load_core(options.mcpu) if options.mcpu else board.core)
     _refuse_unavailable(options)
-    module = relay_passes.bind_params(mod, params or {})
-    lowered = relay_passes.lower_module(module, io_type=options.io_type)
-    network = relay_passes.to_network(lowered, name=library_name(name or str(relay_passes.model_name(mod))))
+    lowered = relay_passes.layout_pipeline(options.io_type)(relay_passes.integer_pipeline()(_bound(mod, params or {})))
+    network = to_network(lowered, library_name(name or _attribute(mod, "tinyseg.model_name", "network")))
     axis, network, problem, plan = _plan(network, options, board, core, progress)
     validate(problem, plan)
     return Factory(
@@ -70,7 +71,7 @@ def build(
         problem=problem,
         plan=plan,
         axis=axis,
-        model_hash=relay_passes.model_hash(mod),
+        model_hash=_attribute(mod, "tinyseg.model_hash", ""),
     )
 
 
@@ -96,3 +97,38 @@ def _plan(
         problem = build_problem(oriented, io=options.io, cost=partial(codegen.kernel_cost, network=oriented, core=core))
         candidates.append((axis, oriented, problem, plan_layerwise(problem)))
     return min(candidates, key=lambda candidate: sum(candidate[3].pool_bytes))
+
+
+def generator_core(core: Core) -> codegen.Core:
+    """The facts about a core that the code generator chooses kernels by."""
+    return codegen.Core(
+        name=core.name,
+        has_fpu=core.fpu != "none",
+        has_dsp=core.dsp,
+        has_mve=core.mve,
+        has_wide_multiply=core.version != 6,
+    )
+
+
+def _refuse_unavailable(options: BuildOptions) -> None:
+    """Refuses what this version cannot do, rather than ignoring it."""
+    if options.storage:
+        raise UsageError(f"-storage={options.storage}: this version does not spill tensors to storage; leave it out")
+    if options.max_written:
+        raise UsageError("-max-written: this version does not spill tensors to storage; leave it out or give 0")
+
+
+def _bound(mod: Any, params: Mapping[str, Any]) -> Any:
+    """The module with parameter values bound: ``params`` as detached by TVM (function name to list) or by name."""
+    from tvm import relax
+
+    values = {key: value for key, value in params.items() if not isinstance(value, list | tuple)}
+    main = mod["main"]
+    names = [parameter.name for parameter in main.params]
+    for arrays in (value for value in params.values() if isinstance(value, list | tuple)):
+        values |= dict(zip(names[len(names) - len(arrays) :], arrays, strict=True))
+    return relax.transform.BindParams("main", values)(mod) if values else mod
+
+
+def _attribute(mod: Any, key: str, default: str) -> str:
+    return str(mod.attrs[key]) if mod.attrs and key in mod.attrs else default

@@ -20,6 +20,8 @@ from tinyseg_tvm.planner.problem import Problem
 from tinyseg_tvm.relay.options import BuildOptions
 
 TEST_VECTORS = 2
+CONTEXT_BYTES = 20
+CONTEXT_BYTES_PER_OPERATOR = 2
 NETWORK_FILE = "tests/network.npz"
 
 
@@ -73,7 +75,7 @@ class Factory:
     def memory(self) -> Memory:
         """The promised RAM figures."""
         arena = sum(self.plan.pool_bytes)
-        static = self.board.static_bytes + codegen.context_bytes(self.problem)
+        static = self.board.static_bytes + CONTEXT_BYTES + CONTEXT_BYTES_PER_OPERATOR * len(self.problem.operators)
         stack = self.board.stack_bytes
         return Memory(total=arena + static + stack, arena=arena, io=0, static=static, stack=stack, slow=0)
 
@@ -107,13 +109,17 @@ class Factory:
             self.network, self.problem, self.plan, name=self.name, core=self.core, io=self.options.io, metadata=metadata
         )
 
+    def project_files(self) -> dict[str, bytes]:
+        """The C library with its test vectors: what ``micro.generate_project`` writes for a board."""
+        return {**self.files, **self.test_files}
+
     @cached_property
     def test_files(self) -> dict[str, bytes]:
         """Test vectors in device layout with the reference executor's results, and the network itself."""
         files = {NETWORK_FILE: dump_network(self.network)}
         for vector in range(TEST_VECTORS):
             inputs = random_inputs(self.network, seed=vector)
-            outputs = reference.run_device(self.network, inputs)
+            outputs = reference.run(self.network, inputs, layout="device")
             for kind, arrays in (("input", inputs), ("output", outputs)):
                 files |= {f"tests/{kind}{vector}_{port}.bin": array.tobytes() for port, array in enumerate(arrays)}
         return files

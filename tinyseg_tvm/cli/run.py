@@ -1,0 +1,86 @@
+"""Run a project's firmware on its board (the host, QEMU, or the board's run command) and measure it.
+
+Without --input the project's own test vectors are run. Outputs are compared byte by byte with the reference executor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+EXAMPLES = """examples:
+  tinyseg run out
+  tinyseg run out --json
+  tinyseg run out --input image.npy --output mask.npy
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the verb."""
+    parser.add_argument("directory", type=Path, metavar="DIR", help="a project made by 'tinyseg compile'")
+    parser.add_argument("--input", type=Path, action="append", default=[], metavar="X.npy", help="one per model input")
+    parser.add_argument("--output", type=Path, action="append", default=[], metavar="Y.npy", help="one per model output")
+    parser.add_argument("--profile", action="store_true", help="count instructions per function (QEMU)")
+    parser.add_argument("--sanitize", action="store_true", help="address and undefined-behaviour sanitizers (host)")
+    parser.add_argument("--timeout", type=float, default=600.0, metavar="SECONDS", help="default: 600")
+    parser.add_argument("--json", action="store_true", help="print exactly one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs, compares, prints; 1 where an output differs or the firmware failed."""
+    import numpy as np
+
+    from tinyseg_tvm.cli import vectors
+    from tinyseg_tvm.errors import TinySegError, UsageError
+    from tinyseg_tvm.micro import Project
+    from tinyseg_tvm.network import reference
+
+    metadata = vectors.project_metadata(arguments.directory)
+    network = vectors.project_network(arguments.directory)
+    if arguments.output and len(arguments.output) != len(network.outputs):
+        raise UsageError(f"--output: the network has {len(network.outputs)} outputs, {len(arguments.output)} are named")
+    inputs = vectors.read_inputs(network, arguments.input) if arguments.input else None
+    result = Project(arguments.directory).run(
+        None if inputs is None else [inputs],
+        profile=arguments.profile,
+        sanitize=arguments.sanitize,
+        timeout=arguments.timeout,
+    )
+    if result.status != 0 or not result.outputs:
+        raise TinySegError(f"the firmware returned status {result.status} (see include/{network.name}.h)")
+    figures = result.as_dict()
+    if inputs is not None:
+        expected = reference.run(network, inputs, layout="device")
+        figures["mismatches"] = vectors.mismatches(expected, result.outputs[0])
+    for key in ("macs", "recomputed_macs"):
+        figures[key] = metadata["promised"][key]
+    if arguments.profile:
+        figures["profile"] = dict(sorted(result.profile.items(), key=lambda item: -item[1]))
+    for path, array in zip(arguments.output, vectors.model_outputs(network, result.outputs[0]), strict=False):
+        np.save(path, array)
+    print(json.dumps(figures, sort_keys=True) if arguments.json else _text(figures))
+    return 1 if figures["mismatches"] else 0
+
+
+def _text(figures: dict[str, Any]) -> str:
+    from tinyseg_tvm.report.tables import render
+
+    ram, flash, storage = figures["ram"], figures["flash"], figures["storage"]
+    per_mac = f" ({figures['instructions'] / figures['macs']:.2f} per MAC)" if figures["macs"] else ""
+    rows = [
+        ["board", figures["board"]],
+        ["bytes that differ from the reference", f"{figures['mismatches']}"],
+        ["RAM, whole program", f"{ram['total']:,} B"],
+        ["  arena (resident I/O included)", f"{ram['arena']:,} B"],
+        ["  static, stack, slow", f"{ram['static']:,} B, {ram['stack']:,} B, {ram['slow']:,} B"],
+        ["flash", f"{flash['total']:,} B (code {flash['code']:,}, weights {flash['weights']:,})"],
+        ["instructions", f"{figures['instructions']:,}{per_mac}"],
+        ["MACs, of them recomputed", f"{figures['macs']:,}, {figures['recomputed_macs']:,}"],
+        ["storage written, read", f"{storage['written']:,} B, {storage['read']:,} B"],
+    ]
+    text = render(rows, ["figure", "measured"])
+    if "profile" in figures:
+        text += "\n\n" + render([[f"{n:,}", name] for name, n in figures["profile"].items()], ["instructions", "function"])
+    return text

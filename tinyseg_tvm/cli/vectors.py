@@ -1,0 +1,75 @@
+"""Input and output arrays of a project, in the model's own layout, as .npy files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinyseg_tvm.errors import TinySegError, UsageError
+from tinyseg_tvm.network import Network, reference
+from tinyseg_tvm.network.serialization import load_network
+
+NETWORK_FILE = Path("tests", "network.npz")
+METADATA_FILE = Path("metadata.json")
+
+
+def project_network(directory: Path) -> Network:
+    """The lowered network that a project carries for its reference executor."""
+    path = directory / NETWORK_FILE
+    try:
+        return load_network(path.read_bytes(), str(path))
+    except FileNotFoundError:
+        raise TinySegError(f"{directory}: not a project made by 'tinyseg compile' ({NETWORK_FILE} is missing)") from None
+
+
+def project_metadata(directory: Path) -> dict[str, Any]:
+    """The project's metadata.json."""
+    path = directory / METADATA_FILE
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise TinySegError(f"{path}: {error}; is {directory} a project made by 'tinyseg compile'?") from None
+    if not isinstance(content, dict):
+        raise TinySegError(f"{path}: damaged; compile the model again")
+    return content
+
+
+def read_inputs(network: Network, paths: list[Path]) -> list[np.ndarray]:
+    """One vector of device arrays, one file per input port.
+
+    Raises:
+        UsageError: another number of files than inputs, or an array of the wrong shape or type.
+    """
+    if len(paths) != len(network.inputs):
+        raise UsageError(f"--input: the network has {len(network.inputs)} inputs, {len(paths)} files are given")
+    arrays = []
+    for port, path in zip(network.inputs, paths, strict=True):
+        try:
+            array = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise UsageError(f"--input {path}: no readable .npy file ({error})") from None
+        if not isinstance(array, np.ndarray):
+            raise UsageError(f"--input {path}: must be a .npy file with one array")
+        arrays.append(reference.to_device(network, port, array))
+    return arrays
+
+
+def model_outputs(network: Network, outputs: tuple[np.ndarray, ...]) -> list[np.ndarray]:
+    """Output buffers of a run (bytes per line) as arrays in the model's layout."""
+    arrays = []
+    for port, data in zip(network.outputs, outputs, strict=True):
+        kind = network.tensors[port.tensor].type
+        device = np.frombuffer(data.tobytes(), kind.dtype).reshape(kind.shape)
+        arrays.append(reference.from_device(network, port, device))
+    return arrays
+
+
+def mismatches(expected: list[np.ndarray], outputs: tuple[np.ndarray, ...]) -> int:
+    """Bytes of the outputs that differ from the reference's."""
+    return sum(
+        int(np.count_nonzero(np.frombuffer(want.tobytes(), np.uint8) != np.frombuffer(got.tobytes(), np.uint8)))
+        for want, got in zip(expected, outputs, strict=True)
+    )
