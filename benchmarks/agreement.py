@@ -4,13 +4,14 @@
 
 Every quantised tensor of the model becomes an output of an ONNX Runtime session. Each operator of the
 lowered network is then computed from ONNX Runtime's *inputs* to it, so that differences do not add up, and
-compared with ONNX Runtime's output. ONNX Runtime fuses most QDQ groups into QLinear kernels, whose arithmetic
-is the contract's: those must be equal. Where it computes in float (a Relu whose clamp is not the type's limit,
-softmax, ...) a difference of one step of quantisation is rounding noise. Which of the two it did is
-read from the optimised model.
+compared with ONNX Runtime's output. ONNX Runtime fuses many QDQ groups into QLinearConv and QLinearMatMul, whose
+arithmetic is the contract's: those must be equal. Where it computes in float (a convolution followed by a Relu
+that it does not fuse, pooling, softmax, ...) a difference of one step of quantisation is rounding noise. Which of
+the two it did is read from the model as it optimised it.
 
-The columns: operators and elements compared; elements that differ and the largest difference, for QLinear kernels and for
-float computation; elements that differ and the largest difference end to end, in units of the output's type.
+The columns: operators compared + not compared (borders that ONNX does not have, float operators) and elements; elements
+that differ and the largest difference, for integer kernels and for float computation; elements that differ and the
+largest difference end to end, in units of the output's type.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ from tinyseg_tvm.operators import Quantize
 THROUGH = {"Relu", "Clip", "Add", "Mul", "BatchNormalization", "Identity", "Sigmoid", "Tanh", "LeakyRelu", "HardSwish"}
 """Float operators between a compute node and its QuantizeLinear."""
 
-BYTES = (onnx.TensorProto.INT8, onnx.TensorProto.UINT8)
+INTEGER_KERNELS = {"QLinearConv", "QLinearMatMul", "MaxPool", "Concat", "Resize", "Pad", "Transpose", "Reshape"}
+"""Kernels that compute in integers or only move elements; QLinearAdd, QLinearAveragePool, QLinearSoftmax, ... are float inside."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +51,14 @@ class Comparison:
     largest: int
 
     @property
-    def exact_expected(self) -> bool:
-        """True where ONNX Runtime computed in integers. QLinearSoftmax does so in float, in an order of its own."""
-        return (self.kernel.startswith("QLinear") and self.kernel != "QLinearSoftmax") or self.kernel in ("MaxPool", "Concat", "Resize", "Pad")
+    def integer_kernel(self) -> bool:
+        """True where ONNX Runtime computed in integers."""
+        return self.kernel in INTEGER_KERNELS
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """All comparisons of one model. ``output_largest`` is in the output's own unit."""
+    """All comparisons of one model. ``output_largest`` is in the output's own unit, ``output_relative`` of its range."""
 
     model: str
     operators: tuple[Comparison, ...]
@@ -64,6 +66,7 @@ class Agreement:
     output_elements: int
     output_differing: int
     output_largest: float
+    output_relative: float
 
 
 class OnnxSide:
@@ -227,20 +230,21 @@ def _agreement(
         sum(d.size for d in differences),
         sum(int(np.count_nonzero(d)) for d in differences),
         max(float(d.max(initial=0)) for d in differences),
+        max(float(d.max(initial=0) / max(np.abs(b).max(), 1e-30)) for d, b in zip(differences, theirs, strict=True)),
     )
 
 
 def table(agreements: list[Agreement]) -> str:
     """The comparison as a Markdown table."""
     lines = [
-        "| model | operators | elements | QLinear: differ | max | float: differ | max | end to end: differ | max |",
+        "| model | operators | elements | integer: differ | max | float: differ | max | end to end: differ | max |",
         "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for found in agreements:
         cells = [found.model, f"{len(found.operators)} + {len(found.uncompared)}"]
         cells.append(f"{sum(c.elements for c in found.operators):,}")
         for exact in (True, False):
-            group = [c for c in found.operators if c.exact_expected is exact]
+            group = [c for c in found.operators if c.integer_kernel is exact]
             total = sum(c.elements for c in group)
             differing = sum(c.differing for c in group)
             cells.append(f"{differing:,} ({differing / total:.4%})" if total else "-")

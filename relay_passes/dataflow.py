@@ -155,10 +155,7 @@ def rewrite(
 def remove_dead_code(module: tvm.IRModule) -> tvm.IRModule:
     """Drop bindings of ``main`` that no result needs; a single result keeps its own name."""
     old = Dataflow.of(module[MAIN])
-    needed: set[Any] = set(old.results)
-    for binding in reversed(old.bindings):
-        if binding.var in needed:
-            needed.update(variables(binding.value))
+    needed = _needed(old)
     builder = relax.BlockBuilder()
     new: dict[Any, Any] = {}
     with builder.function(MAIN, list(old.params)):
@@ -182,6 +179,15 @@ def remove_dead_code(module: tvm.IRModule) -> tvm.IRModule:
     if old.attrs:
         function = function.with_attrs(dict(old.attrs))
     return _with_main(module, function)
+
+
+def _needed(flow: Dataflow) -> set[Any]:
+    """The variables on which the results depend."""
+    needed: set[Any] = set(flow.results)
+    for binding in reversed(flow.bindings):
+        if binding.var in needed:
+            needed.update(variables(binding.value))
+    return needed
 
 
 def variables(value: Any) -> Iterator[Any]:

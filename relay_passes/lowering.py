@@ -16,6 +16,7 @@ from tinyseg_tvm.relay_passes.fold_pad import fold_pad
 from tinyseg_tvm.relay_passes.io_type_quantized import io_type_quantized
 from tinyseg_tvm.relay_passes.legalize_long_tail import legalize_long_tail
 from tinyseg_tvm.relay_passes.lower_data_movement import lower_data_movement
+from tinyseg_tvm.relay_passes.reduce_whole_maps import reduce_whole_maps
 from tinyseg_tvm.relay_passes.to_network import to_network
 from tinyseg_tvm.relay_passes.virtual_concat import virtual_concat
 
@@ -36,7 +37,7 @@ def layout_pipeline(io_type: str = "model") -> Any:
     passes = [lower_data_movement, eliminate_transposes, fold_lookup]
     if io_type == "quantized":
         passes.append(io_type_quantized)
-    passes += [eliminate_reshape, fold_pad, virtual_concat, legalize_long_tail, annotate_liveness]
+    passes += [eliminate_reshape, fold_pad, reduce_whole_maps, virtual_concat, legalize_long_tail, annotate_liveness]
     return tvm.transform.Sequential(passes, name="tinyseg.layout_pipeline")
 
 
