@@ -34,7 +34,7 @@ class Core:
 
 @dataclass(frozen=True)
 class Memory:
-    """An address range: ``flash`` (code), ``weights`` (read-only data, where apart), ``ram``, or ``slow`` (writable)."""
+    """An address range: ``flash`` (code), ``weights`` (read-only, if apart), ``ram``, ``slow`` (writable)."""
 
     name: str
     kind: str

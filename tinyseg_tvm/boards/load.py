@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 import sys
 from collections.abc import Mapping
@@ -144,7 +145,7 @@ def _check_board(board: Board, where: str) -> None:
     if len(set(names)) != len(names):
         raise TinySegError(f"{where}: two memories have the same name ({', '.join(names)})")
     ordered = sorted(board.memories, key=lambda memory: memory.origin)
-    for low, high in zip(ordered, ordered[1:], strict=False):
+    for low, high in itertools.pairwise(ordered):
         if low.end > high.origin:
             raise TinySegError(f"{where}: memories {low.name} and {high.name} overlap at {high.origin:#x}")
     if board.is_host:
@@ -166,9 +167,10 @@ def _read_text(path: Path) -> str:
 
 def _parse_toml(text: str, where: str) -> Mapping[str, Any]:
     try:
-        return tomllib.loads(text)
+        table: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise TinySegError(f"{where} is not valid TOML: {error}") from None
+    return table
 
 
 def _read_toml(path: Path) -> Mapping[str, Any]:

@@ -20,13 +20,12 @@ HOST_STATIC = frozenset({".data", ".bss"})
 
 @dataclass(frozen=True)
 class Section:
-    """A section that occupies memory. ``loaded``: it has content in the file."""
+    """A section that occupies memory."""
 
     name: str
     address: int
     bytes: int
     writable: bool
-    loaded: bool
 
 
 @dataclass(frozen=True)
@@ -41,10 +40,11 @@ class Symbol:
 
 @dataclass(frozen=True)
 class Image:
-    """A linked program. ``symbols`` are sorted by address."""
+    """A linked program. ``symbols`` are sorted by address; ``loaded_bytes`` is what is written to flash."""
 
     sections: tuple[Section, ...]
     symbols: tuple[Symbol, ...]
+    loaded_bytes: int
     host: bool
 
     def symbol(self, name: str) -> Symbol | None:
@@ -97,7 +97,7 @@ class Image:
             loaded = sum(s.bytes for s in self.sections if s.name in (".text", ".rodata"))
             return Flash(max(loaded - host_weights, 0), host_weights)
         weights = self.section_bytes(".weights")
-        return Flash(sum(s.bytes for s in self.sections if s.loaded) - weights, weights)
+        return Flash(self.loaded_bytes - weights, weights)
 
     def writable_by_network(self) -> list[tuple[int, int]]:
         """Address ranges that the network may write: arena, stack, its context."""
@@ -119,7 +119,8 @@ def read_image(path: Path) -> Image:
         with path.open("rb") as stream:
             elf = ELFFile(stream)
             host = elf["e_machine"] != "EM_ARM" or elf.elfclass != 32
-            return Image(tuple(_sections(elf)), tuple(_symbols(elf, host)), host)
+            loaded = sum(segment["p_filesz"] for segment in elf.iter_segments("PT_LOAD"))
+            return Image(tuple(_sections(elf)), tuple(_symbols(elf, host)), loaded, host)
     except (OSError, ELFError) as error:
         raise TinySegError(f"cannot read the program {path}: {error}") from None
 
@@ -137,7 +138,6 @@ def _sections(elf: ELFFile) -> list[Section]:
             address=section["sh_addr"],
             bytes=section["sh_size"],
             writable=bool(section["sh_flags"] & SH_FLAGS.SHF_WRITE),
-            loaded=section["sh_type"] != "SHT_NOBITS",
         )
         for section in elf.iter_sections()
         if section["sh_flags"] & SH_FLAGS.SHF_ALLOC

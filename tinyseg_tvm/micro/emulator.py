@@ -11,10 +11,10 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
-import tinyseg_tvm.codegen
 from tinyseg_tvm.boards import Board
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.micro.elf import Image
@@ -23,7 +23,18 @@ from tinyseg_tvm.micro.tools import call
 
 QEMU = "qemu-system-arm"
 QEMU_REMEDY = "install it (Debian, Ubuntu: apt install qemu-system-arm)"
-PLUGIN_SOURCE = Path(tinyseg_tvm.codegen.__file__).resolve().parent / "port" / "qemu" / "instruction_counter.c"
+
+
+def _package_folder(name: str) -> Path:
+    """Where a package's files are, without importing it."""
+    spec = find_spec(name)
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent
+
+
+PORT_FOLDER = _package_folder("tinyseg_tvm.codegen") / "port"
+PLUGIN_SOURCE = PORT_FOLDER / "qemu" / "instruction_counter.c"
 NANOSECONDS = 1_000_000_000
 LARGEST_SHIFT = 10  # of -icount
 
@@ -49,9 +60,17 @@ class Counts:
 class PluginReport:
     """What the plugin wrote."""
 
-    vectors: tuple[Counts, ...]
-    profile: Mapping[str, int]
-    stray_writes: tuple[StrayWrite, ...]
+    vectors: tuple[Counts, ...] = ()
+    profile: Mapping[str, int] = field(default_factory=dict)
+    stray_writes: tuple[StrayWrite, ...] = ()
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What the plugin does besides counting: instructions per function, stores outside the network's memory."""
+
+    profile: bool = False
+    writes: bool = False
 
 
 def qemu_command(board: Board, elf: Path) -> list[str]:
@@ -100,13 +119,13 @@ def build_plugin(folder: Path) -> Path:
     return plugin
 
 
-def plugin_arguments(plugin: Path, out: Path, image: Image, profile: bool, watch_writes: bool) -> list[str]:
+def plugin_arguments(plugin: Path, out: Path, image: Image, watch: Watch) -> list[str]:
     """QEMU's options for the plugin. File names with commas are not possible in them."""
     markers = {key: image.function(f"perf_{key}") for key in ("begin", "end", "pause", "resume")}
     options = [f"out={out}", *(f"{key}={address:x}" for key, address in markers.items() if address is not None)]
-    if profile:
+    if watch.profile:
         options.append("profile=on")
-    if watch_writes:
+    if watch.writes:
         options += [f"allow={low:x}-{high:x}" for low, high in image.writable_by_network()]
     for text in (str(plugin), *options):
         if "," in text:

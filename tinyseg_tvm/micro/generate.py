@@ -10,15 +10,13 @@ from typing import Any
 
 import jinja2
 
-import tinyseg_tvm.codegen
 from tinyseg_tvm.boards import Board, load_board
 from tinyseg_tvm.errors import DoesNotFitError
-from tinyseg_tvm.micro.emulator import qemu_command, timer_ratio
+from tinyseg_tvm.micro.emulator import PORT_FOLDER, qemu_command, timer_ratio
 from tinyseg_tvm.micro.library import Library, ProjectSource, library_files, read_library
 from tinyseg_tvm.micro.project import PROJECT_FILE, Project
 from tinyseg_tvm.micro.write import write_folder
 
-PORT_FOLDER = Path(tinyseg_tvm.codegen.__file__).resolve().parent / "port"
 PROJECT_VERSION = 1
 LARGEST_STACK = 8192
 GUARD_BYTES = 1 << 20
@@ -65,8 +63,8 @@ def _stack_bytes(board: Board, library: Library, ram: int) -> int:
     left = (ram - library.arena_bytes - static) // 64 * 64
     if library.arena_bytes + board.stack_bytes > ram:
         raise DoesNotFitError(
-            f"'{library.name}' does not fit the RAM of {board.name}: the arena needs {library.arena_bytes} bytes and the "
-            f"stack {board.stack_bytes}, {ram} are there; compile with --ram {ram}, or choose a larger board"
+            f"'{library.name}' does not fit the RAM of {board.name}: the arena needs {library.arena_bytes} bytes "
+            f"and the stack {board.stack_bytes}, {ram} are there; compile with --ram {ram}, or choose a larger board"
         )
     return max(board.stack_bytes, min(LARGEST_STACK, left))
 
@@ -105,7 +103,8 @@ def _port_files(board: Board, library: Library, ram_limit: int | None) -> dict[s
 
 def _linker_values(board: Board, library: Library, ram_limit: int | None) -> dict[str, Any]:
     ram, flash = board.memory("ram"), board.memory("flash")
-    assert ram is not None and flash is not None  # checked when the board was loaded
+    assert ram is not None  # checked when the board was loaded
+    assert flash is not None
     available = ram_available(board, ram_limit)
     behind = min((memory.origin for memory in board.memories if memory.origin >= ram.end), default=1 << 32)
     slow = board.memory("slow")

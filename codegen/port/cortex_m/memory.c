@@ -1,4 +1,4 @@
-/* The four functions that compilers call on their own, so that no C library is needed. */
+/* The functions that compilers call on their own, so that no C library is needed. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,6 +10,7 @@ void *memcpy(void *restrict destination, const void *restrict source, size_t byt
 void *memmove(void *destination, const void *source, size_t bytes);
 void *memset(void *destination, int value, size_t bytes);
 int memcmp(const void *left, const void *right, size_t bytes);
+size_t strlen(const char *text);
 
 typedef uint32_t __attribute__((may_alias)) word;
 #ifdef __ARM_FEATURE_UNALIGNED
@@ -100,4 +101,13 @@ int memcmp(const void *left, const void *right, size_t bytes)
         }
     }
     return 0;
+}
+
+size_t strlen(const char *text)
+{
+    size_t length = 0;
+    while (text[length] != '\0') {
+        length++;
+    }
+    return length;
 }

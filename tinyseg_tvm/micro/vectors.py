@@ -1,0 +1,133 @@
+"""Input and output vectors of a run, as files of its working directory (port/main.c reads and writes them).
+
+A vector is one array per port in the device layout; ``input<i>_<k>.bin`` is port k of vector i.
+"""
+
+from __future__ import annotations
+
+import shutil
+import struct
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tinyseg_tvm.errors import TinySegError, UsageError
+from tinyseg_tvm.micro.library import Library
+from tinyseg_tvm.micro.results import Observation
+
+Vector = Sequence[np.ndarray]
+
+REPORT_FILE = "report.txt"
+OBSERVATION_HEADER = struct.Struct("<4I")  # node, output, line, bytes
+
+
+def encode_vectors(library: Library, vectors: Sequence[Vector]) -> list[list[bytes]]:
+    """The bytes of input vectors.
+
+    Raises:
+        UsageError: no vector, or a wrong number of arrays or bytes.
+    """
+    if not vectors:
+        raise UsageError("at least one input vector is needed")
+    return [_encode_vector(library, index, vector) for index, vector in enumerate(vectors)]
+
+
+def _encode_vector(library: Library, index: int, arrays: Vector) -> list[bytes]:
+    if len(arrays) != len(library.inputs):
+        raise UsageError(f"vector {index} has {len(arrays)} arrays, the network has {len(library.inputs)} inputs")
+    for port, (array, shape) in enumerate(zip(arrays, library.inputs, strict=True)):
+        if array.nbytes != shape.bytes:
+            raise UsageError(
+                f"vector {index}, input {port}: has {array.nbytes} bytes ({array.shape}, {array.dtype}), "
+                f"the network reads {shape.bytes} ({shape.lines} lines of {shape.line_bytes})"
+            )
+    return [np.ascontiguousarray(array).tobytes() for array in arrays]
+
+
+def read_test_vectors(library: Library, folder: Path) -> list[list[bytes]]:
+    """The project's own input vectors.
+
+    Raises:
+        TinySegError: there are none, or one is incomplete.
+    """
+    vectors: list[list[bytes]] = []
+    while (folder / f"input{len(vectors)}_0.bin").is_file():
+        paths = [folder / f"input{len(vectors)}_{port}.bin" for port in range(len(library.inputs))]
+        try:
+            vectors.append([path.read_bytes() for path in paths])
+        except OSError as error:
+            raise TinySegError(f"test vector {len(vectors)} is incomplete: {error}") from None
+    if not vectors:
+        raise TinySegError(f"{folder} has no test vectors (input0_0.bin): give inputs")
+    return vectors
+
+
+def prepare_folder(folder: Path, vectors: Sequence[Sequence[bytes]]) -> None:
+    """Makes ``folder`` an empty working directory that holds the input vectors."""
+    try:
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+        for index, vector in enumerate(vectors):
+            for port, data in enumerate(vector):
+                (folder / f"input{index}_{port}.bin").write_bytes(data)
+    except OSError as error:
+        raise TinySegError(f"cannot write the input vectors: {error}") from None
+
+
+def read_outputs(library: Library, folder: Path, vectors: int) -> tuple[tuple[np.ndarray, ...], ...]:
+    """Outputs of the first ``vectors`` vectors: int8 arrays (lines, line bytes)."""
+    return tuple(
+        tuple(_read_output(folder, index, port, s.lines, s.line_bytes) for port, s in enumerate(library.outputs))
+        for index in range(vectors)
+    )
+
+
+def _read_output(folder: Path, index: int, port: int, lines: int, line_bytes: int) -> np.ndarray:
+    data = (folder / f"output{index}_{port}.bin").read_bytes()
+    if len(data) != lines * line_bytes:
+        raise TinySegError(f"output {port} of vector {index} has {len(data)} bytes, {lines * line_bytes} were expected")
+    return np.frombuffer(data, np.int8).reshape(lines, line_bytes)
+
+
+def count_mismatches(folder: Path, outputs: Sequence[Vector]) -> int | None:
+    """Bytes that differ from the expected outputs in ``folder``; a missing output counts whole; None: none expected."""
+    paths = sorted(folder.glob("output*_*.bin"))
+    mismatches = 0
+    for path in paths:
+        index, port = map(int, path.stem.removeprefix("output").split("_"))
+        expected = np.frombuffer(path.read_bytes(), np.int8)
+        actual = outputs[index][port].reshape(-1) if index < len(outputs) else None
+        if actual is None or actual.size != expected.size:
+            mismatches += expected.size
+        else:
+            mismatches += int(np.count_nonzero(actual != expected))
+    return mismatches if paths else None
+
+
+def read_observations(folder: Path, vectors: int) -> Iterator[Observation]:
+    """Lines that a program built with ``observe`` recorded, in the order of their making."""
+    for vector in range(vectors):
+        path = folder / f"observed{vector}_0.bin"
+        data = path.read_bytes() if path.is_file() else b""
+        position = 0
+        while position < len(data):
+            node, output, line, size = OBSERVATION_HEADER.unpack_from(data, position)
+            position += OBSERVATION_HEADER.size
+            yield Observation(vector, node, output, line, data[position : position + size])
+            position += size
+
+
+def read_report(folder: Path) -> list[tuple[str, int]]:
+    """Keys and values that the harness wrote, in order; a key may come several times.
+
+    Raises:
+        TinySegError: there is no report.
+    """
+    try:
+        lines = (folder / REPORT_FILE).read_text().splitlines()
+    except OSError:
+        raise TinySegError("the program ended without a report: it did not start, or stopped early") from None
+    pairs = (line.split("=") for line in lines)
+    return [(key, int(value, 16)) for key, value in pairs]
