@@ -7,6 +7,7 @@ tensors look equally strong; neighbours in a network differ by the golden angle 
 from __future__ import annotations
 
 import math
+import warnings
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -54,7 +55,10 @@ def style() -> AbstractContextManager[None]:
 
 def save(figure: Figure, path: Path, dpi: int = 150) -> Path:
     """Write a figure as .svg or .png without dates or versions; returns ``path``."""
-    with style():
+    with style(), warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", message="Glyph"
+        )  # names in a script that the font does not have show as boxes
         metadata = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None}}[path.suffix]
         figure.savefig(path, dpi=dpi, metadata=metadata)
     return path

@@ -7,9 +7,10 @@ picture cannot show them.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby, takewhile
 
 from tinyseg_tvm.report.memory import Owner
 
@@ -62,18 +63,29 @@ def stacked(all_bands: Sequence[Band]) -> list[Outline]:
     """Bands, sorted by address, collected into outlines."""
     open_at: dict[int, list[list[Band]]] = defaultdict(list)  # by the address where an outline ends so far
     done: list[list[Band]] = []
-    for band in sorted(all_bands, key=lambda band: (band.low, band.begin)):
-        below = open_at[band.low]
-        shared = [min(stack[-1].end, band.end) - max(stack[-1].begin, band.begin) for stack in below]
-        best = max(range(len(below)), key=shared.__getitem__, default=None)
-        if best is not None and shared[best] > 0:
-            stack = below.pop(best)
-        else:
-            stack = []
-            done.append(stack)
-        stack.append(band)
-        open_at[band.high].append(stack)
+    for low, level in groupby(sorted(all_bands, key=lambda band: (band.low, band.begin)), key=lambda band: band.low):
+        below = deque(sorted(open_at.pop(low, []), key=lambda stack: stack[-1].begin))
+        for band in level:
+            while below and below[0][-1].end <= band.begin:
+                below.popleft()
+            most, position = _best_below(below, band)
+            stack: list[Band] = []
+            if most > 0:
+                stack = below[position]
+                del below[position]
+            else:
+                done.append(stack)
+            stack.append(band)
+            open_at[band.high].append(stack)
     return [tuple(stack) for stack in done]
+
+
+def _best_below(below: deque[list[Band]], band: Band) -> tuple[int, int]:
+    """Steps shared with the outline, of those sorted by begin, that overlaps ``band`` longest in time; and its position."""
+    near = enumerate(takewhile(lambda stack: stack[-1].begin < band.end, below))
+    shared = [(min(stack[-1].end, band.end) - max(stack[-1].begin, band.begin), -place) for place, stack in near]
+    most, place = max(shared, default=(0, 0))
+    return most, -place
 
 
 def polygon(outline: Outline) -> list[Point]:

@@ -1,0 +1,139 @@
+import hashlib
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from tinyseg_tvm.report import Point, memory_map, pareto_front, write_reports
+from tinyseg_tvm.report.drawing import save, tensor_colour
+from tinyseg_tvm.report.figures import intersection_over_union, overlay, pareto_figure, segmentation_figure
+from tinyseg_tvm.report.memory_picture import memory_figure
+
+POINTS = (
+    Point("TFLM", 300_000, 100, ours=False),
+    Point("rows", 108_000, 100),
+    Point("recompute", 64_000, 110),
+    Point("spill", 38_000, 100, 76_800),
+    Point("worse spill", 39_000, 100, 90_000),
+)
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_reports_are_written_and_the_same_twice(packed_unet, tmp_path):
+    problem, plan = packed_unet.problem, packed_unet.plan
+    written = [
+        write_reports(
+            tmp_path / name, problem, plan, title="<b>net</b> $x$", facts={"IoU": 0.9}, points=POINTS,
+            rivals=[("TFLM", 300_000, "computed")],
+        )
+        for name in ("a", "b")
+    ]  # fmt: skip
+    assert [path.name for path in written[0]] == [
+        "memory_map.json", "operators.csv", "memory_map.svg", "memory_map.png", "pareto.svg", "report.html",
+    ]  # fmt: skip
+    assert [digest(path) for path in written[0]] == [digest(path) for path in written[1]]
+
+
+def test_documents_need_no_pictures(small_unet, tmp_path):
+    written = write_reports(tmp_path, small_unet.problem, small_unet.plan, pictures=False)
+    assert [path.name for path in written] == ["memory_map.json", "operators.csv"]
+
+
+class Tags(HTMLParser):
+    VOID = ("meta", "img", "br")
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.links, self.text = [], [], ""
+
+    def handle_starttag(self, tag, attrs):
+        self.links += [value for name, value in attrs if name in ("src", "href")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_the_page_is_well_formed_self_contained_and_escapes_names(small_unet, tmp_path):
+    write_reports(tmp_path, small_unet.problem, small_unet.plan, title="<script>alert(1)</script>", points=POINTS)
+    tags = Tags()
+    html = (tmp_path / "report.html").read_text()
+    tags.feed(html)
+    assert tags.open == []
+    assert len(tags.links) == 2
+    assert all(link.startswith("data:") for link in tags.links)
+    assert "<script" not in html
+    assert "<script>alert(1)</script>" in tags.text
+    for operator in small_unet.problem.operators:
+        assert operator.name in tags.text
+
+
+def test_svg_has_no_date(small_unet, tmp_path):
+    text = save(memory_figure(small_unet), tmp_path / "map.svg").read_text()
+    assert "dc:date" not in text
+    assert "matplotlib" not in text.lower().replace("matplotlib.axis", "").replace("matplotlib_", "")
+
+
+def test_names_with_markup_do_not_break_the_picture(tmp_path):
+    import unet
+
+    problem = unet.tiny_unet(8, 8)
+    tensors = tuple(
+        type(tensor)(f"${number} \\frac{{\n日<&>" * 5, tensor.lines, tensor.line_bytes, tensor.contiguous, tensor.role)
+        for number, tensor in enumerate(problem.tensors)
+    )
+    operators = tuple(
+        type(operator)(f"$ {operator.name} _^{{", operator.steps, operator.reads, operator.writes)
+        for operator in problem.operators
+    )
+    odd = type(problem)(tensors, operators, problem.pools)
+    save(memory_figure(memory_map(odd, unet.bump_plan(odd)), "$\\bad{"), tmp_path / "odd.svg")
+
+
+def test_neighbouring_tensors_have_different_colours():
+    colours = [np.array(tensor_colour(number)) for number in range(60)]
+    for i, colour in enumerate(colours):
+        for other in colours[i + 1 : i + 4]:
+            assert np.abs(colour - other).max() > 0.1
+
+
+def test_the_pareto_front_leaves_out_points_that_another_beats():
+    assert [point.label for point in pareto_front(POINTS)] == ["spill", "recompute", "rows"]
+
+
+def test_equal_points_are_both_on_the_front():
+    twins = [Point("a", 10, 1), Point("b", 10, 1)]
+    assert pareto_front(twins) == twins
+
+
+def test_the_pareto_figure_has_a_panel_per_price_that_differs():
+    assert len(pareto_figure(POINTS).axes) == 2
+    assert len(pareto_figure(POINTS[:2]).axes) == 1
+    assert len(pareto_figure(POINTS[:3]).axes) == 1
+
+
+def test_overlay_tells_hits_false_alarms_and_misses_apart():
+    image = np.full((2, 2, 3), 100, np.uint8)
+    mask, truth = np.array([[True, True], [False, False]]), np.array([[True, False], [True, False]])
+    mixed = overlay(image, mask, truth)
+    assert (mixed[1, 1] == 100).all()
+    assert len({tuple(mixed[y, x]) for y in (0, 1) for x in (0, 1)}) == 4
+    assert intersection_over_union(mask, truth) == pytest.approx(1 / 3)
+
+
+def test_iou_of_two_empty_masks_is_one():
+    assert intersection_over_union(np.zeros((2, 2), bool), np.zeros((2, 2), bool)) == 1
+
+
+def test_a_segmentation_figure_has_four_panels_per_scene(tmp_path):
+    image, mask = np.zeros((8, 12, 3), np.uint8), np.zeros((8, 12), bool)
+    figure = segmentation_figure([image] * 3, [mask] * 3, [mask] * 3, "three")
+    assert len(figure.axes) == 12
+    assert save(figure, tmp_path / "panels.png", dpi=40).stat().st_size > 0
