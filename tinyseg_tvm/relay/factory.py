@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +19,7 @@ from tinyseg_tvm.network.serialization import dump_network
 from tinyseg_tvm.planner.plan import Plan
 from tinyseg_tvm.planner.problem import Problem
 from tinyseg_tvm.relay.options import BuildOptions
+from tinyseg_tvm.report import text, write_reports
 
 TEST_VECTORS = 2
 CONTEXT_BYTES = 20
@@ -110,8 +112,8 @@ class Factory:
         )
 
     def project_files(self) -> dict[str, bytes]:
-        """The C library with its test vectors: what ``micro.generate_project`` writes for a board."""
-        return {**self.files, **self.test_files}
+        """The C library with test vectors and reports: what ``micro.generate_project`` writes for a board."""
+        return {**self.files, **self.test_files, **self.report_files}
 
     @cached_property
     def test_files(self) -> dict[str, bytes]:
@@ -124,10 +126,19 @@ class Factory:
                 files |= {f"tests/{kind}{vector}_{port}.bin": array.tobytes() for port, array in enumerate(arrays)}
         return files
 
+    @cached_property
+    def report_files(self) -> dict[str, bytes]:
+        """Memory map and operator table as pictures and data."""
+        with tempfile.TemporaryDirectory() as folder:
+            return {f"reports/{path.name}": path.read_bytes() for path in self.write_reports(folder)}
+
+    def write_reports(self, directory: str | Path) -> list[Path]:
+        """Writes the reports into a folder; returns the files."""
+        kinds = {node.name: node.operator.kind for node in self.network.nodes}
+        return write_reports(directory, self.problem, self.plan, title=self.name, kinds=kinds)
+
     def report(self) -> str:
         """The promised figures and the peak, as text."""
-        from tinyseg_tvm.report import text
-
         return text.summary(self.network, self.problem, self.plan, self.figures)
 
     def export_library_format(self, path: str | Path) -> Path:
