@@ -82,7 +82,7 @@ def test_forms_agree_on_ties_and_their_neighbours():
 
 
 def test_accumulator_is_rounded_to_float32_before_it_is_multiplied():
-    # float32 steps by 4 at 2^25, so 2^25 + 2 is a tie, which goes to 2^25; half of that is a tie again, which goes to 0.
+    # float32 steps by 4 at 2^25, so 2^25 + 2 is a tie, which goes to 2^25; 0.5 is a tie again, which goes to 0.
     accumulator = np.array([2**25 + 2], np.int32)
     multiplier = np.float32(0.5 * 2.0**-25)
     assert requantize(accumulator, multiplier, 0)[0] == 0

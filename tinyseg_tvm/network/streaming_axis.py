@@ -109,6 +109,9 @@ def _axis_groups(extents: Sequence[int], shape: Sequence[int]) -> list[list[int]
     for extent in shape:
         group: list[int] = []
         product = 1
+        if extent == 1 and axis < len(extents) and extents[axis] == 1:
+            group.append(axis)
+            axis += 1
         while product < extent and axis < len(extents):
             product *= extents[axis]
             group.append(axis)
