@@ -33,10 +33,11 @@ def test_staggered_lines_become_one_stepped_polygon():
 
 def test_bands_apart_in_time_or_address_stay_apart():
     assert len(stacked(bands(owner((0, 8, 0, 2), (8, 16, 2, 4), (20, 24, 0, 4))))) == 3
+    assert len(stacked(bands(owner((0, 8, 4, 6), (8, 16, 0, 2))))) == 2
 
 
 rectangles = st.lists(
-    st.tuples(st.integers(0, 20), st.integers(0, 8), st.integers(0, 30), st.integers(0, 9)).map(
+    st.tuples(st.integers(0, 20), st.sampled_from((8, 8, 8, 5, 0)), st.integers(0, 30), st.integers(0, 9)).map(
         lambda r: (r[0] * 8, r[0] * 8 + r[1], r[2], r[2] + r[3])
     ),
     max_size=30,

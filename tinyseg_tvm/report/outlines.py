@@ -81,7 +81,7 @@ def stacked(all_bands: Sequence[Band]) -> list[Outline]:
 
 
 def _best_below(below: deque[list[Band]], band: Band) -> tuple[int, int]:
-    """Steps shared with the outline, of those sorted by begin, that overlaps ``band`` longest in time; and its position."""
+    """Steps shared with the outline (they are sorted by begin) that overlaps ``band`` longest; and its position."""
     near = enumerate(takewhile(lambda stack: stack[-1].begin < band.end, below))
     shared = [(min(stack[-1].end, band.end) - max(stack[-1].begin, band.begin), -place) for place, stack in near]
     most, place = max(shared, default=(0, 0))
