@@ -42,6 +42,7 @@ class Rewrite:
         self._values: dict[Any, Any] = {}
         self._names: dict[Any, str] = {}
         self._uses: dict[Any, int] = {}
+        self._builder = relax.BlockBuilder()
 
     def emit(self, value: Any, name: str, quantization: Quantization | None = None) -> Any:
         """Binds ``value`` (operands: variables and constants) to a new variable and returns that.
@@ -51,14 +52,22 @@ class Rewrite:
             name: the wanted name; made unique at the end.
             quantization: of the result, where it is int8 or uint8.
         """
-        value = relax.BlockBuilder().normalize(value)
-        variable = relax.DataflowVar(name, value.ty)
-        self.bindings.append((variable, value))
-        self._values[variable] = value
-        self._names[variable] = name
-        self._record_quantization(variable, value)
+        value = self.typed(value)
+        variable = self.bind(relax.DataflowVar(name, value.ty), value)
         if quantization is not None:
             self.quantization[variable] = quantization
+        return variable
+
+    def typed(self, value: Any) -> Any:
+        """``value`` with its type inferred."""
+        return self._builder.normalize(value)
+
+    def bind(self, variable: Any, value: Any) -> Any:
+        """Binds ``value``, whose type is known, to ``variable`` and returns that."""
+        self.bindings.append((variable, value))
+        self._values[variable] = value
+        self._names[variable] = variable.name
+        self._record_quantization(variable, value)
         return variable
 
     def producer(self, expression: Any) -> Any:
@@ -215,16 +224,16 @@ def rewrite_main(module: Any, rules: Sequence[Rule]) -> Any:
             rewrite.quantization[parameter] = known[parameter]
     for binding in bindings:
         operands = value = substitute(binding.value, lambda variable: new.get(variable, variable))
-        if not isinstance(value, tvm.ir.Var | tvm.ir.GenericConst):
-            value = relax.BlockBuilder().normalize(value)
-            for rule in rules:
-                replacement = rule(rewrite, value, binding.var.name)
-                if replacement is not None:
-                    value = replacement
-                    break
-        bound = isinstance(value, tvm.ir.Var | tvm.ir.GenericConst)
-        result = value if bound else rewrite.emit(value, binding.var.name)
-        new[binding.var] = result
+        if not _is_bound(value):
+            value = _apply(rules, rewrite, value if value.same_as(binding.value) else rewrite.typed(value), binding.var.name)
+        if _is_bound(value):
+            result = value
+        elif value.same_as(binding.value):
+            result = rewrite.bind(binding.var, value)
+        else:
+            result = rewrite.emit(value, binding.var.name)
+        if not result.same_as(binding.var):
+            new[binding.var] = result
         rewrite.stands_for(result, uses.get(binding.var, 0), before=variables_of(operands))
         if binding.var in known:
             rewrite.quantization.setdefault(result, known[binding.var])
@@ -233,6 +242,19 @@ def rewrite_main(module: Any, rules: Sequence[Rule]) -> Any:
     updated = module.clone() if hasattr(module, "clone") else tvm.IRModule(dict(module.functions.items()), module.attrs)
     updated.update_func(module.get_global_var("main"), rewritten)
     return updated
+
+
+def _is_bound(value: Any) -> bool:
+    return isinstance(value, tvm.ir.Var | tvm.ir.GenericConst)
+
+
+def _apply(rules: Sequence[Rule], rewrite: Rewrite, value: Any, name: str) -> Any:
+    """The first replacement that a rule offers, or ``value``."""
+    for rule in rules:
+        replacement = rule(rewrite, value, name)
+        if replacement is not None:
+            return replacement
+    return value
 
 
 def _main_of(module: Any) -> Any:
@@ -295,11 +317,13 @@ def _finish(rewrite: Rewrite, old: Any, result: Any) -> Any:
         with builder.dataflow():
             for variable, value in kept:
                 name = _unique(rewrite.name(variable), names)
-                kind = relax.Var if variable in outputs else relax.DataflowVar
-                final = kind(name, variable.ty)
-                renamed[variable] = final
-                value = substitute(value, lambda operand: renamed.get(operand, operand))
-                builder.emit_normalized(relax.VarBinding(final, builder.normalize(value)))
+                final = _final_variable(variable, name, variable in outputs)
+                if not final.same_as(variable):
+                    renamed[variable] = final
+                moved = substitute(value, lambda operand: renamed.get(operand, operand))
+                if not moved.same_as(value):
+                    moved = builder.normalize(moved)
+                builder.emit_normalized(relax.VarBinding(final, moved))
                 if variable in rewrite.quantization:
                     known = rewrite.quantization[variable]
                     quantization[name] = [known.scale, known.zero_point]
@@ -312,6 +336,13 @@ def _finish(rewrite: Rewrite, old: Any, result: Any) -> Any:
     for key, value in attributes.items():
         function = function.with_attr(key, value)
     return function
+
+
+def _final_variable(variable: Any, name: str, is_output: bool) -> Any:
+    """``variable`` itself where it has the right name and is of the right kind, else a new one."""
+    if variable.name == name and isinstance(variable, relax.DataflowVar) != is_output:
+        return variable
+    return (relax.Var if is_output else relax.DataflowVar)(name, variable.ty)
 
 
 def _unique(name: str, taken: set[str]) -> str:
