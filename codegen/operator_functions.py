@@ -22,7 +22,6 @@ class OperatorFunction:
         function: its name.
         comment, definitions, statements: its text.
         modules: runtime modules it uses.
-        headers: further headers it needs.
         sources: C functions that it calls, for the file of the long tail.
         variant: name of the kernel chosen, empty for sources and sinks.
         weights_bytes: flash of the constants that it was the first to need.
@@ -33,7 +32,6 @@ class OperatorFunction:
     definitions: tuple[str, ...]
     statements: tuple[str, ...]
     modules: frozenset[str] = frozenset()
-    headers: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     variant: str = ""
     weights_bytes: int = 0
@@ -68,7 +66,6 @@ def node_function(generation: Generation, index: int) -> OperatorFunction:
         definitions=tuple(out.definitions),
         statements=(*unused, *out.statements),
         modules=frozenset(out.modules),
-        headers=tuple(out.headers),
         sources=tuple(out.sources),
         variant=variant.name,
         weights_bytes=pool.bytes - before,

@@ -137,7 +137,6 @@ def _sources(
     """All text files but metadata.json."""
     name, network, plan = generation.name, generation.network, generation.plan
     modules = {module for function in functions for module in function.modules}
-    headers = sorted({header_of(m) for m in modules} | {h for f in functions for h in f.headers})
     further_pools = zip(generation.problem.pools[1:], plan.pool_bytes[1:], strict=True)
     long_tail = long_tail_files(name, [source for function in functions for source in function.sources])
     values = {
@@ -148,7 +147,7 @@ def _sources(
         "io_lines": int(generation.io == "line"),
         "functions": [f.function for f in functions],
         "operators": functions,
-        "headers": headers,
+        "headers": [*sorted({header_of(m) for m in modules}), *sorted(p[4:] for p in long_tail if p.endswith(".h"))],
         "steps": len(plan.steps),
         "arena_bytes": max(plan.pool_bytes[0], 1),
         "pools": [{"name": comment_text(pool.name), "bytes": max(size, 1)} for pool, size in further_pools],
@@ -158,7 +157,6 @@ def _sources(
         "tensors": list(generation.addresses.values()),
         "table": table,
         "schedule_text": _schedule_text(table),
-        "extra_sources": sorted(path for path in long_tail if path.endswith(".c")),
     }
     files = {
         f"include/{name}.h": _render("network.h.jinja", values),
@@ -168,9 +166,7 @@ def _sources(
         f"src/{name}_placement.h": _render("placement.h.jinja", values),
         f"src/{name}_weights.h": generation.constants.c_header(name),
         f"src/{name}_weights.c": generation.constants.c_source(name),
-        f"weights/{name}.S": generation.constants.assembler(name),
-        "Makefile": _render("Makefile.jinja", values),
-        "CMakeLists.txt": _render("CMakeLists.txt.jinja", values),
+        f"weights/{name}_weights.S": generation.constants.assembler(name),
         **long_tail,
     }
     return files | {f"runtime/{file}": runtime_text(file) for file in runtime_closure(modules)}

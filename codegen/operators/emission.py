@@ -71,7 +71,6 @@ class FunctionWriter:
         modules: runtime modules used.
         definitions: file-scope C text (parameter structs).
         statements: the function's body.
-        headers: further headers that the function needs.
         sources: C functions that it calls, for the file of the long tail.
     """
 
@@ -84,7 +83,6 @@ class FunctionWriter:
     modules: set[str] = field(default_factory=set)
     definitions: list[str] = field(default_factory=list)
     statements: list[str] = field(default_factory=list)
-    headers: list[str] = field(default_factory=list)
     sources: list[str] = field(default_factory=list)
 
     def line(self, operand: int, index: str = "step", ctype: str = "int8_t") -> str:

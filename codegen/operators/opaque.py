@@ -1,0 +1,47 @@
+"""The long tail: one call of a function that TVM's C generator wrote, over whole tensors."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from tinyseg_tvm.codegen.c_text import C_TYPES
+from tinyseg_tvm.codegen.long_tail import PLACEHOLDER, LoweredProgram, lower_program
+from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always
+from tinyseg_tvm.errors import TinySegError
+from tinyseg_tvm.network.problem import Cost
+from tinyseg_tvm.operators.opaque import Opaque
+
+
+def _program(view: NodeView) -> LoweredProgram:
+    try:
+        return lower_program(cast(Opaque, view.operator).prim_func)
+    except TinySegError as error:
+        raise view.error(f"{cast(Opaque, view.operator).label}: {error}") from None
+
+
+def _cost(view: NodeView) -> Cost:
+    program = _program(view)
+    elements = sum(t.elements for t in (*view.inputs, *view.outputs)) + sum(c.size for c in view.constants.values())
+    return Cost(program.workspace_bytes, 40 * elements)
+
+
+def _emit(view: NodeView, out: FunctionWriter) -> None:
+    operator = cast(Opaque, view.operator)
+    program = _program(view)
+    activations = [out.line(i, "0u", C_TYPES[t.dtype]) for i, t in enumerate(view.inputs)]
+    # the generated functions know no const
+    activations = [f"({C_TYPES[t.dtype]} *)({a})" for t, a in zip(view.inputs, activations, strict=True)]
+    constants = {
+        name: f"({C_TYPES[array.dtype.name]} *)(uintptr_t){out.constant(name, array)}"
+        for name, array in view.constants.items()
+    }
+    results = [out.output("0u", C_TYPES[t.dtype], result) for result, t in enumerate(view.outputs)]
+    arguments = [*operator.arguments(activations, constants), *results]
+    if program.workspace_bytes:
+        arguments.append(out.scratch or "NULL")
+    function = f"{out.symbol}_tvm"
+    out.sources.append(program.source.replace(PLACEHOLDER, function))
+    out.write(f"{function}({', '.join(arguments)});")
+
+
+VARIANTS = (Variant("TVM", always, _cost, _emit),)
