@@ -71,6 +71,7 @@ def load_model(model: onnx.ModelProto | str | os.PathLike[str]) -> tuple[onnx.Mo
             raise TinySegError(f"the model cannot be serialised: {error}. Remedy: models are limited to 2 GB") from None
         copy = onnx.ModelProto()
         copy.CopyFrom(model)
+        check_text(copy, "the model")
         return copy, None, hashlib.sha256(data).hexdigest()
     if not isinstance(model, str | os.PathLike):
         raise TinySegError(f"a model is an onnx.ModelProto or a path, not {type(model).__name__}")
@@ -104,7 +105,33 @@ def parse(data: bytes, source: str) -> onnx.ModelProto:
         raise TinySegError(f"{source} is not an ONNX model: {error}. {remedy}") from None
     if not model.HasField("graph") or not model.opset_import:
         raise TinySegError(f"{source} is not an ONNX model: it has no graph or no operator set. {remedy}")
+    check_text(model, source)
     return model
+
+
+def check_text(message: Any, source: str) -> None:
+    """Refuse names that are not valid UTF-8; protocol buffers hand them out as bytes."""
+    for field, value in message.ListFields():
+        if field.type == field.TYPE_STRING:
+            texts = [value] if isinstance(value, str | bytes) else value
+            if any(isinstance(text, bytes) for text in texts):
+                raise TinySegError(
+                    f"{source}: a {field.name} is not valid UTF-8. Remedy: the file may be damaged; export it again"
+                )
+        elif field.type == field.TYPE_MESSAGE:
+            for part in [value] if hasattr(value, "ListFields") else value:
+                check_text(part, source)
+
+
+def model_digest(digest: str, model: onnx.ModelProto, constants: dict[str, np.ndarray]) -> str:
+    """``digest`` of the file, extended by the values of external data where there are any."""
+    names = [t.name for t in model.graph.initializer if t.data_location == TensorProto.EXTERNAL]
+    if not names:
+        return digest
+    extended = hashlib.sha256(digest.encode())
+    for name in names:
+        extended.update(constants[name].tobytes())
+    return extended.hexdigest()
 
 
 def tensor_array(tensor: onnx.TensorProto, folder: Path | None, where: str) -> np.ndarray:
