@@ -130,12 +130,12 @@ class Factory:
     def report_files(self) -> dict[str, bytes]:
         """Memory map and operator table as pictures and data."""
         with tempfile.TemporaryDirectory() as folder:
-            return {f"reports/{path.name}": path.read_bytes() for path in self.write_reports(folder)}
+            return {f"reports/{path.name}": path.read_bytes() for path in self.write_reports(folder, png=False)}
 
-    def write_reports(self, directory: str | Path) -> list[Path]:
-        """Writes the reports into a folder; returns the files."""
+    def write_reports(self, directory: str | Path, *, png: bool = True) -> list[Path]:
+        """Writes the reports into a folder; returns the files. PNG takes as long as all the others together."""
         kinds = {node.name: node.operator.kind for node in self.network.nodes}
-        return write_reports(directory, self.problem, self.plan, title=self.name, kinds=kinds)
+        return write_reports(directory, self.problem, self.plan, title=self.name, kinds=kinds, png=png)
 
     def report(self) -> str:
         """The promised figures and the peak, as text."""

@@ -25,8 +25,9 @@ def write_reports(
     rivals: Sequence[Rival] = (),
     points: Sequence[Point] = (),
     pictures: bool = True,
+    png: bool = True,
 ) -> list[Path]:
-    """Write memory_map.json and operators.csv and, with ``pictures``, memory_map.svg, memory_map.png and report.html.
+    """Write memory_map.json and operators.csv and, with ``pictures``, memory_map.svg and .png and report.html.
 
     The files hold no dates, versions or machine names: the same plan gives the same bytes.
 
@@ -39,7 +40,8 @@ def write_reports(
         facts: headline figures of the page, name to value.
         rivals: rows (planner, RAM bytes, remark) of the comparison with other planners.
         points: alternatives for the trade-off picture, pareto.svg, which is drawn where there are at least two.
-        pictures: also draw; needs about a second.
+        pictures: also draw; needs about two seconds.
+        png: draw memory_map.png as well as memory_map.svg.
 
     Returns:
         The files written, in order.
@@ -65,7 +67,7 @@ def write_reports(
     from tinyseg_tvm.report.page import page
 
     figure = memory_figure(memory, title)
-    drawn = {name: save(figure, folder / name) for name in ("memory_map.svg", "memory_map.png")}
+    drawn = {name: save(figure, folder / name) for name in ("memory_map.svg", *(("memory_map.png",) if png else ()))}
     if len(points) > 1:
         drawn["pareto.svg"] = save(pareto_figure(points), folder / "pareto.svg")
     written += drawn.values()
