@@ -43,7 +43,7 @@ def fold_movement(_rewrite: Rewrite, value: Any, _name: str) -> Any:
             return None
     elif not is_constant(value.args[0]):
         return None
-    return relax.const(np.ascontiguousarray(_MOVEMENT[name](value)), dtype_of(value))
+    return relax.const(np.asarray(_MOVEMENT[name](value), order="C"), dtype_of(value))
 
 
 def fold_elementwise(_rewrite: Rewrite, value: Any, _name: str) -> Any:
@@ -54,7 +54,7 @@ def fold_elementwise(_rewrite: Rewrite, value: Any, _name: str) -> Any:
     if not all(is_constant(operand) for operand in operands):
         return None
     result = evaluate(value, [array_of(operand) for operand in operands])
-    return relax.const(np.ascontiguousarray(result.astype(dtype_of(value))), dtype_of(value))
+    return relax.const(np.asarray(result.astype(dtype_of(value)), order="C"), dtype_of(value))
 
 
 def fold_shape(_rewrite: Rewrite, value: Any, _name: str) -> Any:

@@ -31,7 +31,7 @@ def dequantize_constant(rewrite: Rewrite, value: Any, name: str) -> Any:
     if not is_call(value, "dequantize") or not is_constant(value.args[0]):
         return None
     constant = float_constant(rewrite, rewrite.emit(value, name))
-    return None if constant is None else relax.const(np.ascontiguousarray(constant), "float32")
+    return None if constant is None else relax.const(np.asarray(constant, order="C"), "float32")
 
 
 def border_quantize(rewrite: Rewrite, value: Any, name: str) -> Any:

@@ -111,7 +111,7 @@ def emit_operator(
     except ValueError as error:
         logger.warning("%s stays in floating point: %s", name, error)
         return None
-    operands = [relax.const(np.ascontiguousarray(constants[key])) for key in operator.constant_names]
+    operands = [relax.const(np.asarray(constants[key], order="C")) for key in operator.constant_names]
     return rewrite.emit(call(operator, *activations, *operands), name, quantization)
 
 

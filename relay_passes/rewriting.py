@@ -225,7 +225,9 @@ def rewrite_main(module: Any, rules: Sequence[Rule]) -> Any:
     for binding in bindings:
         operands = value = substitute(binding.value, lambda variable: new.get(variable, variable))
         if not _is_bound(value):
-            value = _apply(rules, rewrite, value if value.same_as(binding.value) else rewrite.typed(value), binding.var.name)
+            value = _apply(
+                rules, rewrite, value if value.same_as(binding.value) else rewrite.typed(value), binding.var.name
+            )
         if _is_bound(value):
             result = value
         elif value.same_as(binding.value):
