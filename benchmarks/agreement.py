@@ -58,11 +58,15 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Agreement:
-    """All comparisons of one model. ``output_largest`` is in the output's own unit, ``output_relative`` of its range."""
+    """All comparisons of one model.
+
+    ``uncompared`` are names and kinds. ``output_largest`` is in the output's own unit, ``output_relative`` a share of
+    the output's largest value.
+    """
 
     model: str
     operators: tuple[Comparison, ...]
-    uncompared: tuple[str, ...]
+    uncompared: tuple[tuple[str, str], ...]
     output_elements: int
     output_differing: int
     output_largest: float
@@ -189,7 +193,7 @@ def compare(path: Path, seed: int = 0) -> Agreement:
         name = onnx_side.quantised_result(node.name)
         wanted = None if name is None else _in_device_layout(theirs[name], ours[0])
         if wanted is None:
-            uncompared.append(node.name)
+            uncompared.append((node.name, node.operator.kind))
             continue
         compared.append(_comparison(node, onnx_side.kernels.get(str(name), ""), ours[0], wanted))
         values[node.outputs[0]] = wanted
@@ -218,7 +222,7 @@ def _in_device_layout(array: np.ndarray, like: np.ndarray) -> np.ndarray | None:
 
 
 def _agreement(
-    model: str, compared: list[Comparison], uncompared: list[str], ours: list[np.ndarray], theirs: list[np.ndarray]
+    model: str, compared: list[Comparison], uncompared: list[tuple[str, str]], ours: list[np.ndarray], theirs: list[np.ndarray]
 ) -> Agreement:
     differences = [
         np.abs(a.astype(np.float64) - b.astype(np.float64)) for a, b in zip(ours, theirs, strict=True)
@@ -269,7 +273,7 @@ def main() -> None:
             for c in agreements[-1].operators:
                 if c.differing:
                     print(f"{path.stem}: {c.node} ({c.kind}, {c.kernel}): {c.differing}/{c.elements}, at most {c.largest}")
-            print(f"{path.stem}: not compared: {', '.join(agreements[-1].uncompared) or 'none'}")
+            print(f"{path.stem}: not compared: {', '.join(name for name, _ in agreements[-1].uncompared) or 'none'}")
     print(table(agreements))
 
 

@@ -28,6 +28,7 @@ from tinyseg_tvm.operators import (
 )
 from tinyseg_tvm.operators.opaque import Opaque
 from tinyseg_tvm.relay_passes.dataflow import MAIN, QUANTIZATION, Binding, Dataflow, dtype_of, shape_of
+from tinyseg_tvm.relay_passes.identity_operands import identity_operands
 from tinyseg_tvm.relay_passes.legalize_long_tail import CALL_TIR
 from tinyseg_tvm.relay_passes.operator_calls import operator_call
 from tinyseg_tvm.relay_passes.ports import read_ports
@@ -87,14 +88,16 @@ def _node(module: tvm.IRModule, binding: Binding, elements: dict[Any, tuple[Any,
     program = value.args[0]
     operands = list(value.args[1].fields)
     positions = tuple(i for i, operand in enumerate(operands) if isinstance(operand, tvm.ir.GenericConst))
+    activations = [i for i in range(len(operands)) if i not in positions]
     operator = Opaque(
         label=str(program.name_hint),
         outputs=tuple(_output_types(binding)),
         constant_positions=positions,
         prim_func=module[program],
+        overwritable=tuple(activations.index(i) for i in identity_operands(module[program]) if i in activations),
     )
     constants = {n: operands[i].value.numpy() for n, i in zip(operator.constant_names, positions, strict=True)}
-    inputs = tuple(_tensor_name(o, binding.name) for i, o in enumerate(operands) if i not in positions)
+    inputs = tuple(_tensor_name(operands[i], binding.name) for i in activations)
     return Node(binding.name, operator, inputs, outputs, constants)
 
 

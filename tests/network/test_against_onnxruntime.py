@@ -1,6 +1,7 @@
 """Every operator of every quantised model equals ONNX Runtime's, and the float models agree closely."""
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -45,16 +46,14 @@ SLOW = [
 ]
 FLOAT = ["fdt_cif_cifar10", "fdt_mw_magic_wand", "fdt_txt_text_class"]
 
-COMPARED_SHARE = 0.8
-"""Of the integer operators: what is left are operators at the borders that ONNX does not have."""
+WITHOUT_TWIN = {"quantize", "dequantize", "lookup", "opaque", "reshape"}
+"""Kinds that may have no quantised tensor of the model beside them: borders, requantisation, float operators."""
 
 
 @pytest.fixture(scope="module")
 def agreement():
     spec = importlib.util.spec_from_file_location("agreement", AGREEMENT)
     module = importlib.util.module_from_spec(spec)
-    import sys
-
     sys.modules["agreement"] = module
     spec.loader.exec_module(module)
     return module
@@ -68,8 +67,8 @@ def test_every_operator_agrees(agreement, models_dir, name):
     rounded = [c for c in found.operators if not c.integer_kernel and c.largest > 1]
     assert not unequal, "integer kernels must agree exactly"
     assert not rounded, "float computation may differ by one step"
-    integer = [n for n in found.uncompared if not n.startswith(("Cast_", "Gather_", "input", "output"))]
-    assert len(found.operators) >= COMPARED_SHARE * (len(found.operators) + len(integer))
+    assert found.operators
+    assert {kind for _, kind in found.uncompared} <= WITHOUT_TWIN
 
 
 @pytest.mark.parametrize("name", FLOAT)

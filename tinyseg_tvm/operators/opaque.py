@@ -27,6 +27,8 @@ class Opaque(Operator):
         outputs: result types.
         constant_positions: parameter positions that take constants.
         prim_func: the ``tvm.tirx.PrimFunc``.
+        overwritable: activation operands that the result may overwrite: every element is read only to compute
+            the result's element at the same place.
     """
 
     kind: ClassVar[str] = "opaque"
@@ -35,6 +37,7 @@ class Opaque(Operator):
     outputs: tuple[TensorType, ...]
     constant_positions: tuple[int, ...]
     prim_func: Any = field(repr=False, compare=False)
+    overwritable: tuple[int, ...] = ()
 
     def to_attributes(self) -> dict[str, Any]:
         """The fields as plain values; the PrimFunc as TVM's JSON."""
@@ -45,6 +48,7 @@ class Opaque(Operator):
             "outputs": [[list(kind.shape), kind.dtype] for kind in self.outputs],
             "constant_positions": list(self.constant_positions),
             "prim_func": tvm.ir.save_json(self.prim_func),
+            "overwritable": list(self.overwritable),
         }
 
     @classmethod
@@ -57,6 +61,7 @@ class Opaque(Operator):
             outputs=tuple(TensorType(tuple(shape), dtype) for shape, dtype in attributes["outputs"]),
             constant_positions=tuple(attributes["constant_positions"]),
             prim_func=tvm.ir.load_json(attributes["prim_func"]),
+            overwritable=tuple(attributes["overwritable"]),
         )
 
     @property
@@ -101,6 +106,10 @@ class Opaque(Operator):
             whole_reads=(True,) * len(inputs),
             whole_writes=(True,) * len(outputs),
         )
+
+    def in_place(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> tuple[int, ...]:
+        """The whole result over a whole operand, for programs that work element by element."""
+        return self.overwritable
 
 
 @cache
