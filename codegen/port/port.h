@@ -12,8 +12,9 @@
 #define PORT_EXIT_FILE 64   /* a file is missing, too short, or cannot be written */
 #define PORT_EXIT_FAULT 70  /* plus the number of the exception */
 
-/* The arena has a section of its own, so that the linker script can place it. */
+/* Arena and slow memory have sections of their own, so that the linker script can place them. */
 #define PORT_ARENA(alignment) __attribute__((section(".bss.arena"), aligned(alignment)))
+#define PORT_SLOW(alignment) __attribute__((section(".bss.slow"), aligned(alignment)))
 
 /* Files of the working directory. A handle is negative where the file cannot be opened. */
 int32_t port_open(const char *name, bool writable);

@@ -67,8 +67,10 @@ def host_weight_bytes(project: Path, name: str, board: Board, variant: Variant) 
     """Bytes of the weights in a native program, from its object files; 0 for firmware, which has a section for them."""
     if not board.is_host:
         return 0
-    objects = (build_folder(project, board, variant) / "src").glob(f"{name}_weights*.o")
-    return sum(constant_bytes(path) for path in objects)
+    folder = build_folder(project, board, variant)
+    return sum(
+        constant_bytes(path) for path in folder.glob("*/*.o") if path.name in (f"{name}_weights.c.o", f"{name}.S.o")
+    )
 
 
 def _fit_remedy(board: Board, region: str) -> str:

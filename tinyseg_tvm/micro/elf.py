@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from elftools.elf.sections import SymbolTableSection
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.micro.results import Flash
 
-NOT_STATIC = frozenset({".stack", ".arena", ".slow"})
 HOST_STATIC = frozenset({".data", ".bss"})
 
 
@@ -83,13 +83,19 @@ class Image:
         return 0 if symbol is None else symbol.bytes
 
     @property
+    def slow_bytes(self) -> int:
+        """Bytes of the pools beside the arena."""
+        return sum(s.bytes for s in self.symbols if not s.function and re.fullmatch(r"pool\d+", s.name))
+
+    @property
     def static_bytes(self) -> int:
         """Writable bytes outside arena, stack and slow memory, gaps for alignment included."""
         if self.host:
-            return sum(s.bytes for s in self.sections if s.name in HOST_STATIC) - self.arena_bytes
+            return sum(s.bytes for s in self.sections if s.name in HOST_STATIC) - self.arena_bytes - self.slow_bytes
         start = self.address("stack_limit")
         end = max(s.address + s.bytes for s in self.sections if s.writable and s.name != ".slow" and s.bytes)
-        return end - start - self.section_bytes(".stack") - self.arena_bytes
+        slow_in_ram = 0 if self.section_bytes(".slow") else self.slow_bytes
+        return end - start - self.section_bytes(".stack") - self.arena_bytes - slow_in_ram
 
     def flash(self, host_weights: int) -> Flash:
         """Sizes in flash; ``host_weights`` are the weights of a native program, which has no section for them."""
@@ -100,13 +106,10 @@ class Image:
         return Flash(self.loaded_bytes - weights, weights)
 
     def writable_by_network(self) -> list[tuple[int, int]]:
-        """Address ranges that the network may write: arena, stack, its context."""
-        context = self.symbol("context")
-        ranges = [(self.address(f"{key}_start"), self.address(f"{key}_end")) for key in ("arena",)]
-        ranges.append((self.address("stack_limit"), self.address("stack_top")))
-        if context is not None:
-            ranges.append((context.address, context.address + context.bytes))
-        return ranges
+        """Address ranges that the network may write: arena and further pools, stack, its context."""
+        own = [s for s in self.symbols if not s.function and re.fullmatch(r"arena|context|pool\d+", s.name)]
+        variables = [(symbol.address, symbol.address + symbol.bytes) for symbol in own]
+        return [(self.address("stack_limit"), self.address("stack_top")), *variables]
 
 
 def read_image(path: Path) -> Image:

@@ -78,6 +78,7 @@ def _port_files(board: Board, library: Library, ram_limit: int | None) -> dict[s
         "inputs": len(library.inputs),
         "outputs": len(library.outputs),
         "line_io": library.line_io,
+        "pools": library.pools,
         "flash_command": _shell(board.flash_command, library),
         "run_command": _run_command(board, library),
         "timer": timer_ratio(board.qemu.systick_hz) if board.qemu else None,

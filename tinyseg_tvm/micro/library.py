@@ -45,6 +45,7 @@ class Library:
         name: prefix of its functions; its macros have it in upper case.
         line_io: inputs and outputs go through callbacks, line by line.
         operators: number of operators, 0 where the header does not say.
+        pools: further memories beside the arena.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Library:
     inputs: tuple[PortShape, ...]
     outputs: tuple[PortShape, ...]
     operators: int = 0
+    pools: int = 0
 
 
 def library_files(source: ProjectSource | Mapping[str, bytes]) -> dict[str, bytes]:
@@ -102,4 +104,5 @@ def _library(name: str, macros: Mapping[str, int], path: str) -> Library:
         inputs=ports("INPUT", macro("INPUTS")),
         outputs=ports("OUTPUT", macro("OUTPUTS")),
         operators=macros.get(f"{prefix}_OPERATORS", 0),
+        pools=sum(re.fullmatch(rf"{prefix}_POOL\d+_SIZE", key) is not None for key in macros),
     )

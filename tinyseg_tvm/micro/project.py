@@ -148,7 +148,7 @@ class Project:
                 io=0,
                 static=image.static_bytes,
                 stack=report.get("stack", 0),
-                slow=image.section_bytes(".slow"),
+                slow=image.slow_bytes,
             ),
             flash=image.flash(host_weight_bytes(self.directory, self.library.name, self.board, variant)),
             mismatches=count_mismatches(tests, outputs) if inputs is None else None,
