@@ -36,7 +36,7 @@ THROUGH = {"Relu", "Clip", "Add", "Mul", "BatchNormalization", "Identity", "Sigm
 """Float operators between a compute node and its QuantizeLinear."""
 
 INTEGER_KERNELS = {"QLinearConv", "QLinearMatMul", "MaxPool", "Concat", "Resize", "Pad", "Transpose", "Reshape"}
-"""Kernels that compute in integers or only move elements; QLinearAdd, QLinearAveragePool, QLinearSoftmax, ... are float inside."""
+"""Kernels that compute in integers or only move elements; QLinearAdd, QLinearAveragePool, ... are float inside."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class OnnxSide:
         return dict(zip(names, self.session.run(names, feeds), strict=True))
 
     def quantised_result(self, node_name: str) -> str | None:
-        """The quantised tensor that the ONNX node of this name makes, alone or with what follows up to its QuantizeLinear."""
+        """The quantised tensor that the ONNX node of this name makes, with what follows up to its QuantizeLinear."""
         node = self.nodes.get(node_name)
         if node is None or len(node.output) != 1:
             return None
@@ -204,7 +204,12 @@ def compare(path: Path, seed: int = 0) -> Agreement:
 def _comparison(node: Node, kernel: str, ours: np.ndarray, wanted: np.ndarray) -> Comparison:
     difference = np.abs(ours.astype(np.int64) - wanted.astype(np.int64))
     return Comparison(
-        node.name, node.operator.kind, kernel, ours.size, int(np.count_nonzero(difference)), int(difference.max(initial=0))
+        node.name,
+        node.operator.kind,
+        kernel,
+        ours.size,
+        int(np.count_nonzero(difference)),
+        int(difference.max(initial=0)),
     )
 
 
@@ -222,11 +227,13 @@ def _in_device_layout(array: np.ndarray, like: np.ndarray) -> np.ndarray | None:
 
 
 def _agreement(
-    model: str, compared: list[Comparison], uncompared: list[tuple[str, str]], ours: list[np.ndarray], theirs: list[np.ndarray]
+    model: str,
+    compared: list[Comparison],
+    uncompared: list[tuple[str, str]],
+    ours: list[np.ndarray],
+    theirs: list[np.ndarray],
 ) -> Agreement:
-    differences = [
-        np.abs(a.astype(np.float64) - b.astype(np.float64)) for a, b in zip(ours, theirs, strict=True)
-    ]
+    differences = [np.abs(a.astype(np.float64) - b.astype(np.float64)) for a, b in zip(ours, theirs, strict=True)]
     return Agreement(
         model,
         tuple(compared),
@@ -272,7 +279,9 @@ def main() -> None:
         if options.details:
             for c in agreements[-1].operators:
                 if c.differing:
-                    print(f"{path.stem}: {c.node} ({c.kind}, {c.kernel}): {c.differing}/{c.elements}, at most {c.largest}")
+                    print(
+                        f"{path.stem}: {c.node} ({c.kind}, {c.kernel}): {c.differing}/{c.elements}, at most {c.largest}"
+                    )
             print(f"{path.stem}: not compared: {', '.join(name for name, _ in agreements[-1].uncompared) or 'none'}")
     print(table(agreements))
 

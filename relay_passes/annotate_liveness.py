@@ -1,26 +1,25 @@
 """Attaches ``tinyseg.liveness`` to ``main``: what ``network.liveness`` finds, keyed by binding name.
 
-    {"steps": int,
-     "peak": {"step": int, "bytes": int, "alive": {name: lines}},
-     "tensors": {name: {"lines", "line_bytes", "birth", "death", "cold": [{"begin", "end", "lines"}, ...]}}}
+{"steps": int,
+ "peak": {"step": int, "bytes": int, "alive": {name: lines}},
+ "tensors": {name: {"lines", "line_bytes", "birth", "death", "cold": [{"begin", "end", "lines"}, ...]}}}
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 import tvm
+from tinyseg_tvm.relay_passes.dataflow import module_pass, with_main_attrs
+from tinyseg_tvm.relay_passes.to_network import to_network
 
 from tinyseg_tvm.network import liveness
-from tinyseg_tvm.relay_passes.dataflow import with_main_attrs
-from tinyseg_tvm.relay_passes.to_network import to_network
 
 LIVENESS = "tinyseg.liveness"
 
 
-@tvm.transform.module_pass(opt_level=0, name="tinyseg.AnnotateLiveness")
-def annotate_liveness(module: tvm.IRModule, _context: Any) -> tvm.IRModule:
+@module_pass("annotate_liveness")
+def annotate_liveness(module: tvm.IRModule) -> tvm.IRModule:
     """Annotate a lowered module with the lives of its tensors."""
     found = liveness.analyse(to_network(module))
     tensors = {name: {**asdict(life), "cold": [asdict(c) for c in life.cold]} for name, life in found.lives.items()}

@@ -79,6 +79,20 @@ class Dataflow:
         return found
 
 
+def module_pass(name: str) -> Callable[[Callable[[tvm.IRModule], tvm.IRModule]], Any]:
+    """Make a TVM pass ``tinyseg.<name>`` of a function from module to module."""
+
+    def decorate(transform: Callable[[tvm.IRModule], tvm.IRModule]) -> Any:
+        def run(module: tvm.IRModule, _context: Any) -> tvm.IRModule:
+            return transform(module)
+
+        made = tvm.transform.module_pass(run, opt_level=0, name=f"tinyseg.{name}")
+        made.__doc__ = transform.__doc__
+        return made
+
+    return decorate
+
+
 class Rewriter:
     """The new function under construction. ``new`` maps each old variable to its new expression."""
 
@@ -235,5 +249,7 @@ def _resolve(value: Any, names: Mapping[Any, Any]) -> Any:
         return relax.Tuple([_resolve(field, names) for field in value.fields])
     if isinstance(value, relax.TupleGetItem):
         bundle = _resolve(value.tuple_value, names)
-        return bundle.fields[value.index] if isinstance(bundle, relax.Tuple) else relax.TupleGetItem(bundle, value.index)
+        return (
+            bundle.fields[value.index] if isinstance(bundle, relax.Tuple) else relax.TupleGetItem(bundle, value.index)
+        )
     return value

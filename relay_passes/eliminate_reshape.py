@@ -12,16 +12,25 @@ from dataclasses import replace
 from typing import Any
 
 import tvm
+from tinyseg_tvm.relay_passes.dataflow import (
+    MAIN,
+    Binding,
+    Dataflow,
+    Rewriter,
+    dtype_of,
+    module_pass,
+    rewrite,
+    shape_of,
+)
+from tinyseg_tvm.relay_passes.operator_calls import OperatorCall, emit_operator, operator_call
+from tinyseg_tvm.relay_passes.ports import read_ports, write_ports
 from tvm import relax
 
 from tinyseg_tvm.operators import Dense, Reshape
-from tinyseg_tvm.relay_passes.dataflow import MAIN, Binding, Dataflow, Rewriter, dtype_of, rewrite, shape_of
-from tinyseg_tvm.relay_passes.operator_calls import OperatorCall, emit_operator, operator_call
-from tinyseg_tvm.relay_passes.ports import read_ports, write_ports
 
 
-@tvm.transform.module_pass(opt_level=0, name="tinyseg.EliminateReshape")
-def eliminate_reshape(module: tvm.IRModule, _context: Any) -> tvm.IRModule:
+@module_pass("eliminate_reshape")
+def eliminate_reshape(module: tvm.IRModule) -> tvm.IRModule:
     """Remove reshapes that need no data movement."""
     flow = Dataflow.of(module[MAIN])
     ports = read_ports(module)
@@ -64,7 +73,9 @@ def eliminate_reshape(module: tvm.IRModule, _context: Any) -> tvm.IRModule:
             value = reshaped.get(value, value)
             if any(value.same_as(param) for param in writer.params):
                 # An output is a tensor of its own: what only passes through is copied.
-                value = emit_operator(writer, writer.derived_name(str(result.name), "copy"), Reshape(shape_of(value)), value)
+                value = emit_operator(
+                    writer, writer.derived_name(str(result.name), "copy"), Reshape(shape_of(value)), value
+                )
             found.append(value)
         return found
 

@@ -21,6 +21,22 @@ from typing import Any
 
 import numpy as np
 import tvm
+from tinyseg_tvm.relay_passes import layouts
+from tinyseg_tvm.relay_passes.dataflow import (
+    MAIN,
+    Binding,
+    Dataflow,
+    Rewriter,
+    dtype_of,
+    module_pass,
+    rewrite,
+    shape_of,
+    variables,
+)
+from tinyseg_tvm.relay_passes.layouts import Permutation, Shape
+from tinyseg_tvm.relay_passes.operator_calls import OperatorCall, operator_call
+from tinyseg_tvm.relay_passes.ports import PORTS, Ports, read_ports, write_ports
+from tinyseg_tvm.relay_passes.views import View, Views
 from tvm import relax
 
 from tinyseg_tvm.operators import (
@@ -38,30 +54,13 @@ from tinyseg_tvm.operators import (
     Softmax,
     Transpose,
 )
-from tinyseg_tvm.relay_passes import layouts
-from tinyseg_tvm.relay_passes.dataflow import (
-    MAIN,
-    Binding,
-    Dataflow,
-    Rewriter,
-    dtype_of,
-    rewrite,
-    shape_of,
-    variables,
-)
-from tinyseg_tvm.relay_passes.layouts import Permutation, Shape
-from tinyseg_tvm.relay_passes.operator_calls import OperatorCall, operator_call
-from tinyseg_tvm.relay_passes.ports import PORTS, Ports, read_ports, write_ports
-from tinyseg_tvm.relay_passes.views import View, Views
 
-FLOAT_ELEMENTWISE = frozenset(
-    f"relax.{name}"
-    for name in (
-        "abs ceil cos erf exp floor log negative round rsqrt sigmoid sign sin sqrt square tanh clip astype "
-        "nn.relu nn.gelu nn.gelu_tanh nn.silu nn.leakyrelu nn.softplus "
-        "add subtract multiply divide maximum minimum power"
-    ).split()
-)
+ELEMENTWISE_NAMES = """
+    abs ceil cos erf exp floor log negative round rsqrt sigmoid sign sin sqrt square tanh clip astype
+    nn.relu nn.gelu nn.gelu_tanh nn.silu nn.leakyrelu nn.softplus
+    add subtract multiply divide maximum minimum power
+"""
+FLOAT_ELEMENTWISE = frozenset(f"relax.{name}" for name in ELEMENTWISE_NAMES.split())
 """Relax operators that compute element by element on operands of equal shapes and scalars."""
 
 
@@ -73,8 +72,8 @@ class Layout:
     shape: Shape
 
 
-@tvm.transform.module_pass(opt_level=0, name="tinyseg.EliminateTransposes")
-def eliminate_transposes(module: tvm.IRModule, _context: Any) -> tvm.IRModule:
+@module_pass("eliminate_transposes")
+def eliminate_transposes(module: tvm.IRModule) -> tvm.IRModule:
     """Remove all data movement that layouts can express."""
     model = tuple(_model_layout(param) for param in module[MAIN].params)
     best, chosen = _propagate(module, model), model
@@ -110,24 +109,22 @@ def _cost(module: tvm.IRModule) -> tuple[int, int]:
 
 
 def _candidates(module: tvm.IRModule, chosen: tuple[Layout, ...], number: int) -> list[Layout]:
-    """Layouts of one parameter that would spare the movement it meets first, whatever element-wise work lies between."""
+    """Layouts of one parameter that would spare the movement it meets first, after whatever element-wise work."""
     flow = Dataflow.of(module[MAIN])
     old = chosen[number]
+    model_shape = layouts.permuted(read_ports(module).inputs[number].model_shape, old.permutation)
     reached, found = {flow.params[number]}, []
     for binding in flow.bindings:
         call = operator_call(binding.value)
         if call is None or call.activations[0] not in reached:
             continue
-        shape = shape_of(call.activations[0])
-        if isinstance(call.operator, Transpose) and len(shape) == len(old.permutation) and shape == old.shape:
-            permutation = layouts.compose(old.permutation, call.operator.permutation)
-            found.append(Layout(permutation, shape_of(binding.var)))
-        elif isinstance(call.operator, Transpose):
-            # The model's tensor is reshaped before it is permuted: possible where the model's axes stay whole.
-            model = layouts.permuted(old.shape, layouts.identity(len(old.shape)))
-            early = layouts.through_reshape(shape, call.operator.permutation, model)
-            if early is not None and old.permutation == layouts.identity(len(old.permutation)):
-                found.append(Layout(layouts.inverse(early[1]), shape_of(binding.var)))
+        if isinstance(call.operator, Transpose):
+            # The model's tensor, permuted as chosen so far, is the transposed one transposed back and reshaped.
+            back = layouts.inverse(call.operator.permutation)
+            exchanged = layouts.through_reshape(shape_of(binding.var), back, model_shape)
+            if exchanged is not None:
+                permutation = layouts.compose(old.permutation, layouts.inverse(exchanged[1]))
+                found.append(Layout(permutation, shape_of(binding.var)))
         elif isinstance(call.operator, Reshape):
             found.append(Layout(old.permutation, call.operator.shape))
             reached.add(binding.var)
@@ -236,7 +233,10 @@ class _Walk:
             views,
             lambda operands: relax.Call(
                 call.op,
-                [dict(zip(viewed, operands, strict=True)).get(a, a) if isinstance(a, relax.Var) else a for a in call.args],
+                [
+                    dict(zip(viewed, operands, strict=True)).get(a, a) if isinstance(a, relax.Var) else a
+                    for a in call.args
+                ],
                 call.attrs,
             ),
         )
@@ -308,7 +308,9 @@ def _elementwise_constant(views: Views, name: str, call: OperatorCall, operands:
         return _unary(views, name, call, operands)
     if other.shape != view.shape or view.late is not None:
         return None
-    stored = np.broadcast_to(other, view.shape).transpose(layouts.inverse(view.permutation)).reshape(shape_of(view.base))
+    stored = (
+        np.broadcast_to(other, view.shape).transpose(layouts.inverse(view.permutation)).reshape(shape_of(view.base))
+    )
     return _unary(views, name, replace(call, constants={"other": np.ascontiguousarray(stored)}), operands)
 
 
@@ -319,9 +321,7 @@ def _concat(views: Views, name: str, call: OperatorCall, operands: list[View]) -
 def _pad(views: Views, name: str, call: OperatorCall, operands: list[View]) -> View:
     def remap(operator: Any, permutation: Permutation) -> Any:
         stored = layouts.inverse(permutation)
-        return Pad(
-            layouts.permuted(operator.before, stored), layouts.permuted(operator.after, stored), operator.value
-        )
+        return Pad(layouts.permuted(operator.before, stored), layouts.permuted(operator.after, stored), operator.value)
 
     return _axiswise(views, name, call, operands, remap)
 
@@ -374,9 +374,7 @@ def _dense(views: Views, name: str, call: OperatorCall, operands: list[View]) ->
         stored = np.empty_like(weight)
         if operator.flatten or view.shape[-1] == weight.shape[1]:
             stored[:, view.order] = weight
-        flattened = OperatorCall(
-            replace(operator, flatten=True), (view.base,), {**call.constants, "weight": stored}
-        )
+        flattened = OperatorCall(replace(operator, flatten=True), (view.base,), {**call.constants, "weight": stored})
     value = views.writer.emit(flattened.to_relax(), name)
     shape = (1, weight.shape[0]) if operator.flatten else (*view.shape[:-1], weight.shape[0])
     return View.of(value, name).reshape(shape, name)

@@ -2,7 +2,7 @@
 
 * An identity table is removed.
 * A table of a table is one table, whoever else reads the first.
-* A table that only clamps, read by no one else's side, becomes ``output_min`` and ``output_max`` of the
+* A table that only clamps a value that nothing else reads becomes ``output_min`` and ``output_max`` of the
   operator that made the value.
 """
 
@@ -13,16 +13,16 @@ from typing import Any
 
 import numpy as np
 import tvm
+from tinyseg_tvm.relay_passes.dataflow import MAIN, Binding, Dataflow, Rewriter, dtype_of, module_pass, rewrite
+from tinyseg_tvm.relay_passes.operator_calls import OperatorCall, operator_call
 
 from tinyseg_tvm.operators import Conv2d, Conv2dTranspose, Dense, Elementwise, ElementwiseConstant, Lookup
-from tinyseg_tvm.relay_passes.dataflow import MAIN, Binding, Dataflow, Rewriter, dtype_of, rewrite
-from tinyseg_tvm.relay_passes.operator_calls import OperatorCall, operator_call
 
 CLAMPING = (Conv2d, Conv2dTranspose, Dense, Elementwise, ElementwiseConstant)
 
 
-@tvm.transform.module_pass(opt_level=0, name="tinyseg.FoldLookup")
-def fold_lookup(module: tvm.IRModule, _context: Any) -> tvm.IRModule:
+@module_pass("fold_lookup")
+def fold_lookup(module: tvm.IRModule) -> tvm.IRModule:
     """Compose, clamp or remove lookups."""
     uses = Dataflow.of(module[MAIN]).uses()
     made: dict[Any, OperatorCall] = {}
@@ -37,14 +37,14 @@ def fold_lookup(module: tvm.IRModule, _context: Any) -> tvm.IRModule:
         call = call.on(*(writer.substitute(a) for a in call.activations))
         if not isinstance(call.operator, Lookup):
             return _emit(writer, binding, call, made, chain, single=binding.var in sole)
-        operand, table = call.activations[0], call.constants["table"]
+        lookup, operand, table = call.operator, call.activations[0], call.constants["table"]
         source = made.get(operand)
         if source is not None and isinstance(source.operator, Lookup):
             table = table[source.constants["table"].view(np.uint8)]
-            call = OperatorCall(call.operator, source.activations, {"table": table})
+            call = OperatorCall(lookup, source.activations, {"table": table})
             operand, source = source.activations[0], made.get(source.activations[0])
         identity = np.arange(256, dtype=np.uint8).view(dtype_of(operand))
-        if call.operator.output_dtype == dtype_of(operand) and np.array_equal(table, identity):
+        if lookup.output_dtype == dtype_of(operand) and np.array_equal(table, identity):
             return operand
         if source is not None and operand in chain and old_operand in sole:
             clamped = _clamped(source, table)
@@ -56,7 +56,13 @@ def fold_lookup(module: tvm.IRModule, _context: Any) -> tvm.IRModule:
 
 
 def _emit(
-    writer: Rewriter, binding: Binding, call: OperatorCall, made: dict[Any, OperatorCall], chain: set[Any], *, single: bool
+    writer: Rewriter,
+    binding: Binding,
+    call: OperatorCall,
+    made: dict[Any, OperatorCall],
+    chain: set[Any],
+    *,
+    single: bool,
 ) -> Any:
     value = writer.emit(call.to_relax(), binding.name)
     made[value] = call

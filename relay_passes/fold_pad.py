@@ -11,16 +11,16 @@ from dataclasses import replace
 from typing import Any
 
 import tvm
+from tinyseg_tvm.relay_passes.dataflow import MAIN, Binding, Dataflow, Rewriter, module_pass, rewrite
+from tinyseg_tvm.relay_passes.operator_calls import OperatorCall, operator_call
 
 from tinyseg_tvm.operators import AveragePool2d, Conv2d, MaxPool2d, Operator, Pad
-from tinyseg_tvm.relay_passes.dataflow import MAIN, Binding, Dataflow, Rewriter, rewrite
-from tinyseg_tvm.relay_passes.operator_calls import OperatorCall, operator_call
 
 INT8_MIN = -128
 
 
-@tvm.transform.module_pass(opt_level=0, name="tinyseg.FoldPad")
-def fold_pad(module: tvm.IRModule, _context: Any) -> tvm.IRModule:
+@module_pass("fold_pad")
+def fold_pad(module: tvm.IRModule) -> tvm.IRModule:
     """Fold pads into the operators that read them."""
     flow = Dataflow.of(module[MAIN])
     uses = flow.uses()

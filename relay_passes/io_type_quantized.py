@@ -10,18 +10,27 @@ from dataclasses import replace
 from typing import Any
 
 import tvm
+from tinyseg_tvm.relay_passes.dataflow import (
+    MAIN,
+    QUANTIZATION,
+    Binding,
+    Dataflow,
+    Rewriter,
+    module_pass,
+    rewrite,
+    shape_of,
+)
+from tinyseg_tvm.relay_passes.operator_calls import OperatorCall, operator_call
+from tinyseg_tvm.relay_passes.ports import Ports, read_ports, write_ports
 from tvm import relax
 
 from tinyseg_tvm.operators import ArgMax, Dequantize, Quantize
-from tinyseg_tvm.relay_passes.dataflow import MAIN, QUANTIZATION, Binding, Dataflow, Rewriter, rewrite, shape_of
-from tinyseg_tvm.relay_passes.operator_calls import OperatorCall, operator_call
-from tinyseg_tvm.relay_passes.ports import Ports, read_ports, write_ports
 
 CLASSES = 256
 
 
-@tvm.transform.module_pass(opt_level=0, name="tinyseg.IoTypeQuantized")
-def io_type_quantized(module: tvm.IRModule, _context: Any) -> tvm.IRModule:
+@module_pass("io_type_quantized")
+def io_type_quantized(module: tvm.IRModule) -> tvm.IRModule:
     """Drop quantisation at the edges of the graph."""
     flow = Dataflow.of(module[MAIN])
     uses = flow.uses()
@@ -59,7 +68,9 @@ def io_type_quantized(module: tvm.IRModule, _context: Any) -> tvm.IRModule:
         found, outputs = [], []
         for result, port in zip(writer.old.results, ports.outputs, strict=True):
             call = calls.get(result)
-            exited = call is not None and isinstance(call.operator, Dequantize) and call.activations[0] not in flow.params
+            exited = (
+                call is not None and isinstance(call.operator, Dequantize) and call.activations[0] not in flow.params
+            )
             small = call is not None and _is_small_argmax(call, uses.get(result, []))
             found.append(writer.substitute(call.activations[0] if exited and call is not None else result))
             outputs.append(replace(port, quantized=port.quantized or exited or small))

@@ -9,17 +9,17 @@ from __future__ import annotations
 from typing import Any
 
 import tvm
+from tinyseg_tvm.relay_passes.dataflow import MAIN, Dataflow, module_pass, remove_dead_code
+from tinyseg_tvm.relay_passes.operators_registration import is_operator_call
 from tvm import relax
 
 from tinyseg_tvm.errors import TinySegError
-from tinyseg_tvm.relay_passes.dataflow import MAIN, Dataflow, remove_dead_code
-from tinyseg_tvm.relay_passes.operators_registration import is_operator_call
 
 CALL_TIR = "relax.call_tir"
 
 
-@tvm.transform.module_pass(opt_level=0, name="tinyseg.LegalizeLongTail")
-def legalize_long_tail(module: tvm.IRModule, _context: Any) -> tvm.IRModule:
+@module_pass("legalize_long_tail")
+def legalize_long_tail(module: tvm.IRModule) -> tvm.IRModule:
     """Legalise the remaining Relax operators.
 
     Raises:

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import tvm
+from tinyseg_tvm.relay_passes.dataflow import Binding, Rewriter, dtype_of, module_pass, rewrite, shape_of
+from tinyseg_tvm.relay_passes.operator_calls import emit_operator
 from tvm import relax
 
 from tinyseg_tvm.operators import Concat, Pad, Reshape, Slice, Transpose
-from tinyseg_tvm.relay_passes.dataflow import Binding, Rewriter, dtype_of, rewrite, shape_of
-from tinyseg_tvm.relay_passes.operator_calls import emit_operator
 
 MOVES = (
     "relax.permute_dims",
@@ -28,8 +28,8 @@ MOVES = (
 )
 
 
-@tvm.transform.module_pass(opt_level=0, name="tinyseg.LowerDataMovement")
-def lower_data_movement(module: tvm.IRModule, _context: Any) -> tvm.IRModule:
+@module_pass("lower_data_movement")
+def lower_data_movement(module: tvm.IRModule) -> tvm.IRModule:
     """Replace Relax data movement by tinyseg operators."""
     return rewrite(module, _rule)
 

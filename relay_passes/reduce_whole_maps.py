@@ -9,17 +9,17 @@ from __future__ import annotations
 from typing import Any
 
 import tvm
+from tinyseg_tvm.relay_passes.dataflow import Binding, Rewriter, module_pass, rewrite, shape_of
+from tinyseg_tvm.relay_passes.operator_calls import emit_operator, operator_call
 
 from tinyseg_tvm.operators import AveragePool2d, GlobalPool, MaxPool2d
-from tinyseg_tvm.relay_passes.dataflow import Binding, Rewriter, rewrite, shape_of
-from tinyseg_tvm.relay_passes.operator_calls import emit_operator, operator_call
 
 UNSCALED = (1.0, 0)
 """Scale and zero point that a maximum does not depend on."""
 
 
-@tvm.transform.module_pass(opt_level=0, name="tinyseg.ReduceWholeMaps")
-def reduce_whole_maps(module: tvm.IRModule, _context: Any) -> tvm.IRModule:
+@module_pass("reduce_whole_maps")
+def reduce_whole_maps(module: tvm.IRModule) -> tvm.IRModule:
     """Replace poolings over whole maps."""
     return rewrite(module, _rule)
 

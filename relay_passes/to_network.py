@@ -6,6 +6,11 @@ from typing import Any
 
 import numpy as np
 import tvm
+from tinyseg_tvm.relay_passes.dataflow import MAIN, QUANTIZATION, Binding, Dataflow, dtype_of, shape_of
+from tinyseg_tvm.relay_passes.identity_operands import identity_operands
+from tinyseg_tvm.relay_passes.legalize_long_tail import CALL_TIR
+from tinyseg_tvm.relay_passes.operator_calls import operator_call
+from tinyseg_tvm.relay_passes.ports import read_ports
 from tvm import relax
 
 from tinyseg_tvm.errors import TinySegError
@@ -27,11 +32,6 @@ from tinyseg_tvm.operators import (
     Transpose,
 )
 from tinyseg_tvm.operators.opaque import Opaque
-from tinyseg_tvm.relay_passes.dataflow import MAIN, QUANTIZATION, Binding, Dataflow, dtype_of, shape_of
-from tinyseg_tvm.relay_passes.identity_operands import identity_operands
-from tinyseg_tvm.relay_passes.legalize_long_tail import CALL_TIR
-from tinyseg_tvm.relay_passes.operator_calls import operator_call
-from tinyseg_tvm.relay_passes.ports import read_ports
 
 SAME_QUANTIZATION = (Concat, DepthToSpace, MaxPool2d, Pad, Reshape, Slice, Transpose)
 """Operators whose results have the quantisation of their operands."""
@@ -126,12 +126,12 @@ def _quantization(
     """Scale and zero point of each tensor, as recorded by the integer passes or stated by the operators."""
     recorded = flow.attrs.get(QUANTIZATION, {})
     known: dict[str, tuple[float | None, int | None]] = {}
-    for name in types:
-        if name in recorded and types[name].dtype in ("int8", "uint8"):
+    for name, tensor_type in types.items():
+        if name in recorded and tensor_type.dtype in ("int8", "uint8"):
             scale, zero_point = recorded[name]
             known[name] = (float(scale), int(zero_point))
     for node in nodes:
-        stated = _stated(node.operator)
+        stated: tuple[float | None, int | None] | None = _stated(node.operator)
         if stated is None and isinstance(node.operator, SAME_QUANTIZATION) and node.inputs[0] in known:
             stated = known[node.inputs[0]]
         if stated is not None:

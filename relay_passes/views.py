@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-
-from tinyseg_tvm.operators import Reshape, Transpose
 from tinyseg_tvm.relay_passes import layouts
 from tinyseg_tvm.relay_passes.dataflow import Rewriter, shape_of
 from tinyseg_tvm.relay_passes.layouts import Permutation, Shape
 from tinyseg_tvm.relay_passes.operator_calls import emit_operator
+
+from tinyseg_tvm.operators import Reshape, Transpose
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,9 @@ class View:
     @property
     def order(self) -> np.ndarray:
         """For each element of the view, in its order, the place of the element in ``base``."""
-        places = np.arange(math.prod(self.early)).reshape(self.early)
-        return places.transpose(self.permutation).reshape(-1)
+        places: np.ndarray = np.arange(math.prod(self.early)).reshape(self.early)
+        order: np.ndarray = places.transpose(self.permutation).reshape(-1)
+        return order
 
     def named(self, name: str) -> View:
         """The same view for another old variable."""

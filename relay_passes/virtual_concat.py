@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 import tvm
-
-from tinyseg_tvm.operators import Concat, Conv2d
-from tinyseg_tvm.relay_passes.dataflow import MAIN, Binding, Dataflow, Rewriter, rewrite, shape_of
+from tinyseg_tvm.relay_passes.dataflow import MAIN, Binding, Dataflow, Rewriter, module_pass, rewrite, shape_of
 from tinyseg_tvm.relay_passes.operator_calls import operator_call
 
+from tinyseg_tvm.operators import Concat, Conv2d
 
-@tvm.transform.module_pass(opt_level=0, name="tinyseg.VirtualConcat")
-def virtual_concat(module: tvm.IRModule, _context: Any) -> tvm.IRModule:
+
+@module_pass("virtual_concat")
+def virtual_concat(module: tvm.IRModule) -> tvm.IRModule:
     """Hand the pieces of channel concats to the convolutions that read them."""
     flow = Dataflow.of(module[MAIN])
     uses = flow.uses()

@@ -69,9 +69,8 @@ def test_the_peak_is_the_largest_sum_of_living_lines(case):
     steps = []
     for n in case.nodes:
         access = n.operator.line_access(case.input_types(n), case.output_types(n), n.constants)
-        for i in range(access.steps):
-            touched = {(name, line) for name, lines in zip(n.inputs, access.reads) for line in lines[i]}
-            steps.append(touched | {(name, line) for name, lines in zip(n.outputs, access.writes) for line in lines[i]})
+        touching = [*zip(n.inputs, access.reads, strict=True), *zip(n.outputs, access.writes, strict=True)]
+        steps += [{(name, line) for name, lines in touching for line in lines[i]} for i in range(access.steps)]
     alive = np.zeros(len(steps), int)
     for name in case.tensors:
         for line in range(TYPE.lines):

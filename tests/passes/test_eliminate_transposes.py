@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from layout_modules import DEQUANTIZE, NCHW_TO_NHWC, NHWC_TO_NCHW, QUANTIZE, assert_same_function, main, table_of
+from tinyseg_tvm.relay_passes.eliminate_transposes import eliminate_transposes
+from tinyseg_tvm.relay_passes.to_network import to_network
 from tvm import relax
 
 from tinyseg_tvm.network import reference
 from tinyseg_tvm.operators import Concat, Elementwise, Lookup, Pad, Reshape, Slice, Softmax, Transpose
-from tinyseg_tvm.relay_passes.eliminate_transposes import eliminate_transposes
-from tinyseg_tvm.relay_passes.to_network import to_network
 
 NCHW = {"x": ((1, 3, 6, 5), "int8")}
 NHWC = {"x": ((1, 6, 5, 3), "int8")}
@@ -110,6 +110,20 @@ def test_a_flat_input_takes_the_shape_of_its_consumer():
 
     module = eliminate_transposes(main({"x": ((1, 30), "float32")}, before))
     assert_same_function(module, main({"x": ((1, 6, 5, 1), "float32")}, expected))
+
+
+def test_an_input_without_a_batch_axis_is_permuted_in_its_port():
+    def before(b, x):
+        return wrapped(b, b(Reshape((1, 3, 6, 5)), x), 2, "a")
+
+    def expected(b, x):
+        return b.conv(x, 2, padding=(1, 1, 1, 1))
+
+    inputs = {"x": ((3, 6, 5), "int8")}
+    module = eliminate_transposes(main(inputs, before))
+    assert_same_function(module, main(NHWC, expected))
+    assert ports(module, "inputs") == [(1, 2, 0)]
+    assert_same_results(main(inputs, before), module)
 
 
 def test_operands_in_different_layouts_meet_in_the_one_that_moves_least():

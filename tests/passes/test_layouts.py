@@ -1,12 +1,12 @@
 """Permutations and reshapes exchange exactly as NumPy says."""
 
+import itertools
 import math
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tinyseg_tvm.relay_passes import layouts
 
 NHWC_TO_NCHW = (0, 3, 1, 2)
@@ -20,7 +20,7 @@ def permuted_and_reshaped(draw):
     def shape():
         cuts = sorted(draw(st.lists(st.integers(0, len(factors)), max_size=4)))
         bounds = [0, *cuts, len(factors)]
-        return tuple(math.prod(factors[a:b]) for a, b in zip(bounds, bounds[1:], strict=False))
+        return tuple(math.prod(factors[a:b]) for a, b in itertools.pairwise(bounds))
 
     logical, target = shape(), shape()
     permutation = tuple(draw(st.permutations(range(len(logical)))))

@@ -9,6 +9,7 @@ it could be away in slow storage.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -128,7 +129,7 @@ def _life(
     tensor_type = network.tensors[name].type
     uses = sorted((start, start + steps, lines) for start, steps, lines, _ in spans[name])
     cold = []
-    for (_, end, _), (begin, _, lines) in zip(uses, uses[1:], strict=False):
+    for (_, end, _), (begin, _, lines) in itertools.pairwise(uses):
         if begin > end:
             cold.append(ColdRange(end, begin, len({line for step in lines for line in step})))
     return Life(

@@ -83,7 +83,8 @@ def from_device(network: Network, port: Port, array: np.ndarray) -> np.ndarray:
     tensor = network.tensors[port.tensor]
     if tensor.scale is None:
         return array.astype(port.model_dtype)
-    return (array.astype(np.int32) - np.int32(tensor.zero_point or 0)).astype(np.float32) * np.float32(tensor.scale)
+    levels = array.astype(np.int32) - np.int32(tensor.zero_point or 0)
+    return np.asarray(levels.astype(np.float32) * np.float32(tensor.scale))
 
 
 def _device_type(network: Network, port: Port) -> tuple[tuple[int, ...], str]:
@@ -97,7 +98,7 @@ def _quantize(network: Network, port: Port, array: np.ndarray) -> np.ndarray:
         return array.astype(tensor.type.dtype)
     limits = np.iinfo(tensor.type.dtype)
     scaled = np.rint(array / np.float32(tensor.scale)) + np.float32(tensor.zero_point or 0)
-    return np.clip(scaled, limits.min, limits.max).astype(tensor.type.dtype)
+    return np.asarray(np.clip(scaled, limits.min, limits.max).astype(tensor.type.dtype))
 
 
 def _checked(name: str, array: np.ndarray, shape: tuple[int, ...], dtype: str) -> np.ndarray:
