@@ -1,21 +1,21 @@
 """Relax to Relax: from an imported QDQ model to integer operators in NHWC, then to the lowered network.
 
 Every pass is a ``tvm.transform.Pass`` over an IRModule, one per file, named as the file. They work on the function
-``main``: one dataflow block, static shapes. ``integer_pipeline()`` is the first half in order, ``layout_pipeline()`` the
-second, and ``lower`` runs both and hands out the ``network.Network``.
+``main``: one dataflow block, static shapes. ``integer_pipeline()`` is the first half in order, ``layout_pipeline()``
+the second, and ``lower`` runs both and hands out the ``network.Network``.
 
 **The seam after ``integer_pipeline``.** ``main`` then holds only
 
-* ``relax.tinyseg.<kind>`` calls, built by ``operators_registration.call`` and read by ``operator_of``: attributes are the
-  dataclass' fields, operands the activations followed by the constants (``GenericConst``) in the order of
+* ``relax.tinyseg.<kind>`` calls, built by ``operators_registration.call`` and read by ``operator_of``: attributes are
+  the dataclass' fields, operands the activations followed by the constants (``GenericConst``) in the order of
   ``constant_names``. They have NHWC semantics. A layout-sensitive one stands between
-  ``permute_dims(x, [0, 2, 3, 1])`` and ``permute_dims(y, [0, 3, 1, 2])`` (both with explicit axes); Elementwise of equal
-  shapes and Lookup do not care for the layout and stand bare.
+  ``permute_dims(x, [0, 2, 3, 1])`` and ``permute_dims(y, [0, 3, 1, 2])`` (both with explicit axes); Elementwise of
+  equal shapes and Lookup do not care for the layout and stand bare.
 * pure data movement on any element type: ``permute_dims`` (axes may be None: reversal), ``reshape`` (also flatten,
   squeeze and expand_dims, which become reshape), ``concat``, ``strided_slice`` (also split), ``nn.pad`` (constant mode;
-  ``pad_value`` is the quantised value). Concat operands have equal quantisation. Dense has ``flatten=False``; a flattened
-  feature map arrives by ``permute_dims`` and ``reshape``, and turning those into ``flatten=True`` with permuted weights is
-  the layout pass' business.
+  ``pad_value`` is the quantised value). Concat operands have equal quantisation. Dense has ``flatten=False``; a
+  flattened feature map arrives by ``permute_dims`` and ``reshape``, and turning those into ``flatten=True`` with
+  permuted weights is the layout pass' business.
 * float Relax operators that have no integer form, between ``tinyseg.dequantize`` and ``tinyseg.quantize``.
 
 Names: the variable of an integer operator is named after the ONNX compute node (the Conv, not its QuantizeLinear).

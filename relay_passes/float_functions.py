@@ -14,7 +14,7 @@ import numpy as np
 
 from tinyseg_tvm.relay_passes.rewriting import is_constant
 
-Array = np.ndarray
+Array = Any  # np.ndarray of any element type
 _erf = np.vectorize(math.erf, otypes=[np.float64])
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from tvm import relax
 
-from tinyseg_tvm.relay_passes.rewriting import Rewrite, array_of, is_call, is_constant, main_pass, shape_of
+from tinyseg_tvm.relay_passes.rewriting import Rewrite, array_of, is_constant, main_pass, shape_of
 
 
 def fold_batch_norm() -> Any:
@@ -32,7 +32,7 @@ def fold(rewrite: Rewrite, value: Any, name: str) -> Any:
     if norm.attrs.scale:
         factor = factor * gamma
     offset = -mean * factor + (beta if norm.attrs.center else 0)
-    folded = _into_convolution(rewrite, norm.args[0], factor, offset, int(norm.attrs.axis), name)
+    folded = _into_convolution(rewrite, norm, factor, offset, name)
     if folded is not None:
         return folded
     shape = _broadcast_shape(norm.args[0], int(norm.attrs.axis))
@@ -40,8 +40,9 @@ def fold(rewrite: Rewrite, value: Any, name: str) -> Any:
     return relax.op.add(rewrite.emit(scaled, f"{name}_scaled"), relax.const(offset.astype(np.float32).reshape(shape)))
 
 
-def _into_convolution(rewrite: Rewrite, data: Any, factor: np.ndarray, offset: np.ndarray, axis: int, name: str) -> Any:
-    """The convolution with folded weights, or None where ``data`` is no convolution of its own with float weights."""
+def _into_convolution(rewrite: Rewrite, norm: Any, factor: np.ndarray, offset: np.ndarray, name: str) -> Any:
+    """The convolution with folded weights; None where what is normalised is none of its own with float weights."""
+    data, axis = norm.args[0], int(norm.attrs.axis)
     convolution, bias = data, None
     addition = rewrite.producing_call(data, "add")
     if addition is not None and is_constant(addition.args[1]):

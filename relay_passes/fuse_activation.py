@@ -1,8 +1,8 @@
 """A clamp by table becomes the clamp of the operator before it.
 
 ``clip(clip(v, -128, 127), low, high)`` is ``clip(v, low, high)``: a table that only limits its values, after a
-convolution, fully connected layer or elementwise operator that nothing else reads, is that operator's ``output_min`` and
-``output_max``. Transposes and reshapes may stand between. Any other table after such a clamp stays a table.
+convolution, fully connected layer or elementwise operator that nothing else reads, is that operator's ``output_min``
+and ``output_max``. Transposes and reshapes may stand between. Any other table after such a clamp stays a table.
 """
 
 from __future__ import annotations

@@ -24,10 +24,10 @@ _INDEX_TYPES = ("int64", "int32", "uint8")
 
 def rewrite_softmax(rewrite: Rewrite, value: Any, _name: str) -> Any:
     """Softmax; an axis other than the last is brought there."""
-    result = quantized_result(rewrite, value)
+    result = quantized_result(value)
     call = None if result is None else rewrite.producing_call(result[0], "nn.softmax")
     activation = None if call is None else quantized_activation(rewrite, call.args[0])
-    if result is None or activation is None:
+    if result is None or call is None or activation is None:
         return None
     name, output = rewrite.name(result[0]), result[1]
     distance = np.arange(256, dtype=np.float64)
@@ -37,7 +37,7 @@ def rewrite_softmax(rewrite: Rewrite, value: Any, _name: str) -> Any:
     operand = activation[0]
     if order is not None:
         operand = rewrite.emit(relax.op.permute_dims(operand, order), f"{name}_nhwc", activation[1])
-    softmax = emit_operator(rewrite, operator, [operand], {"table": table}, name, output)
+    softmax = emit_operator(rewrite, operator, [operand], {"table": table}, name=name, quantization=output)
     if softmax is None or back is None:
         return softmax
     return rewrite.emit(relax.op.permute_dims(softmax, back), f"{name}_nchw", output)
@@ -56,7 +56,7 @@ def rewrite_argmax(rewrite: Rewrite, value: Any, name: str) -> Any:
     if order is not None:
         known = rewrite.quantization.get(operand)
         operand = rewrite.emit(relax.op.permute_dims(operand, order), f"{name}_nhwc", known)
-    argmax = emit_operator(rewrite, operator, [operand], {}, name, None)
+    argmax = emit_operator(rewrite, operator, [operand], {}, name=name, quantization=None)
     if argmax is None or back is None or not keepdims:
         return argmax
     return rewrite.emit(relax.op.permute_dims(argmax, back), f"{name}_nchw")
@@ -71,7 +71,7 @@ def cast_of_indices(rewrite: Rewrite, value: Any, _name: str) -> Any:
     if argmax is None:
         return None
     operator = dataclasses.replace(cast(ArgMax, operator_of(argmax)), output_dtype=dtype_of(value))
-    result = emit_operator(rewrite, operator, list(argmax.args), {}, rewrite.name(path[-1]), None)
+    result = emit_operator(rewrite, operator, list(argmax.args), {}, name=rewrite.name(path[-1]), quantization=None)
     return None if result is None else move_alike(rewrite, path, result)
 
 

@@ -33,5 +33,5 @@ def rewrite_depth_to_space(rewrite: Rewrite, value: Any, name: str) -> Any:
             operator = DepthToSpace(block=block, mode=mode)
             source = split.args[0]
             own_name = rewrite.name(value, name)
-            return in_nhwc(rewrite, operator, source, {}, own_name, rewrite.quantization.get(source))
+            return in_nhwc(rewrite, operator, source, {}, name=own_name, quantization=rewrite.quantization.get(source))
     return None

@@ -40,13 +40,13 @@ def rewrite_elementwise(rewrite: Rewrite, value: Any, _name: str) -> Any:
     if shape not in shapes:
         return None
     if shapes[0] == shapes[1] or any(np.prod(s, dtype=np.int64) == 1 for s in shapes):
-        return emit_operator(rewrite, operator, operands, {}, name, output)
+        return emit_operator(rewrite, operator, operands, {}, name=name, quantization=output)
     if len(shape) != 4 or any(len(s) != 4 for s in shapes):
         return None
     if all(s in (shape, (1, 1, 1, shape[3])) for s in shapes):  # the last axis already is the one that is kept
-        return emit_operator(rewrite, operator, operands, {}, name, output)
+        return emit_operator(rewrite, operator, operands, {}, name=name, quantization=output)
     wrapped = [to_nhwc(rewrite, operand, name) for operand in operands]
-    result = emit_operator(rewrite, operator, wrapped, {}, name, output)
+    result = emit_operator(rewrite, operator, wrapped, {}, name=name, quantization=output)
     return None if result is None else to_nchw(rewrite, result, name)
 
 
@@ -72,24 +72,28 @@ def rewrite_elementwise_constant(rewrite: Rewrite, value: Any, _name: str) -> An
         function=_FUNCTIONS[call.op.name], constant_is_lhs=index == 1, **_fields(first, second, output)
     )
     shape = shape_of(call)
-    padded = codes.reshape((1,) * (len(shape) - codes.ndim) + codes.shape)
-    if padded.size == shape[-1] == padded.shape[-1]:
-        return emit_operator(rewrite, operator, [activation[0]], {"other": padded.reshape(-1)}, name, output)
-    if padded.shape == shape and len(shape) != 4:
-        return emit_operator(rewrite, operator, [activation[0]], {"other": padded}, name, output)
+    padded: tuple[int, ...] = (1,) * (len(shape) - codes.ndim) + codes.shape
+    if codes.size == shape[-1] == padded[-1]:
+        other = codes.reshape(-1)
+        return emit_operator(rewrite, operator, [activation[0]], {"other": other}, name=name, quantization=output)
+    if padded == shape and len(shape) != 4:
+        return emit_operator(
+            rewrite, operator, [activation[0]], {"other": codes.reshape(shape)}, name=name, quantization=output
+        )
     if len(shape) != 4:
         return None
-    if padded.size == shape[1] == padded.shape[1]:
-        other = padded.reshape(-1)
+    if codes.size == shape[1] == padded[1]:
+        other = codes.reshape(-1)
     else:
-        other = np.broadcast_to(padded, shape).transpose(TO_NHWC)
-    result = emit_operator(rewrite, operator, [to_nhwc(rewrite, activation[0], name)], {"other": other}, name, output)
+        other = np.broadcast_to(codes.reshape(padded), shape).transpose(TO_NHWC)
+    operand = to_nhwc(rewrite, activation[0], name)
+    result = emit_operator(rewrite, operator, [operand], {"other": other}, name=name, quantization=output)
     return None if result is None else to_nchw(rewrite, result, name)
 
 
 def _match(rewrite: Rewrite, value: Any) -> tuple[Any, str, Quantization] | None:
     """The binary call under a ``quantize``, its name, and the result's quantisation."""
-    result = quantized_result(rewrite, value)
+    result = quantized_result(value)
     if result is None:
         return None
     call = rewrite.producing_call(result[0], "add", "subtract", "multiply")

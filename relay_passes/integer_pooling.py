@@ -35,12 +35,20 @@ def rewrite_max_pool2d(rewrite: Rewrite, value: Any, name: str) -> Any:
         padding=_padding(value, kernel, strides, dilation),
         dilation=dilation,
     )
-    return in_nhwc(rewrite, operator, value.args[0], {}, name, rewrite.quantization.get(value.args[0]), layout)
+    return in_nhwc(
+        rewrite,
+        operator,
+        value.args[0],
+        {},
+        name=name,
+        quantization=rewrite.quantization.get(value.args[0]),
+        layout=layout,
+    )
 
 
 def rewrite_average_pool2d(rewrite: Rewrite, value: Any, _name: str) -> Any:
     """AveragePool. One that counts padding and also ends in a partial window (``ceil_mode``) has no integer form."""
-    result = quantized_result(rewrite, value)
+    result = quantized_result(value)
     call = None if result is None else rewrite.producing_call(result[0], "nn.avg_pool2d")
     if result is None or call is None:
         return None
@@ -61,17 +69,27 @@ def rewrite_average_pool2d(rewrite: Rewrite, value: Any, _name: str) -> Any:
         **_fields(activation[1], result[1]),
     )
     name = rewrite.name(result[0])
-    return in_nhwc(rewrite, operator, activation[0], {}, name, result[1], str(attributes.layout))
+    return in_nhwc(
+        rewrite, operator, activation[0], {}, name=name, quantization=result[1], layout=str(attributes.layout)
+    )
 
 
 def rewrite_mean(rewrite: Rewrite, value: Any, _name: str) -> Any:
     """Mean over any axes; GlobalAveragePool is the mean over the pixels."""
-    result = quantized_result(rewrite, value)
+    result = quantized_result(value)
     call = None if result is None else rewrite.producing_call(result[0], "mean")
     activation = None if call is None else quantized_activation(rewrite, call.args[0])
     if result is None or activation is None:
         return None
-    return _reduce(rewrite, call, activation[0], activation[1], result[1], "average", rewrite.name(result[0]))
+    return _reduce(
+        rewrite,
+        call,
+        activation=activation[0],
+        before=activation[1],
+        after=result[1],
+        function="average",
+        name=rewrite.name(result[0]),
+    )
 
 
 def rewrite_max(rewrite: Rewrite, value: Any, name: str) -> Any:
@@ -79,12 +97,13 @@ def rewrite_max(rewrite: Rewrite, value: Any, name: str) -> Any:
     if not is_call(value, "max") or dtype_of(value) != "int8" or is_constant(value.args[0]):
         return None
     known = rewrite.quantization.get(value.args[0], _NEUTRAL)
-    return _reduce(rewrite, value, value.args[0], known, known, "max", name)
+    return _reduce(rewrite, value, activation=value.args[0], before=known, after=known, function="max", name=name)
 
 
 def _reduce(
     rewrite: Rewrite,
     call: Any,
+    *,
     activation: Any,
     before: Quantization,
     after: Quantization,
@@ -105,11 +124,17 @@ def _reduce(
             count_include_pad=False,
             **_fields(before, after),
         )
-        result = in_nhwc(rewrite, operator, activation, {}, name, after)
+        result = in_nhwc(rewrite, operator, activation, {}, name=name, quantization=after)
     elif is_map and axes in ([2, 3], [1, 2]):
         layout = "NCHW" if axes == [2, 3] else "NHWC"
         result = in_nhwc(
-            rewrite, GlobalPool(function=function, **_fields(before, after)), activation, {}, name, after, layout
+            rewrite,
+            GlobalPool(function=function, **_fields(before, after)),
+            activation,
+            {},
+            name=name,
+            quantization=after,
+            layout=layout,
         )
     else:
         pixels = int(np.prod([shape[axis] for axis in axes], dtype=np.int64))
@@ -119,7 +144,7 @@ def _reduce(
             activation = rewrite.emit(relax.op.permute_dims(activation, order), f"{name}_nhwc", before)
         activation = rewrite.emit(relax.op.reshape(activation, (1, pixels, 1, channels)), f"{name}_pixels", before)
         operator_ = GlobalPool(function=function, **_fields(before, after))
-        result = emit_operator(rewrite, operator_, [activation], {}, name, after)
+        result = emit_operator(rewrite, operator_, [activation], {}, name=name, quantization=after)
     if result is None or shape_of(result) == shape_of(call):
         return result
     return rewrite.emit(relax.op.reshape(result, shape_of(call)), f"{name}_reshaped", after)

@@ -32,15 +32,15 @@ def rewrite_resize_nearest(rewrite: Rewrite, value: Any, name: str) -> Any:
         rows = nearest_sources(positions, before, str(value.attrs.rounding_method))
         constants[f"{table}s"] = rows[:, np.newaxis]
         constants[f"{table}_weights"] = np.ones((after, 1), np.int32)
-    return _resize(rewrite, "nearest", value, value.args[0], known, known, constants, name)
+    return _resize(rewrite, value, (value.args[0], known), constants, method="nearest", after=known, name=name)
 
 
 def rewrite_resize_linear(rewrite: Rewrite, value: Any, _name: str) -> Any:
     """Bilinear resizing between two quantisations."""
-    result = quantized_result(rewrite, value)
+    result = quantized_result(value)
     call = None if result is None else rewrite.producing_call(result[0], "image.resize2d")
     activation = None if call is None else quantized_activation(rewrite, call.args[0])
-    if result is None or activation is None or call.attrs.method != "linear":
+    if result is None or call is None or activation is None or call.attrs.method != "linear":
         return None
     if str(call.attrs.coordinate_transformation_mode) not in _COORDINATES:
         return None
@@ -48,7 +48,8 @@ def rewrite_resize_linear(rewrite: Rewrite, value: Any, _name: str) -> Any:
     for table, before, after in _extents(call):
         positions = source_positions(before, after, str(call.attrs.coordinate_transformation_mode))
         constants[f"{table}s"], constants[f"{table}_weights"] = linear_sources(positions, before)
-    return _resize(rewrite, "linear", call, *activation, result[1], constants, rewrite.name(result[0]))
+    name = rewrite.name(result[0])
+    return _resize(rewrite, call, activation, constants, method="linear", after=result[1], name=name)
 
 
 def source_positions(before: int, after: int, mode: str) -> np.ndarray:
@@ -82,7 +83,7 @@ def nearest_sources(positions: np.ndarray, before: int, rounding: str) -> np.nda
         nearest = np.floor(positions + np.float32(0.5))
     else:  # round_prefer_floor, which TVM calls "round"
         nearest = np.ceil(positions - np.float32(0.5))
-    return np.clip(nearest, 0, before - 1).astype(np.int32)
+    return np.asarray(np.clip(nearest, 0, before - 1), np.int32)
 
 
 def linear_sources(positions: np.ndarray, before: int) -> tuple[np.ndarray, np.ndarray]:
@@ -104,14 +105,15 @@ def _extents(call: Any) -> list[tuple[str, int, int]]:
 
 def _resize(
     rewrite: Rewrite,
-    method: str,
     call: Any,
-    activation: Any,
-    before: Quantization,
-    after: Quantization,
+    activation: tuple[Any, Quantization],
     constants: dict[str, np.ndarray],
+    *,
+    method: str,
+    after: Quantization,
     name: str,
 ) -> Any:
+    before = activation[1]
     operator = Resize2d(
         method=method,
         input_scale=before.scale,
@@ -120,4 +122,5 @@ def _resize(
         output_zero_point=after.zero_point,
     )
     known = None if after is _NEUTRAL else after
-    return in_nhwc(rewrite, operator, activation, constants, name, known, str(call.attrs.layout))
+    layout = str(call.attrs.layout)
+    return in_nhwc(rewrite, operator, activation[0], constants, name=name, quantization=known, layout=layout)

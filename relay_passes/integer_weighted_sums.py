@@ -67,7 +67,13 @@ def rewrite_conv2d(rewrite: Rewrite, value: Any, _name: str) -> Any:
         output_max=INT8_MAX,
     )
     return in_nhwc(
-        rewrite, operator, found.activation, constants, found.name, found.output, str(attributes.data_layout)
+        rewrite,
+        operator,
+        found.activation,
+        constants,
+        name=found.name,
+        quantization=found.output,
+        layout=str(attributes.data_layout),
     )
 
 
@@ -101,7 +107,13 @@ def rewrite_conv2d_transpose(rewrite: Rewrite, value: Any, _name: str) -> Any:
         output_max=INT8_MAX,
     )
     return in_nhwc(
-        rewrite, operator, found.activation, constants, found.name, found.output, str(attributes.data_layout)
+        rewrite,
+        operator,
+        found.activation,
+        constants,
+        name=found.name,
+        quantization=found.output,
+        layout=str(attributes.data_layout),
     )
 
 
@@ -120,11 +132,11 @@ def rewrite_dense(rewrite: Rewrite, value: Any, _name: str) -> Any:
         output_min=INT8_MIN,
         output_max=INT8_MAX,
     )
-    return emit_operator(rewrite, operator, [found.activation], constants, found.name, found.output)
+    return emit_operator(rewrite, operator, [found.activation], constants, name=found.name, quantization=found.output)
 
 
 def _match(rewrite: Rewrite, value: Any, operator: str) -> WeightedSum | None:
-    result = quantized_result(rewrite, value)
+    result = quantized_result(value)
     if result is None:
         return None
     expression, output = result
@@ -164,7 +176,7 @@ def _constants_of_ohwi(
     multiplier = conv_multiplier(found.input.scale, scales, found.output.scale)
     bias = np.zeros(channels, np.int64)
     if found.bias is not None:
-        quantized = _bias(rewrite, found, channels, scales, values, multiplier)
+        quantized = _bias(rewrite, found, scales, values, multiplier)
         if quantized is None:
             return None
         bias, multiplier = quantized
@@ -177,12 +189,7 @@ def _constants_of_ohwi(
 
 
 def _bias(
-    rewrite: Rewrite,
-    found: WeightedSum,
-    channels: int,
-    weight_scales: np.ndarray,
-    weights: np.ndarray,
-    multiplier: np.ndarray,
+    rewrite: Rewrite, found: WeightedSum, weight_scales: np.ndarray, weights: np.ndarray, multiplier: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """The bias in units of the accumulator, and the multiplier.
 
@@ -190,6 +197,7 @@ def _bias(
     scale) is ``round_half_even(b / (s_x * s_w))``, which moves a result by at most half a unit of the accumulator. A
     channel whose weights are all 0 keeps its stored bias exactly, whatever its scale: the multiplier is made to fit.
     """
+    channels = weights.shape[0]
     real = float_constant(rewrite, found.bias)
     if real is None or not _is_per_channel(real.shape, found, channels):
         return None

@@ -122,7 +122,7 @@ class _Chain:
         operands = [self.evaluate(operand) for operand in tensor_operands(call)]
         if any(operand is None for operand in operands):
             return None
-        return evaluate(call, [operand for operand in operands if operand is not None])
+        return np.asarray(evaluate(call, [operand for operand in operands if operand is not None]))
 
     def _leaf(self, call: Any) -> np.ndarray | None:
         quantization = per_tensor_quantization(call)
@@ -145,4 +145,4 @@ def _lookup(rewrite: Rewrite, source: Any, table: np.ndarray, name: str, quantiz
     if is_identity(table, dtype_of(source)):
         return source
     operator = Lookup(output_dtype=str(table.dtype))
-    return emit_operator(rewrite, operator, [source], {"table": table}, name, quantization)
+    return emit_operator(rewrite, operator, [source], {"table": table}, name=name, quantization=quantization)

@@ -3,12 +3,12 @@
 Downwards, where the operand is dequantised:  ``f(dequantize(x)) -> dequantize(f(x))``.
 Upwards, where the result is quantised:       ``quantize(f(y)) -> f(quantize(y))``.
 
-Both are exact for a per-tensor quantisation, a monotonic function of each element alone, where ``f`` only moves elements
-(reshape, transpose, concat, slice, pad, nearest resize, ...) or picks the largest (max pooling). A clamp (relu, clip)
-commutes upwards, its bounds quantised: the clamp of a relu is at the zero point, whatever that is. A dequantised
-constant goes downwards through reshape and transpose with its scales per channel.
+Both are exact for a per-tensor quantisation, a monotonic function of each element alone, where ``f`` only moves
+elements (reshape, transpose, concat, slice, pad, nearest resize, ...) or picks the largest (max pooling). A clamp
+(relu, clip) commutes upwards, its bounds quantised: the clamp of a relu is at the zero point, whatever that is. A
+dequantised constant goes downwards through reshape and transpose with its scales per channel.
 
-A ``quantize`` that meets a ``dequantize`` of the same parameters cancels; of others, it stays and becomes a table later.
+A ``quantize`` that meets a ``dequantize`` of the same parameters cancels; of others, it stays to become a table.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def border_quantize(rewrite: Rewrite, value: Any, name: str) -> Any:
     if quantization is None or dtype_of(value) not in ("int8", "uint8"):
         return None
     operator = Quantize(scale=quantization.scale, zero_point=quantization.zero_point, output_dtype=dtype_of(value))
-    return emit_operator(rewrite, operator, [value.args[0]], {}, name, quantization)
+    return emit_operator(rewrite, operator, [value.args[0]], {}, name=name, quantization=quantization)
 
 
 def border_dequantize(rewrite: Rewrite, value: Any, name: str) -> Any:
@@ -53,4 +53,4 @@ def border_dequantize(rewrite: Rewrite, value: Any, name: str) -> Any:
     if quantization is None:
         return None
     operator = Dequantize(scale=quantization.scale, zero_point=quantization.zero_point)
-    return emit_operator(rewrite, operator, [value.args[0]], {}, name, None)
+    return emit_operator(rewrite, operator, [value.args[0]], {}, name=name, quantization=None)

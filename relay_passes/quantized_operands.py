@@ -34,14 +34,14 @@ INT8_MIN, INT8_MAX = -128, 127
 
 @dataclass(frozen=True)
 class QuantizedConstant:
-    """A dequantised constant: integers free of their zero point, and float32 scales, one or one per index of ``axis``."""
+    """A dequantised constant: integers free of their zero point, and float32 scales, one or one per ``axis`` index."""
 
     values: np.ndarray
     scales: np.ndarray
     axis: int
 
 
-def quantized_result(rewrite: Rewrite, value: Any) -> tuple[Any, Quantization] | None:
+def quantized_result(value: Any) -> tuple[Any, Quantization] | None:
     """What a per-tensor ``quantize`` to int8 quantises, and how."""
     if not is_call(value, "quantize") or dtype_of(value) != "int8" or not isinstance(value.args[0], tvm.ir.Var):
         return None
@@ -90,10 +90,11 @@ def emit_operator(
     operator: Operator,
     activations: Sequence[Any],
     constants: Mapping[str, np.ndarray],
+    *,
     name: str,
     quantization: Quantization | None,
 ) -> Any:
-    """Binds the operator's call to a variable ``name``; None (with a log entry) where the operator refuses its operands.
+    """Binds the operator's call to a variable ``name``; None (and a log entry) where the operator refuses it.
 
     Args:
         rewrite: the function under construction.
@@ -132,6 +133,7 @@ def in_nhwc(
     operator: Operator,
     activation: Any,
     constants: Mapping[str, np.ndarray],
+    *,
     name: str,
     quantization: Quantization | None,
     layout: str = "NCHW",
@@ -140,12 +142,12 @@ def in_nhwc(
     if layout not in ("NCHW", "NHWC") or len(shape_of(activation)) != 4:
         return None
     operand = to_nhwc(rewrite, activation, name) if layout == "NCHW" else activation
-    result = emit_operator(rewrite, operator, [operand], constants, name, quantization)
+    result = emit_operator(rewrite, operator, [operand], constants, name=name, quantization=quantization)
     return result if result is None or layout == "NHWC" else to_nchw(rewrite, result, name)
 
 
 def data_movement_above(rewrite: Rewrite, variable: Any) -> list[Any]:
-    """``variable`` and what it was before transposes and reshapes, as far up as nothing else reads it; the source last."""
+    """``variable`` and what it was before transposes and reshapes, as far up as nothing else reads it, source last."""
     path = [variable]
     while rewrite.uses(path[-1]) <= 1 and is_call(rewrite.producer(path[-1]), "permute_dims", "reshape"):
         path.append(rewrite.producer(path[-1]).args[0])
@@ -167,8 +169,8 @@ def move_alike(rewrite: Rewrite, path: Sequence[Any], source: Any) -> Any:
 def node_name(rewrite: Rewrite, call_variable: Any, result_variable: Any) -> str:
     """Name of the ONNX node that a compute call belongs to.
 
-    The importer binds a node's result under the node's name and calls on the way there ``<name>_<operator>``: a Conv with
-    bias is ``Conv_3_conv2d``, then ``Conv_3``. A MatMul followed by an Add node keeps the MatMul's name.
+    The importer binds a node's result under the node's name and calls on the way there ``<name>_<operator>``: a Conv
+    with bias is ``Conv_3_conv2d``, then ``Conv_3``. A MatMul followed by an Add node keeps the MatMul's name.
     """
     own, result = rewrite.name(call_variable), rewrite.name(result_variable)
     return result if own.startswith(f"{result}_") else own

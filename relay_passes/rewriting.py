@@ -83,7 +83,7 @@ class Rewrite:
         """The wanted name of a variable."""
         if not isinstance(expression, tvm.ir.Var):
             return default
-        return self._names.get(expression, expression.name)
+        return str(self._names.get(expression, expression.name))
 
     def uses(self, expression: Any) -> int:
         """How often the function being rewritten used what ``expression`` now stands for; 1 for new bindings."""

@@ -46,6 +46,7 @@ def check(model: onnx.ModelProto, kinds: set[str], within: int = 0, share: float
 
 
 def convolution(
+    *,
     inputs: int = 4,
     outputs: int = 6,
     kernel: tuple[int, ...] = (3, 3),
