@@ -30,7 +30,7 @@ def port(name: str, shape: Sequence[int | str | None] | None, dtype: str = "floa
     return helper.make_tensor_value_info(name, TYPES[dtype], shape)
 
 
-def model(
+def model(  # noqa: PLR0917
     nodes: Sequence[onnx.NodeProto],
     inputs: Sequence[onnx.ValueInfoProto],
     outputs: Sequence[onnx.ValueInfoProto],
@@ -56,13 +56,15 @@ def model(
     return result
 
 
-def node(op_type: str, inputs: str, outputs: str, name: str = "", domain: str = "", **attributes: Any) -> onnx.NodeProto:
+def node(
+    op_type: str, inputs: str, outputs: str, name: str = "", domain: str = "", **attributes: Any
+) -> onnx.NodeProto:
     """A node; inputs and outputs are separated by blanks, ``-`` is an omitted input."""
     names = ["" if text == "-" else text for text in inputs.split()]
     return helper.make_node(op_type, names, outputs.split(), name=name, domain=domain, **attributes)
 
 
-def quantized(
+def quantized(  # noqa: PLR0917
     core: Sequence[onnx.NodeProto],
     shape: Sequence[int],
     out_shape: Sequence[int] | None,

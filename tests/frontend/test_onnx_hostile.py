@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -154,6 +155,20 @@ def test_sparse_and_unnamed_initialisers():
     refused(proto, "'sparse'")
 
 
+def test_functions_that_call_themselves_or_explode():
+    opset = [helper.make_opsetid("", 17), helper.make_opsetid("mine", 1)]
+    proto = model([node("F0", "x", "y", "call", "mine")], [port("x", [3])], [port("y", [3])])
+    proto.opset_import.append(helper.make_opsetid("mine", 1))
+    proto.functions.append(helper.make_function("mine", "F0", ["a"], ["b"], [node("F0", "a", "b", "", "mine")], opset))
+    refused(proto, "calls itself")
+    del proto.functions[:]
+    for i in range(20):
+        body = [node(f"F{i + 1}", "a", "t", "", "mine"), node(f"F{i + 1}", "t", "b", "", "mine")]
+        proto.functions.append(helper.make_function("mine", f"F{i}", ["a"], ["b"], body, opset))
+    proto.functions.append(helper.make_function("mine", "F20", ["a"], ["b"], [node("Relu", "a", "b")], opset))
+    refused(proto, "expand to 1048576 nodes")
+
+
 # Shapes --------------------------------------------------------------------------------------------------------------
 
 
@@ -202,10 +217,20 @@ def test_huge_constant_claims():
 @pytest.mark.parametrize("op_type", ["Tile", "Expand", "ConstantOfShape", "Pad", "Range"])
 def test_folding_does_not_allocate_what_a_node_claims(op_type):
     huge = np.int64([1 << 18, 1 << 18])
-    constants = {"c": np.zeros((1, 1), np.float32), "n": huge, "pads": np.int64([0, 0, 1 << 30, 1 << 30]), "zero": np.int64(0)}
+    constants = {
+        "c": np.zeros((1, 1), np.float32),
+        "n": huge,
+        "pads": np.int64([0, 0, 1 << 30, 1 << 30]),
+        "zero": np.int64(0),
+    }
     constants |= {"end": np.int64(1 << 60), "one": np.int64(1)}
     inputs = {"ConstantOfShape": "n", "Pad": "c pads", "Range": "zero end one"}.get(op_type, "c n")
-    nodes = [node(op_type, inputs, "big", "bomb"), node("Shape", "big", "s"), node("Cast", "s", "f", to=1), node("Add", "x f", "y")]
+    nodes = [
+        node(op_type, inputs, "big", "bomb"),
+        node("Shape", "big", "s"),
+        node("Cast", "s", "f", to=1),
+        node("Add", "x f", "y"),
+    ]
     refused(model(nodes, [port("x", [2])], [port("y", None)], constants), "bomb")
 
 
@@ -239,7 +264,13 @@ def test_unusable_scale(scale, place):
 
 
 def test_wrong_number_of_scales_and_types():
-    constants = {"s": np.float32([0.1, 0.2]), "z": np.int8([0, 0]), "z8": np.uint8(0), "s64": np.float64(0.1), "z1": np.int8(0)}
+    constants = {
+        "s": np.float32([0.1, 0.2]),
+        "z": np.int8([0, 0]),
+        "z8": np.uint8(0),
+        "s64": np.float64(0.1),
+        "z1": np.int8(0),
+    }
 
     def dequantize(inputs: str, **attributes) -> onnx.ModelProto:
         nodes = [node("DequantizeLinear", inputs, "y", "dq", **attributes)]
@@ -271,7 +302,22 @@ def test_float16_network_is_refused_with_a_remedy():
 
 # Names ---------------------------------------------------------------------------------------------------------------
 
-EVIL = ['a"b', "a\nb", "*/ int x; /*", "../../etc/passwd", "", " ", "\u202e", "конв", "%s%n", "1st", "a;b", "x" * 5000, "Conv", "conv"]
+EVIL = [
+    'a"b',
+    "a\nb",
+    "*/ int x; /*",
+    "../../etc/passwd",
+    "",
+    " ",
+    "\u202e",
+    "конв",
+    "%s%n",
+    "1st",
+    "a;b",
+    "x" * 5000,
+    "Conv",
+    "conv",
+]
 
 
 def test_hostile_node_names_become_unique_printable_names():
@@ -341,9 +387,9 @@ def test_external_data_outside_the_folder(tmp_path):
     (tmp_path / "w.bin").write_bytes(bytes(16))
     for location in ["../w.bin", str(tmp_path / "w.bin"), "a/../../w.bin", "", "w\0.bin"]:
         refused(save(inner, external(location)), "outside the model's folder")
-    os.symlink(tmp_path / "w.bin", inner / "link.bin")
+    (inner / "link.bin").symlink_to(tmp_path / "w.bin")
     refused(save(inner, external("link.bin")), "outside the model's folder")
-    os.symlink(tmp_path, inner / "up")
+    (inner / "up").symlink_to(tmp_path)
     refused(save(inner, external("up/w.bin")), "outside the model's folder")
 
 
@@ -409,10 +455,8 @@ VALID = small_network().SerializeToString()
 def import_bytes(folder: Path, data: bytes) -> None:
     path = folder / "fuzz.onnx"
     path.write_bytes(data)
-    try:
+    with contextlib.suppress(TinySegError):
         from_onnx(path)
-    except TinySegError as error:
-        assert str(error)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

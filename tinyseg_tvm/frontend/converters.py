@@ -28,11 +28,11 @@ def _constant(value: Any) -> Any | None:
     return value.value.numpy() if isinstance(value, tvm.ir.GenericConst) else None
 
 
-class Clip(_Base):
+class Clip(_Base):  # type: ignore[misc]
     """ONNX Clip with scalar bounds; either may be missing."""
 
     @classmethod
-    def _impl_v11(cls, bb: Any, inputs: Any, attr: dict[str, Any], params: Any) -> Any:
+    def _impl_v11(cls, bb: Any, inputs: Any, _attr: dict[str, Any], _params: Any) -> Any:
         data, low, high = inputs[0], inputs[1], inputs[2]
         values = [_constant(bound) for bound in (low, high)]
         if (low is not None and values[0] is None) or (high is not None and values[1] is None):
@@ -62,27 +62,27 @@ class Pad(onnx_frontend.Pad):  # type: ignore[misc]
         return relax.op.nn.pad(inputs[0], width, pad_mode="constant", pad_value=float(value))
 
 
-class Max(_Base):
+class Max(_Base):  # type: ignore[misc]
     """ONNX Max, pairwise."""
 
     @classmethod
-    def _impl_v8(cls, bb: Any, inputs: Any, attr: dict[str, Any], params: Any) -> Any:
+    def _impl_v8(cls, bb: Any, inputs: Any, _attr: dict[str, Any], _params: Any) -> Any:
         return functools.reduce(lambda a, b: bb.normalize(relax.op.maximum(a, b)), inputs)
 
 
-class Min(_Base):
+class Min(_Base):  # type: ignore[misc]
     """ONNX Min, pairwise."""
 
     @classmethod
-    def _impl_v8(cls, bb: Any, inputs: Any, attr: dict[str, Any], params: Any) -> Any:
+    def _impl_v8(cls, bb: Any, inputs: Any, _attr: dict[str, Any], _params: Any) -> Any:
         return functools.reduce(lambda a, b: bb.normalize(relax.op.minimum(a, b)), inputs)
 
 
-class ConvInteger(_Base):
+class ConvInteger(_Base):  # type: ignore[misc]
     """ONNX ConvInteger as a convolution in int32 of the values without their zero points."""
 
     @classmethod
-    def _impl_v10(cls, bb: Any, inputs: Any, attr: dict[str, Any], params: Any) -> Any:
+    def _impl_v10(cls, bb: Any, inputs: Any, attr: dict[str, Any], _params: Any) -> Any:
         operands = []
         for value, zero in ((inputs[0], inputs[2]), (inputs[1], inputs[3])):
             wide = bb.normalize(relax.op.astype(value, "int32"))

@@ -81,6 +81,7 @@ class Graph:
     types: dict[str, ValueType]
     declared: dict[str, tuple[int | None, ...]] = field(default_factory=dict)  # shapes the file claims
     four_bit: dict[str, str] = field(default_factory=dict)  # constants stored in 4 bits ("int4", "uint4"), unpacked
+    inferred: dict[str, dict[str, ValueType]] = field(default_factory=dict)  # inference.py's memory
     unsupported: list[Unsupported] = field(default_factory=list)
     _counter: Iterator[int] = field(default_factory=itertools.count)
 
@@ -252,5 +253,5 @@ def to_model(graph: Graph) -> onnx.ModelProto:
     domains = sorted({node.domain for node in graph.nodes if node.domain})
     imports = [helper.make_opsetid("", graph.opset), *(helper.make_opsetid(domain, 1) for domain in domains)]
     model = helper.make_model(proto, opset_imports=imports, producer_name="tinyseg_tvm")
-    model.ir_version = min(model.ir_version, 10) if graph.opset <= CANONICAL_OPSET else model.ir_version
+    model.ir_version = helper.find_min_ir_version_for(imports, ignore_unknown=True)
     return model

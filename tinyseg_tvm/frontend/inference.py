@@ -96,6 +96,11 @@ def _moved_axis(node: Node, before: tuple[int, ...], after: tuple[int, ...], axi
 
 def _infer_node(graph: Graph, node: Node) -> None:
     present = [name for name in node.inputs if name]
+    # Rewrites leave most nodes alone, and a constant's name never gets another value of the same type.
+    key = repr((node, graph.opset, [graph.types.get(name) for name in present]))
+    if key in graph.inferred:
+        graph.types.update(graph.inferred[key])
+        return
     if any(name not in graph.types for name in present) or not onnx.defs.has(node.op_type, graph.opset, node.domain):
         return
     if node.op_type == "Resize" and (sizes := resize_sizes(graph, node)) is not None:
@@ -119,11 +124,14 @@ def _infer_node(graph: Graph, node: Node) -> None:
         shapes = {name: list(graph.types[name].shape) for name in present}
         text = str(error).replace("\n", " ")
         raise node_error(node, f"inputs {shapes} do not fit the operator: {text}", "correct the model") from None
+    found = {}
     for name, proto in results.items():
         if (value := _value_type(proto)) is not None:
             where = f"node '{node.name}' ({node.qualified_type}): result {name!r}"
             check_size(value, where)
-            graph.types[name] = value
+            found[name] = value
+    graph.types.update(found)
+    graph.inferred[key] = found
 
 
 def _value_type(proto: onnx.TypeProto) -> ValueType | None:

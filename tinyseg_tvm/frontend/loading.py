@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper
 
 from tinyseg_tvm.errors import TinySegError
@@ -53,7 +52,7 @@ def dtype_name(elem_type: int) -> str:
 
 
 def four_bit_type(tensor: onnx.TensorProto) -> str | None:
-    """ "int4" or "uint4" for a tensor stored in 4 bits, else None."""
+    """``int4`` or ``uint4`` for a tensor stored in 4 bits, else None."""
     name = dtype_name(tensor.data_type)
     return name if name in ("int4", "uint4") else None
 
@@ -101,7 +100,7 @@ def parse(data: bytes, source: str) -> onnx.ModelProto:
     model = onnx.ModelProto()
     try:
         model.ParseFromString(data)
-    except (DecodeError, ValueError, RuntimeError) as error:
+    except Exception as error:  # google.protobuf has no typed exceptions
         raise TinySegError(f"{source} is not an ONNX model: {error}. {remedy}") from None
     if not model.HasField("graph") or not model.opset_import:
         raise TinySegError(f"{source} is not an ONNX model: it has no graph or no operator set. {remedy}")
@@ -158,7 +157,7 @@ def tensor_array(tensor: onnx.TensorProto, folder: Path | None, where: str) -> n
         del plain.external_data[:]
     _check_stored_size(plain, expected, where)
     try:
-        array = numpy_helper.to_array(plain)
+        array: np.ndarray = numpy_helper.to_array(plain)
     except Exception as error:
         raise TinySegError(f"{where}: the tensor cannot be decoded: {error}") from None
     if tensor.data_type in (TensorProto.INT4, TensorProto.UINT4):
@@ -208,7 +207,8 @@ def _external_bytes(tensor: onnx.TensorProto, folder: Path | None, expected: int
         raise TinySegError(f"{where}: external data {location!r} is not a regular file")
     with path.open("rb") as file:
         file.seek(offset)
-        return file.read(length)
+        data: bytes = file.read(length)
+        return data
 
 
 def _entry(entries: dict[str, Any], key: str, default: int, where: str) -> int:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import onnx
 import tvm
 
 from tinyseg_tvm.errors import TinySegError
+from tinyseg_tvm.frontend.functions import inline_functions
 from tinyseg_tvm.frontend.graph import Graph
 from tinyseg_tvm.frontend.importing import import_graph
 from tinyseg_tvm.frontend.loading import load_model, model_digest
@@ -17,8 +18,8 @@ from tinyseg_tvm.frontend.names import NameSupply, printable_name
 from tinyseg_tvm.frontend.normalization import normalize
 from tinyseg_tvm.frontend.reading import read_graph
 
-Model = onnx.ModelProto | str | os.PathLike[str]
-Shapes = Mapping[str, Sequence[int] | int]
+Model: TypeAlias = onnx.ModelProto | str | os.PathLike[str]
+Shapes: TypeAlias = Mapping[str, Sequence[int] | int]
 
 
 def normalized_graph(model: Model, shapes: Shapes | None = None, batch: int = 1) -> tuple[Graph, str]:
@@ -28,6 +29,7 @@ def normalized_graph(model: Model, shapes: Shapes | None = None, batch: int = 1)
     """
     proto, folder, digest = load_model(model)
     try:
+        proto = inline_functions(proto)
         graph = read_graph(proto, folder, shapes or {}, batch)
         digest = model_digest(digest, proto, graph.constants)
         normalize(graph)
@@ -80,6 +82,11 @@ def from_onnx(
 
 def _ports(graph: Graph, names: Sequence[str], parameters: Sequence[str]) -> list[dict[str, Any]]:
     return [
-        {"name": tensor, "parameter": text, "shape": list(graph.types[tensor].shape), "dtype": graph.types[tensor].dtype}
+        {
+            "name": tensor,
+            "parameter": text,
+            "shape": list(graph.types[tensor].shape),
+            "dtype": graph.types[tensor].dtype,
+        }
         for tensor, text in zip(names, parameters, strict=True)
     ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tinyseg_tvm.frontend.functions import EXPANDED
 from tinyseg_tvm.frontend.graph import Graph
 from tinyseg_tvm.frontend.importing import converter_names
 from tinyseg_tvm.frontend.rewrites.qoperators import EXPANSIONS, MICROSOFT
@@ -56,6 +57,7 @@ INTEGER: dict[str, str] = {
 }  # fmt: skip
 
 REWRITTEN: dict[str, str] = {
+    **dict.fromkeys(EXPANDED, "ONNX's own definition by other operators"),
     "Identity": "removed",
     "Dropout": "removed",
     "Constant": "folded",

@@ -155,7 +155,7 @@ def _dimension(dim: onnx.TensorShapeProto.Dimension) -> int | str | None:
     return dim.dim_param or None
 
 
-def _resolve(
+def _resolve(  # noqa: PLR0917
     name: str, axis: int, dim: int | str | None, requested: Sequence[int] | None, shapes: ShapeRequest, batch: int
 ) -> int:
     where = f"graph input {name!r}, dimension {axis}"
@@ -177,7 +177,10 @@ def _resolve(
         raise TinySegError(f"{where} was given the value {given!r}; a dimension is a positive integer")
     if static is not None and given not in (None, static):
         raise TinySegError(f"{where} is {static} in the model, but {given} was given")
-    return static or int(given)
+    if static is not None:
+        return static
+    assert given is not None
+    return int(given)
 
 
 def check_size(value: ValueType, where: str) -> None:

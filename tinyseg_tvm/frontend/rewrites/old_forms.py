@@ -40,7 +40,7 @@ def modernize(graph: Graph) -> None:
 def _attributes_to_inputs(*names: str, dtype: Any = np.int64) -> Callable[[Graph, Node, int], list[Node] | None]:
     """A handler that turns attributes, where present, into constant inputs behind the first."""
 
-    def handler(graph: Graph, node: Node, opset: int) -> list[Node] | None:
+    def handler(graph: Graph, node: Node, _opset: int) -> list[Node] | None:
         values = [node.attributes.pop(name, None) for name in names]
         node.inputs = node.inputs[:1] + [
             "" if value is None else graph.add_constant(f"{node.name}.{name}", np.array(value, dtype))
@@ -62,7 +62,7 @@ def _clip(graph: Graph, node: Node, opset: int) -> list[Node] | None:
     return _attributes_to_inputs("min", "max", dtype=dtype)(graph, node, opset)
 
 
-def _pad(graph: Graph, node: Node, opset: int) -> list[Node] | None:
+def _pad(graph: Graph, node: Node, _opset: int) -> list[Node] | None:
     pads = node.attributes.pop("pads", node.attributes.pop("paddings", []))
     value = node.attributes.pop("value", 0.0)
     node.inputs = [
@@ -73,7 +73,7 @@ def _pad(graph: Graph, node: Node, opset: int) -> list[Node] | None:
     return None
 
 
-def _top_k(graph: Graph, node: Node, opset: int) -> list[Node] | None:
+def _top_k(graph: Graph, node: Node, _opset: int) -> list[Node] | None:
     k = [node.attributes.pop("k", 1)]
     node.inputs = [node.inputs[0], graph.add_constant(f"{node.name}.k", np.array(k, np.int64))]
     return None
@@ -87,23 +87,23 @@ def _split(graph: Graph, node: Node, opset: int) -> list[Node] | None:
     return None
 
 
-def _scatter(graph: Graph, node: Node, opset: int) -> list[Node] | None:
+def _scatter(_graph: Graph, node: Node, _opset: int) -> list[Node] | None:
     node.op_type = "ScatterElements"
     return None
 
 
-def _grid_sample(graph: Graph, node: Node, opset: int) -> list[Node] | None:
+def _grid_sample(_graph: Graph, node: Node, _opset: int) -> list[Node] | None:
     mode = node.attributes.get("mode", "bilinear")
     node.attributes["mode"] = {"bilinear": "linear", "bicubic": "cubic"}.get(mode, mode)
     return None
 
 
-def _dropout(graph: Graph, node: Node, opset: int) -> list[Node] | None:
+def _dropout(_graph: Graph, node: Node, _opset: int) -> list[Node] | None:
     node.attributes = {}
     return None
 
 
-def _batch_normalization(graph: Graph, node: Node, opset: int) -> list[Node] | None:
+def _batch_normalization(_graph: Graph, node: Node, _opset: int) -> list[Node] | None:
     if node.attributes.pop("spatial", 1) != 1:
         raise node_error(node, "spatial=0 is not supported", "export the model with an opset of 9 or later")
     node.outputs = node.outputs[:1]
@@ -119,7 +119,7 @@ def _upsample(graph: Graph, node: Node, opset: int) -> list[Node] | None:
     return _resize_asymmetric(node, scales)
 
 
-def _resize(graph: Graph, node: Node, opset: int) -> list[Node] | None:
+def _resize(_graph: Graph, node: Node, _opset: int) -> list[Node] | None:
     return _resize_asymmetric(node, node.input(1))
 
 

@@ -153,7 +153,7 @@ def _sink(graph: Graph) -> bool:
         if not operands or not all(_is_squeeze(graph, squeeze) for squeeze in squeezes):
             continue
         if any(len(consumers[name]) > 1 or name in graph.outputs for name in operands) and not _reaches_map(
-            graph, node, consumers
+            node, consumers
         ):
             continue
         _move_below(graph, node, [squeeze for squeeze in squeezes if squeeze is not None])
@@ -161,7 +161,7 @@ def _sink(graph: Graph) -> bool:
     return False
 
 
-def _reaches_map(graph: Graph, node: Node, consumers: dict[str, list[Node]]) -> bool:
+def _reaches_map(node: Node, consumers: dict[str, list[Node]]) -> bool:
     """Whether a Squeeze that others read too should be copied below ``node``: only if it meets an Unsqueeze there."""
     seen, pending = set(), [node]
     while pending:

@@ -76,41 +76,17 @@ def _moves(node: Node) -> bool:
 
 
 def _groups(graph: Graph) -> list[_Group]:
-    group_of: dict[str, _Group] = {}
-    for name, value in graph.types.items():
-        if value.dtype == "uint8":
-            group_of[name] = _Group({name})
-
-    def join(names: list[str]) -> None:
-        present = [name for name in names if name in group_of]
-        for name in present[1:]:
-            target, source = group_of[present[0]], group_of[name]
-            if target is not source:
-                target.tensors |= source.tensors
-                target.convertible &= source.convertible
-                for member in source.tensors:
-                    group_of[member] = target
-
-    for node in graph.nodes:
-        if _moves(node):
-            join([*_moved(node), *node.outputs])
+    group_of = _joined(graph)
     anchored: set[int] = set()
     for node in graph.nodes:
-        if (
-            node.op_type in ("QuantizeLinear", "DequantizeLinear")
-            and not node.domain
-            and _constant_quantizer(graph, node)
-        ):
-            data = node.outputs[0] if node.op_type == "QuantizeLinear" else node.inputs[0]
-            if data in group_of:
-                anchored.add(id(group_of[data]))
+        data = _quantized_tensor(graph, node)
+        if data is not None:
+            anchored.add(id(group_of.get(data)))
             allowed = {data, node.inputs[2]}
         elif _moves(node):
             allowed = {*_moved(node), *node.outputs}
-        elif node.op_type in ("ArgMax", "ArgMin", "Shape"):
-            allowed = {node.inputs[0]}
         else:
-            allowed = set()
+            allowed = {node.inputs[0]} if node.op_type in ("ArgMax", "ArgMin") and not node.domain else set()
         for name in (*node.inputs, *node.outputs):
             if name in group_of and name not in allowed:
                 group_of[name].convertible = False
@@ -118,8 +94,32 @@ def _groups(graph: Graph) -> list[_Group]:
     return [group for key, group in unique.items() if key in anchored]
 
 
-def _constant_quantizer(graph: Graph, node: Node) -> bool:
-    return len(node.inputs) == 3 and all(name in graph.constants for name in node.inputs[1:])
+def _joined(graph: Graph) -> dict[str, _Group]:
+    """The group of each uint8 tensor."""
+    group_of = {name: _Group({name}) for name, value in graph.types.items() if value.dtype == "uint8"}
+
+    def join(names: list[str]) -> None:
+        present = [name for name in names if name in group_of]
+        for name in present[1:]:
+            target, source = group_of[present[0]], group_of[name]
+            if target is not source:
+                target.tensors |= source.tensors
+                for member in source.tensors:
+                    group_of[member] = target
+
+    for node in graph.nodes:
+        if _moves(node):
+            join([*_moved(node), *node.outputs])
+    return group_of
+
+
+def _quantized_tensor(graph: Graph, node: Node) -> str | None:
+    """The integer tensor of a quantiser with constant parameters, else None."""
+    if node.op_type not in ("QuantizeLinear", "DequantizeLinear") or node.domain or len(node.inputs) != 3:
+        return None
+    if any(name not in graph.constants for name in node.inputs[1:]):
+        return None
+    return node.outputs[0] if node.op_type == "QuantizeLinear" else node.inputs[0]
 
 
 def _shift(graph: Graph, group: _Group) -> None:
@@ -127,10 +127,8 @@ def _shift(graph: Graph, group: _Group) -> None:
     quantization = _quantization(graph, group)
     originals = {name: graph.types[name] for name in group.tensors}
     for node in graph.nodes:
-        if node.op_type in ("QuantizeLinear", "DequantizeLinear") and not node.domain:
-            data = node.outputs[0] if node.op_type == "QuantizeLinear" else node.inputs[0]
-            if data in group.tensors:
-                node.inputs[2] = graph.add_constant(node.inputs[2], _shifted(graph.constants[node.inputs[2]]))
+        if _quantized_tensor(graph, node) in group.tensors:
+            node.inputs[2] = graph.add_constant(node.inputs[2], _shifted(graph.constants[node.inputs[2]]))
     for name in group.tensors & graph.constants.keys():
         graph.constants[name] = _shifted(graph.constants[name])
     for name, value in originals.items():
@@ -145,21 +143,19 @@ def _shifted(value: np.ndarray) -> np.ndarray:
 def _explicit_pad_values(graph: Graph, group: _Group) -> None:
     """Pad's default value is 0, which the shift would turn into 128."""
     for node in graph.nodes:
-        if node.op_type == "Pad" and node.inputs[0] in group.tensors and not node.input(2):
-            if node.attributes.get("mode", "constant") == "constant":
-                rest = node.inputs[3:]
-                value = graph.add_constant(f"{node.name}.value", np.zeros((), np.uint8))
-                group.tensors.add(value)
-                node.inputs = [*node.inputs[:2], value, *rest]
+        constant = node.op_type == "Pad" and node.attributes.get("mode", "constant") == "constant"
+        if constant and node.inputs[0] in group.tensors and not node.input(2):
+            rest = node.inputs[3:]
+            value = graph.add_constant(f"{node.name}.value", np.zeros((), np.uint8))
+            group.tensors.add(value)
+            node.inputs = [*node.inputs[:2], value, *rest]
 
 
 def _quantization(graph: Graph, group: _Group) -> tuple[str, np.ndarray]:
     """Scale (tensor name) and uint8 zero point of a per-tensor quantiser of the group."""
     for node in graph.nodes:
-        if node.op_type in ("QuantizeLinear", "DequantizeLinear") and not node.domain:
-            data = node.outputs[0] if node.op_type == "QuantizeLinear" else node.inputs[0]
-            if data in group.tensors and graph.constants[node.inputs[1]].ndim == 0:
-                return node.inputs[1], graph.constants[node.inputs[2]]
+        if _quantized_tensor(graph, node) in group.tensors and graph.constants[node.inputs[1]].ndim == 0:
+            return node.inputs[1], graph.constants[node.inputs[2]]
     return graph.add_constant("scale", np.array(1, np.float32)), np.array(SHIFT, np.uint8)
 
 

@@ -63,7 +63,7 @@ def _check(graph: Graph, node: Node, shape: tuple[int, ...]) -> None:
 
 
 def _extent(node: Node, axis: int) -> int:
-    return (node.attributes["kernel_shape"][axis] - 1) * node.attributes["dilations"][axis] + 1
+    return int(node.attributes["kernel_shape"][axis] - 1) * int(node.attributes["dilations"][axis]) + 1
 
 
 def _auto_pad(node: Node, spatial: tuple[int, ...]) -> None:
