@@ -144,7 +144,7 @@ def _with_workspace(module: Any, function: Any) -> tuple[Any, int]:
 
 
 _GUARD = re.compile(r"^#ifdef __cplusplus\n.*?^#endif[^\n]*\n", re.MULTILINE | re.DOTALL)
-_PREPROCESSOR = re.compile(r"^\s*(#include|#define|#undef|// tvm).*\n", re.MULTILINE)
+_PREPROCESSOR = re.compile(r"^\s*(#include|#define|#undef|// tvm|void\* __tvm_ffi__library_ctx).*\n", re.MULTILINE)
 
 
 def _plain(text: str) -> str:

@@ -44,13 +44,14 @@ def _emit(view: NodeView, out: FunctionWriter) -> None:
     body = FunctionWriter(out.symbol, out.reads, out.writes, None, None, out.pool)
     write_copy(view, body, between_views(copied_from, inner_line), bytes_line(view, out, 0, index), target)
     out.definitions += body.definitions
-    fills_line = source.line_shape != result.line_shape or whole
+    # a line without padding at its ends may be in place already, and must not be filled
+    fills = [fill] if source.line_shape != result.line_shape or whole else []
     if whole or axis is None or (before == 0 and result.lines == source.lines):
-        out.write(fill, *body.statements)
+        out.write(*fills, *body.statements)
         return
     inside = f"step >= {before}u && step < {before + source.lines}u" if before else f"step < {source.lines}u"
     out.write(f"if ({inside}) {{")
-    out.write(*(f"    {s}" for s in ([fill] if fills_line else []) + body.statements))
+    out.write(*(f"    {s}" for s in [*fills, *body.statements]))
     out.write("} else {", f"    {fill}", "}")
 
 

@@ -14,8 +14,10 @@ from tinyseg_tvm.network.network import Network, Node, Port, Tensor
 from tinyseg_tvm.network.problem import IoMode, build_problem
 from tinyseg_tvm.network.reference import run as run_reference
 from tinyseg_tvm.operators import Operator, TensorType
+from tinyseg_tvm.planner.packing import pack
 from tinyseg_tvm.planner.plan import Block, Placement, Plan
-from tinyseg_tvm.planner.problem import Problem
+from tinyseg_tvm.planner.problem import Problem, Role
+from tinyseg_tvm.planner.step_table import step_table
 from tinyseg_tvm.planner.validator import validate
 
 HOST = Core()
@@ -198,11 +200,12 @@ def build(
 
 
 def assert_equal_to_reference(program: Program, inputs: Sequence[np.ndarray]) -> None:
-    """Every line of every node, and every output, bit for bit."""
+    """Every line of every node, and every output, bit for bit; within rounding where TVM wrote floating point C."""
     network = program.network
     trace: dict[str, np.ndarray] = {}
     expected = run_reference(network, inputs, layout="device", trace=trace)
     outputs, observations = program.run(inputs)
+    floating = any(node.operator.kind == "opaque" for node in network.nodes)
     seen = set()
     for o in observations:
         name = network.nodes[o.node].outputs[o.output]
@@ -211,6 +214,9 @@ def assert_equal_to_reference(program: Program, inputs: Sequence[np.ndarray]) ->
         want = np.ascontiguousarray(array).reshape(line_type.lines, -1)[o.line]
         if want.tobytes() != o.data:
             got = np.frombuffer(o.data, line_type.dtype)
+            if floating and np.allclose(want, got, rtol=1e-4, atol=1e-5):
+                seen.add((name, o.line))
+                continue
             where = np.flatnonzero(want.view(np.uint8) != np.frombuffer(o.data, np.uint8))
             raise AssertionError(
                 f"node {network.nodes[o.node]} line {o.line}: {len(where)} bytes differ, first at {where[:5]}: "
@@ -225,7 +231,10 @@ def assert_equal_to_reference(program: Program, inputs: Sequence[np.ndarray]) ->
     }
     assert seen == lines, f"lines never observed: {sorted(lines - seen)[:5]}"
     for got, want in zip(outputs, expected, strict=True):
-        np.testing.assert_array_equal(got, want)
+        if floating:
+            np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
+        else:
+            np.testing.assert_array_equal(got, want)
 
 
 def problem_of(network: Network, io: IoMode = "resident", core: Core = HOST) -> Problem:
@@ -250,6 +259,33 @@ def spread_plan(problem: Problem) -> Plan:
     states = tuple(Block(0, take(o.state_bytes)) if o.state_bytes else None for o in problem.operators)
     scratch = tuple(Block(0, take(o.scratch_bytes)) if o.scratch_bytes else None for o in problem.operators)
     return Plan(steps, tuple(placements), states, scratch, (end,))
+
+
+def random_order(problem: Problem, rng: np.random.Generator) -> list[int]:
+    """Any order of the steps that reads no line before it is written; now and then an operator runs on for a while."""
+    resident = {i for i, t in enumerate(problem.tensors) if t.role is Role.RESIDENT_INPUT}
+    written = [set(range(t.lines)) if i in resident else set() for i, t in enumerate(problem.tensors)]
+    next_step = [0] * len(problem.operators)
+
+    def ready(number: int) -> bool:
+        operator, step = problem.operators[number], next_step[number]
+        return step < operator.steps and all(written[r.tensor].issuperset(r.lines[step]) for r in operator.reads)
+
+    steps: list[int] = []
+    while len(steps) < sum(operator.steps for operator in problem.operators):
+        number = int(rng.choice([i for i in range(len(problem.operators)) if ready(i)]))
+        for _ in range(int(rng.integers(1, 4))):
+            if ready(number):
+                for write in problem.operators[number].writes:
+                    written[write.tensor].update(write.lines[next_step[number]])
+                next_step[number] += 1
+                steps.append(number)
+    return steps
+
+
+def streamed_plan(problem: Problem, rng: np.random.Generator) -> Plan:
+    """A random order of steps, packed line by line."""
+    return pack(step_table(problem), random_order(problem, rng), tries=2)
 
 
 class NetworkBuilder:

@@ -1,0 +1,77 @@
+"""Generated C of every operator kind equals its reference bit for bit, built with sanitizers.
+
+Many random instances share one project, since compiling is what takes time.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, Verbosity, given, settings
+from hypothesis import strategies as st
+
+from tests.codegen.harness import (
+    NetworkBuilder,
+    assert_equal_to_reference,
+    build,
+    problem_of,
+    spread_plan,
+    streamed_plan,
+)
+from tests.operators.operator_cases import CASES, Case
+from tinyseg_tvm.codegen.operators import KINDS
+
+EVERY_KIND = st.tuples(*(st.tuples(*[CASES[kind]()] * 4) for kind in sorted(CASES)))
+
+
+def batch(examples: int):
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        verbosity=Verbosity.quiet,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+def check(cases: list[tuple[str, Case]], directory: Path, streamed: bool, io: str) -> None:
+    builder = NetworkBuilder("net")
+    inputs: list[np.ndarray] = []
+    for number, (kind, case) in enumerate(cases):
+        names = [builder.input(f"x{number}_{k}", t) for k, t in enumerate(case.input_types)]
+        inputs += case.inputs
+        builder.output(builder.node(f"{kind}_{number}", case.operator, names, **case.constants))
+    network = builder.build()
+    problem = problem_of(network, io)
+    plan = streamed_plan(problem, np.random.default_rng(0)) if streamed else spread_plan(problem)
+    assert_equal_to_reference(build(network, problem, plan, directory, io), inputs)
+
+
+def test_every_kind_is_tried():
+    assert set(CASES) | {"opaque"} == set(KINDS)
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+def test_generated_operators_equal_the_reference(streamed: bool, tmp_path_factory):
+    @batch(2)
+    @given(EVERY_KIND)
+    def run(kinds):
+        cases = [(kind, case) for kind, group in zip(sorted(CASES), kinds, strict=True) for case in group]
+        check(cases, tmp_path_factory.mktemp("operators"), streamed, "line" if streamed else "resident")
+
+    run()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", sorted(CASES))
+def test_generated_operators_of_one_kind_equal_the_reference(kind: str, tmp_path_factory):
+    @batch(3)
+    @given(st.lists(CASES[kind](), min_size=40, max_size=40), st.booleans())
+    def run(cases, streamed):
+        check([(kind, case) for case in cases], tmp_path_factory.mktemp(kind), streamed, "resident")
+
+    run()
