@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from operator_cases import CASES, Case
 
-from tinyseg_tvm.operators import OPERATORS
+from tinyseg_tvm.operators import OPERATORS, Softmax
 
 f32 = np.float32
 
@@ -307,3 +307,13 @@ def test_reference_equals_loops(kind):
         np.testing.assert_array_equal(case.run()[0], LOOPS[kind](case))
 
     check()
+
+
+def test_softmax_sums_in_the_order_of_the_channels():
+    # 1 + 2^-24 is a tie that goes back to 1, so in order the sum stays 1; from the other end it would be 1 + 2^-14.
+    x = np.full((1, 1025), -128, np.int8)
+    x[0, 0] = 127
+    table = np.full(256, 2.0**-24, np.float32)
+    table[0] = 1
+    result = Softmax(2 / 3, 0).reference([x], {"table": table})[0]
+    assert result[0, 0] == 2  # 1 / 0.6666667 is 1.5, which rounds to 2; anything less would give 1
