@@ -149,3 +149,11 @@ def test_sizes(text: str, size: int) -> None:
 def test_what_is_no_size(text: str) -> None:
     with pytest.raises(UsageError):
         parse_size(text)
+
+
+def test_the_example_of_the_documentation_is_a_board() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "adding-a-board.md").read_text()
+    board = parse_board("nucleo_f446re", text.split("```toml\n")[1].split("```")[0], "docs/adding-a-board.md")
+    assert board.ram_bytes == 128 * 1024
+    assert board.flash_command[0] == "openocd"
+    assert board.storages[0].kind == "sd"

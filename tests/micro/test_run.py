@@ -14,6 +14,8 @@ from fake_library import fake_files, fake_outputs, fake_vectors
 from tinyseg_tvm.boards import board_names, load_board
 from tinyseg_tvm.errors import DoesNotFitError, TinySegError, UsageError
 from tinyseg_tvm.micro import Project, generate_project
+from tinyseg_tvm.micro.elf import read_image
+from tinyseg_tvm.micro.emulator import PLUGIN_SOURCE
 
 QEMU_BOARDS = tuple(name for name in board_names() if name != "host")
 RECURSE, WRITE_NOWHERE, UNDEFINED, WRITE_OUTSIDE, LOOP, FAIL, WRITE_FLASH, WORK, OVERFLOW = range(201, 210)
@@ -122,6 +124,12 @@ def test_where_the_plugin_does_not_load_the_timer_counts(projects, monkeypatch) 
         project.run(count="plugin")
     with pytest.raises(TinySegError, match="cannot count by plugin"):
         project.run(profile=True)
+
+
+@pytest.mark.parametrize("interface", [1, 2])
+def test_the_plugin_compiles_for_both_interfaces(tmp_path: Path, interface: int) -> None:
+    flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", f"-DQEMU_PLUGIN_API={interface}"]
+    subprocess.run(["cc", *flags, PLUGIN_SOURCE, "-o", tmp_path / "plugin.so"], check=True)
 
 
 @pytest.mark.parametrize("board", ["mps2_an386", "mps2_an505", "microbit"])
@@ -277,11 +285,19 @@ def test_cmake_builds_the_same_program(projects, tmp_path: Path, board: str) -> 
             assert elf.get_section_by_name(".vectors")["sh_addr"] == 0
 
 
+def test_guards_are_where_the_memories_end(projects) -> None:
+    image = read_image(projects("mps2_an386").build())
+    names = ("flash_start", "flash_end", "ram_start", "ram_end", "guard_end", "stack_limit")
+    expected = [0, 0x400000, 0x20000000, 0x20400000, 0x20500000, 0x20000000]
+    assert [image.address(name) for name in names] == expected
+
+
 def test_weights_in_binary_form_and_slow_pools_are_placed(tmp_path: Path) -> None:
     files = fake_files()
     files["weights/fake.bin"] = bytes(range(1, 9))
     files["weights/fake.S"] = (
-        b'.section .rodata.fake_weights,"a",%progbits\n.balign 16\n.globl fake_weights\n.type fake_weights, %object\n'
+        b'.section .rodata.fake_weights,"a",%progbits\n.balign 16\n'
+        b".globl fake_weights\n.type fake_weights, %object\n"
         b'.size fake_weights, 8\nfake_weights:\n.incbin "fake.bin"\n.section .note.GNU-stack,"",%progbits\n'
     )
     files["src/fake_weights.c"] = b"#error not compiled where the binary is there\n"
