@@ -131,11 +131,12 @@ def _scatter(axes: Axes, points: Sequence[Point], values: Sequence[float]) -> No
         axes.plot(value, height, marker, color=colour, markersize=6.5, markeredgecolor="white", zorder=3)
         side = 1 if value - min(values) <= 0.55 * span else -1
         place = round((value - min(values)) / span, 1)
-        bottom = max(height * points_per_kib - 3.0, tops.get(place, -10.0))
+        bottom = max(height * points_per_kib + 1.5, tops.get(place, -10.0))
         tops[place] = bottom + 9.5
         axes.annotate(
             point.label, (value, height), xytext=(8 * side, bottom - height * points_per_kib), fontsize=7.5, color=INK,
             textcoords="offset points", ha="left" if side > 0 else "right", parse_math=False,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.6}, zorder=2.5,
         )  # fmt: skip
     if len(set(values)) == 1:
         axes.set_xlim(values[0] - 1, values[0] + 1)

@@ -18,8 +18,9 @@ from tinyseg_tvm.report.tables import kib
 WIDTH = 12.0
 MAP_HEIGHT = 4.2
 LIVE_HEIGHT = 1.3
+SCHEDULE_HEIGHT = 2.8  # where operators are too many to be named
 LEFT, RIGHT, TOP, BOTTOM, GAP = 1.45, 2.15, 0.75, 0.5, 0.28
-NAMED_OPERATORS = 48
+NAMED_OPERATORS = 40
 LEGEND_ENTRIES = 14
 LABEL_POINTS = 6.5
 
@@ -32,7 +33,7 @@ def memory_figure(memory: MemoryMap, title: str = "") -> Figure:
     with style():
         used = [pool for pool, size in enumerate(memory.pool_bytes) if size] or [0]
         operators = len(memory.problem.operators)
-        schedule_height = min(max(0.105 * operators, 0.8), 4.6)
+        schedule_height = max(0.105 * operators, 0.8) if operators <= NAMED_OPERATORS else SCHEDULE_HEIGHT
         height = TOP + len(used) * (MAP_HEIGHT + GAP) + LIVE_HEIGHT + GAP + schedule_height + BOTTOM
         figure = new_figure(WIDTH, height)
         colours = owner_colours(memory)
