@@ -12,14 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
-from tinyseg_tvm.errors import TinySegError
+from tinyseg_tvm.errors import TinySegError, UsageError
 from tinyseg_tvm.network.network import Network, Node
 from tinyseg_tvm.operators import LineAccess
 from tinyseg_tvm.planner.problem import Access, Operator, Pool, Problem, Role, Tensor
-
-IoMode = Literal["resident", "line"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +30,7 @@ class Cost:
 def build_problem(
     network: Network,
     *,
-    io: IoMode,
+    io: str,
     cost: Callable[[Node], Cost] | None = None,
     pools: tuple[Pool, ...] = (Pool("arena"),),
 ) -> Problem:
@@ -47,7 +44,10 @@ def build_problem(
 
     Raises:
         TinySegError: a node's constants break the numeric contract, or a port cannot be resident.
+        UsageError: ``io`` is neither.
     """
+    if io not in ("resident", "line"):
+        raise UsageError(f"io is 'resident' or 'line', not {io!r}")
     check_constants(network)
     number = {name: index for index, name in enumerate(network.tensors)}
     accesses = [line_access(network, node) for node in network.nodes]
@@ -64,7 +64,7 @@ def build_problem(
     return Problem(_tensors(network, io, _taken_whole(network, accesses)), tuple(operators), pools)
 
 
-def first_node(network: Network, io: IoMode) -> int:
+def first_node(network: Network, io: str) -> int:
     """Number of the problem's operator that is the network's first node."""
     return len(network.inputs) if io == "line" else 0
 
@@ -123,7 +123,7 @@ def _taken_whole(network: Network, accesses: list[LineAccess]) -> set[str]:
     return names
 
 
-def _tensors(network: Network, io: IoMode, whole: set[str]) -> tuple[Tensor, ...]:
+def _tensors(network: Network, io: str, whole: set[str]) -> tuple[Tensor, ...]:
     roles: dict[str, Role] = {}
     if io == "resident":
         roles = {port.tensor: Role.RESIDENT_INPUT for port in network.inputs}
