@@ -12,11 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from tinyseg_tvm.errors import TinySegError, UsageError
 from tinyseg_tvm.network.network import Network, Node
 from tinyseg_tvm.operators import LineAccess
 from tinyseg_tvm.planner.problem import Access, Operator, Pool, Problem, Role, Tensor
+
+IoMode = Literal["resident", "line"]
 
 
 @dataclass(frozen=True)
