@@ -117,12 +117,12 @@ def sinks_of(flow: Flow, members: Sequence[int]) -> list[int]:
     return [number for number in members if not inside.intersection(flow.consumers[number])]
 
 
-def demand(flow: Flow, members: Sequence[int], eager: bool = False) -> list[int]:
+def demand(flow: Flow, members: Sequence[int], before: Iterable[int] = (), *, eager: bool = False) -> list[int]:
     """Demand-driven order of ``members``, with or without eager steps.
 
-    Several sinks take turns in proportion to their numbers of steps.
+    Several sinks take turns in proportion to their numbers of steps. ``before``: operators that have run already.
     """
-    run = _Run(flow, members)
+    run = _Run(flow, members, before if eager else ())
     turns = sorted(
         ((step + 1) / run.total[sink], place, sink)
         for place, sink in enumerate(sinks_of(flow, members))
@@ -153,7 +153,7 @@ def frontier(flow: Flow, members: Sequence[int]) -> list[int]:
 class _Run:
     """Simulates a cascade step by step."""
 
-    def __init__(self, flow: Flow, members: Sequence[int]) -> None:
+    def __init__(self, flow: Flow, members: Sequence[int], before: Iterable[int] = ()) -> None:
         self.flow = flow
         self.inside = set(members)
         count = len(flow.first) - 1
@@ -163,6 +163,10 @@ class _Run:
             if number not in self.inside:
                 self.done[number] = self.total[number]
         self.waiting = list(flow.readers)
+        for number in before:
+            for step in range(flow.first[number], flow.first[number + 1]):
+                for line in flow.shared[step]:
+                    self.waiting[line] -= 1
         self.order: list[int] = []
 
     def step(self, number: int) -> None:

@@ -11,8 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from tinyseg_tvm.planner.step_table import Ints
+
+Addresses = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,50 +48,61 @@ class Blocks:
 
 
 class Board:
-    """Blocks placed so far; finds the free addresses of another."""
+    """Blocks placed so far; finds the free addresses of another.
+
+    Placed rectangles are columns (low address, high address, birth, end), kept in the order of their low addresses.
+    """
 
     def __init__(self, blocks: Blocks) -> None:
         self.blocks = blocks
-        count = len(blocks.size)
-        self.placed = 0
-        self.low, self.high, self.birth, self.end = (np.zeros(count, dtype=np.int64) for _ in range(4))
         self.address = np.full(blocks.count, -1, dtype=np.int64)
-        self.heights = blocks.height()
+        self.heights = blocks.height().tolist()
         self.first = blocks.first.tolist()
+        self.offset, self.size = blocks.offset.tolist(), blocks.size.tolist()
+        self.birth, self.end = blocks.birth.tolist(), blocks.end.tolist()
+        self.placed = 0
+        self.columns = np.zeros((4, len(blocks.size)), dtype=np.int32)
+        alignment = blocks.alignment
+        self.round = bool((blocks.offset % alignment).any() or (blocks.size % alignment).any())
 
-    def _conflicts(self, rectangle: int) -> tuple[Ints, Ints]:
-        """Open ranges (low, high) of addresses at which the block of ``rectangle`` would hit something placed."""
-        n = self.placed
-        birth, end = self.blocks.birth[rectangle], self.blocks.end[rectangle]
-        hit = np.flatnonzero((self.birth[:n] < end) & (self.end[:n] > birth))
-        shift = self.blocks.offset[rectangle]
-        return self.low[hit] - shift - self.blocks.size[rectangle], self.high[hit] - shift
+    def _overlapping(self, rectangle: int) -> tuple[Addresses, Addresses]:
+        """Low and high addresses of everything placed that overlaps ``rectangle`` in time, by ascending low address."""
+        low, high, birth, end = self.columns[:, : self.placed]
+        hit = ((birth < self.end[rectangle]) & (end > self.birth[rectangle])).nonzero()[0]
+        return low[hit], high[hit]
 
-    def forbidden(self, block: int) -> tuple[Ints, Ints]:
-        """All open ranges of addresses that ``block`` cannot take."""
-        pairs = [self._conflicts(rectangle) for rectangle in range(self.first[block], self.first[block + 1])]
-        low, high = pairs[0] if len(pairs) == 1 else (np.concatenate(side) for side in zip(*pairs, strict=True))
-        return low, high
+    def forbidden(self, block: int) -> tuple[Addresses, Addresses]:
+        """All open ranges of addresses that ``block`` cannot take, by ascending lower end."""
+        begin, end = self.first[block], self.first[block + 1]
+        if end - begin == 1:
+            low, high = self._overlapping(begin)
+            return low - self.size[begin], high
+        lows, highs = [], []
+        for rectangle in range(begin, end):
+            low, high = self._overlapping(rectangle)
+            lows.append(low - (self.size[rectangle] + self.offset[rectangle]))
+            highs.append(high - self.offset[rectangle])
+        low, high = np.concatenate(lows), np.concatenate(highs)
+        order = low.argsort()
+        return low[order], high[order]
 
     def lowest(self, block: int) -> int:
         """The lowest free address for ``block``."""
         low, high = self.forbidden(block)
-        if not len(low):
+        if not len(low) or low[0] >= 0:
             return 0
-        order = np.argsort(low)
-        low, high = low[order], high[order]
-        alignment = self.blocks.alignment
-        reach = np.maximum.accumulate(np.maximum(high, 0))
-        reach = -(-reach // alignment) * alignment
-        if low[0] >= 0:
-            return 0
-        free = np.flatnonzero(low[1:] >= reach[:-1])
-        return int(reach[free[0]] if len(free) else reach[-1])
+        reach = np.maximum.accumulate(high)
+        if self.round:
+            alignment = self.blocks.alignment
+            reach = (reach + (alignment - 1)) // alignment * alignment
+        free = low[1:] >= np.maximum(reach[:-1], 0)
+        at = int(free.argmax()) if len(free) else 0
+        return max(int(reach[at] if len(free) and free[at] else reach[-1]), 0)
 
     def highest(self, block: int, ceiling: int) -> int:
         """The highest free address for ``block`` below ``ceiling``; the lowest free one if there is none."""
         alignment = self.blocks.alignment
-        start = (ceiling - int(self.heights[block])) // alignment * alignment
+        start = (ceiling - self.heights[block]) // alignment * alignment
         low, high = self.forbidden(block)
         order = np.argsort(-high)
         low, high = low[order], high[order]
@@ -100,14 +114,14 @@ class Board:
     def place(self, block: int, address: int) -> None:
         """Put ``block`` at ``address``, which must be free."""
         self.address[block] = address
-        a, b = self.first[block], self.first[block + 1]
-        n = self.placed
-        m = n + b - a
-        self.low[n:m] = self.blocks.offset[a:b] + address
-        self.high[n:m] = self.low[n:m] + self.blocks.size[a:b]
-        self.birth[n:m] = self.blocks.birth[a:b]
-        self.end[n:m] = self.blocks.end[a:b]
-        self.placed = m
+        columns, count = self.columns, self.placed
+        for rectangle in range(self.first[block], self.first[block + 1]):
+            low = address + self.offset[rectangle]
+            at = int(columns[0, :count].searchsorted(low))
+            columns[:, at + 1 : count + 1] = columns[:, at:count]
+            columns[:, at] = (low, low + self.size[rectangle], self.birth[rectangle], self.end[rectangle])
+            count += 1
+        self.placed = count
 
 
 def first_fit(

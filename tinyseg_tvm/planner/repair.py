@@ -1,8 +1,8 @@
 """Better placements by search: orders and directions for first-fit, then repair of the best ("squeaky wheel").
 
-Staircases (contiguous tensors) are placed first, each from below or from above, since what fits beside them depends
-on which of their lines are there first. A block that ends above the wanted height in one round is moved towards the
-front of the order for the next. The search is deterministic.
+Staircases (contiguous tensors) are placed first, each from below or from above, since what fits beside them depends on
+which of their lines are there first. Then lines follow in one of several orders. In repair, the blocks that end highest
+in one round are moved towards the front of the order for the next. The search is deterministic.
 """
 
 from __future__ import annotations
@@ -16,35 +16,43 @@ import numpy as np
 from tinyseg_tvm.planner.rectangles import Blocks, first_fit
 from tinyseg_tvm.planner.step_table import Ints
 
-MAX_DIRECTED = 4  # staircases whose direction is searched
+MAX_DIRECTED = 3  # staircases whose direction is searched
+LONG_LIVES = (1, 4, 16)  # multiples of the median lifetime above which a block may count as long-lived
+STARTS = 3  # placements that repair starts from
+SQUEAKY_SHARE = 0.25  # of the height between the bound and the best top: blocks that end there are moved
+
+
+@dataclass(frozen=True, eq=False)
+class _Placement:
+    top: int
+    order: Ints
+    high: frozenset[int]
+    address: Ints
 
 
 @dataclass
 class _Search:
-    """The best placement so far."""
+    """Placements tried, and the best."""
 
     blocks: Blocks
     goal: int
     height: Ints = field(init=False)
-    top: int = -1
-    address: Ints = field(init=False)
-    order: Ints = field(init=False)
-    high: frozenset[int] = frozenset()
+    best: _Placement | None = None
 
     def __post_init__(self) -> None:
         self.height = self.blocks.height()
 
-    def attempt(self, order: Ints, high: frozenset[int]) -> Ints:
-        """Place all; keep the result where it is not worse."""
+    def attempt(self, order: Ints, high: frozenset[int]) -> _Placement:
+        """Place all; remember the result where it is the best so far."""
         address = first_fit(self.blocks, order, high, self.goal)
-        top = int((address + self.height).max())
-        if self.top < 0 or top < self.top:
-            self.top, self.address, self.order, self.high = top, address, order, high
-        return address
+        placement = _Placement(int((address + self.height).max()), order, high, address)
+        if self.best is None or placement.top < self.best.top:
+            self.best = placement
+        return placement
 
     @property
     def done(self) -> bool:
-        return 0 <= self.top <= self.goal
+        return self.best is not None and self.best.top <= self.goal
 
 
 def improve(blocks: Blocks, bound: int, tries: int) -> Ints:
@@ -53,52 +61,65 @@ def improve(blocks: Blocks, bound: int, tries: int) -> Ints:
     Args:
         blocks: what to place.
         bound: bytes alive at the worst time.
-        tries: rounds of repair.
+        tries: rounds of placement; more is slower and tighter.
     """
     if not blocks.count:
         return np.zeros(0, dtype=np.int64)
     search = _Search(blocks, -(-bound // blocks.alignment) * blocks.alignment)
-    for order, high in itertools.product(_orders(blocks), _directions(blocks)):
-        search.attempt(order, high)
-        if search.done:
-            return search.address
-    chance = random.Random(0)
-    order, high, address = search.order, search.high, search.address
-    for _ in range(tries):
-        order = _promote(order, address + search.height > search.goal, chance)
-        before = search.top
-        address = search.attempt(order, high)
+    starts = []
+    for order, high in itertools.islice(_starts(blocks), max(1, tries)):
+        starts.append(search.attempt(order, high))
         if search.done:
             break
-        if int((address + search.height).max()) > before * 1.02:
-            order, address = search.order, search.address
-    return search.address
+    starts.sort(key=lambda placement: placement.top)
+    rounds = max(0, tries - len(starts)) // STARTS
+    for start in starts[:STARTS]:
+        if not search.done:
+            _repair(search, start, rounds)
+    assert search.best is not None
+    return search.best.address
 
 
-def _orders(blocks: Blocks) -> list[Ints]:
-    """Orders of placement worth trying: staircases first, then large blocks first, or by time."""
-    starts = blocks.first[:-1]
+def _repair(search: _Search, placement: _Placement, rounds: int) -> None:
+    """Move the blocks that end highest forward in the order, again and again."""
+    assert search.best is not None
+    chance = random.Random(0)
+    for _ in range(rounds):
+        limit = search.goal + (search.best.top - search.goal) * (1 - SQUEAKY_SHARE)
+        squeaky = placement.address + search.height > limit
+        rank = np.empty(len(squeaky))
+        rank[placement.order] = np.arange(len(squeaky))
+        rank[squeaky] = rank[squeaky] * chance.random() - 0.5
+        placement = search.attempt(np.argsort(rank, kind="stable"), placement.high)
+        if search.done:
+            break
+
+
+def _starts(blocks: Blocks) -> list[tuple[Ints, frozenset[int]]]:
+    """Orders and blocks to place from above, promising ones first."""
+    first = blocks.first[:-1]
     height = blocks.height()
-    birth = np.minimum.reduceat(blocks.birth, starts)
-    end = np.maximum.reduceat(blocks.end, starts)
+    birth = np.minimum.reduceat(blocks.birth, first)
+    end = np.maximum.reduceat(blocks.end, first)
+    life = end - birth
     single = np.diff(blocks.first) == 1
-    return [
-        np.lexsort((birth, -height, single)),
+    usual = float(np.median(life))
+    by_size = np.lexsort((birth, -height, single))
+    by_life = [np.lexsort((birth, -height, life <= usual * factor, single)) for factor in LONG_LIVES]
+    others = [
+        np.lexsort((birth, -life, -height, single)),
+        np.lexsort((-end, -height, single)),
         np.lexsort((-height, -end, single)),
         np.lexsort((-height, birth, single)),
     ]
+    up, *down = _directions(blocks)
+    tried = [(order, up) for order in (by_size, *by_life, *others)]
+    tried += [(order, high) for high in down for order in (by_size, *by_life)]
+    return tried
 
 
 def _directions(blocks: Blocks) -> list[frozenset[int]]:
-    """Sets of staircases to place from above."""
+    """Sets of staircases to place from above; the empty set first."""
     stairs = np.flatnonzero(np.diff(blocks.first) > 1)
     largest = stairs[np.argsort(-blocks.height()[stairs], kind="stable")][:MAX_DIRECTED].tolist()
     return [frozenset(chosen) for count in range(len(largest) + 1) for chosen in itertools.combinations(largest, count)]
-
-
-def _promote(order: Ints, squeaky: np.ndarray, chance: random.Random) -> Ints:
-    """``order`` with the squeaky blocks moved forward by a random share of their rank."""
-    rank = np.empty(len(order))
-    rank[order] = np.arange(len(order))
-    rank[squeaky] = rank[squeaky] * chance.random() - 0.5
-    return np.argsort(rank, kind="stable")

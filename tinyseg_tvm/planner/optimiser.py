@@ -1,0 +1,182 @@
+"""The best plan of all: layer by layer, or cascades cut where it pays, judged by the bytes they are really packed into.
+
+``plan`` first finds the best cuts by live bytes for a few topological orders, then packs the most promising
+schedules, and moves, removes and adds single cuts as long as the packed arena shrinks. It counts work, not seconds,
+so that the same problem always gives the same plan.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from tinyseg_tvm.errors import DoesNotFitError
+from tinyseg_tvm.planner.cascade import Flow, flow, layer_by_layer
+from tinyseg_tvm.planner.layerwise import DEFAULT_WIDTH, best_order
+from tinyseg_tvm.planner.liveness import alive, lifetimes, live_bound, live_profile
+from tinyseg_tvm.planner.packing import pack
+from tinyseg_tvm.planner.plan import Plan
+from tinyseg_tvm.planner.problem import Problem
+from tinyseg_tvm.planner.segmentation import Segments, best_cuts
+from tinyseg_tvm.planner.step_table import step_table
+from tinyseg_tvm.planner.validator import validate
+
+Progress = Callable[[float, str], None]
+
+QUICK_PLACEMENTS = 12_000  # lines placed to judge one schedule
+MAX_TRIES = 200  # placements of one schedule
+FINAL_PLACEMENTS = 80_000  # lines placed to pack the chosen one
+SEARCH_PLACEMENTS = 150_000  # lines placed in the search for cuts, all together
+
+
+class Objective(enum.Enum):
+    """What to optimise."""
+
+    SMALLEST = "smallest"  # fewest bytes in the first pool
+    FASTEST = "fastest"  # layer by layer if that fits the pools, else the smallest
+
+
+def plan(
+    problem: Problem,
+    *,
+    objective: Objective = Objective.SMALLEST,
+    effort: float = 1.0,
+    progress: Progress | None = None,
+) -> Plan:
+    """The best plan found, validated.
+
+    Args:
+        problem: what to plan; its pools state the budget.
+        objective: see Objective.
+        effort: multiplies the work spent on the search.
+        progress: called with the share of work done and what is being done.
+
+    Raises:
+        DoesNotFitError: no plan found keeps the pools' limits. Names what is alive at the peak of the smallest one.
+    """
+    search = _Search(flow(step_table(problem)), effort, progress or (lambda _share, _what: None))
+    best = search.run(objective)
+    check_fits(problem, best)
+    validate(problem, best)
+    return best
+
+
+def fits(problem: Problem, best: Plan) -> bool:
+    """Whether a plan keeps the limits of all pools."""
+    return all(
+        pool.bytes is None or used <= pool.bytes for pool, used in zip(problem.pools, best.pool_bytes, strict=True)
+    )
+
+
+def check_fits(problem: Problem, best: Plan) -> None:
+    """Raise DoesNotFitError where ``best`` exceeds a pool."""
+    if fits(problem, best):
+        return
+    life = lifetimes(step_table(problem), best.steps)
+    profile = live_profile(life)
+    slot = int(profile.argmax())
+    size = {number: lines * problem.tensors[number].line_bytes for number, lines in alive(life, slot).items()}
+    largest = sorted(size, key=lambda number: -size[number])[:3]
+    names = ", ".join(f"{problem.tensors[number].name} ({size[number]} bytes)" for number in largest)
+    operator = problem.operators[best.steps[min(max(slot - 1, 0), len(best.steps) - 1)]].name
+    for pool, used in zip(problem.pools, best.pool_bytes, strict=True):
+        if pool.bytes is not None and used > pool.bytes:
+            raise DoesNotFitError(
+                f"pool {pool.name} has {pool.bytes} bytes, the smallest plan found needs {used}: at its peak, in "
+                f"operator {operator}, {int(profile[slot])} bytes are alive, most of them {names}. "
+                f"Give the pool {used} bytes, or allow recomputation or storage"
+            )
+
+
+@dataclass
+class _Search:
+    """Plans tried so far."""
+
+    flow: Flow
+    effort: float
+    progress: Progress
+    best: Plan | None = None
+    left: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.left = SEARCH_PLACEMENTS * self.effort
+
+    def run(self, objective: Objective) -> Plan:
+        problem = self.flow.table.problem
+        self.progress(0.0, "layer by layer")
+        order = best_order(self.flow, DEFAULT_WIDTH)
+        layerwise = self.attempt(layer_by_layer(self.flow, order), QUICK_PLACEMENTS)
+        if objective is Objective.FASTEST and fits(problem, layerwise):
+            return layerwise
+        in_file_order = tuple(range(len(problem.operators)))
+        orders = [in_file_order] if order == in_file_order else [in_file_order, order]
+        for number, order in enumerate(orders):
+            start, share = 0.05 + 0.85 * number / len(orders), 0.85 / len(orders)
+            self.progress(start, "cuts")
+            self._search_cuts(Segments(self.flow, order), start, share)
+        self.progress(0.9, "packing")
+        assert self.best is not None
+        self.attempt(self.best.steps, FINAL_PLACEMENTS)
+        self.progress(1.0, "done")
+        return self.best
+
+    def attempt(self, steps: Sequence[int], placements: int) -> Plan:
+        """Pack a schedule; keep it where it is the smallest."""
+        lines = max(1, self.flow.table.lines)
+        tries = min(max(int(placements * self.effort) // lines, 3), MAX_TRIES)
+        self.left -= tries * lines
+        packed = pack(self.flow.table, steps, tries)
+        if self.best is None or packed.pool_bytes < self.best.pool_bytes:
+            self.best = packed
+        return packed
+
+    def _search_cuts(self, segments: Segments, start: float, share: float) -> None:
+        """From the cuts with the fewest live bytes, change one cut at a time while the packed arena shrinks."""
+        cuts = best_cuts(segments, lambda done: self.progress(start + share * 0.4 * done, "cuts"))
+        tried = {cuts}
+        size = self.attempt(segments.join(cuts), QUICK_PLACEMENTS).pool_bytes[0]
+        improved = True
+        while improved:
+            improved = False
+            for neighbour in self._promising(segments, cuts, tried, size):
+                if self.left <= 0:
+                    return
+                tried.add(neighbour)
+                packed = self.attempt(segments.join(neighbour), QUICK_PLACEMENTS).pool_bytes[0]
+                left = max(self.left, 0) / (SEARCH_PLACEMENTS * self.effort)
+                self.progress(start + share * (1 - 0.6 * left), "cuts")
+                if packed < size:
+                    cuts, size, improved = neighbour, packed, True
+                    break
+
+    def _promising(
+        self, segments: Segments, cuts: tuple[int, ...], tried: set[tuple[int, ...]], size: int
+    ) -> list[tuple[int, ...]]:
+        """Neighbours of ``cuts`` whose live bytes leave room to be packed below ``size``, best first."""
+        judged = []
+        for neighbour in _neighbours(cuts, len(segments.order)):
+            if neighbour in tried or any(segments.boundary[cut] >= size for cut in neighbour):
+                continue
+            peak = segments.peak(neighbour)
+            if peak < size:
+                judged.append((peak, neighbour))
+        return [neighbour for _, neighbour in sorted(judged)]
+
+
+def _neighbours(cuts: tuple[int, ...], count: int) -> Iterator[tuple[int, ...]]:
+    """Cut lists that differ in one cut: left out, moved by one or two operators, or added."""
+    for cut in cuts:
+        others = [other for other in cuts if other != cut]
+        yield tuple(others)
+        for moved in (cut - 2, cut - 1, cut + 1, cut + 2):
+            if 0 < moved < count and moved not in cuts:
+                yield tuple(sorted([*others, moved]))
+    for cut in range(1, count):
+        if cut not in cuts:
+            yield tuple(sorted([*cuts, cut]))
+
+
+def bound_of(problem: Problem, steps: Sequence[int]) -> int:
+    """Bytes alive at the worst time of a schedule: no packing can be smaller."""
+    return live_bound(lifetimes(step_table(problem), steps))
