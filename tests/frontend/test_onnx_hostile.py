@@ -234,6 +234,12 @@ def test_folding_does_not_allocate_what_a_node_claims(op_type):
     refused(model(nodes, [port("x", [2])], [port("y", None)], constants), "bomb")
 
 
+def test_large_constant_is_not_computed():
+    constants = {"c": np.zeros((1,), np.float32), "n": np.int64([1 << 25])}
+    nodes = [node("Tile", "c n", "big", "bomb"), node("ReduceSum", "big", "s"), node("Add", "x s", "y")]
+    refused(model(nodes, [port("x", [1])], [port("y", None)], constants), "bomb", "constant result needs")
+
+
 def test_shapes_that_contradict():
     nodes = [node("Add", "x c", "y", "sum")]
     refused(model(nodes, [port("x", [1, 3])], [port("y", None)], {"c": np.zeros((1, 4), np.float32)}), "sum", "Add")

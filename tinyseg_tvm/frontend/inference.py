@@ -160,8 +160,13 @@ def _fold(graph: Graph, node: Node, dequantized: dict[str, Node]) -> bool:
         return False
     _infer_node(graph, node)
     sizes = [graph.types[name] for name in node.outputs if name in graph.types]
-    if sum(int(np.prod(value.shape)) * np.dtype(value.dtype).itemsize for value in sizes) > _MAX_FOLDED_BYTES:
-        return False
+    size = sum(int(np.prod(value.shape)) * np.dtype(value.dtype).itemsize for value in sizes)
+    if size > _MAX_FOLDED_BYTES:
+        raise node_error(
+            node,
+            f"its constant result needs {size} bytes, more than the limit of {_MAX_FOLDED_BYTES}",
+            "use a smaller one",
+        )
     chain = [dequantized[name] for name in present if name in dequantized]
     for name, value in zip(node.outputs, _evaluate(graph, [*chain, node], node), strict=False):
         if name:
