@@ -122,9 +122,6 @@ def quantize_earlier(rewrite: Rewrite, value: Any, name: str) -> Any:
     quantization = per_tensor_quantization(value)
     if quantization is None or dtype_of(value) not in ("int8", "uint8"):
         return None
-    source = rewrite.producer(value.args[0])
-    if not (_is_clamp(source) or _is_pad(source) or is_call(source, "concat", "dequantize") or moves_elements(source)):
-        return None
     return _quantized(rewrite, value, value.args[0], quantization, name)
 
 
@@ -164,6 +161,7 @@ def _quantized(rewrite: Rewrite, call: Any, expression: Any, quantization: Quant
         moved = with_operands(source, [above(source.args[0]), *list(source.args)[1:]])
         result = rewrite.emit(moved, source_name, quantization)
     else:
+        # A quantisation of what was quantised alike before is the same value: an operator is computed once.
         own_name = name if expression.same_as(call.args[0]) else f"{source_name}_quantized"
         result = rewrite.emit(with_operands(call, [expression, *list(call.args)[1:]]), own_name)
     rewrite.memory[key] = result

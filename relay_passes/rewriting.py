@@ -170,19 +170,26 @@ def substitute(value: Any, replacement: Callable[[Any], Any]) -> Any:
     """``value`` with every variable in its operands replaced; calls, tuples and tuple items are looked through."""
     if isinstance(value, tvm.ir.Var):
         return replacement(value)
+    if isinstance(value, tvm.ir.GenericConst):
+        return value
     if isinstance(value, relax.Call):
-        operands = [substitute(operand, replacement) for operand in value.args]
-        if all(new.same_as(old) for new, old in zip(operands, value.args, strict=True)):
-            return value
-        return relax.Call(value.op, operands, value.attrs, value.ty_args)
+        operands, changed = _substitute_all(value.args, replacement)
+        return relax.Call(value.op, operands, value.attrs, value.ty_args) if changed else value
     if isinstance(value, relax.Tuple):
-        fields = [substitute(field, replacement) for field in value.fields]
-        if all(new.same_as(old) for new, old in zip(fields, value.fields, strict=True)):
-            return value
-        return relax.Tuple(fields)
+        fields, changed = _substitute_all(value.fields, replacement)
+        return relax.Tuple(fields) if changed else value
     if isinstance(value, relax.TupleGetItem):
-        return relax.TupleGetItem(substitute(value.tuple_value, replacement), value.index)
+        source = value.tuple_value
+        moved = substitute(source, replacement)
+        return value if moved is source else relax.TupleGetItem(moved, value.index)
     return value
+
+
+def _substitute_all(values: Any, replacement: Callable[[Any], Any]) -> tuple[list[Any], bool]:
+    """Every value substituted, and whether any of them changed."""
+    old = list(values)
+    new = [substitute(value, replacement) for value in old]
+    return new, any(after is not before for before, after in zip(old, new, strict=True))
 
 
 def variables_of(value: Any) -> list[Any]:

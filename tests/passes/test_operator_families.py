@@ -130,6 +130,16 @@ def test_relu_of_a_result_with_another_reader_stays_a_table() -> None:
     check(model.build(q, model.quantize(relu, 0.3, -5)), {"conv2d", "lookup"}, **EDGE)
 
 
+def test_result_quantised_twice_alike_is_computed_once() -> None:
+    model = QdqModel()
+    y = model.op("Conv", model.activation(1, 4, 5, 5), model.weight(4, 4, 1, 1))
+    z = model.op("MaxPool", model.dequantize(model.quantize(y, 0.3, -5), 0.3, -5), kernel_shape=[2, 2])
+    module = check(
+        model.build(model.quantize(y, 0.3, -5), model.quantize(z, 0.3, -5)), {"conv2d", "max_pool2d"}, **EDGE
+    )
+    assert census(module)["tinyseg.conv2d"] == 1
+
+
 def test_float_bias_is_rounded_to_the_accumulator() -> None:
     model = QdqModel()
     x = model.activation(1, 4, 5, 5)
