@@ -1,7 +1,8 @@
 """Relax data movement becomes ``relax.tinyseg`` operators: transpose, reshape, concat, slice, pad.
 
 Movement of constants is computed here. What the operators cannot express stays for the long tail: negative
-slice strides, pads other than constant, concatenation with constants.
+slice strides, pads other than constant, concatenation with constants. ``tinyseg.quantization`` is completed along
+the movements.
 """
 
 from __future__ import annotations
@@ -10,11 +11,25 @@ from typing import Any
 
 import numpy as np
 import tvm
-from tinyseg_tvm.relay_passes.dataflow import Binding, Rewriter, dtype_of, module_pass, rewrite, shape_of
-from tinyseg_tvm.relay_passes.operator_calls import emit_operator
+from tinyseg_tvm.relay_passes.dataflow import (
+    MAIN,
+    QUANTIZATION,
+    Binding,
+    Dataflow,
+    Rewriter,
+    dtype_of,
+    module_pass,
+    rewrite,
+    shape_of,
+    with_main_attrs,
+)
+from tinyseg_tvm.relay_passes.operator_calls import emit_operator, operator_call
 from tvm import relax
 
-from tinyseg_tvm.operators import Concat, Pad, Reshape, Slice, Transpose
+from tinyseg_tvm.operators import Concat, DepthToSpace, MaxPool2d, Pad, Reshape, Slice, Transpose
+
+MOVING = (Concat, DepthToSpace, MaxPool2d, Pad, Reshape, Slice, Transpose)
+"""Operators whose elements are elements of their operands."""
 
 MOVES = (
     "relax.permute_dims",
@@ -31,7 +46,27 @@ MOVES = (
 @module_pass("lower_data_movement")
 def lower_data_movement(module: tvm.IRModule) -> tvm.IRModule:
     """Replace Relax data movement by tinyseg operators."""
-    return rewrite(module, _rule)
+    return _with_spread_quantization(rewrite(module, _rule))
+
+
+def _with_spread_quantization(module: tvm.IRModule) -> tvm.IRModule:
+    """Record for both sides of a movement what is known of one: the passes after this one remove movements."""
+    flow = Dataflow.of(module[MAIN])
+    known = dict(flow.attrs.get(QUANTIZATION, {}))
+    pairs = [(str(a.name), b.name) for b in flow.bindings for a in _moved(b)]
+    for operand, result in reversed(pairs):
+        if result in known:
+            known.setdefault(operand, known[result])
+    for operand, result in pairs:
+        if operand in known:
+            known.setdefault(result, known[operand])
+    return with_main_attrs(module, {QUANTIZATION: known}) if known else module
+
+
+def _moved(binding: Binding) -> tuple[Any, ...]:
+    """The operands that a binding moves without changing an element."""
+    call = operator_call(binding.value)
+    return call.activations if call is not None and isinstance(call.operator, MOVING) else ()
 
 
 def _rule(writer: Rewriter, binding: Binding) -> Any:

@@ -9,6 +9,7 @@ import tvm
 from tinyseg_tvm.relay_passes.dataflow import MAIN, QUANTIZATION, Binding, Dataflow, dtype_of, shape_of
 from tinyseg_tvm.relay_passes.identity_operands import identity_operands
 from tinyseg_tvm.relay_passes.legalize_long_tail import CALL_TIR
+from tinyseg_tvm.relay_passes.lower_data_movement import MOVING
 from tinyseg_tvm.relay_passes.operator_calls import operator_call
 from tinyseg_tvm.relay_passes.ports import read_ports
 from tvm import relax
@@ -17,24 +18,14 @@ from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network.network import Network, Node, Port, Tensor
 from tinyseg_tvm.operators import (
     AveragePool2d,
-    Concat,
-    DepthToSpace,
     Dequantize,
     GlobalPool,
-    MaxPool2d,
     Operator,
-    Pad,
     Quantize,
-    Reshape,
     Resize2d,
-    Slice,
     TensorType,
-    Transpose,
 )
 from tinyseg_tvm.operators.opaque import Opaque
-
-SAME_QUANTIZATION = (Concat, DepthToSpace, MaxPool2d, Pad, Reshape, Slice, Transpose)
-"""Operators whose results have the quantisation of their operands."""
 
 
 def to_network(module: tvm.IRModule, name: str = "network") -> Network:
@@ -132,7 +123,7 @@ def _quantization(
             known[name] = (float(scale), int(zero_point))
     for node in nodes:
         stated: tuple[float | None, int | None] | None = _stated(node.operator)
-        if stated is None and isinstance(node.operator, SAME_QUANTIZATION) and node.inputs[0] in known:
+        if stated is None and isinstance(node.operator, MOVING) and node.inputs[0] in known:
             stated = known[node.inputs[0]]
         if stated is not None:
             known.setdefault(node.outputs[0], stated)

@@ -66,3 +66,12 @@ def test_movement_of_constants_is_computed():
         return b.relax(relax.op.add(x, relax.const(np.ascontiguousarray(values.transpose(0, 2, 1)))))
 
     assert_same_function(lower_data_movement(main(X, before)), main(X, expected))
+
+
+def test_quantisation_is_known_on_both_sides_of_a_movement():
+    def build(b, x):
+        return b.relax(relax.op.reshape(b.relax(relax.op.permute_dims(x), "moved"), (24,)), "flat")
+
+    module = lower_data_movement(main(X, build, **{"tinyseg.quantization": {"moved": [0.5, 3]}}))
+    found = {name: tuple(value) for name, value in module["main"].attrs["tinyseg.quantization"].items()}
+    assert found == dict.fromkeys(("x", "moved", "flat"), (0.5, 3))
