@@ -303,11 +303,13 @@ def test_weights_in_binary_form_and_slow_pools_are_placed(tmp_path: Path) -> Non
     files["src/fake_weights.c"] = b"#error not compiled where the binary is there\n"
     files["include/fake.h"] = files["include/fake.h"].replace(
         b"extern const",
-        b"#define FAKE_POOL1_SIZE 640u\nfake_status fake_set_pool(fake_context *, uint32_t, void *, size_t);\nextern const",
+        b"#define FAKE_POOL1_SIZE 640u\n"
+        b"fake_status fake_set_pool(fake_context *context, uint32_t pool, void *memory, size_t bytes);\nextern const",
     )
     files["src/fake.c"] += (
         b"fake_status fake_set_pool(fake_context *context, uint32_t pool, void *memory, size_t bytes)\n{\n"
-        b"    (void)context;\n    memset(memory, 0, bytes);\n    return pool == 1u ? FAKE_OK : FAKE_ERROR_ARGUMENT;\n}\n"
+        b"    (void)context;\n    memset(memory, 0, bytes);\n"
+        b"    return pool == 1u ? FAKE_OK : FAKE_ERROR_ARGUMENT;\n}\n"
     )
     for board in ("host", "mps2_an386", "lm3s6965evb"):  # the last one has no slow memory: its pool is in RAM
         result = generate_project(board, files, tmp_path / board).run(count="none")
@@ -364,6 +366,16 @@ def test_code_that_does_not_compile_is_shown(tmp_path: Path) -> None:
     files["src/fake.c"] += b"int broken(void) { return missing; }\n"
     with pytest.raises(TinySegError, match=r"does not build:[\s\S]*missing"):
         generate_project("host", files, tmp_path / "p").build()
+
+
+def test_a_warning_is_an_error_that_can_be_switched_off(tmp_path: Path, monkeypatch) -> None:
+    files = fake_files()
+    files["src/fake.c"] += b"int8_t narrow(int x);\nint8_t narrow(int x)\n{\n    return x;\n}\n"
+    project = generate_project("host", files, tmp_path / "p")
+    with pytest.raises(TinySegError, match="WARNINGS=-Wall in the environment"):
+        project.build()
+    monkeypatch.setenv("WARNINGS", "-Wall")
+    assert project.run().mismatches == 0
 
 
 def test_dictionary_of_figures_has_every_key(projects) -> None:

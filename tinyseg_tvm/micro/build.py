@@ -60,7 +60,12 @@ def build_program(project: Path, name: str, board: Board, variant: Variant, jobs
     compiler = "gcc" if board.is_host else "arm-none-eabi-gcc"
     if re.search(rf"{compiler}: (command )?not found|{compiler}: No such file", result.stderr):
         raise TinySegError(f"the compiler '{compiler}' is not installed: {REMEDY}")
-    raise TinySegError(f"the project in {project} does not build:\n{result.stderr.strip()[-SHOWN_CHARACTERS:]}")
+    hint = ""
+    if "[-Werror=" in result.stderr:
+        hint = (
+            "\nAnother compiler may warn where the tested one does not: WARNINGS=-Wall in the environment lets it pass."
+        )
+    raise TinySegError(f"the project in {project} does not build:\n{result.stderr.strip()[-SHOWN_CHARACTERS:]}{hint}")
 
 
 def host_weight_bytes(project: Path, name: str, board: Board, variant: Variant) -> int:

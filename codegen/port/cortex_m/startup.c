@@ -19,6 +19,7 @@ void SysTick_Handler(void);
 void report_fault(const uint32_t *frame, uint32_t exception) __attribute__((noreturn, used));
 
 #define REGISTER(address) (*(volatile uint32_t *)(uintptr_t)(address))
+#define WORD(address) REGISTER(address) /* sections are ranges of addresses, no objects of C */
 #define SCB_CCR REGISTER(0xE000ED14)
 #define SCB_SHCSR REGISTER(0xE000ED24)
 #define SCB_CFSR REGISTER(0xE000ED28)
@@ -59,7 +60,7 @@ void report_fault(const uint32_t *frame, uint32_t exception)
     print_value(" bfar=0x", SCB_BFAR);
 #endif
     print_value(" sp=0x", (uint32_t)(uintptr_t)frame);
-    if (frame >= stack_limit && frame + 8 <= stack_top) {
+    if ((uintptr_t)frame >= (uintptr_t)stack_limit && (uintptr_t)frame + 32u <= (uintptr_t)stack_top) {
         print_value(" lr=0x", frame[5]);
         print_value(" pc=0x", frame[6]);
     }
@@ -196,16 +197,17 @@ void Reset_Handler(void)
     SCB_SHCSR |= 7u << 16; /* memory, bus and usage faults have handlers of their own */
 #endif
     enable_coprocessors();
-    for (uint32_t *from = data_load, *to = data_start; to < data_end;) {
-        *to++ = *from++;
+    uintptr_t from = (uintptr_t)data_load;
+    for (uintptr_t to = (uintptr_t)data_start; to < (uintptr_t)data_end; to += 4u, from += 4u) {
+        WORD(to) = WORD(from);
     }
-    for (uint32_t *to = bss_start; to < bss_end;) {
-        *to++ = 0;
+    for (uintptr_t to = (uintptr_t)bss_start; to < (uintptr_t)bss_end; to += 4u) {
+        WORD(to) = 0;
     }
-    uint32_t *stack_pointer;
+    uintptr_t stack_pointer;
     __asm__ volatile("mov %0, sp" : "=r"(stack_pointer));
-    for (uint32_t *to = stack_limit; to < stack_pointer;) {
-        *to++ = STACK_PAINT;
+    for (uintptr_t to = (uintptr_t)stack_limit; to < stack_pointer; to += 4u) {
+        WORD(to) = STACK_PAINT;
     }
     protect_memory();
     (void)main();
@@ -215,9 +217,9 @@ void Reset_Handler(void)
 
 uint32_t port_stack_bytes(void)
 {
-    const uint32_t *lowest = stack_limit;
-    while (lowest < stack_top && *lowest == STACK_PAINT) {
-        lowest++;
+    uintptr_t lowest = (uintptr_t)stack_limit;
+    while (lowest < (uintptr_t)stack_top && WORD(lowest) == STACK_PAINT) {
+        lowest += 4u;
     }
-    return (uint32_t)((uintptr_t)stack_top - (uintptr_t)lowest);
+    return (uint32_t)((uintptr_t)stack_top - lowest);
 }
