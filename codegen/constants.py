@@ -53,13 +53,13 @@ class ConstantPool:
         return tuple(self._constants)
 
     @property
-    def bytes(self) -> int:
+    def size(self) -> int:
         """Size of the binary."""
         return -(-self._end // _ALIGNMENT) * _ALIGNMENT
 
     def binary(self) -> bytes:
         """All constants at their offsets, little endian, zeros between."""
-        image = bytearray(self.bytes)
+        image = bytearray(self.size)
         for constant in self._constants:
             image[constant.offset : constant.offset + constant.array.nbytes] = constant.array.tobytes()
         return bytes(image)
@@ -69,7 +69,7 @@ class ConstantPool:
         guard = f"{name.upper()}_WEIGHTS_H"
         declarations = "\n".join(f"extern {c.declaration};" for c in self._constants)
         return (
-            f"/* Constants of {name}: defined in src/{name}_weights.c, and alike in weights/{name}_weights.S. */\n"
+            f"/* Constants of {name}, defined in src/{name}_weights.c or weights/{name}_weights.S. */\n"
             f"#ifndef {guard}\n#define {guard}\n\n#include <stdint.h>\n\n{declarations}\n\n#endif\n"
         )
 
@@ -85,7 +85,7 @@ class ConstantPool:
         return "\n".join(parts)
 
     def assembler(self, name: str) -> str:
-        """The same symbols at their offsets in ``weights/<name>.bin`` (found from the project's folder, or by -Wa,-I)."""
+        """The same symbols at their offsets in ``weights/<name>.bin`` (found by -Wa,-I elsewhere)."""
         begin = f"{name}_weights_begin"
         lines = [
             f"/* Constants of {name}, from {name}.bin: the same symbols as src/{name}_weights.c. */",

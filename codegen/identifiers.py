@@ -11,8 +11,8 @@ register restrict return short signed sizeof static struct switch typedef union 
 typeof"""
 # a header of ours with such a name would hide the system's
 _HEADERS = """assert complex ctype errno fenv inttypes iso646 limits locale math setjmp signal stdarg stdbool stddef
-stdint stdio stdlib string tgmath time wchar wctype stdalign stdatomic stdnoreturn threads uchar strings memory malloc alloca
-features unistd sched pthread poll"""
+stdint stdio stdlib string tgmath time wchar wctype stdalign stdatomic stdnoreturn threads uchar
+strings memory malloc alloca features unistd sched pthread poll"""
 _RESERVED = frozenset(f"{_KEYWORDS} {_HEADERS} main port tinyseg perf".split())
 
 
@@ -38,8 +38,15 @@ def project_identifier(name: str) -> str:
 
 def comment_text(text: str, longest: int = 200) -> str:
     """``text`` made harmless inside a C comment: printable ASCII, one line, no comment end, trigraph or line splice."""
-    printable = "".join(c if " " <= c <= "~" else "?" for c in text[:longest])
-    return printable.replace("*/", "* /").replace("/*", "/ *").replace("??", "? ?").replace("\\", "/").rstrip()
+    printable = "".join(c if " " <= c <= "~" else "_" for c in text[:longest])
+    return (
+        printable.replace("*/", "* /")
+        .replace("/*", "/ *")
+        .replace("\\", "|")
+        .replace("??", "? ?")
+        .replace("??", "? ?")
+        .rstrip()
+    )
 
 
 class Names:

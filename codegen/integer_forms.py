@@ -3,7 +3,8 @@
 A linear form is ``(a_factor * a + b_factor * b + offset) >> shift`` for additions and subtractions, a product form
 ``(factor * (a - a_zero_point) * (b - b_zero_point) + offset) >> shift``. The factors follow from the scales; the
 offset is solved for: every pair's exact result bounds it from both sides (results at a clamp from one). Where exact
-results fall on ties, which round to even, the form takes back the ties that were rounded up to an odd number.
+results fall on ties, which round to even, the form takes back the ties that were rounded up to an odd number (before
+the output zero point is added: with an odd zero point, to an even one). Sums are of 32 bits, products of 64.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from tinyseg_tvm.operators.binary_arithmetic import binary
 
 _INT32_MAX = 2**31 - 1
+_MOST_SHIFTS = 8  # a shift less is a bit less of precision: what eight shifts cannot do, fewer bits cannot
 
 
 @dataclass(frozen=True)
@@ -50,19 +52,19 @@ class IntegerForm:
     factors: tuple[int, ...]
     offset: int
     shift: int
-    ties_to_even: bool
+    ties: int  # 0: as they fall; 1: odd results of ties give one less; 2: even ones do
 
     def apply(self, terms: tuple[np.ndarray, ...], minimum: int, maximum: int) -> np.ndarray:
         """The results of the form on int64 terms."""
         total = sum(f * t for f, t in zip(self.factors, terms, strict=True)) + self.offset
         result = total >> self.shift
-        if self.ties_to_even:
-            result = result - np.where((total & ((1 << self.shift) - 1)) == 0, result & 1, 0)
+        if self.ties:
+            result = result - np.where((total & ((1 << self.shift) - 1)) == 0, (result + self.ties - 1) & 1, 0)
         return np.clip(result, minimum, maximum)
 
 
 def find_integer_form(function: BinaryFunction) -> IntegerForm | None:
-    """A form equal to ``function`` for all pairs whose sums stay in int32, or None where none was found."""
+    """A form equal to ``function`` for all pairs, or None where none was found."""
     expected = function.table().astype(np.int64)
     a = np.arange(-128, 128, dtype=np.int64)[:, None]
     b = np.arange(-128, 128, dtype=np.int64)[None, :]
@@ -76,20 +78,24 @@ def find_integer_form(function: BinaryFunction) -> IntegerForm | None:
         ratios = (float(lhs) / float(out), sign * float(rhs) / float(out))
     if not all(np.isfinite(ratios)):
         return None
-    for factors, shift in _candidates(ratios):
-        for ties_to_even in (False, True):
-            form = _solve(IntegerForm(factors, 0, shift, ties_to_even), terms, expected, function)
+    for factors, shift in _candidates(ratios, range(40, 15, -1) if len(ratios) == 1 else range(24, 5, -1)):
+        for ties in (0, 2 if function.output_zero_point % 2 else 1):
+            form = _solve(IntegerForm(factors, 0, shift, ties), terms, expected, function)
             if form is not None:
                 return form
     return None
 
 
-def _candidates(ratios: tuple[float, ...]) -> Iterator[tuple[tuple[int, ...], int]]:
+def _candidates(ratios: tuple[float, ...], shifts: range) -> Iterator[tuple[tuple[int, ...], int]]:
     """Factors and shifts to try, the most exact first."""
-    for shift in range(24, 5, -1):
+    tries = 0
+    for shift in shifts:
         factors = tuple(round(ratio * (1 << shift)) for ratio in ratios)
         if max(abs(f) for f in factors) > _INT32_MAX:
             continue
+        tries += 1
+        if tries > _MOST_SHIFTS:
+            return
         yield factors, shift
         for i in range(len(factors)):
             for step in (1, -1):
@@ -101,25 +107,26 @@ def _solve(
 ) -> IntegerForm | None:
     """The form with an offset that makes it equal everywhere, None where there is none."""
     shift = form.shift
+    largest = _INT32_MAX if len(terms) > 1 else _INT32_MAX << shift  # of sums, so that results are int32
+    partial = sum(int(np.abs(f * t).max()) for f, t in zip(form.factors, terms, strict=True))
+    if partial > largest:
+        return None
     total = sum(f * t for f, t in zip(form.factors, terms, strict=True))
     free_below = expected == function.output_min  # clamped results may lie anywhere beyond
     free_above = expected == function.output_max
-    slack = 1 if form.ties_to_even else 0  # ties may be one too high before they are taken back
+    slack = 1 if form.ties else 0  # ties may be one too high before they are taken back
     low = np.where(free_below, -(2**62), (expected << shift) - total).max()
     high = np.where(free_above, 2**62, ((expected + 1) << shift) - 1 + slack - total).min()
     if low > high:
         return None
-    middle = (int(low) + int(high)) // 2 if low > -(2**61) and high < 2**61 else int(low if low > -(2**61) else high)
-    if not -(2**31) <= middle <= _INT32_MAX:
-        return None
-    exact_half = (1 << (shift - 1)) + (function.output_zero_point << shift)
-    for offset in dict.fromkeys((middle, int(low), int(high), exact_half)):
-        if not low <= offset <= high:
-            continue
+    bounded = [bound for bound in (int(low), int(high)) if abs(bound) < 2**61]
+    middle = sum(bounded) // max(len(bounded), 1)
+    for offset in dict.fromkeys((middle, int(low), int(high))):
         solved = replace(form, offset=offset)
-        partial = [np.abs(f * t).max() for f, t in zip(form.factors, terms, strict=True)]
-        if sum(int(p) for p in partial) + abs(offset) > _INT32_MAX:
-            continue
-        if np.array_equal(solved.apply(terms, function.output_min, function.output_max), expected):
+        if (
+            low <= offset <= high
+            and partial + abs(offset) <= largest
+            and np.array_equal(solved.apply(terms, function.output_min, function.output_max), expected)
+        ):
             return solved
     return None

@@ -1,9 +1,9 @@
 """C of operators without a kernel of ours, from TVM's C generator.
 
-A PrimFunc is lowered to a plain C function of pointers: TVM ships a packed calling convention only, so its parameters are bound
-to raw pointers here, and the buffers it allocates are laid out one after the other in a workspace that the planner places as
-scratch. TVM's headers and macros are stripped from the result; what remains needs ``stdint`` and, where the
-program does, ``math``.
+A PrimFunc is lowered to a plain C function of pointers: TVM ships a packed calling convention only, so its parameters
+are bound to raw pointers here, and the buffers it allocates are laid out one after the other in a workspace that the
+planner places as scratch. TVM's headers and macros are stripped from the result; what remains needs ``stdint`` and,
+where the program does, ``math``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,6 @@ from tinyseg_tvm.errors import TinySegError
 
 PLACEHOLDER = "tinyseg_long_tail"
 _WORKSPACE_ALIGNMENT = 16
-_WIDER_BUFFERS = 65536  # bytes of a buffer that a message should mention
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class LoweredProgram:
     workspace_bytes: int
 
 
-@lru_cache(maxsize=None)
+@cache
 def lower_program(prim_func: Any) -> LoweredProgram:
     """C of a ``tvm.tirx.PrimFunc``.
 
@@ -53,7 +52,7 @@ def lower_program(prim_func: Any) -> LoweredProgram:
         with target:
             module = _lowered(module, target)
             function = next(iter(module.functions.values()))
-            module, workspace = _with_workspace(module, function)
+            module, workspace = _with_workspace(function)
             module = tvm.tirx.transform.LowerIntrin()(module)
             text = tvm.get_global_func("target.build.c")(module, target).inspect_source()
     except (RuntimeError, ValueError, TypeError, tvm.error.TVMError) as error:
@@ -108,8 +107,8 @@ def _lowered(module: Any, target: Any) -> Any:
     )(module)
 
 
-def _with_workspace(module: Any, function: Any) -> tuple[Any, int]:
-    """The module with raw pointer parameters and its allocations in a workspace parameter; the workspace's size."""
+def _with_workspace(function: Any) -> tuple[Any, int]:
+    """The function with raw pointers for parameters and its allocations in a workspace; the workspace's size."""
     import tvm
     import tvm_ffi
     from tvm import ir, tirx
@@ -186,12 +185,9 @@ def long_tail_files(name: str, functions: Sequence[str]) -> dict[str, str]:
     return {f"src/{name}_tvm.c": source, f"src/{name}_tvm.h": header}
 
 
-_LIBM = frozenset(
-    f"{function}{suffix}"
-    for function in """acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh erf exp exp2 exp10 fabs floor fmod
-    hypot ldexp log log10 log1p log2 nearbyint nextafter pow rint round sin sinh sqrt tan tanh trunc fmax fmin""".split()
-    for suffix in ("", "f")
-)
+_LIBM_STEMS = """acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh erf exp exp2 exp10 fabs floor
+fmod hypot ldexp log log10 log1p log2 nearbyint nextafter pow rint round sin sinh sqrt tan tanh trunc fmax fmin"""
+_LIBM = frozenset(f"{stem}{suffix}" for stem in _LIBM_STEMS.split() for suffix in ("", "f"))
 
 
 def _prototype(function: str) -> str:

@@ -31,7 +31,7 @@ def project_metadata(
                 {"name": pool.name, "bytes": size} for pool, size in zip(problem.pools, plan.pool_bytes, strict=True)
             ],
             "context_bytes": 16 + 4 * (len(problem.pools) - 1) + -(-2 * len(problem.operators) // 4) * 4,
-            "weights_bytes": generation.constants.bytes,
+            "weights_bytes": generation.constants.size,
         },
         "schedule": {
             "steps": len(plan.steps),

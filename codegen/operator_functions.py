@@ -45,7 +45,7 @@ def node_function(generation: Generation, index: int) -> OperatorFunction:
     view = NodeView.of(node, network, generation.core)
     variant = select_variant(view)
     symbol = generation.names.unique(f"{generation.name}_{identifier(node.name, node.operator.kind)}")
-    before = pool.bytes
+    before = pool.size
     out = FunctionWriter(
         symbol=symbol,
         reads=tuple(generation.addresses[name].function for name in node.inputs),
@@ -68,7 +68,7 @@ def node_function(generation: Generation, index: int) -> OperatorFunction:
         modules=frozenset(out.modules),
         sources=tuple(out.sources),
         variant=variant.name,
-        weights_bytes=pool.bytes - before,
+        weights_bytes=pool.size - before,
     )
 
 

@@ -151,7 +151,7 @@ def _sources(
         "steps": len(plan.steps),
         "arena_bytes": max(plan.pool_bytes[0], 1),
         "pools": [{"name": comment_text(pool.name), "bytes": max(size, 1)} for pool, size in further_pools],
-        "weights_bytes": generation.constants.bytes,
+        "weights_bytes": generation.constants.size,
         "inputs": [_port(generation, port, f"INPUT{k}") for k, port in enumerate(network.inputs)],
         "outputs": [_port(generation, port, f"OUTPUT{k}") for k, port in enumerate(network.outputs)],
         "tensors": list(generation.addresses.values()),

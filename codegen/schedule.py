@@ -1,9 +1,9 @@
 """The schedule as a short table: runs of one operator, and loops over runs that repeat.
 
-A plan's steps are operator numbers. Streaming makes long periodic sequences of them (per line of the smallest map, so many lines
-of each larger one), so the table is a loop nest: an entry is (operator, repetitions), a loop's begin with its count, or a loop's
-end. The period whose folding saves most entries is folded everywhere, the loops' bodies are folded likewise, then
-the shorter sequence is searched again.
+A plan's steps are operator numbers. Streaming makes long periodic sequences of them (per line of the smallest map, so
+many lines of each larger one), so the table is a loop nest: an entry is (operator, repetitions), a loop's begin with
+its count, or a loop's end. The period whose folding saves most entries is folded everywhere, the loops' bodies are
+folded likewise, then the shorter sequence is searched again.
 """
 
 from __future__ import annotations

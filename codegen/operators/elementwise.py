@@ -61,6 +61,7 @@ def emit_binary(view: NodeView, out: FunctionWriter, a: str, b: str, *, period: 
         "minimum": operator.output_min,
         "maximum": operator.output_max,
     }
+    values: dict[str, int | float | str | tuple[str, ...]]
     if form is None:
         struct, kernel = "tinyseg_elementwise", "tinyseg_elementwise_line"
         symbol = {"add": "+", "sub": "r" if swapped else "-", "mul": "*"}[operator.function]
@@ -74,7 +75,7 @@ def emit_binary(view: NodeView, out: FunctionWriter, a: str, b: str, *, period: 
             "function": f"'{symbol}'",
         }
     else:
-        values = {"offset": form.offset, "shift": form.shift, "ties_to_even": int(form.ties_to_even)}
+        values = {"offset": form.offset, "shift": form.shift, "ties": form.ties}
         if operator.function == "mul":
             struct, kernel = "tinyseg_product", "tinyseg_product_line"
             values |= {"factor": form.factors[0], "a_zero_point": zero_points[0], "b_zero_point": zero_points[1]}

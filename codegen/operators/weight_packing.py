@@ -48,4 +48,4 @@ def pack_dense(weight: np.ndarray, lines: int) -> np.ndarray:
 def folded_bias(bias: np.ndarray, weight: np.ndarray, input_zero_point: int) -> np.ndarray:
     """``bias - zero_point * sum(weight)`` per output channel, int32 (wraps, as the kernels' additions do)."""
     sums = weight.reshape(weight.shape[0], -1).astype(np.int64).sum(axis=1)
-    return (bias.astype(np.int64) - input_zero_point * sums).astype(np.int32)
+    return np.asarray(bias.astype(np.int64) - input_zero_point * sums).astype(np.int32)

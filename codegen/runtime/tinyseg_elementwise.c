@@ -3,13 +3,10 @@
 
 #include "tinyseg_requantize.h"
 
-TINYSEG_INLINE int8_t shifted(int32_t sum, uint8_t shift, uint8_t ties_to_even, int32_t minimum, int32_t maximum)
+/* Takes back a tie that was rounded up to the wrong parity. */
+TINYSEG_INLINE int32_t without_tie(int32_t result, uint8_t ties)
 {
-    int32_t result = sum >> shift;
-    if (ties_to_even != 0u && ((uint32_t)sum & ((1u << shift) - 1u)) == 0u) {
-        result -= result & 1;
-    }
-    return (int8_t)tinyseg_clamp(result, minimum, maximum);
+    return result - ((result + ties - 1) & 1);
 }
 
 void tinyseg_linear_line(const tinyseg_linear *p, const int8_t *a, const int8_t *b, int8_t *out, uint32_t elements)
@@ -20,11 +17,16 @@ void tinyseg_linear_line(const tinyseg_linear *p, const int8_t *a, const int8_t 
     const int32_t minimum = p->minimum;
     const int32_t maximum = p->maximum;
     const uint8_t shift = p->shift;
-    const uint8_t ties_to_even = p->ties_to_even;
+    const uint8_t ties = p->ties;
     const uint32_t period = p->period;
     uint32_t j = 0;
     for (uint32_t i = 0; i < elements; ++i) {
-        out[i] = shifted(a_factor * a[i] + b_factor * b[j] + offset, shift, ties_to_even, minimum, maximum);
+        const int32_t sum = a_factor * a[i] + b_factor * b[j] + offset;
+        int32_t result = sum >> shift;
+        if (ties != 0u && ((uint32_t)sum & ((1u << shift) - 1u)) == 0u) {
+            result = without_tie(result, ties);
+        }
+        out[i] = (int8_t)tinyseg_clamp(result, minimum, maximum);
         j = j + 1u == period ? 0u : j + 1u;
     }
 }
@@ -34,12 +36,17 @@ void tinyseg_product_line(const tinyseg_product *p, const int8_t *a, const int8_
     const int32_t minimum = p->minimum;
     const int32_t maximum = p->maximum;
     const uint8_t shift = p->shift;
-    const uint8_t ties_to_even = p->ties_to_even;
+    const uint8_t ties = p->ties;
     const uint32_t period = p->period;
     uint32_t j = 0;
     for (uint32_t i = 0; i < elements; ++i) {
         const int32_t product = (a[i] - p->a_zero_point) * (b[j] - p->b_zero_point);
-        out[i] = shifted(p->factor * product + p->offset, shift, ties_to_even, minimum, maximum);
+        const int64_t sum = (int64_t)p->factor * product + p->offset;
+        int32_t result = (int32_t)(sum >> shift);
+        if (ties != 0u && ((uint64_t)sum & (((uint64_t)1 << shift) - 1u)) == 0u) {
+            result = without_tie(result, ties);
+        }
+        out[i] = (int8_t)tinyseg_clamp(result, minimum, maximum);
         j = j + 1u == period ? 0u : j + 1u;
     }
 }

@@ -5,30 +5,31 @@
 
 #include "tinyseg_platform.h"
 
-/* y = clamp((a_factor * a + b_factor * b + offset) >> shift, minimum, maximum); with `ties_to_even`, a sum whose
- * discarded bits are all 0 and whose result is odd gives one less. */
+/* y = clamp((a_factor * a + b_factor * b + offset) >> shift, minimum, maximum). `ties`: a sum whose discarded bits are
+ * all 0 gives one less where its result is odd (1) or even (2): what rounding ties to even comes to, by the parity of
+ * the output zero point. */
 typedef struct {
     int32_t a_factor;
     int32_t b_factor;
     int32_t offset;
     uint32_t period; /* elements of b, after which it starts again */
     uint8_t shift;
-    uint8_t ties_to_even;
+    uint8_t ties;
     int8_t minimum;
     int8_t maximum;
 } tinyseg_linear;
 
 void tinyseg_linear_line(const tinyseg_linear *p, const int8_t *a, const int8_t *b, int8_t *out, uint32_t elements);
 
-/* The same of factor * (a - a_zero_point) * (b - b_zero_point) + offset. */
+/* The same of factor * (a - a_zero_point) * (b - b_zero_point) + offset, which may need 64 bits. */
 typedef struct {
+    int64_t offset;
     int32_t factor;
-    int32_t offset;
     uint32_t period;
     int16_t a_zero_point;
     int16_t b_zero_point;
     uint8_t shift;
-    uint8_t ties_to_even;
+    uint8_t ties;
     int8_t minimum;
     int8_t maximum;
 } tinyseg_product;

@@ -163,6 +163,7 @@ def build(
     problem: Problem,
     plan: Plan,
     directory: Path,
+    *,
     io: IoMode = "resident",
     flags: Sequence[str] = SANITIZE,
     core: Core = HOST,

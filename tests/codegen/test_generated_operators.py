@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import strategies as st
+from tinyseg_tvm.codegen.operators import KINDS
 
 from tests.codegen.harness import (
     NetworkBuilder,
@@ -21,7 +22,6 @@ from tests.codegen.harness import (
     streamed_plan,
 )
 from tests.operators.operator_cases import CASES, Case
-from tinyseg_tvm.codegen.operators import KINDS
 
 EVERY_KIND = st.tuples(*(st.tuples(*[CASES[kind]()] * 4) for kind in sorted(CASES)))
 
@@ -48,7 +48,7 @@ def check(cases: list[tuple[str, Case]], directory: Path, streamed: bool, io: st
     network = builder.build()
     problem = problem_of(network, io)
     plan = streamed_plan(problem, np.random.default_rng(0)) if streamed else spread_plan(problem)
-    assert_equal_to_reference(build(network, problem, plan, directory, io), inputs)
+    assert_equal_to_reference(build(network, problem, plan, directory, io=io), inputs)
 
 
 def test_every_kind_is_tried():

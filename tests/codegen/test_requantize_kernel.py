@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from tinyseg_tvm.codegen.runtime_files import RUNTIME
+
 from tinyseg_tvm.operators.requantize import requantize
 
 RECORD = np.dtype(
@@ -48,7 +48,9 @@ def ordinary_records(rng: np.random.Generator, count: int) -> np.ndarray:
 
 def tie_records(rng: np.random.Generator) -> np.ndarray:
     """Products at and next to ties: accumulator * multiplier near k + 1/2."""
-    multiplier = np.exp2(rng.integers(-30, 3, 4000)).astype(np.float32) * rng.integers(1, 1 << 12, 4000).astype(np.float32)
+    multiplier = np.exp2(rng.integers(-30, 3, 4000)).astype(np.float32) * rng.integers(1, 1 << 12, 4000).astype(
+        np.float32
+    )
     half = rng.integers(-300, 300, 4000) + 0.5
     accumulator = np.clip(np.rint(half / multiplier), -(2**31), 2**31 - 1)
     nearest = np.stack([accumulator - 1, accumulator, accumulator + 1], 1).clip(-(2**31), 2**31 - 1).astype(np.int32)
@@ -57,7 +59,20 @@ def tie_records(rng: np.random.Generator) -> np.ndarray:
 
 
 def extreme_records() -> np.ndarray:
-    limits = [0, 1, -1, 2**24 - 1, 2**24, 2**24 + 1, -(2**24) - 1, 2**25 + 2, 2**25 + 6, 2**31 - 1, -(2**31), 2**31 - 65]
+    limits = [
+        0,
+        1,
+        -1,
+        2**24 - 1,
+        2**24,
+        2**24 + 1,
+        -(2**24) - 1,
+        2**25 + 2,
+        2**25 + 6,
+        2**31 - 1,
+        -(2**31),
+        2**31 - 65,
+    ]
     multipliers = [0.0, 1e-45, 1.1754944e-38, 1e-30, 2.0**-25, 2.0**-24, 0.5, 1.0, 1.5, 512.0, 1e20, 3.4e38]
     return records(np.asarray(limits)[:, None], np.asarray(multipliers, np.float32)[None, :])
 
@@ -66,7 +81,9 @@ def contract(values: np.ndarray) -> np.ndarray:
     """The contract's formula with a clamp per record."""
     with np.errstate(over="ignore", under="ignore"):
         rounded = np.rint(values["accumulator"].astype(np.float32) * values["multiplier"])
-    return np.clip(rounded.astype(np.float64) + values["zero_point"], values["minimum"], values["maximum"]).astype(np.int8)
+    return np.clip(rounded.astype(np.float64) + values["zero_point"], values["minimum"], values["maximum"]).astype(
+        np.int8
+    )
 
 
 def test_the_formula_here_is_that_of_the_operators():
@@ -79,7 +96,18 @@ def test_the_formula_here_is_that_of_the_operators():
 def test_requantisation_equals_the_contract(build: str, tmp_path: Path):
     program = tmp_path / "probe"
     probe = Path(__file__).with_name("requantize_probe.c")
-    command = ["gcc", "-std=c99", "-Wall", "-Wextra", "-Werror", *BUILDS[build], f"-I{RUNTIME}", str(probe), "-o", str(program)]
+    command = [
+        "gcc",
+        "-std=c99",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        *BUILDS[build],
+        f"-I{RUNTIME}",
+        str(probe),
+        "-o",
+        str(program),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode and "-m32" in command:
         pytest.skip("no 32-bit C library")

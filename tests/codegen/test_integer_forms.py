@@ -1,0 +1,40 @@
+"""Integer forms of binary arithmetic are equal to the float32 definition wherever they are offered."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tinyseg_tvm.codegen.integer_forms import BinaryFunction, find_integer_form
+
+
+def random_function(rng: np.random.Generator, kind: str) -> BinaryFunction:
+    scales = np.exp(rng.uniform(-5, -1, 3)).astype(np.float32).tolist()
+    if kind == "mul":
+        scales[2] = scales[0] * scales[1] * float(np.exp(rng.uniform(3, 6)))
+    zero_points = rng.integers(-128, 128, 3).tolist()
+    low = int(rng.choice([-128, zero_points[2]]))
+    return BinaryFunction(
+        kind, scales[0], zero_points[0], scales[1], zero_points[1], scales[2], zero_points[2], low, 127
+    )
+
+
+@pytest.mark.parametrize("kind", ["add", "sub", "mul"])
+def test_most_ordinary_arithmetic_has_an_integer_form(kind):
+    rng = np.random.default_rng(3)
+    forms = [find_integer_form(random_function(rng, kind)) for _ in range(12)]
+    assert sum(form is not None for form in forms) >= 9
+
+
+@pytest.mark.parametrize("kind", ["add", "sub"])
+def test_ties_round_to_even(kind):
+    """Equal scales and an output scale twice as large: every odd sum is a tie."""
+    function = BinaryFunction(kind, 0.5, 3, 0.5, -7, 1.0, 11, -128, 127)
+    form = find_integer_form(function)
+    assert form is not None
+    a, b = np.meshgrid(np.arange(-128, 128), np.arange(-128, 128), indexing="ij")
+    np.testing.assert_array_equal(form.apply((a, b), -128, 127), function.table())
+
+
+def test_no_form_is_offered_for_what_is_not_proved():
+    """Scales so far apart that no 32-bit form is exact."""
+    assert find_integer_form(BinaryFunction("mul", 3e38, 0, 3e38, 0, 1e-30, 0, -128, 127)) is None
