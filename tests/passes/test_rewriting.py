@@ -28,7 +28,7 @@ class Chain:
     def main(x: R.Tensor((4,), "float32")) -> R.Tensor((4,), "float32"):
         with R.dataflow():
             a = R.exp(x)
-            unused = R.sin(a)
+            unused = R.sin(a)  # noqa: F841
             b = R.sqrt(a)
             c = R.negative(b)
             R.output(c)
@@ -118,7 +118,7 @@ def test_control_flow_is_refused_by_name() -> None:
     class Module:
         @R.function
         def main(x: R.Tensor((4,), "float32"), flag: R.Tensor((), "bool")) -> R.Tensor((4,), "float32"):
-            if flag:
+            if flag:  # noqa: SIM108
                 choice = R.exp(x)
             else:
                 choice = R.sin(x)
