@@ -17,13 +17,18 @@ class ProgressBar:
 
     def __init__(self, quiet: bool) -> None:
         self._bar = tqdm(
-            total=100, leave=False, disable=quiet or not sys.stderr.isatty(), bar_format="{desc} {bar} {percentage:.0f}%"
+            total=100,
+            leave=False,
+            disable=quiet or not sys.stderr.isatty(),
+            bar_format="{desc} {bar} {percentage:.0f}%",
         )
 
     def __enter__(self) -> ProgressBar:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._bar.close()
 
     def __call__(self, what: str, done: float) -> None:

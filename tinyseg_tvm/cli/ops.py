@@ -6,6 +6,7 @@ Generated from the code: the front end's conversions and the operators of the lo
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 
 EXAMPLES = """examples:
@@ -21,12 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the matrix."""
-    from tinyseg_tvm.frontend import supported
+    from tinyseg_tvm.frontend import supported_operators
     from tinyseg_tvm.report.tables import render
 
-    matrix = supported()
+    operators = sorted(supported_operators(), key=lambda operator: operator.name)
     if arguments.json:
-        print(json.dumps(matrix, indent=2, sort_keys=True))
+        print(json.dumps([dataclasses.asdict(operator) for operator in operators], indent=2, sort_keys=True))
     else:
-        print(render([[name, how] for name, how in sorted(matrix.items())], ["ONNX operator", "how it runs"]))
+        print(render([[o.name, str(o.route), o.detail] for o in operators], ["ONNX operator", "route", "how it runs"]))
     return 0

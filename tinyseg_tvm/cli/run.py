@@ -21,7 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
     parser.add_argument("directory", type=Path, metavar="DIR", help="a project made by 'tinyseg compile'")
     parser.add_argument("--input", type=Path, action="append", default=[], metavar="X.npy", help="one per model input")
-    parser.add_argument("--output", type=Path, action="append", default=[], metavar="Y.npy", help="one per model output")
+    parser.add_argument(
+        "--output", type=Path, action="append", default=[], metavar="Y.npy", help="one per model output"
+    )
     parser.add_argument("--profile", action="store_true", help="count instructions per function (QEMU)")
     parser.add_argument("--sanitize", action="store_true", help="address and undefined-behaviour sanitizers (host)")
     parser.add_argument("--timeout", type=float, default=600.0, metavar="SECONDS", help="default: 600")
@@ -82,5 +84,7 @@ def _text(figures: dict[str, Any]) -> str:
     ]
     text = render(rows, ["figure", "measured"])
     if "profile" in figures:
-        text += "\n\n" + render([[f"{n:,}", name] for name, n in figures["profile"].items()], ["instructions", "function"])
+        text += "\n\n" + render(
+            [[f"{n:,}", name] for name, n in figures["profile"].items()], ["instructions", "function"]
+        )
     return text

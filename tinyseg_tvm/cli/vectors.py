@@ -22,7 +22,9 @@ def project_network(directory: Path) -> Network:
     try:
         return load_network(path.read_bytes(), str(path))
     except FileNotFoundError:
-        raise TinySegError(f"{directory}: not a project made by 'tinyseg compile' ({NETWORK_FILE} is missing)") from None
+        raise TinySegError(
+            f"{directory}: not a project made by 'tinyseg compile' ({NETWORK_FILE} is missing)"
+        ) from None
 
 
 def project_metadata(directory: Path) -> dict[str, Any]:

@@ -41,5 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         table = [[r.name, r.kind, f"{r.values:,}", f"{r.differing:,}", f"{r.largest:g}", r.first] for r in rows]
         print(render(table, ["operator", "kind", "values", "differ", "largest", "first at line"]))
-        print(f"\n{bad:,} values differ" if bad else f"\nAll {sum(r.values for r in rows):,} values equal the reference")
+        print(
+            f"\n{bad:,} values differ" if bad else f"\nAll {sum(r.values for r in rows):,} values equal the reference"
+        )
     return 1 if bad else 0

@@ -13,8 +13,7 @@ import numpy as np
 
 from tinyseg_tvm import __version__, codegen
 from tinyseg_tvm.boards import Board
-from tinyseg_tvm.network import Network, Port
-from tinyseg_tvm.network import reference
+from tinyseg_tvm.network import Network, Port, reference
 from tinyseg_tvm.network.serialization import dump_network
 from tinyseg_tvm.planner.plan import Plan
 from tinyseg_tvm.planner.problem import Problem
@@ -25,6 +24,16 @@ TEST_VECTORS = 2
 CONTEXT_BYTES = 20
 CONTEXT_BYTES_PER_OPERATOR = 2
 NETWORK_FILE = "tests/network.npz"
+
+
+def static_bytes(board: Board, problem: Problem) -> int:
+    """.data and .bss of the firmware outside the arena: startup, test harness, and the network's context."""
+    return board.static_bytes + CONTEXT_BYTES + CONTEXT_BYTES_PER_OPERATOR * len(problem.operators)
+
+
+def overhead_bytes(board: Board, problem: Problem) -> int:
+    """What the whole program needs beside the arena: static data and stack."""
+    return static_bytes(board, problem) + board.stack_bytes
 
 
 @dataclass(frozen=True)
@@ -77,7 +86,7 @@ class Factory:
     def memory(self) -> Memory:
         """The promised RAM figures."""
         arena = sum(self.plan.pool_bytes)
-        static = self.board.static_bytes + CONTEXT_BYTES + CONTEXT_BYTES_PER_OPERATOR * len(self.problem.operators)
+        static = static_bytes(self.board, self.problem)
         stack = self.board.stack_bytes
         return Memory(total=arena + static + stack, arena=arena, io=0, static=static, stack=stack, slow=0)
 

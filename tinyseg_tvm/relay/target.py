@@ -1,8 +1,6 @@
 """Target strings: ``c -tinyseg -mcpu=cortex-m4 -ram=64K``.
 
-TVM 0.27 refuses target strings with options; a *tag* may have any name, though. The usual strings are
-registered as tags when the plugin loads, so that ``tvm.target.Target("c -tinyseg -mcpu=cortex-m4")`` works;
-``parse_target`` reads every string, with the options TVM knows nothing of.
+``parse_target`` reads every such string; those without further options are TVM target tags too (target_tags.py).
 """
 
 from __future__ import annotations
@@ -54,12 +52,3 @@ def _from_tvm_target(target: object) -> BuildOptions:
     attributes: Any = getattr(target, "attrs", {})
     mcpu = str(attributes.get("mcpu", "")) if attributes else ""
     return options_from_text({"mcpu": mcpu} if mcpu else {})
-
-
-def register_target_tags() -> None:
-    """Registers ``c -tinyseg`` and ``c -tinyseg -mcpu=<core>`` for every known core as TVM target tags."""
-    from tvm.target import register_tag
-
-    register_tag("c -tinyseg", {"kind": "c", "keys": ["tinyseg", "cpu"]})
-    for core in core_names():
-        register_tag(f"c -tinyseg -mcpu={core}", {"kind": "c", "keys": ["tinyseg", "cpu"], "mcpu": core})

@@ -1,0 +1,48 @@
+"""Runs cppcheck over the C runtime and over one generated project (the example network, every operator function)."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tinyseg_tvm.micro import generate_project
+from tinyseg_tvm.relay import build, frontend
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLE = ROOT / "examples" / "segmentation" / "tinyunet_int8.onnx"
+OPTIONS = [
+    "--std=c99",
+    "--enable=warning,portability,performance",
+    "--inline-suppr",
+    "--error-exitcode=1",
+    "--quiet",
+    "--suppress=missingIncludeSystem",
+]
+
+
+def check(folders: list[Path], includes: list[Path]) -> int:
+    """Cppcheck's exit code for the C files of some folders."""
+    command = ["cppcheck", *OPTIONS, *(f"-I{path}" for path in includes), *map(str, folders)]
+    return subprocess.run(command, check=False).returncode
+
+
+def main() -> int:
+    """Checks both; 0 where nothing was found."""
+    runtime = ROOT / "codegen" / "runtime"
+    result = check([runtime], [runtime])
+    mod, params = frontend.from_onnx(EXAMPLE)
+    factory = build(mod, "c -tinyseg -board=mps2_an386", params, name="example")
+    with tempfile.TemporaryDirectory() as folder:
+        project = Path(folder, "project")
+        generate_project("mps2_an386", factory, project)
+        result |= check(
+            [project / "src", project / "port"], [project / "include", project / "runtime", project / "port"]
+        )
+    print("cppcheck: found problems" if result else "cppcheck: ok")
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(main())
