@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -55,7 +55,7 @@ def operator_of(expression: Any) -> Operator:
     return operator_class(**fields)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _field_types(operator_class: type[Operator]) -> dict[str, Any]:
     """Types of the dataclass fields by name; their evaluation is slow, and every type inference asks for them."""
     return typing.get_type_hints(operator_class)
