@@ -82,3 +82,18 @@ def test_the_shift_of_unsigned_inputs_stays():
         return b(max_pool(), look(b, x, TO_INT8))
 
     assert_same_function(fold_lookup(main(unsigned, before)), main(unsigned, before))
+
+
+def test_a_clamp_behind_a_table_that_others_read_does_not_repeat_the_convolution():
+    flip = table_of(lambda v: -v - 1)
+    unflip_and_clamp = table_of(lambda v: np.maximum(-v - 1, -5))
+
+    def before(b, x):
+        flipped = look(b, b.conv(x, 3), flip)
+        return b(Concat(3), flipped, look(b, flipped, unflip_and_clamp))
+
+    def expected(b, x):
+        y = b.conv(x, 3)
+        return b(Concat(3), look(b, y, flip), look(b, y, RELU))
+
+    assert_same_function(fold_lookup(main(X, before)), main(X, expected))
