@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing
 from collections.abc import Callable
-from functools import lru_cache, cache
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
