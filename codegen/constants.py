@@ -69,14 +69,14 @@ class ConstantPool:
         guard = f"{name.upper()}_WEIGHTS_H"
         declarations = "\n".join(f"extern {c.declaration};" for c in self._constants)
         return (
-            f"/* Constants of {name}, defined in src/{name}_weights.c or weights/{name}_weights.S. */\n"
+            f"/* Constants of {name}, defined in src/{name}_weights.c or weights/{name}.S. */\n"
             f"#ifndef {guard}\n#define {guard}\n\n#include <stdint.h>\n\n{declarations}\n\n#endif\n"
         )
 
     def c_source(self, name: str) -> str:
         """Definitions of all constants. C knows no empty array: one element stands for it."""
         parts = [
-            f"/* Constants of {name}. weights/{name}_weights.S defines the same and compiles faster. */\n"
+            f"/* Constants of {name}. weights/{name}.S defines the same and compiles faster. */\n"
             f'#include "{name}_weights.h"\n'
         ]
         for constant in self._constants:
@@ -85,7 +85,7 @@ class ConstantPool:
         return "\n".join(parts)
 
     def assembler(self, name: str) -> str:
-        """The same symbols at their offsets in ``weights/<name>.bin`` (found by -Wa,-I elsewhere)."""
+        """The same symbols at their offsets in ``weights/<name>.bin`` (found by -Iweights)."""
         begin = f"{name}_weights_begin"
         lines = [
             f"/* Constants of {name}, from {name}.bin: the same symbols as src/{name}_weights.c. */",
@@ -93,7 +93,7 @@ class ConstantPool:
             f'    .section .rodata.{name}_weights,"a",%progbits',
             "    .balign 16",
             f"{begin}:",
-            f'    .incbin "weights/{name}.bin"',
+            f'    .incbin "{name}.bin"',
             "",
         ]
         for constant in self._constants:

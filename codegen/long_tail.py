@@ -152,6 +152,8 @@ def _plain(text: str) -> str:
     text = _PREPROCESSOR.sub("", text)
     text = text.replace("TVM_DLL ", "")
     text = re.sub(rf"^void {PLACEHOLDER}\([^)]*\);\n", "", text, flags=re.MULTILINE)
+    text = re.sub(r"\binff?\b", "INFINITY", text)  # as printed by TVM 0.27, no C
+    text = re.sub(r"\bnanf?\b(?!\()", "NAN", text)
     text = text.encode("ascii", "replace").decode()
     return text.strip() + "\n"
 

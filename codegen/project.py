@@ -166,7 +166,7 @@ def _sources(
         f"src/{name}_placement.h": _render("placement.h.jinja", values),
         f"src/{name}_weights.h": generation.constants.c_header(name),
         f"src/{name}_weights.c": generation.constants.c_source(name),
-        f"weights/{name}_weights.S": generation.constants.assembler(name),
+        f"weights/{name}.S": generation.constants.assembler(name),
         **long_tail,
     }
     return files | {f"runtime/{file}": runtime_text(file) for file in runtime_closure(modules)}

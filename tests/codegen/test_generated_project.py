@@ -115,14 +115,14 @@ def test_the_binary_weights_are_those_of_the_c_arrays(tmp_path):
     program = build(network, problem, spread_plan(problem), tmp_path)
     inputs = random_inputs(network, np.random.default_rng(1))
     sources = sorted(p for p in program.files if p.endswith(".c") and not p.endswith("_weights.c"))
-    command = ["gcc", *FLAGS, "-DTINYSEG_OBSERVE", "-Iinclude", "-Isrc", "-Iruntime", "main.c", *sources]
-    subprocess.run([*command, "weights/net_weights.S", "-o", "program"], cwd=tmp_path, check=True)
+    command = ["gcc", *FLAGS, "-DTINYSEG_OBSERVE", "-Iinclude", "-Isrc", "-Iruntime", "-Iweights", "main.c", *sources]
+    subprocess.run([*command, "weights/net.S", "-o", "program"], cwd=tmp_path, check=True)
     assert_equal_to_reference(program, inputs)
     binary = tmp_path / "weights" / "net.bin"
     image = bytearray(binary.read_bytes())
     image[0] ^= 0x40
     binary.write_bytes(image)
-    subprocess.run([*command, "weights/net_weights.S", "-o", "program"], cwd=tmp_path, check=True)
+    subprocess.run([*command, "weights/net.S", "-o", "program"], cwd=tmp_path, check=True)
     with pytest.raises(AssertionError):
         assert_equal_to_reference(program, inputs)
 
@@ -229,8 +229,9 @@ def test_projects_compile_for_arm(cpu, tmp_path):
         "-Iinclude",
         "-Isrc",
         "-Iruntime",
+        "-Iweights",
     ]
-    subprocess.run([*command, "-c", *sources, "weights/net_weights.S"], cwd=tmp_path, check=True)
+    subprocess.run([*command, "-c", *sources, "weights/net.S"], cwd=tmp_path, check=True)
 
 
 def test_padding_of_other_values_than_zero_is_written(tmp_path):
