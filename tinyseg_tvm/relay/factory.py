@@ -17,44 +17,13 @@ from tinyseg_tvm.network import Network, Port, reference
 from tinyseg_tvm.network.serialization import dump_network
 from tinyseg_tvm.planner.plan import Plan
 from tinyseg_tvm.planner.problem import Problem
+from tinyseg_tvm.relay.memory import Memory, promised_memory
 from tinyseg_tvm.relay.options import BuildOptions
+from tinyseg_tvm.relay.planning import Planned
 from tinyseg_tvm.report import text, write_reports
 
 TEST_VECTORS = 2
-CONTEXT_BYTES = 20
-CONTEXT_BYTES_PER_OPERATOR = 2
 NETWORK_FILE = "tests/network.npz"
-
-
-def static_bytes(board: Board, problem: Problem) -> int:
-    """.data and .bss of the firmware outside the arena: startup, test harness, and the network's context."""
-    return board.static_bytes + CONTEXT_BYTES + CONTEXT_BYTES_PER_OPERATOR * len(problem.operators)
-
-
-def overhead_bytes(board: Board, problem: Problem) -> int:
-    """What the whole program needs beside the arena: static data and stack."""
-    return static_bytes(board, problem) + board.stack_bytes
-
-
-@dataclass(frozen=True)
-class Memory:
-    """Promised whole-program RAM in bytes; ``run`` measures the same figures on the firmware.
-
-    Attributes:
-        total: the sum of the others.
-        arena: lines, states and scratch; resident inputs and outputs included.
-        io: input and output buffers outside the arena.
-        static: .data and .bss outside the arena (context, runtime, test harness).
-        stack: high-water mark of the stack.
-        slow: writable slow memory.
-    """
-
-    total: int
-    arena: int
-    io: int
-    static: int
-    stack: int
-    slow: int
 
 
 @dataclass(frozen=True)
@@ -66,8 +35,7 @@ class Factory:
         options: what the build was told.
         board: the board it was built for.
         module: the Relax module after all passes, annotated with liveness.
-        network, problem, plan: what the code generator is given.
-        axis: "rows" or "columns": what a line is in the model's own layout.
+        planned: how it runs: what the code generator is given.
         model_hash: SHA-256 of the model's file.
     """
 
@@ -76,19 +44,33 @@ class Factory:
     board: Board
     core: codegen.Core
     module: Any
-    network: Network
-    problem: Problem
-    plan: Plan
-    axis: str
+    planned: Planned
     model_hash: str
+
+    @property
+    def network(self) -> Network:
+        """The network as it is generated."""
+        return self.planned.network
+
+    @property
+    def problem(self) -> Problem:
+        """Its planning problem."""
+        return self.planned.problem
+
+    @property
+    def plan(self) -> Plan:
+        """The validated plan."""
+        return self.planned.plan
+
+    @property
+    def axis(self) -> str:
+        """Whether lines are "rows" or "columns" of the model's feature maps."""
+        return self.planned.axis
 
     @property
     def memory(self) -> Memory:
         """The promised RAM figures."""
-        arena = sum(self.plan.pool_bytes)
-        static = static_bytes(self.board, self.problem)
-        stack = self.board.stack_bytes
-        return Memory(total=arena + static + stack, arena=arena, io=0, static=static, stack=stack, slow=0)
+        return promised_memory(self.board, self.problem, self.plan)
 
     @property
     def macs(self) -> int:
@@ -102,7 +84,7 @@ class Factory:
             "board": self.board.name,
             "ram": asdict(self.memory),
             "macs": self.macs,
-            "recomputed_macs": 0,
+            "recomputed_macs": self.planned.recomputed_macs,
             "storage": {"written": 0, "read": 0, "written_physical": 0, "erases": 0},
             "stream_axis": self.axis,
         }
