@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_CODE_BYTES = {"affine": 8, "ring": 16, "periodic": 24, "table": 16}
+_CODE_BYTES = {"affine": 8, "runs": 14, "ring": 16, "periodic": 24, "table": 16}
+_MOST_RUNS = 6
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class AddressForm:
     """How the offsets of a tensor's lines are computed from the line number ``line``.
 
     Attributes:
-        kind: ``affine``, ``ring``, ``periodic`` (a table that repeats) or ``table``.
+        kind: ``affine``, ``runs`` (a few affine pieces), ``ring``, ``periodic`` (a table that repeats) or ``table``.
         expression: C expression of type uint32_t for the byte offset; ``{table}`` stands for the table's name.
         table: values of the table, None where there is none.
         bytes: estimated flash, code and table.
@@ -30,7 +31,13 @@ class AddressForm:
 
 def address_form(offsets: Sequence[int]) -> AddressForm:
     """The smallest form that reproduces ``offsets`` (bytes, one per line)."""
-    candidates = [_affine(offsets), _ring(offsets), _periodic(offsets), _table(offsets, "table", len(offsets))]
+    candidates = [
+        _affine(offsets),
+        _runs(offsets),
+        _ring(offsets),
+        _periodic(offsets),
+        _table(offsets, "table", len(offsets)),
+    ]
     return min((c for c in candidates if c is not None), key=lambda form: form.bytes)
 
 
@@ -52,6 +59,27 @@ def _affine(offsets: Sequence[int]) -> AddressForm | None:
     if any(offset != offsets[0] + i * pitch for i, offset in enumerate(offsets)):
         return None
     return AddressForm("affine", _sum(offsets[0], pitch, "line"), None, _CODE_BYTES["affine"])
+
+
+def _runs(offsets: Sequence[int]) -> AddressForm | None:
+    """Consecutive affine pieces, each told by its first line."""
+    runs: list[tuple[int, int, int]] = []  # end line, base, pitch
+    start = 0
+    while start < len(offsets):
+        pitch = offsets[start + 1] - offsets[start] if start + 1 < len(offsets) else 0
+        end = start + 1
+        while end < len(offsets) and offsets[end] - offsets[end - 1] == pitch:
+            end += 1
+        runs.append((end, offsets[start] - start * pitch, pitch))
+        start = end
+        if len(runs) > _MOST_RUNS:
+            return None
+    if any(base < 0 for _, base, _ in runs):  # unsigned arithmetic in C would still be right, but not readable
+        return None
+    text = _sum(runs[-1][1], runs[-1][2], "line")
+    for end, base, pitch in reversed(runs[:-1]):
+        text = f"line < {end}u ? {_sum(base, pitch, 'line')} : {text}"
+    return AddressForm("runs", text, None, _CODE_BYTES["runs"] * len(runs))
 
 
 def _period(offsets: Sequence[int]) -> int:

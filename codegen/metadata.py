@@ -42,7 +42,8 @@ def project_metadata(
         "placement": {
             "table_bytes": sum(form.table.nbytes for form in forms if form.table is not None),
             "forms": {
-                kind: sum(form.kind == kind for form in forms) for kind in ("affine", "ring", "periodic", "table")
+                kind: sum(form.kind == kind for form in forms)
+                for kind in ("affine", "runs", "ring", "periodic", "table")
             },
         },
         "operators": [_operator(generation, functions, index) for index in range(len(network.nodes))],
