@@ -46,13 +46,13 @@ def lifetimes(table: StepTable, steps: Sequence[int] | Ints) -> Lifetimes:
     np.maximum.at(end, table.read_line, slot[table.read_step] + 1)
     end[table.resident_output] = slots
     heirs = _heirs(table, slot, end)
-    end[heirs[:, 0]] -= 1
     whole = []
     for step, source, result in table.in_place_whole:
         lines = slice(int(table.first_line[source]), int(table.first_line[source + 1]))
         if np.all(end[lines] == slot[step] + 1):
             end[lines] -= 1
             whole.append((source, result))
+    end[heirs[:, 0]] -= 1
     return Lifetimes(table, birth, end, heirs, tuple(whole), slots, slot)
 
 

@@ -1,0 +1,93 @@
+"""Random networks through planner, validator, code generator and compiler: every line of every tensor is exact."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.codegen.harness import assert_equal_to_reference, problem_of, random_inputs
+from tests.end_to_end.random_networks import random_network
+from tests.end_to_end.shared_program import Entry, build_program
+from tinyseg_tvm.errors import TinySegError
+from tinyseg_tvm.network import Network, reference
+from tinyseg_tvm.network.streaming_axis import transpose_spatial
+from tinyseg_tvm.operators import OPERATORS
+from tinyseg_tvm.planner.layerwise import plan_layerwise
+from tinyseg_tvm.planner.optimiser import plan as optimise
+from tinyseg_tvm.planner.validator import validate
+
+BATCH = 25
+FAST = range(100)
+SLOW = range(1000, 3000)
+
+
+def planned(seed: int) -> Entry:
+    """The seed's network along a random axis, with random I/O, layer by layer or streamed; its plan is validated."""
+    rng = np.random.default_rng([seed, 1])
+    network = random_network(seed)
+    columns, line_io, layerwise = rng.random(3) < (0.5, 0.5, 0.2)
+    if columns:
+        network = by_columns(network)
+    io = "line" if line_io else "resident"
+    problem = problem_of(network, io)
+    plan = plan_layerwise(problem) if layerwise else optimise(problem, effort=0.05)
+    validate(problem, plan)
+    return Entry(network, problem, plan, io)
+
+
+def by_columns(network: Network) -> Network:
+    """The network along its columns, proved to compute the same; itself where it has no such form."""
+    try:
+        swapped = transpose_spatial(network)
+    except TinySegError:
+        return network
+    inputs = [reference.from_device(network, port, array) for port, array in _arrays(network)]
+    for ours, theirs in zip(reference.run(swapped, inputs), reference.run(network, inputs), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    return swapped
+
+
+def _arrays(network: Network):
+    return zip(network.inputs, random_inputs(network, np.random.default_rng(0)), strict=True)
+
+
+def check(seeds: range, directory: Path) -> None:
+    members = build_program([planned(seed) for seed in seeds], directory)
+    for seed, member in zip(seeds, members, strict=True):
+        try:
+            assert_equal_to_reference(member, random_inputs(member.network, np.random.default_rng(seed)))
+        except AssertionError as error:
+            raise AssertionError(f"seed {seed}: {error}") from error
+
+
+def batches(seeds: range) -> list[range]:
+    return [seeds[first : first + BATCH] for first in range(0, len(seeds), BATCH)]
+
+
+@pytest.mark.parametrize("seeds", batches(FAST), ids=str)
+def test_random_networks_are_exact(seeds: range, tmp_path: Path) -> None:
+    check(seeds, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seeds", batches(SLOW), ids=str)
+def test_many_random_networks_are_exact(seeds: range, tmp_path: Path) -> None:
+    check(seeds, tmp_path)
+
+
+def test_the_fast_seeds_hold_every_operator_and_every_kind_of_graph() -> None:
+    networks = [random_network(seed) for seed in FAST]
+    kinds = {node.operator.kind for network in networks for node in network.nodes}
+    assert kinds == set(OPERATORS)
+    assert {len(network.inputs) for network in networks} >= {1, 2, 3}
+    assert {len(network.outputs) for network in networks} >= {1, 2, 3}
+    pieces = {len(n.inputs) for network in networks for n in network.nodes if n.operator.kind == "conv2d"}
+    assert pieces >= {1, 2, 3}
+
+
+def test_a_seed_gives_one_network() -> None:
+    first, second = random_network(7), random_network(7)
+    assert [node.name for node in first.nodes] == [node.name for node in second.nodes]
+    assert first.tensors == second.tensors
