@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+
 from tinyseg_tvm.codegen.c_text import C_TYPES, c_array
 from tinyseg_tvm.codegen.identifiers import Names
 

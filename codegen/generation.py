@@ -9,7 +9,7 @@ from tinyseg_tvm.codegen.constants import ConstantPool
 from tinyseg_tvm.codegen.core import Core
 from tinyseg_tvm.codegen.identifiers import Names
 from tinyseg_tvm.codegen.placement import TensorAddress
-
+from tinyseg_tvm.codegen.storage_layout import StorageRegion
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.network.problem import IoMode
 from tinyseg_tvm.planner.plan import Placement, Plan
@@ -26,6 +26,7 @@ class Generation:
         names: identifiers exported so far.
         constants: the constants of all operators.
         addresses: address functions by tensor name.
+        storages: what is used of each storage.
     """
 
     network: Network
@@ -37,6 +38,7 @@ class Generation:
     names: Names
     constants: ConstantPool
     addresses: Mapping[str, TensorAddress]
+    storages: tuple[StorageRegion, ...] = ()
 
     @property
     def upper(self) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 from tinyseg_tvm.codegen.generation import Generation
 from tinyseg_tvm.codegen.operator_functions import OperatorFunction
 from tinyseg_tvm.codegen.schedule import ScheduleTable
-
 from tinyseg_tvm.network.network import Port
 
 
@@ -46,6 +45,20 @@ def project_metadata(
                 for kind in ("affine", "runs", "ring", "periodic", "table")
             },
         },
+        "storages": [
+            {
+                "name": region.name,
+                "block_bytes": region.block,
+                "bytes": region.bytes,
+                "slots": {str(slot): offset for slot, offset in region.slots.items()},
+                "queue": region.queue,
+                "written": region.written,
+                "read": region.read,
+                "written_physical_at_most": region.written_physical,
+                "read_physical_at_most": region.read_physical,
+            }
+            for region in generation.storages
+        ],
         "operators": [_operator(generation, functions, index) for index in range(len(network.nodes))],
     }
 

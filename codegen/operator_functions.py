@@ -9,8 +9,8 @@ from tinyseg_tvm.codegen.identifiers import comment_text, identifier
 from tinyseg_tvm.codegen.operators import select_variant
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView
 from tinyseg_tvm.codegen.placement import pool_member
-
-from tinyseg_tvm.operators import TensorType
+from tinyseg_tvm.codegen.storage_layout import stored_part
+from tinyseg_tvm.operators import Spill, TensorType
 from tinyseg_tvm.planner.plan import Block
 
 
@@ -48,15 +48,16 @@ def node_function(generation: Generation, index: int) -> OperatorFunction:
     before = pool.size
     out = FunctionWriter(
         symbol=symbol,
-        reads=tuple(generation.addresses[name].function for name in node.inputs),
-        writes=tuple(generation.addresses[name].function for name in node.outputs),
+        reads=tuple(_address_function(generation, name) for name in node.inputs),
+        writes=tuple(_address_function(generation, name) for name in node.outputs),
         state=_block(plan.states[number]),
         scratch=_block(plan.scratch[number]),
         pool=pool,
+        stored=stored_part(generation.storages, node),
     )
     variant.emit(view, out)
     for result in range(len(view.outputs)):
-        out.write(*_observation(view, index, result, f"{out.writes[result]}(context, {{}})"))
+        out.write(*_observation(view, index, result, _observed_line(view, out, result)))
     out.write(f"return {generation.upper}_OK;")
     unused = [] if any("step" in s for s in out.statements) else ["(void)step;"]
     shapes = f"{_shapes(view.inputs)} -> {_shapes(view.outputs)}"
@@ -70,6 +71,20 @@ def node_function(generation: Generation, index: int) -> OperatorFunction:
         variant=variant.name,
         weights_bytes=pool.size - before,
     )
+
+
+def _address_function(generation: Generation, tensor: str) -> str:
+    """Name of a tensor's address function; empty for a tensor that has no bytes in RAM."""
+    address = generation.addresses.get(tensor)
+    return "" if address is None else address.function
+
+
+def _observed_line(view: NodeView, out: FunctionWriter, result: int) -> str:
+    """The address of a result's line ``{}``; a stored line is shown where it came from."""
+    if isinstance(view.operator, Spill):
+        first = view.operator.first_line
+        return f"{out.reads[0]}(context, {f'{first}u + ' if first else ''}{{}})"
+    return f"{out.writes[result]}(context, {{}})"
 
 
 def _block(block: Block | None) -> str | None:

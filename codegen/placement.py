@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from tinyseg_tvm.codegen.addresses import AddressForm, address_form
 from tinyseg_tvm.codegen.c_text import C_TYPES, c_array
 from tinyseg_tvm.codegen.identifiers import Names, comment_text, identifier
-
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.planner.plan import Plan
 
@@ -54,16 +53,23 @@ def pool_member(pool: int) -> str:
 
 
 def tensor_addresses(network: Network, plan: Plan) -> Mapping[str, TensorAddress]:
-    """Address functions by tensor name. Tensors without lines in the plan have none."""
+    """Address functions by tensor name. Tensors without lines or bytes in RAM have none."""
     names = Names()
+    stored = {
+        name: node.operator.stored_line_bytes
+        for node in network.nodes
+        for name in node.outputs
+        if node.operator.stores_result
+    }
     result = {}
     for (name, tensor), placement in zip(network.tensors.items(), plan.placements, strict=True):
         function = names.unique(f"line_of_{identifier(name, 'tensor')}")
-        if not placement.offsets:
+        line_bytes = stored.get(name, tensor.type.line_bytes)
+        if not placement.offsets or (name in stored and not line_bytes):
             continue
         form = address_form(placement.offsets)
         shape = "x".join(map(str, tensor.type.shape)) or "scalar"
-        lines = f"{len(placement.offsets)} lines of {tensor.type.line_bytes} bytes"
+        lines = f"{len(placement.offsets)} lines of {line_bytes} bytes"
         comment = comment_text(f"{name}: {tensor.type.dtype} {shape}, {lines}, {form.kind}")
         result[name] = TensorAddress(function, pool_member(placement.pool), form, comment)
     return result

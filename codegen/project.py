@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import jinja2
+
 from tinyseg_tvm.codegen.c_text import C_TYPES, c_float
 from tinyseg_tvm.codegen.constants import ConstantPool
 from tinyseg_tvm.codegen.core import Core
@@ -19,7 +20,7 @@ from tinyseg_tvm.codegen.operator_functions import OperatorFunction, node_functi
 from tinyseg_tvm.codegen.placement import tensor_addresses
 from tinyseg_tvm.codegen.runtime_files import header_of, runtime_closure, runtime_text
 from tinyseg_tvm.codegen.schedule import ScheduleTable, schedule_table
-
+from tinyseg_tvm.codegen.storage_layout import storage_regions
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network.network import Network, Port
 from tinyseg_tvm.network.problem import IoMode
@@ -66,7 +67,16 @@ def generate(
     prefix = project_identifier(name)
     names = _reserved_names(prefix)
     generation = Generation(
-        network, problem, plan, core, io, prefix, names, ConstantPool(names), tensor_addresses(network, plan)
+        network,
+        problem,
+        plan,
+        core,
+        io,
+        prefix,
+        names,
+        ConstantPool(names),
+        tensor_addresses(network, plan),
+        storage_regions(network),
     )
     functions = _functions(generation)
     table = schedule_table(plan.steps, len(problem.operators))
@@ -96,7 +106,8 @@ def _check(network: Network, problem: Problem, plan: Plan, io: IoMode) -> None:
 
 
 def _reserved_names(identifier: str) -> Names:
-    own = ("init", "run", "io", "context", "status", "observe", "set_pool", "weights_begin", "arena_size_fits")
+    own = ("init", "run", "run_schedule", "io", "context", "status", "observe", "set_pool", "weights_begin")
+    own += ("arena_size_fits",)
     return Names(tuple(f"{identifier}_{word}" for word in own))
 
 
@@ -152,6 +163,7 @@ def _sources(
         "arena_bytes": max(plan.pool_bytes[0], 1),
         "pools": [{"name": comment_text(pool.name), "bytes": max(size, 1)} for pool, size in further_pools],
         "weights_bytes": generation.constants.size,
+        "storages": [{"name": comment_text(s.name), "region": s} for s in generation.storages],
         "inputs": [_port(generation, port, f"INPUT{k}") for k, port in enumerate(network.inputs)],
         "outputs": [_port(generation, port, f"OUTPUT{k}") for k, port in enumerate(network.outputs)],
         "tensors": list(generation.addresses.values()),

@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import tvm
-from tinyseg_tvm.relay_passes.dataflow import module_pass, with_main_attrs
-from tinyseg_tvm.relay_passes.to_network import to_network
 
 from tinyseg_tvm.network import liveness
+from tinyseg_tvm.relay_passes.dataflow import module_pass, with_main_attrs
+from tinyseg_tvm.relay_passes.to_network import to_network
 
 LIVENESS = "tinyseg.liveness"
 

@@ -12,6 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 import tvm
+from tvm import relax
+
+from tinyseg_tvm.operators import Dense, Reshape
 from tinyseg_tvm.relay_passes.dataflow import (
     MAIN,
     Binding,
@@ -24,9 +27,6 @@ from tinyseg_tvm.relay_passes.dataflow import (
 )
 from tinyseg_tvm.relay_passes.operator_calls import OperatorCall, emit_operator, operator_call
 from tinyseg_tvm.relay_passes.ports import read_ports, write_ports
-from tvm import relax
-
-from tinyseg_tvm.operators import Dense, Reshape
 
 
 @module_pass("eliminate_reshape")

@@ -21,22 +21,6 @@ from typing import Any
 
 import numpy as np
 import tvm
-from tinyseg_tvm.relay_passes import layouts
-from tinyseg_tvm.relay_passes.dataflow import (
-    MAIN,
-    Binding,
-    Dataflow,
-    Rewriter,
-    dtype_of,
-    module_pass,
-    rewrite,
-    shape_of,
-    variables,
-)
-from tinyseg_tvm.relay_passes.layouts import Permutation, Shape
-from tinyseg_tvm.relay_passes.operator_calls import OperatorCall, operator_call
-from tinyseg_tvm.relay_passes.ports import PORTS, Ports, read_ports, write_ports
-from tinyseg_tvm.relay_passes.views import View, Views
 from tvm import relax
 
 from tinyseg_tvm.operators import (
@@ -54,6 +38,22 @@ from tinyseg_tvm.operators import (
     Softmax,
     Transpose,
 )
+from tinyseg_tvm.relay_passes import layouts
+from tinyseg_tvm.relay_passes.dataflow import (
+    MAIN,
+    Binding,
+    Dataflow,
+    Rewriter,
+    dtype_of,
+    module_pass,
+    rewrite,
+    shape_of,
+    variables,
+)
+from tinyseg_tvm.relay_passes.layouts import Permutation, Shape
+from tinyseg_tvm.relay_passes.operator_calls import OperatorCall, operator_call
+from tinyseg_tvm.relay_passes.ports import PORTS, Ports, read_ports, write_ports
+from tinyseg_tvm.relay_passes.views import View, Views
 
 ELEMENTWISE_NAMES = """
     abs ceil cos erf exp floor log negative round rsqrt sigmoid sign sin sqrt square tanh clip astype

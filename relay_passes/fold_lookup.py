@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 import tvm
-from tinyseg_tvm.relay_passes.dataflow import MAIN, Binding, Dataflow, Rewriter, dtype_of, module_pass, rewrite
-from tinyseg_tvm.relay_passes.operator_calls import OperatorCall, operator_call
 
 from tinyseg_tvm.operators import Conv2d, Conv2dTranspose, Dense, Elementwise, ElementwiseConstant, Lookup
+from tinyseg_tvm.relay_passes.dataflow import MAIN, Binding, Dataflow, Rewriter, dtype_of, module_pass, rewrite
+from tinyseg_tvm.relay_passes.operator_calls import OperatorCall, operator_call
 
 CLAMPING = (Conv2d, Conv2dTranspose, Dense, Elementwise, ElementwiseConstant)
 

@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 import tvm
-from tinyseg_tvm.relay_passes.dataflow import MAIN, Binding, Dataflow, Rewriter, module_pass, rewrite
-from tinyseg_tvm.relay_passes.operator_calls import OperatorCall, operator_call
 
 from tinyseg_tvm.operators import AveragePool2d, Conv2d, MaxPool2d, Operator, Pad
+from tinyseg_tvm.relay_passes.dataflow import MAIN, Binding, Dataflow, Rewriter, module_pass, rewrite
+from tinyseg_tvm.relay_passes.operator_calls import OperatorCall, operator_call
 
 INT8_MIN = -128
 

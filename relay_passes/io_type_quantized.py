@@ -10,6 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 import tvm
+from tvm import relax
+
+from tinyseg_tvm.operators import ArgMax, Dequantize, Quantize
 from tinyseg_tvm.relay_passes.dataflow import (
     MAIN,
     QUANTIZATION,
@@ -22,9 +25,6 @@ from tinyseg_tvm.relay_passes.dataflow import (
 )
 from tinyseg_tvm.relay_passes.operator_calls import OperatorCall, operator_call
 from tinyseg_tvm.relay_passes.ports import Ports, read_ports, write_ports
-from tvm import relax
-
-from tinyseg_tvm.operators import ArgMax, Dequantize, Quantize
 
 CLASSES = 256
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 import tvm
-from tinyseg_tvm.relay_passes.dataflow import MAIN, Dataflow, module_pass, remove_dead_code
-from tinyseg_tvm.relay_passes.operators_registration import is_operator_call
 from tvm import relax
 
 from tinyseg_tvm.errors import TinySegError
+from tinyseg_tvm.relay_passes.dataflow import MAIN, Dataflow, module_pass, remove_dead_code
+from tinyseg_tvm.relay_passes.operators_registration import is_operator_call
 
 CALL_TIR = "relax.call_tir"
 

@@ -11,6 +11,9 @@ from typing import Any
 
 import numpy as np
 import tvm
+from tvm import relax
+
+from tinyseg_tvm.operators import Concat, DepthToSpace, MaxPool2d, Pad, Reshape, Slice, Transpose
 from tinyseg_tvm.relay_passes.dataflow import (
     MAIN,
     QUANTIZATION,
@@ -24,9 +27,6 @@ from tinyseg_tvm.relay_passes.dataflow import (
     with_main_attrs,
 )
 from tinyseg_tvm.relay_passes.operator_calls import emit_operator, operator_call
-from tvm import relax
-
-from tinyseg_tvm.operators import Concat, DepthToSpace, MaxPool2d, Pad, Reshape, Slice, Transpose
 
 MOVING = (Concat, DepthToSpace, MaxPool2d, Pad, Reshape, Slice, Transpose)
 """Operators whose elements are elements of their operands."""

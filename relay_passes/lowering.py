@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import tvm
+
+from tinyseg_tvm.errors import UsageError
+from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.relay_passes.annotate_liveness import annotate_liveness
 from tinyseg_tvm.relay_passes.eliminate_reshape import eliminate_reshape
 from tinyseg_tvm.relay_passes.eliminate_transposes import eliminate_transposes
@@ -16,9 +19,6 @@ from tinyseg_tvm.relay_passes.lower_data_movement import lower_data_movement
 from tinyseg_tvm.relay_passes.reduce_whole_maps import reduce_whole_maps
 from tinyseg_tvm.relay_passes.to_network import to_network
 from tinyseg_tvm.relay_passes.virtual_concat import virtual_concat
-
-from tinyseg_tvm.errors import UsageError
-from tinyseg_tvm.network.network import Network
 
 IO_TYPES = ("model", "quantized")
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from tinyseg_tvm.relay_passes import operators_registration as registration
 from tvm import relax
 
 from tinyseg_tvm.operators import Operator
+from tinyseg_tvm.relay_passes import operators_registration as registration
 
 
 @dataclass(frozen=True)

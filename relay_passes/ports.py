@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import tvm
+
 from tinyseg_tvm.relay_passes import layouts
 from tinyseg_tvm.relay_passes.dataflow import MAIN, Dataflow, Rewriter, dtype_of, shape_of
 

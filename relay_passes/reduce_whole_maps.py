@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 import tvm
-from tinyseg_tvm.relay_passes.dataflow import Binding, Rewriter, module_pass, rewrite, shape_of
-from tinyseg_tvm.relay_passes.operator_calls import emit_operator, operator_call
 
 from tinyseg_tvm.operators import AveragePool2d, GlobalPool, MaxPool2d
+from tinyseg_tvm.relay_passes.dataflow import Binding, Rewriter, module_pass, rewrite, shape_of
+from tinyseg_tvm.relay_passes.operator_calls import emit_operator, operator_call
 
 UNSCALED = (1.0, 0)
 """Scale and zero point that a maximum does not depend on."""

@@ -6,12 +6,6 @@ from typing import Any
 
 import numpy as np
 import tvm
-from tinyseg_tvm.relay_passes.dataflow import MAIN, QUANTIZATION, Binding, Dataflow, dtype_of, shape_of
-from tinyseg_tvm.relay_passes.identity_operands import identity_operands
-from tinyseg_tvm.relay_passes.legalize_long_tail import CALL_TIR
-from tinyseg_tvm.relay_passes.lower_data_movement import MOVING
-from tinyseg_tvm.relay_passes.operator_calls import operator_call
-from tinyseg_tvm.relay_passes.ports import read_ports
 from tvm import relax
 
 from tinyseg_tvm.errors import TinySegError
@@ -26,6 +20,12 @@ from tinyseg_tvm.operators import (
     TensorType,
 )
 from tinyseg_tvm.operators.opaque import Opaque
+from tinyseg_tvm.relay_passes.dataflow import MAIN, QUANTIZATION, Binding, Dataflow, dtype_of, shape_of
+from tinyseg_tvm.relay_passes.identity_operands import identity_operands
+from tinyseg_tvm.relay_passes.legalize_long_tail import CALL_TIR
+from tinyseg_tvm.relay_passes.lower_data_movement import MOVING
+from tinyseg_tvm.relay_passes.operator_calls import operator_call
+from tinyseg_tvm.relay_passes.ports import read_ports
 
 
 def to_network(module: tvm.IRModule, name: str = "network") -> Network:

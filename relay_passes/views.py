@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+
+from tinyseg_tvm.operators import Reshape, Transpose
 from tinyseg_tvm.relay_passes import layouts
 from tinyseg_tvm.relay_passes.dataflow import Rewriter, shape_of
 from tinyseg_tvm.relay_passes.layouts import Permutation, Shape
 from tinyseg_tvm.relay_passes.operator_calls import emit_operator
-
-from tinyseg_tvm.operators import Reshape, Transpose
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 import tvm
-from tinyseg_tvm.relay_passes.dataflow import MAIN, Binding, Dataflow, Rewriter, module_pass, rewrite, shape_of
-from tinyseg_tvm.relay_passes.operator_calls import operator_call
 
 from tinyseg_tvm.operators import Concat, Conv2d
+from tinyseg_tvm.relay_passes.dataflow import MAIN, Binding, Dataflow, Rewriter, module_pass, rewrite, shape_of
+from tinyseg_tvm.relay_passes.operator_calls import operator_call
 
 
 @module_pass("virtual_concat")

@@ -6,7 +6,6 @@ from importlib import import_module
 
 from tinyseg_tvm.codegen.core import Core
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant
-
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network.network import Network, Node
 from tinyseg_tvm.network.problem import Cost
@@ -22,6 +21,7 @@ KINDS = (
     "dequantize",
     "elementwise",
     "elementwise_constant",
+    "fetch",
     "global_pool",
     "lookup",
     "max_pool2d",
@@ -32,6 +32,7 @@ KINDS = (
     "resize2d",
     "slice",
     "softmax",
+    "spill",
     "transpose",
 )
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import cast
 
 import numpy as np
+
 from tinyseg_tvm.codegen.operators.conv2d import requantization, sum_cost, weight_suffix
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always
 from tinyseg_tvm.codegen.operators.weight_packing import pack_convolution
-
 from tinyseg_tvm.operators.conv2d_transpose import Conv2dTranspose
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView
 
+from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView
 from tinyseg_tvm.operators import TensorType
 
 RANK = 6  # TINYSEG_COPY_RANK

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import cast
 
 import numpy as np
+
 from tinyseg_tvm.codegen.operators.conv2d import requantization, sum_cost, weight_suffix
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant
 from tinyseg_tvm.codegen.operators.weight_packing import folded_bias, interleave, pack_dense
-
 from tinyseg_tvm.operators.dense import Dense
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import cast
 
 import numpy as np
+
 from tinyseg_tvm.codegen.operators.copying import addresses, between_views, line_of, write_copy
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always, line_cost
-
 from tinyseg_tvm.operators.depth_to_space import DepthToSpace
 
 

@@ -7,7 +7,6 @@ from typing import cast
 
 from tinyseg_tvm.codegen.integer_forms import BinaryFunction, IntegerForm, find_integer_form
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always, as_float
-
 from tinyseg_tvm.network.problem import Cost
 from tinyseg_tvm.operators.elementwise import Elementwise
 from tinyseg_tvm.operators.elementwise_constant import ElementwiseConstant

@@ -6,7 +6,6 @@ from typing import cast
 
 from tinyseg_tvm.codegen.operators.elementwise import cost, emit_binary
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always
-
 from tinyseg_tvm.operators.elementwise_constant import ElementwiseConstant
 
 

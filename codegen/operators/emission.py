@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+
 from tinyseg_tvm.codegen.c_text import c_float
 from tinyseg_tvm.codegen.constants import ConstantPool
 from tinyseg_tvm.codegen.core import Core
 from tinyseg_tvm.codegen.runtime_files import out_of_range, struct_fields
-
+from tinyseg_tvm.codegen.storage_layout import StoredPart
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network.network import Network, Node
 from tinyseg_tvm.network.problem import Cost
@@ -71,6 +72,7 @@ class FunctionWriter:
         modules: runtime modules used.
         definitions: file-scope C text (parameter structs).
         statements: the function's body.
+        stored: where the tensor of a Spill or Fetch lies in storage.
         sources: C functions that it calls, for the file of the long tail.
     """
 
@@ -80,6 +82,7 @@ class FunctionWriter:
     state: str | None
     scratch: str | None
     pool: ConstantPool
+    stored: StoredPart | None = None
     modules: set[str] = field(default_factory=set)
     definitions: list[str] = field(default_factory=list)
     statements: list[str] = field(default_factory=list)

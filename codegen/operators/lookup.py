@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always, line_cost
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 import numpy as np
+
 from tinyseg_tvm.codegen.operators.copying import (
     addresses,
     between_views,
@@ -16,7 +17,6 @@ from tinyseg_tvm.codegen.operators.copying import (
     write_copy,
 )
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always, line_cost
-
 from tinyseg_tvm.operators.pad import Pad
 
 

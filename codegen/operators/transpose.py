@@ -13,7 +13,6 @@ from tinyseg_tvm.codegen.operators.copying import (
     write_copy,
 )
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always, line_cost
-
 from tinyseg_tvm.operators.transpose import Transpose
 
 

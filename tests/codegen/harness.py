@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tinyseg_tvm.codegen import Core, generate, kernel_cost, project_identifier
 
+from tinyseg_tvm.codegen import Core, generate, kernel_cost, project_identifier
 from tinyseg_tvm.network.network import Network, Node, Port, Tensor
 from tinyseg_tvm.network.problem import IoMode, build_problem
 from tinyseg_tvm.network.reference import run as run_reference

@@ -7,6 +7,7 @@ import re
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tinyseg_tvm.codegen.addresses import AddressForm, address_form
 
 

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import strategies as st
-from tinyseg_tvm.codegen.operators import KINDS
 
 from tests.codegen.harness import (
     NetworkBuilder,
@@ -22,6 +21,7 @@ from tests.codegen.harness import (
     streamed_plan,
 )
 from tests.operators.operator_cases import CASES, Case
+from tinyseg_tvm.codegen.operators import KINDS
 
 EVERY_KIND = st.tuples(*(st.tuples(*[CASES[kind]()] * 4) for kind in sorted(CASES)))
 

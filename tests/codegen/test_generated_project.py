@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tinyseg_tvm.codegen import Core, export_library_format, generate
 
 from tests.codegen.harness import (
     FLAGS,
@@ -22,6 +21,7 @@ from tests.codegen.harness import (
     spread_plan,
     write_project,
 )
+from tinyseg_tvm.codegen import Core, export_library_format, generate
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.operators import Conv2d, Elementwise, Lookup, Pad, TensorType

@@ -7,6 +7,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tinyseg_tvm.codegen.identifiers import Names, comment_text, identifier, project_identifier
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from tinyseg_tvm.codegen.integer_forms import BinaryFunction, find_integer_form
 
 

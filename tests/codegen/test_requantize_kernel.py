@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tinyseg_tvm.codegen.runtime_files import RUNTIME
 
+from tinyseg_tvm.codegen.runtime_files import RUNTIME
 from tinyseg_tvm.operators.requantize import requantize
 
 RECORD = np.dtype(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tinyseg_tvm.codegen.schedule import replay, schedule_table
 
 steps = st.recursive(

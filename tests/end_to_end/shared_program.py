@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tinyseg_tvm.codegen import generate
 
 from tests.codegen.harness import FLAGS, HOST, MAIN, SANITIZE, Observation, _observations, write_project
+from tinyseg_tvm.codegen import generate
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.planner.plan import Plan
 from tinyseg_tvm.planner.problem import Problem

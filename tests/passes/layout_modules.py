@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import tvm
-from tinyseg_tvm.relay_passes import operators_registration as registration
-from tinyseg_tvm.relay_passes.dataflow import remove_dead_code
 from tvm import relax
 
 from tinyseg_tvm.operators import Conv2d, Dense, Dequantize, MaxPool2d, Operator, Quantize
+from tinyseg_tvm.relay_passes import operators_registration as registration
+from tinyseg_tvm.relay_passes.dataflow import remove_dead_code
 
 NCHW_TO_NHWC = (0, 2, 3, 1)
 NHWC_TO_NCHW = (0, 3, 1, 2)

@@ -1,9 +1,9 @@
 """The function carries the life of every tensor."""
 
 from layout_modules import main, max_pool
-from tinyseg_tvm.relay_passes.annotate_liveness import annotate_liveness
 
 from tinyseg_tvm.operators import Elementwise
+from tinyseg_tvm.relay_passes.annotate_liveness import annotate_liveness
 
 ADD = Elementwise("add", 0.1, 0, 0.2, 1, 0.3, 2, -128, 127)
 

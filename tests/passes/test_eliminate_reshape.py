@@ -2,11 +2,11 @@
 
 import numpy as np
 from layout_modules import assert_same_function, main, max_pool
-from tinyseg_tvm.relay_passes.eliminate_reshape import eliminate_reshape
-from tinyseg_tvm.relay_passes.to_network import to_network
 
 from tinyseg_tvm.network import reference
 from tinyseg_tvm.operators import Reshape
+from tinyseg_tvm.relay_passes.eliminate_reshape import eliminate_reshape
+from tinyseg_tvm.relay_passes.to_network import to_network
 
 FLAT = {"x": ((1, 32), "int8")}
 MAP = {"x": ((1, 4, 4, 2), "int8")}

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from layout_modules import DEQUANTIZE, NCHW_TO_NHWC, NHWC_TO_NCHW, QUANTIZE, assert_same_function, main, table_of
-from tinyseg_tvm.relay_passes.eliminate_transposes import eliminate_transposes
-from tinyseg_tvm.relay_passes.to_network import to_network
 from tvm import relax
 
 from tinyseg_tvm.network import reference
 from tinyseg_tvm.operators import Concat, Elementwise, Lookup, Pad, Reshape, Slice, Softmax, Transpose
+from tinyseg_tvm.relay_passes.eliminate_transposes import eliminate_transposes
+from tinyseg_tvm.relay_passes.to_network import to_network
 
 NCHW = {"x": ((1, 3, 6, 5), "int8")}
 NHWC = {"x": ((1, 6, 5, 3), "int8")}

@@ -2,9 +2,9 @@
 
 import numpy as np
 from layout_modules import assert_same_function, conv2d, conv_constants, main, max_pool, table_of
-from tinyseg_tvm.relay_passes.fold_lookup import fold_lookup
 
 from tinyseg_tvm.operators import Concat, Lookup
+from tinyseg_tvm.relay_passes.fold_lookup import fold_lookup
 
 X = {"x": ((1, 4, 4, 3), "int8")}
 RELU = table_of(lambda v: np.maximum(v, -5))

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 from layout_modules import assert_same_function, conv2d, conv_constants, main, max_pool
-from tinyseg_tvm.relay_passes.fold_pad import fold_pad
 
 from tinyseg_tvm.operators import AveragePool2d, Concat, Pad
+from tinyseg_tvm.relay_passes.fold_pad import fold_pad
 
 X = {"x": ((1, 6, 6, 3), "int8")}
 SPATIAL = Pad((0, 0, 1, 0), (0, 1, 2, 0), -5.0)

@@ -2,9 +2,10 @@
 
 import pytest
 from layout_modules import main
+from tvm import relax
+
 from tinyseg_tvm.relay_passes.legalize_long_tail import legalize_long_tail
 from tinyseg_tvm.relay_passes.to_network import to_network
-from tvm import relax
 
 INPUTS = {"x": ((4, 4), "float32"), "y": ((4, 4), "float32"), "row": ((4,), "float32")}
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 from layout_modules import DEQUANTIZE, QUANTIZE, assert_same_function, main, max_pool
-from tinyseg_tvm.relay_passes.io_type_quantized import io_type_quantized
-from tinyseg_tvm.relay_passes.to_network import to_network
 from tvm import relax
 
 from tinyseg_tvm.network import reference
 from tinyseg_tvm.operators import ArgMax
+from tinyseg_tvm.relay_passes.io_type_quantized import io_type_quantized
+from tinyseg_tvm.relay_passes.to_network import to_network
 
 FLOAT = {"x": ((1, 4, 4, 3), "float32")}
 INT8 = {"x": ((1, 4, 4, 3), "int8")}

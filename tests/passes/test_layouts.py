@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tinyseg_tvm.relay_passes import layouts
 
 NHWC_TO_NCHW = (0, 3, 1, 2)

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 from layout_modules import DEQUANTIZE, QUANTIZE, main
-from tinyseg_tvm.relay_passes.legalize_long_tail import legalize_long_tail
-from tinyseg_tvm.relay_passes.to_network import to_network
 from tvm import relax
 
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network import reference
 from tinyseg_tvm.operators import MaxPool2d
 from tinyseg_tvm.operators.opaque import Opaque
+from tinyseg_tvm.relay_passes.legalize_long_tail import legalize_long_tail
+from tinyseg_tvm.relay_passes.to_network import to_network
 
 FLOAT = {"x": ((1, 3, 8), "float32")}
 

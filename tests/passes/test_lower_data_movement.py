@@ -2,10 +2,10 @@
 
 import numpy as np
 from layout_modules import assert_same_function, main
-from tinyseg_tvm.relay_passes.lower_data_movement import lower_data_movement
 from tvm import relax
 
 from tinyseg_tvm.operators import Concat, Pad, Reshape, Slice, Transpose
+from tinyseg_tvm.relay_passes.lower_data_movement import lower_data_movement
 
 X = {"x": ((2, 3, 4), "int8")}
 

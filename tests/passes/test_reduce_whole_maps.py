@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from layout_modules import assert_same_function, main
-from tinyseg_tvm.relay_passes.reduce_whole_maps import reduce_whole_maps
-from tinyseg_tvm.relay_passes.to_network import to_network
 
 from tinyseg_tvm.network import reference
 from tinyseg_tvm.operators import AveragePool2d, GlobalPool, MaxPool2d
+from tinyseg_tvm.relay_passes.reduce_whole_maps import reduce_whole_maps
+from tinyseg_tvm.relay_passes.to_network import to_network
 
 X = {"x": ((1, 5, 7, 3), "int8")}
 AVERAGE = AveragePool2d((5, 7), (5, 7), (0, 0, 0, 0), False, 0.3, 4, 0.1, -20)

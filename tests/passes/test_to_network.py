@@ -2,10 +2,10 @@
 
 import pytest
 from layout_modules import DEQUANTIZE, QUANTIZE, main, max_pool
-from tinyseg_tvm.relay_passes.to_network import to_network
 from tvm import relax
 
 from tinyseg_tvm.errors import TinySegError
+from tinyseg_tvm.relay_passes.to_network import to_network
 
 FLOAT = {"x": ((1, 4, 4, 3), "float32")}
 MODEL_PORTS = {

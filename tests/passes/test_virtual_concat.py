@@ -1,9 +1,9 @@
 """Channel concats that convolutions alone read vanish into their operands."""
 
 from layout_modules import assert_same_function, conv2d, conv_constants, main
-from tinyseg_tvm.relay_passes.virtual_concat import virtual_concat
 
 from tinyseg_tvm.operators import Concat
+from tinyseg_tvm.relay_passes.virtual_concat import virtual_concat
 
 INPUTS = {"x": ((1, 6, 6, 3), "int8"), "y": ((1, 6, 6, 2), "int8")}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -45,7 +44,7 @@ def build(
     core = generator_core(load_core(options.mcpu) if options.mcpu else board.core)
     _refuse_unavailable(options)
     lowered = relay_passes.layout_pipeline(options.io_type)(relay_passes.integer_pipeline()(_bound(mod, params or {})))
-    network = to_network(lowered, library_name(name or _attribute(mod, "tinyseg.model_name", "network")))
+    network = to_network(lowered, codegen.project_identifier(name or _attribute(mod, "tinyseg.model_name", "network")))
     planned = plan_network(network, options, board, core, progress)
     validate(planned.problem, planned.plan)
     return Factory(
@@ -57,12 +56,6 @@ def build(
         planned=planned,
         model_hash=_attribute(mod, "tinyseg.model_hash", ""),
     )
-
-
-def library_name(text: str) -> str:
-    """A C identifier (lower case) that resembles ``text``: the name of the library and its files."""
-    name = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:40].rstrip("_") or "network"
-    return f"net_{name}" if name[0].isdigit() else name
 
 
 def generator_core(core: Core) -> codegen.Core:
