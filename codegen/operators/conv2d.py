@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import cast
 
 import numpy as np
-from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always, requantize_cycles
-from tinyseg_tvm.codegen.operators.weight_packing import folded_bias, pack_convolution
 
+from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always, requantize_cycles
+from tinyseg_tvm.codegen.operators.pair_packing import pack_pairs, pair_cost, pair_scratch
+from tinyseg_tvm.codegen.operators.weight_packing import folded_bias, pack_convolution
 from tinyseg_tvm.network.problem import Cost
 from tinyseg_tvm.operators.conv2d import Conv2d
 from tinyseg_tvm.operators.conv2d_transpose import Conv2dTranspose
@@ -110,7 +111,65 @@ def _emit_depthwise(view: NodeView, out: FunctionWriter) -> None:
     out.write(f"tinyseg_depthwise_line{suffix}({parameters}, lines, {out.output()});")
 
 
+def _suits_dsp(view: NodeView) -> bool:
+    operator = cast(Conv2d, view.operator)
+    weight = view.constants["weight"]
+    return view.core.has_dsp and weight.dtype == np.int8 and (operator.groups == 1 or weight.shape[3] >= 4)
+
+
+def _segment_taps(view: NodeView) -> int:
+    operator = cast(Conv2d, view.operator)
+    taps = int(view.constants["weight"].shape[2])
+    return taps if operator.groups == 1 and operator.dilation[1] == 1 else 1
+
+
+def _emit_dsp(view: NodeView, out: FunctionWriter) -> None:
+    operator = cast(Conv2d, view.operator)
+    weight = view.constants["weight"]
+    channels = [piece.shape[3] for piece in view.inputs]
+    taps = _segment_taps(view)
+    words, pairs = pack_pairs(weight, operator.groups, [c // operator.groups for c in channels], taps)
+    out.modules.add("tinyseg_conv2d_dsp")
+    parameters = out.parameters(
+        view,
+        "tinyseg_conv2d_dsp",
+        {
+            "weight": out.constant("weight", words),
+            "bias": out.constant("bias", folded_bias(view.constants["bias"], weight, operator.input_zero_point)),
+            "multiplier": out.constant("multiplier", view.constants["multiplier"]),
+            "piece_channels": out.constant("piece_channels", np.asarray(channels, np.uint16)),
+            "pieces": len(channels),
+            "groups": operator.groups,
+            "pairs": pairs,
+            "input_width": view.inputs[0].shape[2],
+            "output_width": view.outputs[0].shape[2],
+            "output_channels": weight.shape[0],
+            "output_step": weight.shape[0],
+            "kernel_height": weight.shape[1],
+            "kernel_width": weight.shape[2],
+            "segment_taps": taps,
+            "stride": operator.strides[1],
+            "dilation": operator.dilation[1],
+            "pad_left": operator.padding[1],
+            "input_zero_point": operator.input_zero_point,
+            "output": requantization(operator),
+        },
+    )
+    _window(view, out)
+    out.write(f"tinyseg_conv2d_dsp_line({parameters}, lines, {out.scratch}, {out.output()});")
+
+
+def _dsp_cost(view: NodeView) -> Cost:
+    operator = cast(Conv2d, view.operator)
+    weight = view.constants["weight"]
+    channels = [piece.shape[3] // operator.groups for piece in view.inputs]
+    scratch = pair_scratch(weight, channels, _segment_taps(view), padded=any(operator.padding))
+    pixels = view.outputs[0].elements / weight.shape[0] / max(view.access.steps, 1)
+    return pair_cost(view, scratch, pixels, operator.groups)
+
+
 VARIANTS = (
+    Variant("conv2d dsp", lambda view: _suits_dsp(view) and not _is_depthwise(view), _dsp_cost, _emit_dsp),
     Variant("depthwise portable", _is_depthwise, lambda view: sum_cost(5.0, view), _emit_depthwise),
     Variant("conv2d portable", always, lambda view: sum_cost(2.6, view, 10.0), _emit_conv2d),
 )

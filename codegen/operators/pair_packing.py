@@ -1,0 +1,118 @@
+"""Weights for kernels that multiply two 16 bit pairs at a time (runtime/tinyseg_conv2d_dsp.h states the layout)."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from tinyseg_tvm.codegen.operators.emission import NodeView, requantize_cycles
+from tinyseg_tvm.network.problem import Cost
+
+
+def pair_order(n: int) -> list[tuple[int, int | None]]:
+    """Which two of ``n`` consecutive values each widened word holds; None: nothing.
+
+    Four bytes are widened at a time, the first with the third and the second with the fourth.
+    """
+    pairs: list[tuple[int, int | None]] = []
+    for first in range(0, n - n % 4, 4):
+        pairs += [(first, first + 2), (first + 1, first + 3)]
+    rest = n - n % 4
+    tails: list[list[tuple[int, int | None]]] = [
+        [],
+        [(rest, None)],
+        [(rest, rest + 1)],
+        [(rest, rest + 2), (rest + 1, None)],
+    ]
+    return pairs + tails[n % 4]
+
+
+def pairs_of_segments(segments: Sequence[np.ndarray]) -> np.ndarray:
+    """Weights (O, n) of each segment as pairs (O, P, 2) over all segments, 0 where a pair has one value."""
+    parts = []
+    for segment in segments:
+        padded = np.concatenate([segment, np.zeros((segment.shape[0], 1), segment.dtype)], axis=1)
+        order = np.asarray(
+            [(low, segment.shape[1] if high is None else high) for low, high in pair_order(segment.shape[1])]
+        )
+        parts.append(padded[:, order.reshape(-1, 2).astype(np.intp)])
+    if not parts:
+        return np.zeros((0, 0, 2), np.int8)
+    return np.concatenate(parts, axis=1)
+
+
+def pair_words(pairs: np.ndarray) -> np.ndarray:
+    """Pairs (O, P, 2) as words: channels by four ([pair][2 words]), then two ([pair]), then one (two pairs a word)."""
+    outputs = pairs.shape[0]
+    fours = outputs // 4 * 4
+    words = [_two_channels(pairs[o : o + 4 : 2], pairs[o + 1 : o + 4 : 2]) for o in range(0, fours, 4)]
+    if outputs - fours >= 2:
+        words.append(_two_channels(pairs[fours : fours + 1], pairs[fours + 1 : fours + 2]))
+    if outputs % 2:
+        single = pairs[-1:]
+        if single.shape[1] % 2:
+            single = np.concatenate([single, np.zeros((1, 1, 2), pairs.dtype)], axis=1)
+        words.append(_two_channels(single[:, 0::2], single[:, 1::2]))
+    return np.concatenate([w.reshape(-1) for w in words]) if words else np.zeros(0, np.uint32)
+
+
+def _two_channels(even: np.ndarray, odd: np.ndarray) -> np.ndarray:
+    """(C, P, 2) of channels or pairs that alternate, as words [pair][C]: even low, odd low, even high, odd high."""
+    quads = np.stack([even[..., 0], odd[..., 0], even[..., 1], odd[..., 1]], axis=-1).astype(np.int8)
+    return np.ascontiguousarray(quads.transpose(1, 0, 2)).view("<u4").reshape(-1)
+
+
+def convolution_segments(weight: np.ndarray, piece_channels: Sequence[int], segment_taps: int) -> Iterator[np.ndarray]:
+    """Weights (O, KH, KW, I) as segments (O, n), in the order of rows, pieces, taps."""
+    outputs, rows, taps, _ = weight.shape
+    bounds = np.cumsum([0, *piece_channels])
+    for row in range(rows):
+        for first, last in itertools.pairwise(bounds):
+            for tap in range(0, taps, segment_taps):
+                yield weight[:, row, tap : tap + segment_taps, first:last].reshape(outputs, -1)
+
+
+def pack_pairs(
+    weight: np.ndarray, groups: int, piece_channels: Sequence[int], segment_taps: int
+) -> tuple[np.ndarray, int]:
+    """(O, KH, KW, I / groups) int8 as uint32 words, and the number of pairs of a pixel.
+
+    Args:
+        weight: int8.
+        groups: the convolution's groups; more than one only with one piece.
+        piece_channels: channels of each piece that one group uses.
+        segment_taps: taps of a row whose values lie side by side.
+    """
+    per_group = weight.shape[0] // groups
+    words = []
+    pairs = 0
+    for group in range(groups):
+        part = weight[group * per_group : (group + 1) * per_group]
+        packed = pairs_of_segments(list(convolution_segments(part, piece_channels, segment_taps)))
+        pairs = packed.shape[1]
+        words.append(pair_words(packed))
+    return np.concatenate(words), pairs
+
+
+def pair_scratch(weight: np.ndarray, piece_channels: Sequence[int], segment_taps: int, *, padded: bool) -> int:
+    """Bytes that hold the widened windows of two pixels, and copies of a segment where there is padding."""
+    segments = [segment_taps * c for c in piece_channels]
+    pairs = weight.shape[1] * (weight.shape[2] // segment_taps) * sum(len(pair_order(n)) for n in segments)
+    copies = 2 * max(segments) if padded else 0
+    return 8 * pairs + -(-copies // 4) * 4
+
+
+def pair_cost(view: NodeView, scratch: int, pixels: float, groups: int = 1) -> Cost:
+    """Estimated cycles of a step: products, widening of the window, requantisation.
+
+    Args:
+        view: the node.
+        scratch: bytes, of which eight are written per pair for two pixels.
+        pixels: output pixels of a step.
+        groups: how often each pixel's values are laid out.
+    """
+    outputs = view.outputs[0].elements / max(view.access.steps, 1)
+    widening = pixels * groups * scratch / 8 * 2.2
+    return Cost(scratch, round(1.2 * view.macs_per_step + widening + requantize_cycles(view.core) * outputs) + 200)

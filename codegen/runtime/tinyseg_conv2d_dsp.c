@@ -1,0 +1,408 @@
+/* Convolution for cores with the DSP extension. */
+#include "tinyseg_conv2d_dsp.h"
+
+#include "tinyseg_scale.h"
+
+/* Where the values of a kernel's window are to be found. */
+typedef struct {
+    const tinyseg_conv2d_dsp *p;
+    int32_t channels; /* of the piece */
+    int32_t used;     /* of them, by the group */
+    int32_t offset;   /* of the first used channel */
+} window;
+
+/* Widens n values of two pixels, pair by pair: of four values the first and third, then the second and fourth; of two
+ * remaining ones both; a single one beside 0. Returns the end. */
+TINYSEG_INNER uint32_t *widen(uint32_t *to, const int8_t *a, const int8_t *b, int32_t n)
+{
+    int32_t quads = n >> 2;
+#if TINYSEG_DSP_ASSEMBLER
+    if (quads > 0) {
+        if ((quads & 1) != 0) {
+            const uint32_t u = tinyseg_load_4(a);
+            const uint32_t v = tinyseg_load_4(b);
+            to[0] = tinyseg_widen_even(u);
+            to[1] = tinyseg_widen_even(v);
+            to[2] = tinyseg_widen_odd(u);
+            to[3] = tinyseg_widen_odd(v);
+            to += 4;
+            a += 4;
+            b += 4;
+        }
+        quads >>= 1;
+        if (quads > 0) {
+            __asm__ volatile("1:\n\t"
+                             "ldr r5, [%[a]], #4\n\t"
+                             "ldr r6, [%[b]], #4\n\t"
+                             "sxtb16 r3, r5\n\t"
+                             "sxtb16 r4, r6\n\t"
+                             "sxtb16 r5, r5, ror #8\n\t"
+                             "sxtb16 r6, r6, ror #8\n\t"
+                             "stmia %[to]!, {r3, r4, r5, r6}\n\t"
+                             "ldr r5, [%[a]], #4\n\t"
+                             "ldr r6, [%[b]], #4\n\t"
+                             "sxtb16 r3, r5\n\t"
+                             "sxtb16 r4, r6\n\t"
+                             "sxtb16 r5, r5, ror #8\n\t"
+                             "sxtb16 r6, r6, ror #8\n\t"
+                             "subs %[n], %[n], #1\n\t"
+                             "stmia %[to]!, {r3, r4, r5, r6}\n\t"
+                             "bne 1b"
+                             : [to] "+r"(to), [a] "+r"(a), [b] "+r"(b), [n] "+r"(quads)
+                             :
+                             : "r3", "r4", "r5", "r6", "cc", "memory");
+        }
+    }
+#else
+    for (; quads > 0; --quads) {
+        const uint32_t u = tinyseg_load_4(a);
+        const uint32_t v = tinyseg_load_4(b);
+        to[0] = tinyseg_widen_even(u);
+        to[1] = tinyseg_widen_even(v);
+        to[2] = tinyseg_widen_odd(u);
+        to[3] = tinyseg_widen_odd(v);
+        to += 4;
+        a += 4;
+        b += 4;
+    }
+#endif
+    switch (n & 3) {
+    case 1:
+        to[0] = tinyseg_halves(a[0], 0);
+        to[1] = tinyseg_halves(b[0], 0);
+        return to + 2;
+    case 2:
+        to[0] = tinyseg_halves(a[0], a[1]);
+        to[1] = tinyseg_halves(b[0], b[1]);
+        return to + 2;
+    case 3:
+        to[0] = tinyseg_halves(a[0], a[2]);
+        to[1] = tinyseg_halves(b[0], b[2]);
+        to[2] = tinyseg_halves(a[1], 0);
+        to[3] = tinyseg_halves(b[1], 0);
+        return to + 4;
+    default:
+        return to;
+    }
+}
+
+static void copy_bytes(int8_t *to, const int8_t *from, int32_t n)
+{
+    for (; n >= 4; n -= 4, to += 4, from += 4) {
+        tinyseg_store_4(to, tinyseg_load_4(from));
+    }
+    for (; n > 0; --n) {
+        *to++ = *from++;
+    }
+}
+
+/* The values of one segment from input column `column` on: where they are, or in `copy` with the zero point in the
+ * place of padding. */
+static const int8_t *segment_values(const window *w, const int8_t *line, int32_t column, int8_t *copy)
+{
+    const tinyseg_conv2d_dsp *p = w->p;
+    const int32_t taps = p->segment_taps;
+    int8_t *to = copy;
+    if (line != NULL && column >= 0 && column + taps <= p->input_width) {
+        return line + column * w->channels + w->offset;
+    }
+    for (int32_t tap = 0; tap < taps; ++tap, ++column, to += w->used) {
+        if (line != NULL && column >= 0 && column < p->input_width) {
+            copy_bytes(to, line + column * w->channels + w->offset, w->used);
+        } else {
+            memset(to, p->input_zero_point, (size_t)w->used);
+        }
+    }
+    return copy;
+}
+
+/* Lays out the windows that begin at input columns `column` and `column + step`, for one group. */
+TINYSEG_INNER void lay_out(
+    const tinyseg_conv2d_dsp *p,
+    const int8_t *const *lines,
+    int32_t group,
+    int32_t column,
+    int32_t step,
+    uint32_t *strip)
+{
+    const int32_t kernel = p->kernel_width;
+    const int32_t taps = p->segment_taps;
+    const int32_t dilation = p->dilation;
+    const int32_t last = column + step + (kernel - 1) * dilation;
+    const int inside = column >= 0 && last < p->input_width;
+    int8_t *const copy = (int8_t *)(strip + 2 * (int32_t)p->pairs);
+    window w;
+    w.p = p;
+    for (int32_t row = 0; row < p->kernel_height; ++row) {
+        for (int32_t piece = 0; piece < p->pieces; ++piece) {
+            const int8_t *const line = *lines++;
+            int32_t n;
+            w.channels = p->piece_channels[piece];
+            w.used = p->groups == 1u ? w.channels : w.channels / p->groups;
+            w.offset = group * w.used;
+            n = taps * w.used;
+            for (int32_t tap = 0; tap < kernel; tap += taps) {
+                const int32_t x = column + tap * dilation;
+                if (inside && line != NULL) {
+                    const int8_t *const a = line + x * w.channels + w.offset;
+                    strip = widen(strip, a, a + step * w.channels, n);
+                } else {
+                    const int8_t *const a = segment_values(&w, line, x, copy);
+                    strip = widen(strip, a, segment_values(&w, line, x + step, copy + n), n);
+                }
+            }
+        }
+    }
+}
+
+#if TINYSEG_DSP_ASSEMBLER
+/* A pair of values of two pixels times the weights of four channels: 60 bytes. */
+#define PAIR \
+    "ldrd %[u], %[v], [%[x]], #8\n\t" \
+    "ldr %[s], [%[w]], #4\n\t" \
+    "sxtb16 %[t], %[s]\n\t" \
+    "smlad %[a0], %[t], %[u], %[a0]\n\t" \
+    "smlad %[b0], %[t], %[v], %[b0]\n\t" \
+    "sxtb16 %[s], %[s], ror #8\n\t" \
+    "smlad %[a1], %[s], %[u], %[a1]\n\t" \
+    "smlad %[b1], %[s], %[v], %[b1]\n\t" \
+    "ldr %[s], [%[w]], #4\n\t" \
+    "sxtb16 %[t], %[s]\n\t" \
+    "smlad %[a2], %[t], %[u], %[a2]\n\t" \
+    "smlad %[b2], %[t], %[v], %[b2]\n\t" \
+    "sxtb16 %[s], %[s], ror #8\n\t" \
+    "smlad %[a3], %[s], %[u], %[a3]\n\t" \
+    "smlad %[b3], %[s], %[v], %[b3]\n\t"
+#endif
+
+/* Bytes of code to begin with in the loop over eight pairs, less one for the Thumb bit. */
+#define ENTRY(pairs) (((pairs) & 7) * 60 - 1)
+
+/* What the blocks of channels have in common. */
+typedef struct {
+    const uint32_t *strip;
+    const uint32_t *end;
+    int32_t entry;
+    int32_t step; /* bytes from the first output pixel to the second */
+    tinyseg_bounds bounds;
+} tile;
+
+/* Four output channels of two pixels. Returns the weights that follow. */
+TINYSEG_INNER const uint32_t *four_channels(
+    const tile *t, const uint32_t *w, const int32_t *bias, const float *multiplier, int8_t *out)
+{
+    const uint32_t *x = t->strip;
+    int32_t a0 = bias[0];
+    int32_t a1 = bias[1];
+    int32_t a2 = bias[2];
+    int32_t a3 = bias[3];
+    int32_t b0 = a0;
+    int32_t b1 = a1;
+    int32_t b2 = a2;
+    int32_t b3 = a3;
+    tinyseg_scale s0, s1, s2, s3;
+#if TINYSEG_DSP_ASSEMBLER
+    const uint32_t *volatile end = t->end; /* in memory: the loop takes all registers */
+    int32_t entry = t->entry;
+    uint32_t s, u, v;
+    __asm__ volatile("adr.w %[u], 2f\n\t"
+                     "sub.w %[u], %[u], %[t]\n\t"
+                     "bx %[u]\n"
+                     "1:\n\t" PAIR PAIR PAIR PAIR PAIR PAIR PAIR PAIR
+                     "2:\n\t"
+                     "ldr %[t], %[end]\n\t"
+                     "cmp %[x], %[t]\n\t"
+                     "bne.w 1b"
+                     : [a0] "+r"(a0), [a1] "+r"(a1), [a2] "+r"(a2), [a3] "+r"(a3), [b0] "+r"(b0), [b1] "+r"(b1),
+                       [b2] "+r"(b2), [b3] "+r"(b3), [x] "+r"(x), [w] "+r"(w), [t] "+r"(entry), [s] "=&r"(s),
+                       [u] "=&r"(u), [v] "=&r"(v)
+                     : [end] "m"(end)
+                     : "cc", "memory");
+#else
+    for (; x != t->end; x += 2, w += 2) {
+        uint32_t v = tinyseg_widen_even(w[0]);
+        a0 = tinyseg_dual_multiply(v, x[0], a0);
+        b0 = tinyseg_dual_multiply(v, x[1], b0);
+        v = tinyseg_widen_odd(w[0]);
+        a1 = tinyseg_dual_multiply(v, x[0], a1);
+        b1 = tinyseg_dual_multiply(v, x[1], b1);
+        v = tinyseg_widen_even(w[1]);
+        a2 = tinyseg_dual_multiply(v, x[0], a2);
+        b2 = tinyseg_dual_multiply(v, x[1], b2);
+        v = tinyseg_widen_odd(w[1]);
+        a3 = tinyseg_dual_multiply(v, x[0], a3);
+        b3 = tinyseg_dual_multiply(v, x[1], b3);
+    }
+#endif
+    s0 = tinyseg_scale_of(multiplier[0]);
+    s1 = tinyseg_scale_of(multiplier[1]);
+    s2 = tinyseg_scale_of(multiplier[2]);
+    s3 = tinyseg_scale_of(multiplier[3]);
+    tinyseg_store_4(out, tinyseg_requantize_4(a0, a1, a2, a3, s0, s1, s2, s3, &t->bounds));
+    tinyseg_store_4(out + t->step, tinyseg_requantize_4(b0, b1, b2, b3, s0, s1, s2, s3, &t->bounds));
+    return w;
+}
+
+/* The same of two channels. */
+TINYSEG_INLINE const uint32_t *two_channels(
+    int32_t *a, int32_t *b, const uint32_t *x, const uint32_t *end, const uint32_t *w)
+{
+    int32_t a0 = a[0];
+    int32_t a1 = a[1];
+    int32_t b0 = b[0];
+    int32_t b1 = b[1];
+    for (; x != end; x += 2) {
+        const uint32_t word = *w++;
+        uint32_t t = tinyseg_widen_even(word);
+        a0 = tinyseg_dual_multiply(t, x[0], a0);
+        b0 = tinyseg_dual_multiply(t, x[1], b0);
+        t = tinyseg_widen_odd(word);
+        a1 = tinyseg_dual_multiply(t, x[0], a1);
+        b1 = tinyseg_dual_multiply(t, x[1], b1);
+    }
+    a[0] = a0;
+    a[1] = a1;
+    b[0] = b0;
+    b[1] = b1;
+    return w;
+}
+
+/* The same of one channel; two pairs to a word of weights. */
+TINYSEG_INLINE const uint32_t *one_channel(
+    int32_t *a, int32_t *b, const uint32_t *x, const uint32_t *end, const uint32_t *w)
+{
+    int32_t a0 = *a;
+    int32_t b0 = *b;
+    for (; end - x >= 4; x += 4) {
+        const uint32_t word = *w++;
+        uint32_t t = tinyseg_widen_even(word);
+        a0 = tinyseg_dual_multiply(t, x[0], a0);
+        b0 = tinyseg_dual_multiply(t, x[1], b0);
+        t = tinyseg_widen_odd(word);
+        a0 = tinyseg_dual_multiply(t, x[2], a0);
+        b0 = tinyseg_dual_multiply(t, x[3], b0);
+    }
+    if (x != end) {
+        const uint32_t t = tinyseg_widen_even(*w++);
+        a0 = tinyseg_dual_multiply(t, x[0], a0);
+        b0 = tinyseg_dual_multiply(t, x[1], b0);
+    }
+    *a = a0;
+    *b = b0;
+    return w;
+}
+
+/* Output channels [o, o + count) of two pixels from their laid out values. Returns the weights that follow. */
+TINYSEG_INNER const uint32_t *two_pixels(
+    const tinyseg_conv2d_dsp *p, const uint32_t *strip, const uint32_t *w, int32_t o, int32_t count, int8_t *out)
+{
+    const uint32_t *const end = strip + 2 * (int32_t)p->pairs;
+    const int32_t *bias = p->bias + o;
+    const float *multiplier = p->multiplier + o;
+    const int32_t step = p->output_step;
+    int32_t a[2];
+    int32_t b[2];
+    tile t;
+    t.strip = strip;
+    t.end = end;
+    t.entry = ENTRY(p->pairs);
+    t.step = step;
+    t.bounds = tinyseg_bounds_of(&p->output);
+    out += o;
+    for (; count >= 4; count -= 4, bias += 4, multiplier += 4, out += 4) {
+        w = four_channels(&t, w, bias, multiplier, out);
+    }
+    if (count >= 2) {
+        a[0] = b[0] = bias[0];
+        a[1] = b[1] = bias[1];
+        w = two_channels(a, b, strip, end, w);
+        for (int32_t k = 0; k < 2; ++k) {
+            const tinyseg_scale scale = tinyseg_scale_of(multiplier[k]);
+            out[k] = tinyseg_requantize_1(a[k], scale, &p->output);
+            out[step + k] = tinyseg_requantize_1(b[k], scale, &p->output);
+        }
+        bias += 2;
+        multiplier += 2;
+        out += 2;
+    }
+    if ((count & 1) != 0) {
+        const tinyseg_scale scale = tinyseg_scale_of(*multiplier);
+        a[0] = b[0] = *bias;
+        w = one_channel(a, b, strip, end, w);
+        out[0] = tinyseg_requantize_1(a[0], scale, &p->output);
+        out[step] = tinyseg_requantize_1(b[0], scale, &p->output);
+    }
+    return w;
+}
+
+/* The same of one pixel, the first of the two that are laid out. */
+TINYSEG_INNER const uint32_t *one_pixel(
+    const tinyseg_conv2d_dsp *p, const uint32_t *strip, const uint32_t *w, int32_t o, int32_t count, int8_t *out)
+{
+    const tinyseg_bounds bounds = tinyseg_bounds_of(&p->output);
+    const uint32_t *const end = strip + 2 * (int32_t)p->pairs;
+    const int32_t *bias = p->bias + o;
+    const float *multiplier = p->multiplier + o;
+    out += o;
+    for (; count >= 4; count -= 4, bias += 4, multiplier += 4, out += 4) {
+        int32_t a0 = bias[0];
+        int32_t a1 = bias[1];
+        int32_t a2 = bias[2];
+        int32_t a3 = bias[3];
+        for (const uint32_t *x = strip; x != end; x += 2, w += 2) {
+            const uint32_t u = *x;
+            a0 = tinyseg_dual_multiply(tinyseg_widen_even(w[0]), u, a0);
+            a1 = tinyseg_dual_multiply(tinyseg_widen_odd(w[0]), u, a1);
+            a2 = tinyseg_dual_multiply(tinyseg_widen_even(w[1]), u, a2);
+            a3 = tinyseg_dual_multiply(tinyseg_widen_odd(w[1]), u, a3);
+        }
+        tinyseg_store_4(
+            out,
+            tinyseg_requantize_4(
+                a0,
+                a1,
+                a2,
+                a3,
+                tinyseg_scale_of(multiplier[0]),
+                tinyseg_scale_of(multiplier[1]),
+                tinyseg_scale_of(multiplier[2]),
+                tinyseg_scale_of(multiplier[3]),
+                &bounds));
+    }
+    if (count >= 2) {
+        int32_t a[2];
+        int32_t b[2] = {0, 0};
+        a[0] = bias[0];
+        a[1] = bias[1];
+        w = two_channels(a, b, strip, end, w);
+        out[0] = tinyseg_requantize_1(a[0], tinyseg_scale_of(multiplier[0]), &p->output);
+        out[1] = tinyseg_requantize_1(a[1], tinyseg_scale_of(multiplier[1]), &p->output);
+        bias += 2;
+        multiplier += 2;
+        out += 2;
+    }
+    if ((count & 1) != 0) {
+        int32_t a = *bias;
+        int32_t b = 0;
+        w = one_channel(&a, &b, strip, end, w);
+        out[0] = tinyseg_requantize_1(a, tinyseg_scale_of(*multiplier), &p->output);
+    }
+    return w;
+}
+
+void tinyseg_conv2d_dsp_line(const tinyseg_conv2d_dsp *p, const int8_t *const *lines, void *scratch, int8_t *out)
+{
+    uint32_t *const strip = scratch;
+    const int32_t group_outputs = p->groups == 1u ? p->output_channels : p->output_channels / p->groups;
+    const int32_t outputs = p->output_width;
+    int32_t column = -(int32_t)p->pad_left;
+    for (int32_t x = 0; x < outputs; x += 2, column += 2 * p->stride, out += 2 * p->output_step) {
+        const int both = x + 1 < outputs;
+        const uint32_t *w = p->weight;
+        int32_t o = 0;
+        for (int32_t group = 0; group < p->groups; ++group, o += group_outputs) {
+            lay_out(p, lines, group, column, both ? p->stride : 0, strip);
+            w = both ? two_pixels(p, strip, w, o, group_outputs, out) : one_pixel(p, strip, w, o, group_outputs, out);
+        }
+    }
+}

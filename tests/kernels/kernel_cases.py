@@ -1,0 +1,82 @@
+"""Random nodes for the kernels of each core family: more channels and wider lines than tests/operators tries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tests.operators.operator_cases import Case, fits, int8_array
+from tinyseg_tvm.operators import Conv2d
+
+Rng = np.random.Generator
+CHANNELS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 16, 17, 20, 24, 33]
+DENSE_KERNELS = [(1, 1), (1, 1), (3, 3), (3, 3), (3, 3), (5, 5), (1, 3), (3, 1), (2, 2), (4, 2)]
+PADDINGS = [(0, 0, 0, 0), (1, 1, 1, 1), (1, 1, 1, 1), (0, 0, 1, 1), (2, 3, 1, 4)]
+
+
+def pick(rng: Rng, choices: Sequence[Any]) -> Any:
+    return choices[int(rng.integers(len(choices)))]
+
+
+def int8(rng: Rng) -> int:
+    return int(pick(rng, [-128, 127, 0, int(rng.integers(-128, 128)), int(rng.integers(-128, 128))]))
+
+
+def clamp(rng: Rng) -> dict[str, int]:
+    low, high = pick(rng, [(-128, 127), (-128, 127), (-128, 127), (-5, 127), (-128, 40), (-20, 20)])
+    return {"output_zero_point": int8(rng), "output_min": low, "output_max": high}
+
+
+def constants(rng: Rng, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+    """Weights, bias and multipliers; one in four has weights at their limits, and multipliers from tiny to beyond 1."""
+    terms = int(np.prod(shape[1:]))
+    if rng.integers(4) == 0:
+        weight = rng.choice(np.array([-128, -127, 0, 127], np.int8), shape)
+        multiplier = np.exp2(rng.uniform(-26, 3, shape[0]))
+        multiplier[rng.integers(shape[0])] = pick(rng, [0.0, 1.0, 0.5, 2.0**-9, 2.0**-140])
+        bias = rng.integers(-(2**30), 2**30, shape[0])
+    else:
+        weight = rng.integers(-128, 128, shape).astype(np.int8)
+        multiplier = rng.uniform(0.1, 2, shape[0]) / (73 * np.sqrt(max(terms, 1)))
+        bias = rng.integers(-3000, 3000, shape[0])
+    return {"weight": weight, "bias": bias.astype(np.int32), "multiplier": multiplier.astype(np.float32)}
+
+
+def window(rng: Rng, kernels: Sequence[tuple[int, int]], widest: int) -> tuple[Any, ...]:
+    """Kernel, strides, padding, dilation, height and width of which at least one window fits."""
+    while True:
+        kernel, padding = pick(rng, kernels), pick(rng, PADDINGS)
+        dilation = pick(rng, [(1, 1), (1, 1), (1, 1), (2, 2), (1, 3)])
+        strides = pick(rng, [(1, 1), (1, 1), (2, 2), (2, 1), (3, 3)])
+        height, width = int(rng.integers(1, 5)), int(rng.integers(1, widest))
+        down = fits(height, kernel[0], dilation[0], padding[0] + padding[2])
+        if down and fits(width, kernel[1], dilation[1], padding[1] + padding[3]):
+            return kernel, strides, padding, dilation, height, width
+
+
+def convolution(rng: Rng) -> Case:
+    """Dense and grouped, one or several pieces, any stride, dilation and padding."""
+    kernel, strides, padding, dilation, height, width = window(rng, DENSE_KERNELS, 15)
+    groups = pick(rng, [1, 1, 1, 1, 2, 3])
+    pieces = int(rng.integers(1, 4)) if groups == 1 else 1
+    channels = [pick(rng, CHANNELS) * groups for _ in range(pieces)]
+    outputs = pick(rng, CHANNELS) * groups
+    operator = Conv2d(strides, padding, dilation, groups, int8(rng), **clamp(rng))
+    weights = constants(rng, (outputs, *kernel, sum(channels) // groups))
+    return Case(operator, tuple(int8_array(rng, (1, height, width, c)) for c in channels), weights)
+
+
+CASES: dict[str, Callable[[Rng], Case]] = {"conv2d": convolution}
+
+
+def accepted_case(kind: str, rng: Rng) -> Case:
+    """A case whose constants keep to the numeric contract."""
+    while True:
+        case = CASES[kind](rng)
+        try:
+            case.operator.check(case.input_types, case.constants)
+        except ValueError:
+            continue
+        return case
