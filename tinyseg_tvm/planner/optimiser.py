@@ -69,6 +69,16 @@ def fits(problem: Problem, best: Plan) -> bool:
     )
 
 
+def cost(problem: Problem, made: Plan) -> tuple[int, ...]:
+    """What makes a plan worse than another: bytes over the limits, then bytes in the slow pools, then in the fast."""
+    excess = sum(
+        max(0, used - pool.bytes)
+        for pool, used in zip(problem.pools, made.pool_bytes, strict=True)
+        if pool.bytes is not None
+    )
+    return (excess, *reversed(made.pool_bytes))
+
+
 def check_fits(problem: Problem, best: Plan) -> None:
     """Raise DoesNotFitError where ``best`` exceeds a pool."""
     if fits(problem, best):
@@ -123,11 +133,12 @@ class _Search:
 
     def attempt(self, steps: Sequence[int], placements: int) -> Plan:
         """Pack a schedule; keep it where it is the smallest."""
+        problem = self.flow.table.problem
         lines = max(1, self.flow.table.lines)
         tries = min(max(int(placements * self.effort) // lines, 3), MAX_TRIES)
         self.left -= tries * lines
         packed = pack(self.flow.table, steps, tries)
-        if self.best is None or packed.pool_bytes < self.best.pool_bytes:
+        if self.best is None or cost(problem, packed) < cost(problem, self.best):
             self.best = packed
         return packed
 
@@ -135,7 +146,7 @@ class _Search:
         """From the cuts with the fewest live bytes, change one cut at a time while the packed arena shrinks."""
         cuts = best_cuts(segments, lambda done: self.progress(start + share * 0.4 * done, "cuts"))
         tried = {cuts}
-        size = self.attempt(segments.join(cuts), QUICK_PLACEMENTS).pool_bytes[0]
+        size = sum(self.attempt(segments.join(cuts), QUICK_PLACEMENTS).pool_bytes)
         improved = True
         while improved:
             improved = False
@@ -143,7 +154,7 @@ class _Search:
                 if self.left <= 0:
                     return
                 tried.add(neighbour)
-                packed = self.attempt(segments.join(neighbour), QUICK_PLACEMENTS).pool_bytes[0]
+                packed = sum(self.attempt(segments.join(neighbour), QUICK_PLACEMENTS).pool_bytes)
                 left = max(self.left, 0) / (SEARCH_PLACEMENTS * self.effort)
                 self.progress(start + share * (1 - 0.6 * left), "cuts")
                 if packed < size:

@@ -10,6 +10,7 @@ import numpy as np
 
 from tinyseg_tvm.planner.liveness import Lifetimes, lifetimes, live_bound
 from tinyseg_tvm.planner.plan import Block, Placement, Plan
+from tinyseg_tvm.planner.pools import place_in_pools
 from tinyseg_tvm.planner.rectangles import Blocks
 from tinyseg_tvm.planner.repair import improve
 from tinyseg_tvm.planner.step_table import Ints, StepTable
@@ -91,8 +92,12 @@ def layout(life: Lifetimes, alignment: int) -> Layout:
     lowest = np.zeros(table.lines, dtype=np.int64)
     np.minimum.at(lowest, union.root, union.offset)
     offset = union.offset - lowest[union.root]
-    roots, block = np.unique(union.root, return_inverse=True)
-    rectangles = _merged(block, offset, table.line_bytes, life.birth, end)
+    # lines that take no bytes are not packed: they may lie anywhere, as at the start of the first block
+    full = np.flatnonzero(table.line_bytes)
+    block = np.zeros(table.lines, dtype=np.int64)
+    offset[table.line_bytes == 0] = 0
+    roots, block[full] = np.unique(union.root[full], return_inverse=True)
+    rectangles = _merged(block[full], offset[full], table.line_bytes[full], life.birth[full], end[full])
     count = len(roots)
     state_block, scratch_block = [-1] * len(table.problem.operators), [-1] * len(table.problem.operators)
     extra: list[tuple[int, int, int, int, int]] = []
@@ -129,7 +134,7 @@ def _merged(block: Ints, offset: Ints, size: Ints, birth: Ints, end: Ints) -> In
 
 
 def pack(table: StepTable, steps: Sequence[int], tries: int = 16) -> Plan:
-    """A plan that runs operators in the order ``steps``, with the smallest first pool found.
+    """A plan that runs operators in the order ``steps``, with the smallest arena found.
 
     Args:
         table: the problem.
@@ -137,14 +142,37 @@ def pack(table: StepTable, steps: Sequence[int], tries: int = 16) -> Plan:
         tries: rounds of repair after the first placement; more is slower and tighter.
 
     Returns:
-        A plan, whether or not it keeps the pools' limits: compare ``pool_bytes``.
+        A plan, filling the pools in order, whether or not it keeps the pools' limits: compare ``pool_bytes``.
     """
     life = lifetimes(table, steps)
     pools = table.problem.pools
     packed = layout(life, max(pool.alignment for pool in pools))
-    address = improve(packed.blocks, live_bound(life), tries)
-    pool_of = np.zeros(packed.blocks.count, dtype=np.int64)
+    if len(pools) == 1:
+        address = improve(packed.blocks, live_bound(life), tries)
+        pool_of = np.zeros(packed.blocks.count, dtype=np.int64)
+    else:
+        group, traffic = _groups(table, packed)
+        address, pool_of = place_in_pools(packed.blocks, pools, group, traffic, tries)
     return _plan(table, steps, packed, address, pool_of)
+
+
+def _groups(table: StepTable, packed: Layout) -> tuple[Ints, Ints]:
+    """Blocks that must share a pool (a number per block), and the bytes that kernels move to and from each group."""
+    problem = table.problem
+    group = np.arange(packed.blocks.count)
+    for first, last in pairwise(table.first_line.tolist()):
+        mine = np.unique(group[packed.line_block[first:last]])
+        group[np.isin(group, mine)] = mine.min(initial=0) if len(mine) else 0
+    traffic = np.zeros(packed.blocks.count, dtype=np.int64)
+    for operator, state, scratch in zip(problem.operators, packed.state_block, packed.scratch_block, strict=True):
+        for access in operator.reads + operator.writes:
+            tensor = problem.tensors[access.tensor]
+            block = packed.line_block[int(table.first_line[access.tensor])]
+            traffic[group[block]] += tensor.line_bytes * sum(map(len, access.lines))
+        for block, size in ((state, operator.state_bytes), (scratch, operator.scratch_bytes)):
+            if block >= 0:
+                traffic[group[block]] += 2 * size * operator.steps
+    return group, traffic
 
 
 def _plan(table: StepTable, steps: Sequence[int], packed: Layout, address: Ints, pool_of: Ints) -> Plan:
