@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Exit statuses of the program. 0 to 4 are the network's own status. */
+/* Exit statuses of the program. 0 to 12 are the network's own status. */
 #define PORT_EXIT_FILE 64   /* a file is missing, too short, or cannot be written */
 #define PORT_EXIT_FAULT 70  /* plus the number of the exception */
 
@@ -21,6 +21,14 @@ int32_t port_open(const char *name, bool writable);
 bool port_read(int32_t file, uint32_t offset, void *data, size_t bytes);
 bool port_write(int32_t file, const void *data, size_t bytes);
 void port_close(int32_t file);
+
+/* Storage in a file: creates an empty file to be written and read; writes anywhere. */
+int32_t port_open_update(const char *name);
+bool port_write_at(int32_t file, uint32_t offset, const void *data, size_t bytes);
+
+/* Sets up the board's storages for the network; fills in a pointer for each. */
+struct tinyseg_storage;
+void port_storages(struct tinyseg_storage *storages[]);
 
 /* Ends the program. */
 void port_exit(int status) __attribute__((noreturn));

@@ -84,8 +84,9 @@ class Image:
 
     @property
     def slow_bytes(self) -> int:
-        """Bytes of the pools beside the arena."""
-        return sum(s.bytes for s in self.symbols if not s.function and re.fullmatch(r"pool\d+", s.name))
+        """Bytes of the pools beside the arena, and of storage in memory."""
+        slow = re.compile(r"pool\d+|storage\d+_memory")
+        return sum(symbol.bytes for symbol in self.symbols if not symbol.function and slow.fullmatch(symbol.name))
 
     @property
     def static_bytes(self) -> int:
@@ -107,7 +108,9 @@ class Image:
 
     def writable_by_network(self) -> list[tuple[int, int]]:
         """Address ranges that the network may write: arena and further pools, stack, its context."""
-        own = [s for s in self.symbols if not s.function and re.fullmatch(r"arena|context|pool\d+", s.name)]
+        own = [
+            s for s in self.symbols if not s.function and re.fullmatch(r"arena|context|pool\d+|storage\d+\w*", s.name)
+        ]
         variables = [(symbol.address, symbol.address + symbol.bytes) for symbol in own]
         return [(self.address("stack_limit"), self.address("stack_top")), *variables]
 

@@ -12,7 +12,7 @@ from tinyseg_tvm.micro.tools import CallResult
 EXIT_FILE = 64
 EXIT_FAULT = 70
 EXIT_SANITIZER = 99
-LAST_STATUS = 4
+LAST_STATUS = 12
 EXCEPTIONS = {2: "NMI", 3: "HardFault", 4: "MemManage fault", 5: "BusFault", 6: "UsageFault"}
 CFSR_STACKING = (1 << 4) | (1 << 12)  # MSTKERR, STKERR: while stacking for an exception
 CFSR_STACK_LIMIT = 1 << 20  # STKOF

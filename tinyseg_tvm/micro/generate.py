@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
-from tinyseg_tvm.boards import Board, load_board
+from tinyseg_tvm.boards import Board, Storage, load_board
 from tinyseg_tvm.errors import DoesNotFitError
 from tinyseg_tvm.micro.emulator import PORT_FOLDER, qemu_command, timer_ratio
 from tinyseg_tvm.micro.library import Library, ProjectSource, library_files, read_library
 from tinyseg_tvm.micro.project import PROJECT_FILE, Project
+from tinyseg_tvm.micro.storages import PortStorage, StorageUse, board_storages, host_storages, storage_uses
 from tinyseg_tvm.micro.write import write_folder
 
 PROJECT_VERSION = 1
@@ -29,6 +30,7 @@ def generate_project(
     source: ProjectSource | Mapping[str, bytes],
     directory: str | Path,
     ram_limit: int | None = None,
+    storages: Sequence[Storage] = (),
 ) -> Project:
     """Writes a stand-alone project and returns it.
 
@@ -37,6 +39,7 @@ def generate_project(
         source: what ``relay.build`` returned, or the library's files.
         directory: replaced if it is an earlier project; written as a whole or not at all.
         ram_limit: bytes of RAM that the whole program may use, below the board's own.
+        storages: descriptions of storages that the board's own does not name.
 
     Raises:
         DoesNotFitError: arena and smallest stack are larger than the RAM.
@@ -45,7 +48,11 @@ def generate_project(
     board = board if isinstance(board, Board) else load_board(board)
     files = library_files(source)
     library = read_library(files)
-    files.update(_port_files(board, library, ram_limit))
+    uses = storage_uses(library, files)
+    files.update(_port_files(board, library, ram_limit, uses))
+    files.update(_storage_files(library, board, board_storages(board, uses, storages)))
+    if not board.is_host:
+        files.update(_storage_files(library, load_board("host"), host_storages(uses)))
     directory = Path(directory)
     write_folder(directory, files, PROJECT_FILE)
     return Project(directory)
@@ -69,7 +76,9 @@ def _stack_bytes(board: Board, library: Library, ram: int) -> int:
     return max(board.stack_bytes, min(LARGEST_STACK, left))
 
 
-def _port_files(board: Board, library: Library, ram_limit: int | None) -> dict[str, bytes]:
+def _port_files(
+    board: Board, library: Library, ram_limit: int | None, storages: Sequence[StorageUse]
+) -> dict[str, bytes]:
     """The files that depend on the board, and the harness, by path."""
     values: dict[str, Any] = {
         "board": board,
@@ -79,6 +88,7 @@ def _port_files(board: Board, library: Library, ram_limit: int | None) -> dict[s
         "outputs": len(library.outputs),
         "line_io": library.line_io,
         "pools": library.pools,
+        "storages": storages,
         "flash_command": _shell(board.flash_command, library),
         "run_command": _run_command(board, library),
         "timer": timer_ratio(board.qemu.systick_hz) if board.qemu else None,
@@ -99,6 +109,23 @@ def _port_files(board: Board, library: Library, ram_limit: int | None) -> dict[s
             files[f"port/{board.name}/{path.name}"] = path.read_bytes()
     project = {"version": PROJECT_VERSION, "board": board.name, "ram_limit": ram_limit}
     files[PROJECT_FILE] = (json.dumps(project, indent=2) + "\n").encode()
+    return files
+
+
+def _storage_files(library: Library, board: Board, storages: Sequence[PortStorage]) -> dict[str, bytes]:
+    """The drivers that a port needs, and their set-up."""
+    if not storages:
+        return {}
+    drivers = sorted({file for storage in storages for file in storage.files})
+    values = {
+        "board": board,
+        "name": library.name,
+        "upper": library.name.upper(),
+        "storages": storages,
+        "headers": sorted({f"{storage.driver}.h" for storage in storages}),
+    }
+    files = {f"port/{board.name}/{file}": _read(f"storage/{file}") for file in drivers}
+    files[f"port/{board.name}/storage.c"] = _render("storage/storage.c.jinja", values)
     return files
 
 

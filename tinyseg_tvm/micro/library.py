@@ -46,6 +46,7 @@ class Library:
         line_io: inputs and outputs go through callbacks, line by line.
         operators: number of operators, 0 where the header does not say.
         pools: further memories beside the arena.
+        storages: bytes and block size that it uses of each storage.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Library:
     outputs: tuple[PortShape, ...]
     operators: int = 0
     pools: int = 0
+    storages: tuple[tuple[int, int], ...] = ()
 
 
 def library_files(source: ProjectSource | Mapping[str, bytes]) -> dict[str, bytes]:
@@ -104,5 +106,8 @@ def _library(name: str, macros: Mapping[str, int], path: str) -> Library:
         inputs=ports("INPUT", macro("INPUTS")),
         outputs=ports("OUTPUT", macro("OUTPUTS")),
         operators=macros.get(f"{prefix}_OPERATORS", 0),
+        storages=tuple(
+            (macro(f"STORAGE{k}_BYTES"), macro(f"STORAGE{k}_BLOCK")) for k in range(macros.get(f"{prefix}_STORAGES", 0))
+        ),
         pools=sum(re.fullmatch(rf"{prefix}_POOL\d+_SIZE", key) is not None for key in macros),
     )

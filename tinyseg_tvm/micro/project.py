@@ -38,6 +38,7 @@ from tinyseg_tvm.micro.vectors import (
     read_outputs,
     read_report,
     read_test_vectors,
+    storage_traffic,
 )
 
 PROJECT_FILE = "port/project.json"
@@ -133,7 +134,8 @@ class Project:
         prepare_folder(folder, vectors)
         result, counted = self._execute_counting(elf, image, folder, count=count, watch=watch, timeout=timeout)
         status = check_exit(result, image)
-        report = dict(read_report(folder))
+        pairs = read_report(folder)
+        report = dict(pairs)
         outputs = read_outputs(self.library, folder, report.get("vectors", 0) - (1 if status else 0))
         if self.board.qemu is not None and counted.method == "none" and count != "none":
             counted = Counted(self._count_by_timer(vectors, timeout, jobs), "timer")
@@ -156,6 +158,7 @@ class Project:
             callback_instructions=slowest.callbacks,
             instructions_per_vector=tuple(counts.run for counts in counted.vectors),
             counted_by=counted.method,
+            storage=storage_traffic(pairs),
             profile=counted.plugin.profile,
             stray_writes=counted.plugin.stray_writes,
             observations=tuple(read_observations(folder, len(vectors))) if observe else (),

@@ -48,12 +48,19 @@ class Flash:
 
 @dataclass(frozen=True)
 class StorageTraffic:
-    """Bytes moved to and from storage by one inference; ``written_physical`` in whole blocks."""
+    """Bytes moved to and from storage by the last inference, all storages together.
+
+    Attributes:
+        written, read: tensor lines, as the network knows them.
+        written_physical, read_physical: what went to and from the medium: coded, with headers, in whole blocks.
+        erases: erase blocks erased.
+    """
 
     written: int = 0
     read: int = 0
     written_physical: int = 0
     erases: int = 0
+    read_physical: int = 0
 
 
 @dataclass(frozen=True)
@@ -132,6 +139,7 @@ class RunResult:
                 "written": self.storage.written,
                 "read": self.storage.read,
                 "written_physical": self.storage.written_physical,
+                "read_physical": self.storage.read_physical,
                 "erases": self.storage.erases,
             },
         }

@@ -5,6 +5,7 @@ A vector is one array per port in the device layout; ``input<i>_<k>.bin`` is por
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import struct
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ import numpy as np
 
 from tinyseg_tvm.errors import TinySegError, UsageError
 from tinyseg_tvm.micro.library import Library
-from tinyseg_tvm.micro.results import Observation
+from tinyseg_tvm.micro.results import Observation, StorageTraffic
 
 Vector = Sequence[np.ndarray]
 
@@ -131,3 +132,13 @@ def read_report(folder: Path) -> list[tuple[str, int]]:
         raise TinySegError("the program ended without a report: it did not start, or stopped early") from None
     pairs = (line.split("=") for line in lines)
     return [(key, int(value, 16)) for key, value in pairs]
+
+
+def storage_traffic(report: Sequence[tuple[str, int]]) -> StorageTraffic:
+    """What the report says of the storages, summed."""
+    return StorageTraffic(
+        **{
+            field.name: sum(value for key, value in report if key == f"storage_{field.name}")
+            for field in dataclasses.fields(StorageTraffic)
+        }
+    )

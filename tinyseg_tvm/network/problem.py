@@ -137,13 +137,20 @@ def _tensors(network: Network, io: str, whole: set[str]) -> tuple[Tensor, ...]:
                     "remove that output from the model, or use line I/O"
                 )
             roles[port.tensor] = Role.RESIDENT_OUTPUT
+    stored = {
+        name: node.operator.stored_line_bytes
+        for node in network.nodes
+        for name in node.outputs
+        if node.operator.stores_result
+    }
     return tuple(
         Tensor(
             name=name,
             lines=tensor.type.lines,
-            line_bytes=tensor.type.line_bytes,
-            contiguous=name in roles or name in whole,
+            line_bytes=stored.get(name, tensor.type.line_bytes),
+            contiguous=name in roles or name in whole or stored.get(name, 0) > 0,
             role=roles.get(name, Role.INTERNAL),
+            stored=name in stored,
         )
         for name, tensor in network.tensors.items()
     )

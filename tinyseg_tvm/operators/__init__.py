@@ -11,6 +11,7 @@ from tinyseg_tvm.operators.depth_to_space import DepthToSpace
 from tinyseg_tvm.operators.dequantize import Dequantize
 from tinyseg_tvm.operators.elementwise import Elementwise
 from tinyseg_tvm.operators.elementwise_constant import ElementwiseConstant
+from tinyseg_tvm.operators.fetch import Fetch
 from tinyseg_tvm.operators.global_pool import GlobalPool
 from tinyseg_tvm.operators.lookup import Lookup
 from tinyseg_tvm.operators.max_pool2d import MaxPool2d
@@ -20,6 +21,7 @@ from tinyseg_tvm.operators.reshape import Reshape
 from tinyseg_tvm.operators.resize2d import Resize2d
 from tinyseg_tvm.operators.slice import Slice
 from tinyseg_tvm.operators.softmax import Softmax
+from tinyseg_tvm.operators.spill import Spill
 from tinyseg_tvm.operators.tensor_type import TensorType
 from tinyseg_tvm.operators.transpose import Transpose
 
@@ -36,6 +38,7 @@ OPERATORS: dict[str, type[Operator]] = {
         Dequantize,
         Elementwise,
         ElementwiseConstant,
+        Fetch,
         GlobalPool,
         Lookup,
         MaxPool2d,
@@ -45,6 +48,7 @@ OPERATORS: dict[str, type[Operator]] = {
         Resize2d,
         Slice,
         Softmax,
+        Spill,
         Transpose,
     )
 }
@@ -62,6 +66,7 @@ __all__ = [
     "Dequantize",
     "Elementwise",
     "ElementwiseConstant",
+    "Fetch",
     "GlobalPool",
     "LineAccess",
     "Lookup",
@@ -73,6 +78,7 @@ __all__ = [
     "Resize2d",
     "Slice",
     "Softmax",
+    "Spill",
     "TensorType",
     "Transpose",
 ]

@@ -52,6 +52,13 @@ class Operator(ABC):
 
     kind: ClassVar[str]
     constant_names: ClassVar[tuple[str, ...]] = ()
+    stores_result: ClassVar[bool] = False
+    """The result lives in storage: in RAM its lines take ``stored_line_bytes``."""
+
+    @property
+    def stored_line_bytes(self) -> int:
+        """Bytes that a line of a stored result takes in RAM."""
+        return 0
 
     def to_attributes(self) -> dict[str, Any]:
         """The dataclass fields as plain values (tuples as lists), for Relax attributes and files."""

@@ -33,6 +33,8 @@ class Tensor:
         contiguous: lines lie at consecutive addresses (line ``i`` at ``base + i * line_bytes``): resident
             inputs and outputs, and tensors that a kernel takes whole. Other tensors may have any address per line.
         role: see Role.
+        stored: lines are in storage; ``line_bytes`` is what memory keeps of each (nothing, or its stored length). What
+            writes such a tensor is a *spill*, what reads it a *fetch* (spilling.py).
     """
 
     name: str
@@ -40,6 +42,7 @@ class Tensor:
     line_bytes: int
     contiguous: bool = False
     role: Role = Role.INTERNAL
+    stored: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ enum {
     SYS_EXIT_EXTENDED = 0x20
 };
 
-enum { MODE_READ_BINARY = 1, MODE_WRITE_BINARY = 5 };
+enum { MODE_READ_BINARY = 1, MODE_WRITE_BINARY = 5, MODE_UPDATE_BINARY = 7 };
 
 #define STOPPED_APPLICATION_EXIT 0x20026u
 #define STOPPED_RUN_TIME_ERROR 0x20023u
@@ -36,14 +36,24 @@ void semihosting_print(const char *text)
     (void)request(SYS_WRITE0, text);
 }
 
-int32_t port_open(const char *name, bool writable)
+static int32_t open_file(const char *name, uint32_t mode)
 {
     uint32_t length = 0;
     while (name[length] != '\0') {
         length++;
     }
-    const uint32_t parameters[3] = { word(name), writable ? MODE_WRITE_BINARY : MODE_READ_BINARY, length };
+    const uint32_t parameters[3] = { word(name), mode, length };
     return request(SYS_OPEN, parameters);
+}
+
+int32_t port_open(const char *name, bool writable)
+{
+    return open_file(name, writable ? MODE_WRITE_BINARY : MODE_READ_BINARY);
+}
+
+int32_t port_open_update(const char *name)
+{
+    return open_file(name, MODE_UPDATE_BINARY);
 }
 
 bool port_read(int32_t file, uint32_t offset, void *data, size_t bytes)
@@ -57,6 +67,12 @@ bool port_write(int32_t file, const void *data, size_t bytes)
 {
     const uint32_t parameters[3] = { (uint32_t)file, word(data), (uint32_t)bytes };
     return request(SYS_WRITE, parameters) == 0; /* bytes not written */
+}
+
+bool port_write_at(int32_t file, uint32_t offset, const void *data, size_t bytes)
+{
+    const uint32_t seek[2] = { (uint32_t)file, offset };
+    return request(SYS_SEEK, seek) == 0 && port_write(file, data, bytes);
 }
 
 void port_close(int32_t file)

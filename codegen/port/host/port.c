@@ -8,15 +8,25 @@
 
 static FILE *files[MOST_FILES];
 
-int32_t port_open(const char *name, bool writable)
+static int32_t open_file(const char *name, const char *mode)
 {
     for (int32_t file = 0; file < MOST_FILES; file++) {
         if (files[file] == NULL) {
-            files[file] = fopen(name, writable ? "wb" : "rb");
+            files[file] = fopen(name, mode);
             return files[file] == NULL ? -1 : file;
         }
     }
     return -1;
+}
+
+int32_t port_open(const char *name, bool writable)
+{
+    return open_file(name, writable ? "wb" : "rb");
+}
+
+int32_t port_open_update(const char *name)
+{
+    return open_file(name, "w+b");
 }
 
 bool port_read(int32_t file, uint32_t offset, void *data, size_t bytes)
@@ -27,6 +37,11 @@ bool port_read(int32_t file, uint32_t offset, void *data, size_t bytes)
 bool port_write(int32_t file, const void *data, size_t bytes)
 {
     return fwrite(data, 1, bytes, files[file]) == bytes;
+}
+
+bool port_write_at(int32_t file, uint32_t offset, const void *data, size_t bytes)
+{
+    return fseek(files[file], (long)offset, SEEK_SET) == 0 && port_write(file, data, bytes);
 }
 
 void port_close(int32_t file)
