@@ -7,7 +7,7 @@ from typing import cast
 import numpy as np
 
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always, requantize_cycles
-from tinyseg_tvm.codegen.operators.pair_packing import pack_pairs, pair_cost, pair_scratch
+from tinyseg_tvm.codegen.operators.pair_packing import one_more, pack_pairs, pair_cost, pair_scratch
 from tinyseg_tvm.codegen.operators.weight_packing import folded_bias, pack_convolution
 from tinyseg_tvm.network.problem import Cost
 from tinyseg_tvm.operators.conv2d import Conv2d
@@ -129,14 +129,15 @@ def _emit_dsp(view: NodeView, out: FunctionWriter) -> None:
     channels = [piece.shape[3] for piece in view.inputs]
     taps = _segment_taps(view)
     words, pairs = pack_pairs(weight, operator.groups, [c // operator.groups for c in channels], taps)
+    bias = folded_bias(view.constants["bias"], weight, operator.input_zero_point)
     out.modules.add("tinyseg_conv2d_dsp")
     parameters = out.parameters(
         view,
         "tinyseg_conv2d_dsp",
         {
             "weight": out.constant("weight", words),
-            "bias": out.constant("bias", folded_bias(view.constants["bias"], weight, operator.input_zero_point)),
-            "multiplier": out.constant("multiplier", view.constants["multiplier"]),
+            "bias": out.constant("bias", one_more(bias)),
+            "multiplier": out.constant("multiplier", one_more(view.constants["multiplier"])),
             "piece_channels": out.constant("piece_channels", np.asarray(channels, np.uint16)),
             "pieces": len(channels),
             "groups": operator.groups,

@@ -44,7 +44,9 @@ def pairs_of_segments(segments: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def pair_words(pairs: np.ndarray) -> np.ndarray:
-    """Pairs (O, P, 2) as words: channels by four ([pair][2 words]), then two ([pair]), then one (two pairs a word)."""
+    """Pairs (O, P, 2) as words: channels by four ([pair][2 words]; three as four), then two ([pair]), then one (two pairs a word)."""
+    if pairs.shape[0] % 4 == 3:
+        pairs = np.concatenate([pairs, np.zeros((1, *pairs.shape[1:]), pairs.dtype)])
     outputs = pairs.shape[0]
     fours = outputs // 4 * 4
     words = [_two_channels(pairs[o : o + 4 : 2], pairs[o + 1 : o + 4 : 2]) for o in range(0, fours, 4)]
@@ -94,6 +96,11 @@ def pack_pairs(
         pairs = packed.shape[1]
         words.append(pair_words(packed))
     return np.concatenate(words), pairs
+
+
+def one_more(array: np.ndarray) -> np.ndarray:
+    """(O + 1,): a block of three channels reads a fourth."""
+    return np.concatenate([array, np.zeros(1, array.dtype)])
 
 
 def pair_scratch(weight: np.ndarray, piece_channels: Sequence[int], segment_taps: int, *, padded: bool) -> int:

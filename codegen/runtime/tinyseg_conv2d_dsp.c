@@ -11,48 +11,35 @@ typedef struct {
     int32_t offset;   /* of the first used channel */
 } window;
 
+#if TINYSEG_DSP_ASSEMBLER
+/* Four values of two pixels. */
+#define WIDEN_4 \
+    "ldr r5, [%[a]], #4\n\t" \
+    "ldr r6, [%[b]], #4\n\t" \
+    "sxtb16 r3, r5\n\t" \
+    "sxtb16 r4, r6\n\t" \
+    "sxtb16 r5, r5, ror #8\n\t" \
+    "sxtb16 r6, r6, ror #8\n\t" \
+    "stmia %[to]!, {r3, r4, r5, r6}\n\t"
+#endif
+
 /* Widens n values of two pixels, pair by pair: of four values the first and third, then the second and fourth; of two
  * remaining ones both; a single one beside 0. Returns the end. */
-TINYSEG_INNER uint32_t *widen(uint32_t *to, const int8_t *a, const int8_t *b, int32_t n)
+TINYSEG_INLINE uint32_t *widen(uint32_t *to, const int8_t *a, const int8_t *b, int32_t n)
 {
     int32_t quads = n >> 2;
 #if TINYSEG_DSP_ASSEMBLER
-    if (quads > 0) {
-        if ((quads & 1) != 0) {
-            const uint32_t u = tinyseg_load_4(a);
-            const uint32_t v = tinyseg_load_4(b);
-            to[0] = tinyseg_widen_even(u);
-            to[1] = tinyseg_widen_even(v);
-            to[2] = tinyseg_widen_odd(u);
-            to[3] = tinyseg_widen_odd(v);
-            to += 4;
-            a += 4;
-            b += 4;
-        }
-        quads >>= 1;
-        if (quads > 0) {
-            __asm__ volatile("1:\n\t"
-                             "ldr r5, [%[a]], #4\n\t"
-                             "ldr r6, [%[b]], #4\n\t"
-                             "sxtb16 r3, r5\n\t"
-                             "sxtb16 r4, r6\n\t"
-                             "sxtb16 r5, r5, ror #8\n\t"
-                             "sxtb16 r6, r6, ror #8\n\t"
-                             "stmia %[to]!, {r3, r4, r5, r6}\n\t"
-                             "ldr r5, [%[a]], #4\n\t"
-                             "ldr r6, [%[b]], #4\n\t"
-                             "sxtb16 r3, r5\n\t"
-                             "sxtb16 r4, r6\n\t"
-                             "sxtb16 r5, r5, ror #8\n\t"
-                             "sxtb16 r6, r6, ror #8\n\t"
-                             "subs %[n], %[n], #1\n\t"
-                             "stmia %[to]!, {r3, r4, r5, r6}\n\t"
-                             "bne 1b"
-                             : [to] "+r"(to), [a] "+r"(a), [b] "+r"(b), [n] "+r"(quads)
-                             :
-                             : "r3", "r4", "r5", "r6", "cc", "memory");
-        }
-    }
+    __asm__ volatile("lsrs %[n], %[n], #1\n\t"
+                     "bcc 1f\n\t" WIDEN_4
+                     "1:\n\t"
+                     "cbz %[n], 3f\n"
+                     "2:\n\t" WIDEN_4
+                     "subs %[n], %[n], #1\n\t" WIDEN_4
+                     "bne 2b\n"
+                     "3:"
+                     : [to] "+r"(to), [a] "+r"(a), [b] "+r"(b), [n] "+l"(quads)
+                     :
+                     : "r3", "r4", "r5", "r6", "cc", "memory");
 #else
     for (; quads > 0; --quads) {
         const uint32_t u = tinyseg_load_4(a);
@@ -116,7 +103,24 @@ static const int8_t *segment_values(const window *w, const int8_t *line, int32_t
     return copy;
 }
 
-/* Lays out the windows that begin at input columns `column` and `column + step`, for one group. */
+/* Lays out the windows that begin at input columns `column` and `column + step`, which lie in the map altogether and
+ * whose rows are one segment each. */
+TINYSEG_INNER void lay_out_inside(
+    const tinyseg_conv2d_dsp *p, const int8_t *const *lines, int32_t column, int32_t step, uint32_t *strip)
+{
+    const int32_t kernel = p->kernel_width;
+    const int32_t pieces = p->pieces;
+    const int8_t *const *const end = lines + p->kernel_height * pieces;
+    int32_t piece = 0;
+    while (lines != end) {
+        const int32_t channels = p->piece_channels[piece];
+        const int8_t *const a = *lines++ + column * channels;
+        strip = widen(strip, a, a + step * channels, kernel * channels);
+        piece = piece + 1 == pieces ? 0 : piece + 1;
+    }
+}
+
+/* The same of windows anywhere, for one group. */
 TINYSEG_INNER void lay_out(
     const tinyseg_conv2d_dsp *p,
     const int8_t *const *lines,
@@ -243,7 +247,31 @@ TINYSEG_INNER const uint32_t *four_channels(
     return w;
 }
 
-/* The same of two channels. */
+#if TINYSEG_DSP_ASSEMBLER
+/* A pair of values of two pixels times the weights of two channels. */
+#define PAIR_OF_TWO \
+    "ldrd %[u], %[v], [%[x]], #8\n\t" \
+    "ldr %[s], [%[w]], #4\n\t" \
+    "sxtb16 %[t], %[s]\n\t" \
+    "smlad %[a0], %[t], %[u], %[a0]\n\t" \
+    "smlad %[b0], %[t], %[v], %[b0]\n\t" \
+    "sxtb16 %[s], %[s], ror #8\n\t" \
+    "smlad %[a1], %[s], %[u], %[a1]\n\t" \
+    "smlad %[b1], %[s], %[v], %[b1]\n\t"
+/* Two pairs of values of two pixels times the weights of one channel. */
+#define PAIRS_OF_ONE \
+    "ldr %[s], [%[w]], #4\n\t" \
+    "ldrd %[u], %[v], [%[x]], #8\n\t" \
+    "sxtb16 %[t], %[s]\n\t" \
+    "smlad %[a], %[t], %[u], %[a]\n\t" \
+    "smlad %[b], %[t], %[v], %[b]\n\t" \
+    "ldrd %[u], %[v], [%[x]], #8\n\t" \
+    "sxtb16 %[s], %[s], ror #8\n\t" \
+    "smlad %[a], %[s], %[u], %[a]\n\t" \
+    "smlad %[b], %[s], %[v], %[b]\n\t"
+#endif
+
+/* Sums of two channels (a: first pixel, b: second) over all pairs from x to end. Returns the weights that follow. */
 TINYSEG_INLINE const uint32_t *two_channels(
     int32_t *a, int32_t *b, const uint32_t *x, const uint32_t *end, const uint32_t *w)
 {
@@ -251,14 +279,24 @@ TINYSEG_INLINE const uint32_t *two_channels(
     int32_t a1 = a[1];
     int32_t b0 = b[0];
     int32_t b1 = b[1];
+#if TINYSEG_DSP_ASSEMBLER
+    uint32_t s, t, u, v;
+    for (; end - x >= 8;) {
+        __asm__ volatile(PAIR_OF_TWO PAIR_OF_TWO PAIR_OF_TWO PAIR_OF_TWO
+                         : [a0] "+r"(a0), [a1] "+r"(a1), [b0] "+r"(b0), [b1] "+r"(b1), [x] "+r"(x), [w] "+r"(w),
+                           [s] "=&r"(s), [t] "=&r"(t), [u] "=&r"(u), [v] "=&r"(v)
+                         :
+                         : "memory");
+    }
+#endif
     for (; x != end; x += 2) {
         const uint32_t word = *w++;
-        uint32_t t = tinyseg_widen_even(word);
-        a0 = tinyseg_dual_multiply(t, x[0], a0);
-        b0 = tinyseg_dual_multiply(t, x[1], b0);
-        t = tinyseg_widen_odd(word);
-        a1 = tinyseg_dual_multiply(t, x[0], a1);
-        b1 = tinyseg_dual_multiply(t, x[1], b1);
+        uint32_t even = tinyseg_widen_even(word);
+        a0 = tinyseg_dual_multiply(even, x[0], a0);
+        b0 = tinyseg_dual_multiply(even, x[1], b0);
+        even = tinyseg_widen_odd(word);
+        a1 = tinyseg_dual_multiply(even, x[0], a1);
+        b1 = tinyseg_dual_multiply(even, x[1], b1);
     }
     a[0] = a0;
     a[1] = a1;
@@ -269,58 +307,73 @@ TINYSEG_INLINE const uint32_t *two_channels(
 
 /* The same of one channel; two pairs to a word of weights. */
 TINYSEG_INLINE const uint32_t *one_channel(
-    int32_t *a, int32_t *b, const uint32_t *x, const uint32_t *end, const uint32_t *w)
+    int32_t *a_sum, int32_t *b_sum, const uint32_t *x, const uint32_t *end, const uint32_t *w)
 {
-    int32_t a0 = *a;
-    int32_t b0 = *b;
+    int32_t a = *a_sum;
+    int32_t b = *b_sum;
+#if TINYSEG_DSP_ASSEMBLER
+    uint32_t s, t, u, v;
+    for (; end - x >= 8;) {
+        __asm__ volatile(PAIRS_OF_ONE PAIRS_OF_ONE
+                         : [a] "+r"(a), [b] "+r"(b), [x] "+r"(x), [w] "+r"(w), [s] "=&r"(s), [t] "=&r"(t),
+                           [u] "=&r"(u), [v] "=&r"(v)
+                         :
+                         : "memory");
+    }
+#endif
     for (; end - x >= 4; x += 4) {
         const uint32_t word = *w++;
-        uint32_t t = tinyseg_widen_even(word);
-        a0 = tinyseg_dual_multiply(t, x[0], a0);
-        b0 = tinyseg_dual_multiply(t, x[1], b0);
-        t = tinyseg_widen_odd(word);
-        a0 = tinyseg_dual_multiply(t, x[2], a0);
-        b0 = tinyseg_dual_multiply(t, x[3], b0);
+        const uint32_t even = tinyseg_widen_even(word);
+        const uint32_t odd = tinyseg_widen_odd(word);
+        a = tinyseg_dual_multiply(even, x[0], a);
+        b = tinyseg_dual_multiply(even, x[1], b);
+        a = tinyseg_dual_multiply(odd, x[2], a);
+        b = tinyseg_dual_multiply(odd, x[3], b);
     }
     if (x != end) {
-        const uint32_t t = tinyseg_widen_even(*w++);
-        a0 = tinyseg_dual_multiply(t, x[0], a0);
-        b0 = tinyseg_dual_multiply(t, x[1], b0);
+        const uint32_t even = tinyseg_widen_even(*w++);
+        a = tinyseg_dual_multiply(even, x[0], a);
+        b = tinyseg_dual_multiply(even, x[1], b);
     }
-    *a = a0;
-    *b = b0;
+    *a_sum = a;
+    *b_sum = b;
     return w;
 }
 
 /* Output channels [o, o + count) of two pixels from their laid out values. Returns the weights that follow. */
 TINYSEG_INNER const uint32_t *two_pixels(
-    const tinyseg_conv2d_dsp *p, const uint32_t *strip, const uint32_t *w, int32_t o, int32_t count, int8_t *out)
+    const tinyseg_conv2d_dsp *p, const tile *t, const uint32_t *w, int32_t o, int32_t count, int8_t *out)
 {
-    const uint32_t *const end = strip + 2 * (int32_t)p->pairs;
     const int32_t *bias = p->bias + o;
     const float *multiplier = p->multiplier + o;
-    const int32_t step = p->output_step;
     int32_t a[2];
     int32_t b[2];
-    tile t;
-    t.strip = strip;
-    t.end = end;
-    t.entry = ENTRY(p->pairs);
-    t.step = step;
-    t.bounds = tinyseg_bounds_of(&p->output);
     out += o;
     for (; count >= 4; count -= 4, bias += 4, multiplier += 4, out += 4) {
-        w = four_channels(&t, w, bias, multiplier, out);
+        w = four_channels(t, w, bias, multiplier, out);
+    }
+    if (count == 3) { /* and one that is not there */
+        tile last = *t;
+        int8_t four[8];
+        last.step = 4;
+        w = four_channels(&last, w, bias, multiplier, four);
+        for (int32_t k = 0; k < 3; ++k) {
+            out[k] = four[k];
+            out[t->step + k] = four[4 + k];
+        }
+        return w;
     }
     if (count >= 2) {
+        const tinyseg_scale s0 = tinyseg_scale_of(multiplier[0]);
+        const tinyseg_scale s1 = tinyseg_scale_of(multiplier[1]);
         a[0] = b[0] = bias[0];
         a[1] = b[1] = bias[1];
-        w = two_channels(a, b, strip, end, w);
-        for (int32_t k = 0; k < 2; ++k) {
-            const tinyseg_scale scale = tinyseg_scale_of(multiplier[k]);
-            out[k] = tinyseg_requantize_1(a[k], scale, &p->output);
-            out[step + k] = tinyseg_requantize_1(b[k], scale, &p->output);
-        }
+        w = two_channels(a, b, t->strip, t->end, w);
+        const uint32_t four = tinyseg_requantize_4(a[0], a[1], b[0], b[1], s0, s1, s0, s1, &t->bounds);
+        out[0] = (int8_t)(uint8_t)four;
+        out[1] = (int8_t)(uint8_t)(four >> 8);
+        out[t->step] = (int8_t)(uint8_t)(four >> 16);
+        out[t->step + 1] = (int8_t)(uint8_t)(four >> 24);
         bias += 2;
         multiplier += 2;
         out += 2;
@@ -328,53 +381,61 @@ TINYSEG_INNER const uint32_t *two_pixels(
     if ((count & 1) != 0) {
         const tinyseg_scale scale = tinyseg_scale_of(*multiplier);
         a[0] = b[0] = *bias;
-        w = one_channel(a, b, strip, end, w);
+        w = one_channel(a, b, t->strip, t->end, w);
         out[0] = tinyseg_requantize_1(a[0], scale, &p->output);
-        out[step] = tinyseg_requantize_1(b[0], scale, &p->output);
+        out[t->step] = tinyseg_requantize_1(b[0], scale, &p->output);
     }
     return w;
 }
 
 /* The same of one pixel, the first of the two that are laid out. */
 TINYSEG_INNER const uint32_t *one_pixel(
-    const tinyseg_conv2d_dsp *p, const uint32_t *strip, const uint32_t *w, int32_t o, int32_t count, int8_t *out)
+    const tinyseg_conv2d_dsp *p, const tile *t, const uint32_t *w, int32_t o, int32_t count, int8_t *out)
 {
-    const tinyseg_bounds bounds = tinyseg_bounds_of(&p->output);
-    const uint32_t *const end = strip + 2 * (int32_t)p->pairs;
+    const uint32_t *const end = t->end;
     const int32_t *bias = p->bias + o;
     const float *multiplier = p->multiplier + o;
     out += o;
-    for (; count >= 4; count -= 4, bias += 4, multiplier += 4, out += 4) {
+    for (; count >= 3; count -= 4, bias += 4, multiplier += 4, out += 4) {
+        uint32_t four;
         int32_t a0 = bias[0];
         int32_t a1 = bias[1];
         int32_t a2 = bias[2];
         int32_t a3 = bias[3];
-        for (const uint32_t *x = strip; x != end; x += 2, w += 2) {
+        #if defined(__GNUC__)
+#pragma GCC unroll 4
+#endif
+        for (const uint32_t *x = t->strip; x != end; x += 2, w += 2) {
             const uint32_t u = *x;
             a0 = tinyseg_dual_multiply(tinyseg_widen_even(w[0]), u, a0);
             a1 = tinyseg_dual_multiply(tinyseg_widen_odd(w[0]), u, a1);
             a2 = tinyseg_dual_multiply(tinyseg_widen_even(w[1]), u, a2);
             a3 = tinyseg_dual_multiply(tinyseg_widen_odd(w[1]), u, a3);
         }
-        tinyseg_store_4(
-            out,
-            tinyseg_requantize_4(
-                a0,
-                a1,
-                a2,
-                a3,
-                tinyseg_scale_of(multiplier[0]),
-                tinyseg_scale_of(multiplier[1]),
-                tinyseg_scale_of(multiplier[2]),
-                tinyseg_scale_of(multiplier[3]),
-                &bounds));
+        four = tinyseg_requantize_4(
+            a0,
+            a1,
+            a2,
+            a3,
+            tinyseg_scale_of(multiplier[0]),
+            tinyseg_scale_of(multiplier[1]),
+            tinyseg_scale_of(multiplier[2]),
+            tinyseg_scale_of(multiplier[3]),
+            &t->bounds);
+        if (count == 3) {
+            for (int32_t k = 0; k < 3; ++k, four >>= 8) {
+                out[k] = (int8_t)(uint8_t)four;
+            }
+            return w;
+        }
+        tinyseg_store_4(out, four);
     }
     if (count >= 2) {
         int32_t a[2];
         int32_t b[2] = {0, 0};
         a[0] = bias[0];
         a[1] = bias[1];
-        w = two_channels(a, b, strip, end, w);
+        w = two_channels(a, b, t->strip, end, w);
         out[0] = tinyseg_requantize_1(a[0], tinyseg_scale_of(multiplier[0]), &p->output);
         out[1] = tinyseg_requantize_1(a[1], tinyseg_scale_of(multiplier[1]), &p->output);
         bias += 2;
@@ -384,7 +445,7 @@ TINYSEG_INNER const uint32_t *one_pixel(
     if ((count & 1) != 0) {
         int32_t a = *bias;
         int32_t b = 0;
-        w = one_channel(&a, &b, strip, end, w);
+        w = one_channel(&a, &b, t->strip, end, w);
         out[0] = tinyseg_requantize_1(a, tinyseg_scale_of(*multiplier), &p->output);
     }
     return w;
@@ -395,14 +456,30 @@ void tinyseg_conv2d_dsp_line(const tinyseg_conv2d_dsp *p, const int8_t *const *l
     uint32_t *const strip = scratch;
     const int32_t group_outputs = p->groups == 1u ? p->output_channels : p->output_channels / p->groups;
     const int32_t outputs = p->output_width;
+    const int32_t reach = (p->kernel_width - 1) * p->dilation;
     int32_t column = -(int32_t)p->pad_left;
+    int simple = p->groups == 1u && p->segment_taps == p->kernel_width;
+    tile t;
+    t.strip = strip;
+    t.end = strip + 2 * (int32_t)p->pairs;
+    t.entry = ENTRY(p->pairs);
+    t.step = p->output_step;
+    t.bounds = tinyseg_bounds_of(&p->output);
+    for (int32_t i = 0; i < p->kernel_height * p->pieces; ++i) {
+        simple = simple && lines[i] != NULL;
+    }
     for (int32_t x = 0; x < outputs; x += 2, column += 2 * p->stride, out += 2 * p->output_step) {
         const int both = x + 1 < outputs;
+        const int32_t step = both ? p->stride : 0;
         const uint32_t *w = p->weight;
-        int32_t o = 0;
-        for (int32_t group = 0; group < p->groups; ++group, o += group_outputs) {
-            lay_out(p, lines, group, column, both ? p->stride : 0, strip);
-            w = both ? two_pixels(p, strip, w, o, group_outputs, out) : one_pixel(p, strip, w, o, group_outputs, out);
+        if (simple && column >= 0 && column + step + reach < p->input_width) {
+            lay_out_inside(p, lines, column, step, strip);
+            (void)(both ? two_pixels(p, &t, w, 0, group_outputs, out) : one_pixel(p, &t, w, 0, group_outputs, out));
+            continue;
+        }
+        for (int32_t group = 0, o = 0; group < p->groups; ++group, o += group_outputs) {
+            lay_out(p, lines, group, column, step, strip);
+            w = both ? two_pixels(p, &t, w, o, group_outputs, out) : one_pixel(p, &t, w, o, group_outputs, out);
         }
     }
 }

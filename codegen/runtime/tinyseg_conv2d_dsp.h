@@ -9,12 +9,12 @@
 #include "tinyseg_requantize.h"
 
 typedef struct {
-    /* Of each group the channels by four, then two, then one. Words of four bytes: (lower value, upper value) of a
-     * pair for a channel in bytes 0 and 2, for the next channel in bytes 1 and 3; for a single channel its next pair
-     * there. [pair][word] in each block. Pairs follow the order of tinyseg_conv2d_dsp_order. */
+    /* Of each group the channels by four (three are four, the last with weights 0), then two, then one. Words of four
+     * bytes: (lower value, upper value) of a pair for a channel in bytes 0 and 2, for the next channel in bytes 1 and
+     * 3; for a single channel its next pair there. [pair][word] in each block. */
     const uint32_t *weight;
-    const int32_t *bias; /* minus input_zero_point times the sum of the channel's weights */
-    const float *multiplier;
+    const int32_t *bias; /* minus input_zero_point times the sum of the channel's weights; one more than channels */
+    const float *multiplier; /* one more than channels */
     const uint16_t *piece_channels; /* channels of each piece */
     uint16_t pieces;
     uint16_t groups;
