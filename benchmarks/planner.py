@@ -1,0 +1,118 @@
+"""How tight and how fast the planner is.
+
+``minimalloc``: the packing problems of google/minimalloc (capacity 1,048,576), solved by first-fit with repair and
+by branch and bound. ``models``: for every network the exact live bound of the schedule, the packed arena, the gap
+between them and the time, layer by layer and streamed by rows and columns, with resident and line I/O.
+
+    python benchmarks/planner.py minimalloc ../shared/models/minimalloc
+    python benchmarks/planner.py models ../shared/models/onnx [name ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from tinyseg_tvm.errors import TinySegError
+from tinyseg_tvm.planner.branch_and_bound import fit
+from tinyseg_tvm.planner.layerwise import plan_layerwise
+from tinyseg_tvm.planner.optimiser import bound_of, plan
+from tinyseg_tvm.planner.problem import Problem
+from tinyseg_tvm.planner.rectangles import Blocks
+from tinyseg_tvm.planner.repair import improve
+
+CAPACITY = 1_048_576
+KIB = 1024
+
+
+def minimalloc(folder: Path, nodes: int) -> bool:
+    """Solve all problems of capacity CAPACITY in ``folder``; True where all fit."""
+    print(f"{'problem':10s} {'blocks':>6s} {'bound':>9s} {'first fit':>9s} {'s':>6s} {'exact':>9s} {'s':>6s}")
+    fitted = True
+    for path in sorted(folder.glob(f"*.{CAPACITY}.csv")):
+        with path.open(encoding="utf-8") as file:
+            rows = [(int(row["size"]), int(row["lower"]), int(row["upper"])) for row in csv.DictReader(file)]
+        rectangles = np.array(rows, dtype=np.int64)
+        size, begin, end = rectangles.T
+        times = np.unique(rectangles[:, 1:])
+        slots = np.searchsorted(times, begin), np.searchsorted(times, end)
+        load = np.cumsum(np.bincount(slots[0], size, len(times)) - np.bincount(slots[1], size, len(times)))
+        blocks = Blocks(np.arange(len(rows) + 1), np.zeros_like(size), size, *slots, alignment=1)
+        start = time.perf_counter()
+        heuristic = int((improve(blocks, CAPACITY, 100) + size).max())
+        middle = time.perf_counter()
+        address = fit(rectangles, CAPACITY, nodes)
+        stop = time.perf_counter()
+        exact = "none found" if address is None else f"{int((address + size).max())}"
+        fitted &= address is not None
+        print(
+            f"{path.stem.split('.')[0]:10s} {len(rows):6d} {int(load.max()):9d} {heuristic:9d} {middle - start:6.1f} "
+            f"{exact:>9s} {stop - middle:6.1f}",
+            flush=True,
+        )
+    return fitted
+
+
+def models(folder: Path, names: list[str], effort: float) -> None:
+    """Print one line per network, interface and kind of plan."""
+    print(f"{'model':44s} {'I/O':9s} {'plan':10s} {'live KiB':>9s} {'arena KiB':>9s} {'gap %':>6s} {'s':>6s}")
+    for path in sorted(folder.glob("*.onnx")):
+        if names and not any(name in path.stem for name in names):
+            continue
+        try:
+            for io, kind, problem in problems(path):
+                start = time.perf_counter()
+                made = plan_layerwise(problem) if kind == "layers" else plan(problem, effort=effort)
+                seconds = time.perf_counter() - start
+                bound, arena = bound_of(problem, made.steps), made.pool_bytes[0]
+                print(
+                    f"{path.stem:44s} {io:9s} {kind:10s} {bound / KIB:9.1f} {arena / KIB:9.1f} "
+                    f"{100 * (arena / max(bound, 1) - 1):6.1f} {seconds:6.1f}",
+                    flush=True,
+                )
+        except TinySegError as error:
+            print(f"{path.stem:44s} {str(error).splitlines()[0]}", flush=True)
+
+
+def problems(path: Path) -> Iterator[tuple[str, str, Problem]]:
+    """The planning problems of a model (kernel scratch not counted): I/O, kind of plan, problem."""
+    from tinyseg_tvm.frontend import from_onnx
+    from tinyseg_tvm.network.problem import IoMode, build_problem
+    from tinyseg_tvm.network.streaming_axis import transpose_spatial
+    from tinyseg_tvm.relay_passes import lower
+
+    network = lower(from_onnx(path)[0])
+    modes: tuple[IoMode, ...] = ("resident", "line")
+    for io in modes:
+        rows = build_problem(network, io=io)
+        yield io, "layers", rows
+        yield io, "rows", rows
+        try:
+            yield io, "columns", build_problem(transpose_spatial(network), io=io)
+        except TinySegError:
+            continue
+
+
+def main() -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("minimalloc", "models"))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("names", nargs="*", help="parts of model names; default: all")
+    parser.add_argument("--effort", type=float, default=1.0, help="of the search for streaming plans")
+    parser.add_argument("--nodes", type=int, default=150_000, help="placements tried per minimalloc problem")
+    options = parser.parse_args()
+    if options.what == "minimalloc":
+        return 0 if minimalloc(options.folder, options.nodes) else 1
+    models(options.folder, options.names, options.effort)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
