@@ -18,6 +18,8 @@ OPTIONS = [
     "--inline-suppr",
     "--error-exitcode=1",
     "--quiet",
+    "-j2",
+    "--max-configs=4",
     "--suppress=missingIncludeSystem",
 ]
 

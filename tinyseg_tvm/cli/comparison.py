@@ -14,7 +14,7 @@ from tinyseg_tvm.network import Network, reference
 
 @dataclass(frozen=True)
 class Difference:
-    """How one operator's results differ: values compared, values that differ, the largest difference, its first line."""
+    """How one operator's results differ: how many of the values compared, by how much at most, from which line on."""
 
     name: str
     kind: str

@@ -1,7 +1,7 @@
 """Compile a model into a C project for a board.
 
-Without --ram the plan has least RAM, repeats no multiply-accumulate and writes nothing to storage. With --ram the limit holds
-for the whole program (data, stack, arena, inputs and outputs) and is the linker's limit too.
+Without --ram the plan has least RAM, repeats no multiply-accumulate and writes nothing to storage. With --ram the
+limit holds for the whole program (data, stack, arena, inputs and outputs) and is the linker's limit too.
 """
 
 from __future__ import annotations

@@ -149,7 +149,7 @@ def ladder(plans: Sequence[Plan], budgets: Sequence[int] = ()) -> tuple[Rung, ..
         need.
     """
     needs = [sum(plan.pool_bytes) for plan in plans]
-    chosen = sorted(set(budgets)) or _usual_sizes(min(needs), max(needs))
+    chosen = sorted(set(budgets)) or usual_sizes(min(needs), max(needs))
     rungs = []
     for budget in chosen:
         first = next((number for number, need in enumerate(needs) if need <= budget), None)
@@ -157,7 +157,7 @@ def ladder(plans: Sequence[Plan], budgets: Sequence[int] = ()) -> tuple[Rung, ..
     return tuple(rungs)
 
 
-def _usual_sizes(smallest: int, largest: int) -> list[int]:
+def usual_sizes(smallest: int, largest: int) -> list[int]:
     """Memory sizes from the last that does not fit the smallest need to the first that fits the largest."""
     sizes = sorted(size for power in range(24) for size in (KIB << power, KIB * 3 << power >> 1))
     below = [size for size in sizes if size < smallest]

@@ -53,6 +53,7 @@ def build(
         board=board,
         core=core,
         module=lowered,
+        lowered=network,
         planned=planned,
         model_hash=_attribute(mod, "tinyseg.model_hash", ""),
     )

@@ -1,4 +1,4 @@
-"""What ``relay.build`` returns: a planned network that can be written as a project or as a Model Library Format file."""
+"""What ``relay.build`` returns: a planned network, ready to be written as a project or in Model Library Format."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ class Factory:
         options: what the build was told.
         board: the board it was built for.
         module: the Relax module after all passes, annotated with liveness.
+        lowered: the network that was planned, as lowered from the module.
         planned: how it runs: what the code generator is given.
         model_hash: SHA-256 of the model's file.
     """
@@ -44,6 +45,7 @@ class Factory:
     board: Board
     core: codegen.Core
     module: Any
+    lowered: Network
     planned: Planned
     model_hash: str
 

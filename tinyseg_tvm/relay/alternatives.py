@@ -1,0 +1,99 @@
+"""What else a network could need: the same network planned in other ways, and the memory sizes each way fits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from tinyseg_tvm import codegen
+from tinyseg_tvm.boards import Board
+from tinyseg_tvm.errors import TinySegError
+from tinyseg_tvm.network import Network
+from tinyseg_tvm.planner.explain import usual_sizes
+from tinyseg_tvm.relay.memory import promised_memory
+from tinyseg_tvm.relay.options import BuildOptions
+from tinyseg_tvm.relay.planning import Planned, Progress, pareto_points, plan_network
+
+RECOMPUTE_PERCENT = 35.0  # of the MACs: how far the ladder looks unless more is allowed
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """One way to run the network.
+
+    Attributes:
+        label: what is different, in words.
+        arguments: the options of ``tinyseg compile`` that choose it.
+        ram: bytes of the whole program.
+        recomputed_macs: multiply-accumulates done twice.
+    """
+
+    label: str
+    arguments: str
+    ram: int
+    recomputed_macs: int = 0
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A memory size and the first alternative (cheapest first) that fits it, None where none does."""
+
+    bytes: int
+    fits: Alternative | None
+
+
+def alternatives(
+    network: Network, options: BuildOptions, board: Board, core: codegen.Core, progress: Progress | None = None
+) -> list[Alternative]:
+    """Ways to run the network, those with least restriction and work first. RAM limits are ignored.
+
+    Args:
+        network: the lowered network, streaming along rows.
+        options: the build's own; axis, I/O mode and recomputation are varied.
+        board: whose static data and stack count.
+        core: whose kernels count.
+        progress: told of each step.
+    """
+    unlimited = replace(board, memories=tuple(m for m in board.memories if m.kind != "ram"))
+    free = replace(options, ram=None, max_recompute=0.0, objective="ram", layerwise=False)
+    percent = max(options.max_recompute, RECOMPUTE_PERCENT)
+    found: list[Alternative] = []
+    smallest: tuple[int, str] | None = None  # arena and axis of the best plan in the I/O mode asked for
+    for label, arguments, chosen in _ways(free):
+        try:
+            planned = plan_network(network, chosen, unlimited, core, progress)
+        except TinySegError:  # no columns in this network
+            continue
+        found.append(_alternative(label, arguments, planned, board))
+        if chosen.io == free.io and (smallest is None or planned.arena_bytes < smallest[0]):
+            smallest = planned.arena_bytes, planned.axis
+    axis = smallest[1] if smallest else free.stream_axis
+    recomputing = replace(free, max_recompute=percent, stream_axis=axis)
+    for point in pareto_points(network, recomputing, unlimited, core, progress):
+        if point.recomputed_macs:
+            total = sum(operator.macs for operator in point.problem.operators) - point.recomputed_macs
+            share = 100 * point.recomputed_macs / total
+            arguments = f"--io {free.io} --stream-axis {point.axis} --max-recompute {share + 0.05:.1f}"
+            found.append(_alternative(f"recompute {share:.1f} % of the MACs", arguments, point, board))
+    return found
+
+
+def ladder(choices: list[Alternative]) -> list[Rung]:
+    """The usual SRAM sizes, from one that nothing fits to one that everything does."""
+    needs = [choice.ram for choice in choices]
+    sizes = usual_sizes(min(needs), max(needs))
+    return [Rung(size, next((choice for choice in choices if choice.ram <= size), None)) for size in sizes]
+
+
+def _ways(free: BuildOptions) -> Iterator[tuple[str, str, BuildOptions]]:
+    axes = ("rows", "columns") if free.stream_axis == "auto" else (free.stream_axis,)
+    yield "layer by layer", "--layerwise", replace(free, layerwise=True, stream_axis=axes[0])
+    for io, how in (("resident", "resident I/O"), ("line", "I/O by line")):
+        for axis in axes:
+            arguments = f"--io {io} --stream-axis {axis}"
+            yield f"by {axis}, {how}", arguments, replace(free, io=io, stream_axis=axis)
+
+
+def _alternative(label: str, arguments: str, planned: Planned, board: Board) -> Alternative:
+    ram = promised_memory(board, planned.problem, planned.plan).total
+    return Alternative(label, arguments, ram, planned.recomputed_macs)
