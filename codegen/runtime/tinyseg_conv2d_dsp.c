@@ -23,6 +23,26 @@ typedef struct {
     "stmia %[to]!, {r3, r4, r5, r6}\n\t"
 #endif
 
+/* Widens the 1 to 3 values of two pixels that remain. */
+TINYSEG_INNER uint32_t *widen_rest(uint32_t *to, const int8_t *a, const int8_t *b, int32_t n)
+{
+    if (n == 1) {
+        to[0] = tinyseg_halves(a[0], 0);
+        to[1] = tinyseg_halves(b[0], 0);
+        return to + 2;
+    }
+    if (n == 2) {
+        to[0] = tinyseg_halves(a[0], a[1]);
+        to[1] = tinyseg_halves(b[0], b[1]);
+        return to + 2;
+    }
+    to[0] = tinyseg_halves(a[0], a[2]);
+    to[1] = tinyseg_halves(b[0], b[2]);
+    to[2] = tinyseg_halves(a[1], 0);
+    to[3] = tinyseg_halves(b[1], 0);
+    return to + 4;
+}
+
 /* Widens n values of two pixels, pair by pair: of four values the first and third, then the second and fourth; of two
  * remaining ones both; a single one beside 0. Returns the end. */
 TINYSEG_INLINE uint32_t *widen(uint32_t *to, const int8_t *a, const int8_t *b, int32_t n)
@@ -53,24 +73,7 @@ TINYSEG_INLINE uint32_t *widen(uint32_t *to, const int8_t *a, const int8_t *b, i
         b += 4;
     }
 #endif
-    switch (n & 3) {
-    case 1:
-        to[0] = tinyseg_halves(a[0], 0);
-        to[1] = tinyseg_halves(b[0], 0);
-        return to + 2;
-    case 2:
-        to[0] = tinyseg_halves(a[0], a[1]);
-        to[1] = tinyseg_halves(b[0], b[1]);
-        return to + 2;
-    case 3:
-        to[0] = tinyseg_halves(a[0], a[2]);
-        to[1] = tinyseg_halves(b[0], b[2]);
-        to[2] = tinyseg_halves(a[1], 0);
-        to[3] = tinyseg_halves(b[1], 0);
-        return to + 4;
-    default:
-        return to;
-    }
+    return (n & 3) == 0 ? to : widen_rest(to, a, b, n & 3);
 }
 
 static void copy_bytes(int8_t *to, const int8_t *from, int32_t n)
@@ -112,6 +115,16 @@ TINYSEG_INNER void lay_out_inside(
     const int32_t pieces = p->pieces;
     const int8_t *const *const end = lines + p->kernel_height * pieces;
     int32_t piece = 0;
+    if (pieces == 1) {
+        const int32_t channels = p->piece_channels[0];
+        const int32_t offset = column * channels;
+        const int32_t next = step * channels;
+        while (lines != end) {
+            const int8_t *const a = *lines++ + offset;
+            strip = widen(strip, a, a + next, kernel * channels);
+        }
+        return;
+    }
     while (lines != end) {
         const int32_t channels = p->piece_channels[piece];
         const int8_t *const a = *lines++ + column * channels;
