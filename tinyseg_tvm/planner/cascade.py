@@ -7,6 +7,9 @@ outside the set exists already. The orders differ in when a step runs, and so in
 * ``demand``: a sink's next line pulls what it needs, depth first.
 * ``eager``: as demand; besides, any step that is ready and does not increase the live bytes runs at once.
 * ``frontier``: the inputs are released line by line, and everything that can run does.
+
+Spills run as soon as they can in all of them, for they free memory at no price, and fetches when somebody needs their
+lines, not before.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tinyseg_tvm.planner.problem import Access, Problem
 from tinyseg_tvm.planner.step_table import StepTable
 
 Needs = tuple[tuple[int, int], ...]
@@ -32,6 +36,8 @@ class Flow:
         shared: per global step, lines with several reading operators that this operator reads for the last time.
         readers: per global line, number of operators that read it (resident outputs: one more).
         producers, consumers: per operator, operators it reads from or that read from it, ascending.
+        stores, fetches: per operator, whether it is a spill, or a fetch.
+        pushed: per operator, what to try after it, last first: consumers, those of fetches in place of fetches.
     """
 
     table: StepTable
@@ -44,6 +50,9 @@ class Flow:
     line_bytes: list[int]
     producers: list[tuple[int, ...]]
     consumers: list[tuple[int, ...]]
+    stores: list[bool]
+    fetches: list[bool]
+    pushed: list[tuple[int, ...]]
 
 
 def flow(table: StepTable) -> Flow:
@@ -68,6 +77,12 @@ def flow(table: StepTable) -> Flow:
     for number, sources in enumerate(producers):
         for source in sources:
             consumers[source].append(number)
+    stores = [_any_stored(problem, operator.writes) for operator in problem.operators]
+    fetches = [_any_stored(problem, operator.reads) for operator in problem.operators]
+    pushed = []
+    for numbers in consumers:
+        after = {n for number in numbers for n in (consumers[number] if fetches[number] else (number,))}
+        pushed.append(tuple(sorted(after, key=lambda number: (stores[number], number))))
     return Flow(
         table=table,
         first=table.first_step.tolist(),
@@ -79,7 +94,14 @@ def flow(table: StepTable) -> Flow:
         line_bytes=table.line_bytes.tolist(),
         producers=producers,
         consumers=[tuple(numbers) for numbers in consumers],
+        stores=stores,
+        fetches=fetches,
+        pushed=pushed,
     )
+
+
+def _any_stored(problem: Problem, accesses: Sequence[Access]) -> bool:
+    return bool(accesses) and any(problem.tensors[access.tensor].stored for access in accesses)
 
 
 def _needs(table: StepTable, owner: np.ndarray) -> tuple[list[Needs], list[tuple[int, ...]]]:
@@ -140,10 +162,15 @@ def frontier(flow: Flow, members: Sequence[int]) -> list[int]:
     Operators nearest to the sinks run first.
     """
     run = _Run(flow, members)
-    entries = [number for number in members if not run.inside.intersection(flow.producers[number])]
+    entries = [
+        number
+        for number in members
+        if not flow.fetches[number]
+        and not any(source in run.inside and not flow.fetches[source] for source in flow.producers[number])
+    ]
     turns = sorted(((step + 1) / run.total[entry], entry) for entry in entries for step in range(run.total[entry]))
     for _, entry in turns:
-        if run.done[entry] < run.total[entry]:
+        if run.done[entry] < run.total[entry] and run.supply(entry):
             run.step(entry)
             run.push(entry, set(entries))
     run.finish(members)
@@ -207,6 +234,15 @@ class _Run:
                 self.step(number)
                 if eager:
                     self.settle(number)
+                else:
+                    self.drain(number)
+
+    def drain(self, number: int) -> None:
+        """Send to storage what a step of ``number`` has made."""
+        for consumer in self.flow.consumers[number]:
+            if consumer in self.inside and self.flow.stores[consumer]:
+                while self.done[consumer] < self.total[consumer] and self.ready(consumer):
+                    self.step(consumer)
 
     def settle(self, number: int) -> None:
         """Run consumers of ``number`` that are ready and do not increase the live bytes, and theirs."""
@@ -223,17 +259,39 @@ class _Run:
                     self.step(consumer)
                     stack.append(consumer)
 
+    def supply(self, number: int) -> bool:
+        """Whether the next step of ``number`` can run, once the fetches that it needs have run; runs them if so."""
+        missing = [
+            (source, count)
+            for source, count in self.flow.needs[self.flow.first[number] + self.done[number]]
+            if self.done[source] < count
+        ]
+        if not all(self.flow.fetches[source] and self._stored(source, count) for source, count in missing):
+            return False
+        for source, count in missing:
+            while self.done[source] < count:
+                self.step(source)
+        return True
+
+    def _stored(self, fetch: int, count: int) -> bool:
+        """Whether the lines that the first ``count`` steps of ``fetch`` need are in storage."""
+        return all(
+            self.done[source] >= needed
+            for step in range(self.done[fetch], count)
+            for source, needed in self.flow.needs[self.flow.first[fetch] + step]
+        )
+
     def push(self, number: int, entries: set[int]) -> None:
         """Run all that became ready through a step of ``number``, nearest to the sinks first."""
         stack = [number]
         while stack:
             at = stack[-1]
-            for consumer in reversed(self.flow.consumers[at]):
+            for consumer in reversed(self.flow.pushed[at]):
                 if (
                     consumer in self.inside
                     and consumer not in entries
                     and self.done[consumer] < self.total[consumer]
-                    and self.ready(consumer)
+                    and self.supply(consumer)
                 ):
                     self.step(consumer)
                     stack.append(consumer)

@@ -33,10 +33,11 @@ class Segment:
 
 
 class Segments:
-    """Segments of one topological order, judged once each."""
+    """Segments of one topological order, judged once each. ``quick``: by one order of steps (eager) only."""
 
-    def __init__(self, flow: Flow, order: Sequence[int]) -> None:
+    def __init__(self, flow: Flow, order: Sequence[int], *, quick: bool = False) -> None:
         self.flow = flow
+        self.quick = quick
         self.order = tuple(order)
         self.known: dict[tuple[int, int], Segment] = {}
         self.boundary = self._boundaries()
@@ -70,6 +71,8 @@ class Segments:
     def _schedules(self, members: Sequence[int], before: Sequence[int]) -> list[Callable[[], list[int]]]:
         if len(members) == 1:
             return [partial(layer_by_layer, self.flow, members)]
+        if self.quick:
+            return [partial(demand, self.flow, members, before, eager=True)]
         return [
             partial(demand, self.flow, members),
             partial(demand, self.flow, members, before, eager=True),
@@ -95,18 +98,19 @@ class Segments:
         return max(self.of(begin, end).peak for begin, end in pairwise([0, *sorted(cuts), len(self.order)]))
 
 
-def best_cuts(segments: Segments, progress: Progress | None = None) -> tuple[int, ...]:
+def best_cuts(segments: Segments, progress: Progress | None = None, start: Sequence[int] = ()) -> tuple[int, ...]:
     """The cuts with the smallest largest peak, and among those the fewest cuts.
 
     Positions are visited by the best peak that reaches them; segments that cannot improve anything known are never
-    judged.
+    judged. Good cuts to ``start`` from make that quick.
     """
     count = len(segments.order)
-    bound = segments.of(0, count).peak
     best: dict[int, tuple[int, int]] = {0: (0, 0)}
-    best[count] = (bound, 0)
-    previous = {count: 0}
-    open_positions = {0}
+    previous = {}
+    for cuts, (begin, end) in enumerate(pairwise([0, *sorted(start), count])):
+        best[end] = (max(best[begin][0], segments.of(begin, end).peak), cuts + (end < count))
+        previous[end] = begin
+    open_positions = {0, *start}
     visited = 0
     while open_positions:
         here = min(open_positions, key=lambda position: (best[position], position))
