@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView
 from tinyseg_tvm.operators import Fetch, Spill
+from tinyseg_tvm.operators.line_codecs import pixel_bytes
 from tinyseg_tvm.operators.stored_records import NO_CODEC, Records
 
 CALL_CYCLES = 120  # of a line, whatever its length
@@ -37,6 +38,7 @@ def storage_call(
             "codec": codec,
             "base": out.stored.base,
             "line_bytes": records.line_bytes,
+            "pixel_bytes": pixel_bytes(view.inputs[0]),
             "record_bytes": records.record_bytes,
             "block_bytes": records.block,
             "unit_bytes": records.unit_bytes,

@@ -65,7 +65,7 @@ tinyseg_storage_status tinyseg_spill_line(const tinyseg_stored *tensor, tinyseg_
     if (tensor->codec == NULL) {
         memcpy(out, in, bytes);
     } else {
-        const uint32_t coded = tensor->codec->encode(in, bytes, out + 1);
+        const uint32_t coded = tensor->codec->encode(in, bytes, tensor->pixel_bytes, out + 1);
         *out = coded != 0u ? CODED : RAW;
         if (coded == 0u) {
             memcpy(out + 1, in, bytes);
@@ -146,7 +146,7 @@ tinyseg_storage_status tinyseg_fetch_line(const tinyseg_stored *tensor, tinyseg_
     const uint8_t *in = payload_of(place) + place->ticket;
     const uint8_t *end = payload_of(place) + place->record.length;
     if (tensor->codec != NULL && in < end && *in++ == CODED) {
-        in = tensor->codec->decode(in, end, out, tensor->line_bytes);
+        in = tensor->codec->decode(in, end, out, tensor->line_bytes, tensor->pixel_bytes);
     } else if ((size_t)(end - in) >= tensor->line_bytes) {
         memcpy(out, in, tensor->line_bytes);
         in += tensor->line_bytes;

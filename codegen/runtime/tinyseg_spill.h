@@ -8,17 +8,19 @@
 #include "tinyseg_platform.h"
 #include "tinyseg_storage.h"
 
-/* A lossless code for a line. `encode` returns the bytes it wrote, 0 where they would be `bytes` or more (it never
+/* A lossless code for a line of pixels of `pitch` bytes. `encode` returns the bytes it wrote, 0 where they would be `bytes` or more (it never
  * writes more than that). `decode` returns where it stopped reading, NULL where `in` is no code of a line. */
 typedef struct {
-    uint32_t (*encode)(const uint8_t *line, uint32_t bytes, uint8_t *out);
-    const uint8_t *(*decode)(const uint8_t *in, const uint8_t *end, uint8_t *line, uint32_t bytes);
+    uint32_t (*encode)(const uint8_t *line, uint32_t bytes, uint32_t pitch, uint8_t *out);
+    const uint8_t *(*decode)(const uint8_t *in, const uint8_t *end, uint8_t *line, uint32_t bytes,
+                             uint32_t pitch);
 } tinyseg_codec;
 
 typedef struct {
     const tinyseg_codec *codec; /* NULL: lines are stored as they are */
     uint32_t base;              /* of the tensor in storage, bytes */
     uint32_t line_bytes;
+    uint32_t pixel_bytes;
     uint32_t record_bytes; /* pitch, and largest transfer */
     uint32_t block_bytes;  /* transfers are multiples of it */
     uint32_t unit_bytes;   /* of the lengths kept in RAM */

@@ -55,6 +55,7 @@ def spilled(
     network: Network,
     tensor: str,
     consumers: tuple[str, ...],
+    *,
     storage: str = "file",
     slot: int = 0,
     ahead: int = 1,
@@ -79,8 +80,10 @@ def spilled(
             tensors[result] = replace(network.tensors[tensor], name=result)
             operands = (store,) if stored == kind else (store, tensor)
             nodes.append(Node(f"fetch_{result}", fetch, operands, (result,), {}))
-            node = replace(node, inputs=tuple(result if name == tensor else name for name in node.inputs))
-        nodes.append(node)
+            inputs = tuple(result if name == tensor else name for name in node.inputs)
+            nodes.append(replace(node, inputs=inputs))
+        else:
+            nodes.append(node)
         if tensor in node.outputs:
             nodes.append(Node(f"spill_{tensor}", spill, (tensor,), (store,), {}))
     return replace(network, tensors=tensors, nodes=tuple(nodes))

@@ -16,7 +16,7 @@ from tinyseg_tvm.operators.tensor_type import TensorType
 RECORD_HEADER = 8  # of tinyseg_record
 PLACE_HEADER = 4  # the ticket
 NO_CODEC = "none"
-CODECS = (NO_CODEC,)
+CODECS = (NO_CODEC, "delta", "mask")
 _LARGEST_RECORD = 1 << 16  # the header's length has 16 bits
 _MOST_UNITS = 255  # of a record: their number is kept in a byte
 
