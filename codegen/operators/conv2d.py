@@ -7,12 +7,21 @@ from typing import cast
 import numpy as np
 
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always, requantize_cycles
-from tinyseg_tvm.codegen.operators.pair_packing import one_more, pack_pairs, pair_cost, pair_scratch
+from tinyseg_tvm.codegen.operators.pair_packing import (
+    depthwise_column_bytes,
+    one_more,
+    pack_depthwise_pairs,
+    pack_pairs,
+    pair_cost,
+    pair_scratch,
+)
 from tinyseg_tvm.codegen.operators.weight_packing import folded_bias, pack_convolution
 from tinyseg_tvm.network.problem import Cost
 from tinyseg_tvm.operators.conv2d import Conv2d
 from tinyseg_tvm.operators.conv2d_transpose import Conv2dTranspose
 from tinyseg_tvm.operators.dense import Dense
+
+DEPTHWISE_SCRATCH = 1024  # bytes of widened columns, about
 
 
 def requantization(operator: Conv2d | Conv2dTranspose | Dense) -> tuple[str, ...]:
@@ -169,7 +178,61 @@ def _dsp_cost(view: NodeView) -> Cost:
     return pair_cost(view, scratch, pixels, operator.groups)
 
 
+def _depthwise_run(view: NodeView) -> int:
+    """Output pixels whose widened columns the scratch memory holds: the line, or what a kilobyte takes."""
+    operator = cast(Conv2d, view.operator)
+    _, rows, taps, _ = view.constants["weight"].shape
+    column = depthwise_column_bytes(rows)
+    reach = (taps - 1) * operator.dilation[1] + 1
+    pixels = max((DEPTHWISE_SCRATCH // column - reach) // operator.strides[1] + 1, 4)
+    return min(int(view.outputs[0].shape[2]), pixels // 4 * 4)
+
+
+def _depthwise_dsp_cost(view: NodeView) -> Cost:
+    operator = cast(Conv2d, view.operator)
+    _, rows, taps, _ = view.constants["weight"].shape
+    columns = (_depthwise_run(view) - 1) * operator.strides[1] + (taps - 1) * operator.dilation[1] + 1
+    scratch = 4 * taps * ((rows + 1) // 2) + columns * depthwise_column_bytes(rows)
+    outputs = view.outputs[0].elements / max(view.access.steps, 1)
+    widening = 2.2 * rows * operator.strides[1] * outputs
+    products = (0.95 if (rows, taps) == (3, 3) else 1.7) * view.macs_per_step
+    return Cost(scratch, round(products + widening + (requantize_cycles(view.core) + 2) * outputs) + 300)
+
+
+def _emit_depthwise_dsp(view: NodeView, out: FunctionWriter) -> None:
+    operator = cast(Conv2d, view.operator)
+    weight = view.constants["weight"]
+    out.modules.add("tinyseg_depthwise_dsp")
+    parameters = out.parameters(
+        view,
+        "tinyseg_depthwise_dsp",
+        {
+            "weight": out.constant("weight", pack_depthwise_pairs(weight)),
+            "bias": out.constant("bias", folded_bias(view.constants["bias"], weight, operator.input_zero_point)),
+            "multiplier": out.constant("multiplier", view.constants["multiplier"]),
+            "channels": weight.shape[0],
+            "input_width": view.inputs[0].shape[2],
+            "output_width": view.outputs[0].shape[2],
+            "kernel_height": weight.shape[1],
+            "kernel_width": weight.shape[2],
+            "stride": operator.strides[1],
+            "dilation": operator.dilation[1],
+            "run": _depthwise_run(view),
+            "pad_left": operator.padding[1],
+            "input_zero_point": operator.input_zero_point,
+            "output": requantization(operator),
+        },
+    )
+    _window(view, out)
+    out.write(f"tinyseg_depthwise_dsp_line({parameters}, lines, {out.scratch}, {out.output()});")
+
+
+def _suits_depthwise_dsp(view: NodeView) -> bool:
+    return view.core.has_dsp and _is_depthwise(view) and view.constants["weight"].dtype == np.int8
+
+
 VARIANTS = (
+    Variant("depthwise dsp", _suits_depthwise_dsp, _depthwise_dsp_cost, _emit_depthwise_dsp),
     Variant("conv2d dsp", lambda view: _suits_dsp(view) and not _is_depthwise(view), _dsp_cost, _emit_dsp),
     Variant("depthwise portable", _is_depthwise, lambda view: sum_cost(5.0, view), _emit_depthwise),
     Variant("conv2d portable", always, lambda view: sum_cost(2.6, view, 10.0), _emit_conv2d),

@@ -123,3 +123,26 @@ def pair_cost(view: NodeView, scratch: int, pixels: float, groups: int = 1) -> C
     outputs = view.outputs[0].elements / max(view.access.steps, 1)
     widening = pixels * groups * scratch / 8 * 2.2
     return Cost(scratch, round(1.2 * view.macs_per_step + widening + requantize_cycles(view.core) * outputs) + 200)
+
+
+def depthwise_column_bytes(rows: int) -> int:
+    """Bytes that a column of four channels takes when widened: a word per channel and pair of rows."""
+    return 16 * (rows // 2) + 8 * (rows % 2)
+
+
+def pack_depthwise_pairs(weight: np.ndarray) -> np.ndarray:
+    """(C, KH, KW, 1) int8 as words for runtime/tinyseg_depthwise_dsp.h: [channel][tap][pair of rows], two to a word."""
+    channels, rows, taps, _ = weight.shape
+    words = (rows + 1) // 2
+    pairs = np.zeros((channels, taps, words, 2), np.int8)
+    pairs[:, :, : rows // 2] = (
+        weight[:, : rows // 2 * 2, :, 0].reshape(channels, rows // 2, 2, taps).transpose(0, 3, 1, 2)
+    )
+    if rows % 2:
+        upper = np.arange(channels) % 4 >= 2
+        pairs[np.arange(channels), :, -1, upper.astype(np.intp)] = weight[:, -1, :, 0]
+    flat = pairs.reshape(channels, taps * words, 2)
+    if flat.shape[1] % 2:
+        flat = np.concatenate([flat, np.zeros((channels, 1, 2), np.int8)], axis=1)
+    quads = np.stack([flat[:, 0::2, 0], flat[:, 1::2, 0], flat[:, 0::2, 1], flat[:, 1::2, 1]], axis=-1)
+    return np.ascontiguousarray(quads).view("<u4").reshape(-1)

@@ -68,7 +68,16 @@ def convolution(rng: Rng) -> Case:
     return Case(operator, tuple(int8_array(rng, (1, height, width, c)) for c in channels), weights)
 
 
-CASES: dict[str, Callable[[Rng], Case]] = {"conv2d": convolution}
+def depthwise(rng: Rng) -> Case:
+    """One filter per channel."""
+    kernels = [(3, 3), (3, 3), (3, 3), (5, 5), (1, 3), (3, 1), (2, 2), (4, 2), (7, 3), (1, 1)]
+    kernel, strides, padding, dilation, height, width = window(rng, kernels, 40)
+    channels = pick(rng, CHANNELS)
+    operator = Conv2d(strides, padding, dilation, channels, int8(rng), **clamp(rng))
+    return Case(operator, (int8_array(rng, (1, height, width, channels)),), constants(rng, (channels, *kernel, 1)))
+
+
+CASES: dict[str, Callable[[Rng], Case]] = {"conv2d": convolution, "depthwise": depthwise}
 
 
 def accepted_case(kind: str, rng: Rng) -> Case:
