@@ -27,6 +27,7 @@ class Transfer:
     Attributes:
         storage: its name.
         codec: of the lines.
+        block: bytes of the storage's blocks.
         group: lines per record; records are transferred as a whole.
         ring: records staged on their way out.
         ahead: records asked for before the one in use.
@@ -37,6 +38,7 @@ class Transfer:
 
     storage: str = "storage"
     codec: str = "none"
+    block: int = 1
     group: int = 1
     ring: int = 1
     ahead: int = 1
@@ -131,7 +133,7 @@ def _spill_one(problem: Problem, decision: SpillDecision) -> Problem:
     for group, members in enumerate(late):
         copy = stored + 1 + group
         fetch = _fetch(decision, group, original, (number, stored, copy))
-        inserted.append((min(*sinks[:1], *members), fetch))
+        inserted.append((min([*sinks[:1], *members]), fetch))
         copy_of |= dict.fromkeys(members, copy)
     operators: list[Operator] = []
     for at, operator in enumerate((*problem.operators, None)):

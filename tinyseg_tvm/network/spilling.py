@@ -1,0 +1,161 @@
+"""A network with the spills and fetches that a plan wants, and what its tensors would need to be spilled.
+
+The planner decides on the planning problem (planner/spilling.py); here its decisions become nodes, so that every later
+stage sees an ordinary network whose own planning problem is the planner's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from tinyseg_tvm.network.network import Network, Node, Tensor
+from tinyseg_tvm.network.problem import Cost
+from tinyseg_tvm.operators import Fetch, Spill, TensorType
+from tinyseg_tvm.operators.stored_records import NO_CODEC
+from tinyseg_tvm.planner import problem as planning
+from tinyseg_tvm.planner.spilling import SpillDecision, Transfer, fetched_name, stored_name
+
+MOST_LINES_PER_RECORD = 64
+
+
+@dataclass(frozen=True)
+class Medium:
+    """A storage that tensors of a network may go to.
+
+    Attributes:
+        name: of the storage.
+        block: bytes of its blocks.
+        codec: of the lines.
+        ring: records staged on their way out.
+        ahead: records asked for ahead.
+        largest_record: bytes that a record of several lines may take; longer records waste less of their blocks.
+    """
+
+    name: str
+    block: int = 1
+    codec: str = NO_CODEC
+    ring: int = 1
+    ahead: int = 1
+    largest_record: int = 0
+
+
+def transfer_of(kind: TensorType, medium: Medium, cost: Callable[[Node], Cost] | None = None) -> Transfer | None:
+    """How a tensor of that type would be transferred; None where it has no lines to speak of.
+
+    Args:
+        kind: type of the tensor.
+        medium: where to.
+        cost: cycles of the two kernels; None: nothing.
+    """
+    if kind.line_axis is None or kind.lines < 2:
+        return None
+    group = _group(kind, medium)
+    spilling = Spill(medium.name, 0, medium.codec, medium.block, group, medium.ring)
+    fetching = Fetch(medium.name, 0, medium.codec, medium.ahead, medium.block, group)
+    (stored,) = spilling.infer([kind], {})
+    out = Node("spill", spilling, ("x",), ("s",), {})
+    back = Node("fetch", fetching, ("s",), ("y",), {})
+    return Transfer(
+        storage=medium.name,
+        codec=medium.codec,
+        block=medium.block,
+        group=group,
+        ring=medium.ring,
+        ahead=medium.ahead,
+        spill_bytes=spilling.line_access([kind], [stored], {}).state_bytes,
+        fetch_bytes=fetching.line_access([stored], [kind], {}).state_bytes,
+        stored_line_bytes=spilling.stored_line_bytes,
+        spill_cycles=cost(out).cycles_per_step if cost else 0,
+        fetch_cycles=cost(back).cycles_per_step if cost else 0,
+    )
+
+
+def _group(kind: TensorType, medium: Medium) -> int:
+    """Lines per record: as many as fit the blocks that one line needs, or ``largest_record``."""
+
+    def size(group: int) -> int:
+        return Spill(medium.name, 0, medium.codec, medium.block, group).records(kind).record_bytes
+
+    limit = max(size(1), medium.largest_record)
+    best = 1
+    for group in range(2, min(kind.lines, MOST_LINES_PER_RECORD) + 1):
+        if group * kind.line_bytes > limit or size(group) > limit:
+            break
+        best = group
+    return best
+
+
+def transfers(
+    network: Network, medium: Medium, cost: Callable[[Network, Node], Cost] | None = None
+) -> Callable[[planning.Tensor], Transfer | None]:
+    """``planner.spilling.Transfers`` of a network's tensors and their clones (which are called like them)."""
+    known: dict[TensorType, Transfer | None] = {}
+
+    def of(tensor: planning.Tensor) -> Transfer | None:
+        original = network.tensors.get(tensor.name) or network.tensors.get(tensor.name.rpartition("#")[0])
+        if original is None:
+            return None
+        kind = original.type
+        if kind not in known:
+            probe = Network("probe", {n: Tensor(n, kind) for n in ("x", "s", "y")}, (), (), ())
+            known[kind] = transfer_of(kind, medium, (lambda node: cost(probe, node)) if cost else None)
+        return known[kind]
+
+    return of
+
+
+def with_spills(
+    network: Network, decisions: Sequence[SpillDecision], slots: Mapping[str, int] | None = None
+) -> Network:
+    """``network`` with a Spill behind each tensor of ``decisions`` and a Fetch before its late readers.
+
+    Args:
+        network: with clones, if any.
+        decisions: in the order of the planner, which numbers new tensors by it.
+        slots: region in the storage by tensor; by default each has its own.
+    """
+    for number, decision in enumerate(decisions):
+        network = _with_spill(network, decision, slots[decision.tensor] if slots else number)
+    return network
+
+
+def _with_spill(network: Network, decision: SpillDecision, slot: int) -> Network:
+    transfer, original = decision.transfer, network.tensors[decision.tensor]
+    spilling = Spill(
+        transfer.storage,
+        slot,
+        transfer.codec,
+        transfer.block,
+        transfer.group,
+        transfer.ring,
+        decision.first_line,
+        decision.lines,
+    )
+    fetching = Fetch(
+        transfer.storage, slot, transfer.codec, transfer.ahead, transfer.block, transfer.group, decision.first_line
+    )
+    (kind,) = spilling.infer([original.type], {})
+    stored = stored_name(decision.tensor)
+    tensors = {**network.tensors, stored: replace(original, name=stored, type=kind)}
+    copy_of: dict[str, str] = {}
+    for group, readers in enumerate(decision.late):
+        copy = fetched_name(decision.tensor, group)
+        tensors[copy] = replace(original, name=copy)
+        copy_of |= dict.fromkeys(readers, copy)
+    operands = (stored,) if kind == original.type else (stored, decision.tensor)
+    spill = Node(stored, spilling, (decision.tensor,), (stored,), {})
+    nodes: list[Node] = []
+    pending = {copy: Node(copy, fetching, operands, (copy,), {}) for copy in copy_of.values()}
+    if any(port.tensor == decision.tensor for port in network.inputs):
+        nodes.append(spill)
+    for node in network.nodes:
+        copied = copy_of.get(node.name)
+        if copied in pending:
+            nodes.append(pending.pop(copied))
+        inputs = tuple(copied if copied and name == decision.tensor else name for name in node.inputs)
+        nodes.append(replace(node, inputs=inputs))
+        if decision.tensor in node.outputs:
+            nodes.append(spill)
+    outputs = tuple(replace(port, tensor=copy_of.get(f"output {port.name}", port.tensor)) for port in network.outputs)
+    return replace(network, tensors=tensors, nodes=(*nodes, *pending.values()), outputs=outputs)
