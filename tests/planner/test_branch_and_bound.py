@@ -10,7 +10,7 @@ from tinyseg_tvm.planner.branch_and_bound import fit
 SIDE = 20
 
 
-def cut(chance, left, right, low, high, parts):  # noqa: PLR0917
+def cut(chance, left, right, low, high, parts):
     """Cut the rectangle [left, right) x [low, high) into ``parts`` by straight cuts."""
     if parts <= 1 or (right - left < 2 and high - low < 2):
         return [(high - low, left, right)]
