@@ -21,7 +21,7 @@ from tinyseg_tvm.operators.conv2d import Conv2d
 from tinyseg_tvm.operators.conv2d_transpose import Conv2dTranspose
 from tinyseg_tvm.operators.dense import Dense
 
-DEPTHWISE_SCRATCH = 1024  # bytes of widened columns, about
+DEPTHWISE_SCRATCH = 1536  # bytes of widened columns, about
 
 
 def requantization(operator: Conv2d | Conv2dTranspose | Dense) -> tuple[str, ...]:
@@ -179,7 +179,7 @@ def _dsp_cost(view: NodeView) -> Cost:
 
 
 def _depthwise_run(view: NodeView) -> int:
-    """Output pixels whose widened columns the scratch memory holds: the line, or what a kilobyte takes."""
+    """Output pixels whose widened columns the scratch memory holds: the line, or what fits DEPTHWISE_SCRATCH."""
     operator = cast(Conv2d, view.operator)
     _, rows, taps, _ = view.constants["weight"].shape
     column = depthwise_column_bytes(rows)

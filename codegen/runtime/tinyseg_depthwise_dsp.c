@@ -83,78 +83,147 @@ TINYSEG_INNER void widen_columns_of_3(
 #endif
 }
 
-/* Up to four channels from an address, or as many times the zero point. */
-TINYSEG_INLINE uint32_t some_channels(const int8_t *from, int32_t count, uint32_t padding)
+/* A line's values of four channels: from an address, a step from column to column. */
+typedef struct {
+    const int8_t *at;
+    int32_t step;
+} row_source;
+
+/* Columns of two rows, of words shifted by `shift` bits (channels before the group's first). */
+TINYSEG_INNER void widen_pair_of_rows(
+    uint32_t *to, const uint32_t *end, int32_t pitch, row_source x, row_source y, int32_t shift)
+{
+    for (; to != end; to += pitch, x.at += x.step, y.at += y.step) {
+        widen_two_rows(to, tinyseg_load_4(x.at) >> shift, tinyseg_load_4(y.at) >> shift);
+    }
+}
+
+TINYSEG_INNER void widen_single_row(uint32_t *to, const uint32_t *end, int32_t pitch, row_source x, int32_t shift)
+{
+    for (; to != end; to += pitch, x.at += x.step) {
+        widen_one_row(to, tinyseg_load_4(x.at) >> shift);
+    }
+}
+
+/* The one to three channels of a map, from a byte each. */
+TINYSEG_INLINE uint32_t load_narrow(const int8_t *from, int32_t channels)
 {
     uint32_t word = 0;
-    if (from == NULL) {
-        return padding;
-    }
-    if (count == 4) {
-        return tinyseg_load_4(from);
-    }
-    for (int32_t k = 0; k < count; ++k) {
+    for (int32_t k = 0; k < channels; ++k) {
         word |= (uint32_t)(uint8_t)from[k] << (8 * k);
     }
     return word;
 }
 
-/* `columns` columns from input column `first` on, anywhere, of `count` channels from `channel` on. */
-TINYSEG_INNER void widen_columns(
-    const tinyseg_depthwise_dsp *p,
-    const int8_t *const *lines,
-    int32_t channel,
-    int32_t count,
-    int32_t first,
-    int32_t columns,
-    uint32_t *to)
+/* The same of maps that have less than four channels; `y` NULL: a single row. */
+TINYSEG_INNER void widen_narrow(
+    uint32_t *to, const uint32_t *end, int32_t pitch, row_source x, const row_source *y, int32_t channels)
 {
-    const uint32_t padding = ((uint32_t)p->input_zero_point & 0xFFu) * 0x01010101u;
-    const int32_t rows = p->kernel_height;
-    for (int32_t column = first; column < first + columns; ++column) {
-        const int inside = column >= 0 && column < p->input_width;
-        const int32_t at = column * p->channels + channel;
-        for (int32_t row = 0; row < rows; row += 2) {
-            const int8_t *const x = inside && lines[row] != NULL ? lines[row] + at : NULL;
-            const uint32_t word = some_channels(x, count, padding);
-            if (row + 1 < rows) {
-                const int8_t *const y = inside && lines[row + 1] != NULL ? lines[row + 1] + at : NULL;
-                widen_two_rows(to, word, some_channels(y, count, padding));
-                to += 4;
-            } else {
-                widen_one_row(to, word);
-                to += 2;
-            }
+    int32_t at = 0;
+    for (; to != end; to += pitch, x.at += x.step) {
+        if (y == NULL) {
+            widen_one_row(to, load_narrow(x.at, channels));
+        } else {
+            widen_two_rows(to, load_narrow(x.at, channels), load_narrow(y->at + at, channels));
+            at += y->step;
         }
     }
 }
 
-/* What computing one channel takes. */
+/* `words` words of the zero point twice. */
+static void fill(uint32_t *to, int32_t words, int32_t zero_point)
+{
+    const uint32_t word = tinyseg_halves(zero_point, zero_point);
+    for (; words > 0; --words) {
+        *to++ = word;
+    }
+}
+
+/* `columns` columns from input column `first` on, of the four channels from `channel` on. */
+TINYSEG_INNER void widen_columns(
+    const tinyseg_depthwise_dsp *p,
+    const int8_t *const *lines,
+    int32_t channel,
+    int32_t first,
+    int32_t columns,
+    uint32_t *to)
+{
+    const int32_t channels = p->channels;
+    const int32_t rows = p->kernel_height;
+    const int32_t pitch = 4 * (rows / 2) + 2 * (rows & 1);
+    const int32_t missing = channel + 4 > channels ? channel + 4 - channels : 0;
+    uint32_t *const end = to + columns * pitch;
+    int32_t left = first < 0 ? -first : 0;
+    int32_t right = first + columns > p->input_width ? first + columns - p->input_width : 0;
+    left = left > columns ? columns : left;
+    right = right > columns - left ? columns - left : right;
+    fill(to, left * pitch, p->input_zero_point);
+    fill(end - right * pitch, right * pitch, p->input_zero_point);
+    to += left * pitch;
+    columns -= left + right;
+    if (columns > 0) {
+        const int8_t padding[4] = {(int8_t)p->input_zero_point,
+                                   (int8_t)p->input_zero_point,
+                                   (int8_t)p->input_zero_point,
+                                   (int8_t)p->input_zero_point};
+        const uint32_t *const stop = to + columns * pitch;
+        const int32_t at = (first + left) * channels + channel - (channels < 4 ? 0 : missing);
+        if (rows == 3 && missing == 0 && lines[0] != NULL && lines[1] != NULL && lines[2] != NULL) {
+            widen_columns_of_3(to, lines[0] + at, lines[1] + at, lines[2] + at, channels, stop);
+            return;
+        }
+        for (int32_t row = 0; row < rows; row += 2) {
+            const int32_t next = row + 1 < rows ? row + 1 : row;
+            const uint32_t *const row_end = to + columns * pitch;
+            row_source x = {padding, 0};
+            row_source y = {padding, 0};
+            if (lines[row] != NULL) {
+                x.at = lines[row] + at;
+                x.step = channels;
+            }
+            if (lines[next] != NULL) {
+                y.at = lines[next] + at;
+                y.step = channels;
+            }
+            if (channels < 4) {
+                widen_narrow(to, row_end, pitch, x, next != row ? &y : NULL, channels);
+            } else if (next != row) {
+                widen_pair_of_rows(to, row_end, pitch, x, y, 8 * missing);
+            } else {
+                widen_single_row(to, row_end, pitch, x, 8 * missing);
+            }
+            to += next != row ? 4 : 2;
+        }
+    }
+}
+
+/* What the channels of a run of output pixels have in common. */
 typedef struct {
-    const uint32_t *pairs;   /* its pairs of rows in the first column */
-    const uint32_t *singles; /* its last row of an odd number */
-    int32_t pitch;           /* words from a column to the next */
+    const uint32_t *strip;
+    int32_t pitch; /* words from a column to the next */
     int32_t pixels;
     int32_t channels; /* bytes from an output pixel to the next */
-    int32_t bias;
-    tinyseg_scale scale;
-    const tinyseg_output *output;
+    int32_t zero_point;
+    int32_t minimum;
+    int32_t maximum;
     int clamped;
-} channel_run;
+    const tinyseg_output *output;
+} run;
 
-TINYSEG_INLINE void store_four(const channel_run *r, int8_t *out, int32_t a, int32_t b, int32_t c, int32_t d)
+/* Four neighbouring results of a channel. */
+TINYSEG_INLINE void store_four(
+    const run *r, tinyseg_scale scale, int32_t channels, int8_t *out, int32_t a, int32_t b, int32_t c, int32_t d)
 {
-    const int32_t zero_point = r->output->zero_point;
-    const int32_t channels = r->channels;
-    tinyseg_scale_two(&a, &b, r->scale, r->scale);
-    tinyseg_scale_two(&c, &d, r->scale, r->scale);
+    const int32_t zero_point = r->zero_point;
+    tinyseg_scale_two(&a, &b, scale, scale);
+    tinyseg_scale_two(&c, &d, scale, scale);
     a = tinyseg_add_saturate_8(a, zero_point);
     b = tinyseg_add_saturate_8(b, zero_point);
     c = tinyseg_add_saturate_8(c, zero_point);
     d = tinyseg_add_saturate_8(d, zero_point);
     if (r->clamped != 0) {
-        const int32_t minimum = r->output->minimum;
-        const int32_t maximum = r->output->maximum;
+        const int32_t minimum = r->minimum;
+        const int32_t maximum = r->maximum;
         a = tinyseg_clamp(a, minimum, maximum);
         b = tinyseg_clamp(b, minimum, maximum);
         c = tinyseg_clamp(c, minimum, maximum);
@@ -162,8 +231,9 @@ TINYSEG_INLINE void store_four(const channel_run *r, int8_t *out, int32_t a, int
     }
     out[0] = (int8_t)a;
     out[channels] = (int8_t)b;
-    out[2 * channels] = (int8_t)c;
-    out[3 * channels] = (int8_t)d;
+    out += 2 * channels;
+    out[0] = (int8_t)c;
+    out[channels] = (int8_t)d;
 }
 
 #if TINYSEG_DSP_ASSEMBLER
@@ -194,45 +264,55 @@ TINYSEG_INLINE void store_four(const channel_run *r, int8_t *out, int32_t a, int
 #define FOUR_PIXELS(code) \
     __asm__(code \
             : [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [u] "=&r"(u), [v] "=&r"(v) \
-            : [x] "r"(x), [w0] "r"(w0), [w1] "r"(w1), [w2] "r"(w2), [s01] "r"(s01), [s2] "r"(s2), [bias] "r"(bias) \
+            : [x] "r"(x), [w0] "r"(w0), [w1] "r"(w1), [w2] "r"(w2), [s01] "r"(s01), [s2] "r"(s22), [bias] "r"(bias) \
             : "memory")
 #endif
 
-/* The sums of one pixel. */
-TINYSEG_INLINE int32_t pixel_3x3(
-    const uint32_t *x, int32_t single, const uint32_t *pair_weight, const uint32_t *single_weight, int32_t sum)
-{
-    for (int32_t tap = 0; tap < 3; ++tap) {
-        sum = tinyseg_dual_multiply(x[6 * tap], pair_weight[tap], sum);
-        sum = tinyseg_dual_multiply(x[6 * tap + single], single_weight[tap], sum);
-    }
-    return sum;
-}
+/* The pairs of rows, and single rows, of one pixel. */
+#define ONE_PIXEL(x) \
+    tinyseg_dual_multiply( \
+        (x)[0], \
+        w0, \
+        tinyseg_dual_multiply( \
+            (x)[6], \
+            w1, \
+            tinyseg_dual_multiply( \
+                (x)[12], \
+                w2, \
+                tinyseg_dual_multiply( \
+                    (x)[single], \
+                    s0, \
+                    tinyseg_dual_multiply( \
+                        (x)[6 + single], s1, tinyseg_dual_multiply((x)[12 + single], s2, bias))))))
 
 /* A channel with a 3 x 3 kernel whose columns lie side by side. Channels 0 and 1 of four have their single row four
  * words after the pair, in the lower half; channels 2 and 3 (`high`) two words after, in the upper half. */
 TINYSEG_INLINE void channel_3x3(
-    const channel_run *r, const uint32_t *weight, int8_t *out, const int32_t stride, const int high)
+    const run *r,
+    const uint32_t *x,
+    const uint32_t *weight,
+    int32_t bias,
+    float multiplier,
+    int8_t *out,
+    const int32_t stride,
+    const int high)
 {
+    const tinyseg_scale scale = tinyseg_scale_of(multiplier);
     const int32_t single = high ? 2 : 4;
-    const uint32_t *x = r->pairs;
-    const int32_t bias = r->bias;
+    const int32_t channels = r->channels;
+    const uint32_t w0 = tinyseg_widen_even(weight[0]);
+    const uint32_t s0 = tinyseg_widen_odd(weight[0]);
+    const uint32_t w1 = tinyseg_widen_even(weight[1]);
+    const uint32_t s1 = tinyseg_widen_odd(weight[1]);
+    const uint32_t w2 = tinyseg_widen_even(weight[2]);
+    const uint32_t s2 = tinyseg_widen_odd(weight[2]);
     int32_t n = r->pixels;
-    uint32_t pair_weight[3];
-    uint32_t single_weight[3];
-    for (int32_t tap = 0; tap < 3; ++tap) {
-        pair_weight[tap] = tinyseg_widen_even(weight[tap]);
-        single_weight[tap] = tinyseg_widen_odd(weight[tap]);
-    }
-    {
+    if (n >= 4) {
 #if TINYSEG_DSP_ASSEMBLER
-        const uint32_t w0 = pair_weight[0];
-        const uint32_t w1 = pair_weight[1];
-        const uint32_t w2 = pair_weight[2];
-        const uint32_t s01 = high ? upper(single_weight[0], single_weight[1]) : lower(single_weight[0], single_weight[1]);
-        const uint32_t s2 = high ? single_weight[2] >> 16 : single_weight[2];
+        const uint32_t s01 = high ? upper(s0, s1) : lower(s0, s1);
+        const uint32_t s22 = high ? s2 >> 16 : s2;
 #endif
-        for (; n >= 4; n -= 4, x += 24 * stride, out += 4 * r->channels) {
+        do {
             int32_t a, b, c, d;
 #if TINYSEG_DSP_ASSEMBLER
             uint32_t u, v;
@@ -246,90 +326,106 @@ TINYSEG_INLINE void channel_3x3(
                 FOUR_PIXELS(FOUR_PIXELS_STRIDE_2(8, t));
             }
 #else
-            a = pixel_3x3(x, single, pair_weight, single_weight, bias);
-            b = pixel_3x3(x + 6 * stride, single, pair_weight, single_weight, bias);
-            c = pixel_3x3(x + 12 * stride, single, pair_weight, single_weight, bias);
-            d = pixel_3x3(x + 18 * stride, single, pair_weight, single_weight, bias);
+            a = ONE_PIXEL(x);
+            b = ONE_PIXEL(x + 6 * stride);
+            c = ONE_PIXEL(x + 12 * stride);
+            d = ONE_PIXEL(x + 18 * stride);
 #endif
-            store_four(r, out, a, b, c, d);
-        }
+            store_four(r, scale, channels, out, a, b, c, d);
+            x += 24 * stride;
+            out += 4 * channels;
+            n -= 4;
+        } while (n >= 4);
     }
-    for (; n > 0; --n, x += 6 * stride, out += r->channels) {
-        *out = tinyseg_requantize_1(pixel_3x3(x, single, pair_weight, single_weight, bias), r->scale, r->output);
+    for (; n > 0; --n, x += 6 * stride, out += channels) {
+        *out = tinyseg_requantize_1(ONE_PIXEL(x), scale, r->output);
     }
 }
 
-TINYSEG_INNER void low_channel_stride_1(const channel_run *r, const uint32_t *weight, int8_t *out)
+/* Up to four channels of a run. */
+TINYSEG_INLINE void channels_3x3(
+    const run *r,
+    const uint32_t *weight,
+    const int32_t *bias,
+    const float *multiplier,
+    int8_t *out,
+    int32_t count,
+    const int32_t stride)
 {
-    channel_3x3(r, weight, out, 1, 0);
+    int32_t k = 0;
+    for (; k < count && k < 2; ++k) {
+        channel_3x3(r, r->strip + k, weight + 3 * k, bias[k], multiplier[k], out + k, stride, 0);
+    }
+    for (; k < count; ++k) {
+        channel_3x3(r, r->strip + k, weight + 3 * k, bias[k], multiplier[k], out + k, stride, 1);
+    }
 }
 
-TINYSEG_INNER void high_channel_stride_1(const channel_run *r, const uint32_t *weight, int8_t *out)
+TINYSEG_INNER void channels_3x3_stride_1(
+    const run *r, const uint32_t *weight, const int32_t *bias, const float *multiplier, int8_t *out, int32_t count)
 {
-    channel_3x3(r, weight, out, 1, 1);
+    channels_3x3(r, weight, bias, multiplier, out, count, 1);
 }
 
-TINYSEG_INNER void low_channel_stride_2(const channel_run *r, const uint32_t *weight, int8_t *out)
+TINYSEG_INNER void channels_3x3_stride_2(
+    const run *r, const uint32_t *weight, const int32_t *bias, const float *multiplier, int8_t *out, int32_t count)
 {
-    channel_3x3(r, weight, out, 2, 0);
-}
-
-TINYSEG_INNER void high_channel_stride_2(const channel_run *r, const uint32_t *weight, int8_t *out)
-{
-    channel_3x3(r, weight, out, 2, 1);
+    channels_3x3(r, weight, bias, multiplier, out, count, 2);
 }
 
 /* A channel with any kernel; `weight` is widened: [tap][pair of rows]. */
 TINYSEG_INNER void channel_any(
-    const tinyseg_depthwise_dsp *p, const channel_run *r, const uint32_t *weight, int8_t *out)
+    const tinyseg_depthwise_dsp *p, const run *r, const uint32_t *weight, int32_t channel, int8_t *out)
 {
+    const tinyseg_scale scale = tinyseg_scale_of(p->multiplier[channel]);
+    const int32_t bias = p->bias[channel];
     const int32_t pairs = p->kernel_height / 2;
-    const int32_t single = p->kernel_height & 1;
     const int32_t tap_step = p->dilation * r->pitch;
     const int32_t pixel = p->stride * r->pitch;
-    const uint32_t *x = r->pairs;
-    const uint32_t *y = r->singles;
+    const int32_t group_channel = channel & 3;
+    const int32_t single = 4 * pairs + (group_channel & 1) - group_channel; /* from the first pair to the single row */
+    const uint32_t *x = r->strip + group_channel;
     int32_t n = r->pixels;
-    for (; n >= 4; n -= 4, x += 4 * pixel, y += 4 * pixel, out += 4 * r->channels) {
+    for (; n >= 4; n -= 4, x += 4 * pixel, out += 4 * r->channels) {
         const uint32_t *w = weight;
         const uint32_t *u = x;
-        const uint32_t *v = y;
-        int32_t a = r->bias;
+        int32_t a = bias;
         int32_t b = a;
         int32_t c = a;
         int32_t d = a;
-        for (int32_t tap = 0; tap < p->kernel_width; ++tap, u += tap_step, v += tap_step) {
+        for (int32_t tap = 0; tap < p->kernel_width; ++tap, u += tap_step) {
             const uint32_t *t = u;
-            for (int32_t pair = 0; pair < pairs; ++pair, t += 4, ++w) {
-                a = tinyseg_dual_multiply(t[0], *w, a);
-                b = tinyseg_dual_multiply(t[pixel], *w, b);
-                c = tinyseg_dual_multiply(t[2 * pixel], *w, c);
-                d = tinyseg_dual_multiply(t[3 * pixel], *w, d);
+            for (int32_t pair = 0; pair < pairs; ++pair, t += 4) {
+                const uint32_t both = *w++;
+                a = tinyseg_dual_multiply(t[0], both, a);
+                b = tinyseg_dual_multiply(t[pixel], both, b);
+                c = tinyseg_dual_multiply(t[2 * pixel], both, c);
+                d = tinyseg_dual_multiply(t[3 * pixel], both, d);
             }
-            if (single != 0) {
-                a = tinyseg_dual_multiply(v[0], *w, a);
-                b = tinyseg_dual_multiply(v[pixel], *w, b);
-                c = tinyseg_dual_multiply(v[2 * pixel], *w, c);
-                d = tinyseg_dual_multiply(v[3 * pixel], *w, d);
-                ++w;
+            if ((p->kernel_height & 1) != 0) {
+                const uint32_t one = *w++;
+                t = u + single;
+                a = tinyseg_dual_multiply(t[0], one, a);
+                b = tinyseg_dual_multiply(t[pixel], one, b);
+                c = tinyseg_dual_multiply(t[2 * pixel], one, c);
+                d = tinyseg_dual_multiply(t[3 * pixel], one, d);
             }
         }
-        store_four(r, out, a, b, c, d);
+        store_four(r, scale, r->channels, out, a, b, c, d);
     }
-    for (; n > 0; --n, x += pixel, y += pixel, out += r->channels) {
+    for (; n > 0; --n, x += pixel, out += r->channels) {
         const uint32_t *w = weight;
         const uint32_t *u = x;
-        const uint32_t *v = y;
-        int32_t a = r->bias;
-        for (int32_t tap = 0; tap < p->kernel_width; ++tap, u += tap_step, v += tap_step) {
+        int32_t a = bias;
+        for (int32_t tap = 0; tap < p->kernel_width; ++tap, u += tap_step) {
             for (int32_t pair = 0; pair < pairs; ++pair) {
                 a = tinyseg_dual_multiply(u[4 * pair], *w++, a);
             }
-            if (single != 0) {
-                a = tinyseg_dual_multiply(*v, *w++, a);
+            if ((p->kernel_height & 1) != 0) {
+                a = tinyseg_dual_multiply(u[single], *w++, a);
             }
         }
-        *out = tinyseg_requantize_1(a, r->scale, r->output);
+        *out = tinyseg_requantize_1(a, scale, r->output);
     }
 }
 
@@ -350,66 +446,35 @@ void tinyseg_depthwise_dsp_line(const tinyseg_depthwise_dsp *p, const int8_t *co
     const int32_t channels = p->channels;
     const int32_t stride = p->stride;
     const int32_t reach = (p->kernel_width - 1) * p->dilation + 1; /* columns of one pixel */
-    const int32_t row_words = (p->kernel_height + 1) / 2;
-    const int32_t weights = p->kernel_width * row_words;
+    const int32_t weights = p->kernel_width * ((p->kernel_height + 1) / 2);
+    const int32_t channel_words = (weights + 1) / 2;
     const int by_3x3 = p->kernel_height == 3u && p->kernel_width == 3u && p->dilation == 1u && stride <= 2;
     uint32_t *const widened = scratch;
     uint32_t *const strip = widened + (by_3x3 ? 0 : weights);
-    int complete = p->kernel_height == 3u;
-    channel_run r;
+    run r;
+    r.strip = strip;
     r.pitch = 4 * (p->kernel_height / 2) + 2 * (p->kernel_height & 1);
     r.channels = channels;
-    r.output = &p->output;
+    r.zero_point = p->output.zero_point;
+    r.minimum = p->output.minimum;
+    r.maximum = p->output.maximum;
     r.clamped = p->output.minimum != -128 || p->output.maximum != 127;
-    for (int32_t row = 0; row < p->kernel_height; ++row) {
-        complete = complete && lines[row] != NULL;
-    }
+    r.output = &p->output;
     for (int32_t x = 0; x < p->output_width; x += p->run) {
         const uint32_t *weight = p->weight;
         const int32_t first = x * stride - p->pad_left;
-        int32_t columns;
+        int8_t *to = out + x * channels;
         r.pixels = p->output_width - x < p->run ? p->output_width - x : p->run;
-        columns = (r.pixels - 1) * stride + reach;
-        for (int32_t channel = 0; channel < channels; channel += 4) {
+        for (int32_t channel = 0; channel < channels; channel += 4, weight += 4 * channel_words, to += 4) {
             const int32_t count = channels - channel < 4 ? channels - channel : 4;
-            if (complete && count == 4) {
-                int32_t left = first < 0 ? -first : 0;
-                int32_t right = first + columns > p->input_width ? first + columns - p->input_width : 0;
-                left = left > columns ? columns : left;
-                right = right > columns - left ? columns - left : right;
-                if (left > 0) {
-                    widen_columns(p, lines, channel, count, first, left, strip);
-                }
-                if (left + right < columns) {
-                    const int32_t at = (first + left) * channels + channel;
-                    widen_columns_of_3(
-                        strip + 6 * left,
-                        lines[0] + at,
-                        lines[1] + at,
-                        lines[2] + at,
-                        channels,
-                        strip + 6 * (columns - right));
-                }
-                if (right > 0) {
-                    widen_columns(
-                        p, lines, channel, count, first + columns - right, right, strip + 6 * (columns - right));
-                }
+            widen_columns(p, lines, channel, first, (r.pixels - 1) * stride + reach, strip);
+            if (by_3x3) {
+                (stride == 1 ? channels_3x3_stride_1 : channels_3x3_stride_2)(
+                    &r, weight, p->bias + channel, p->multiplier + channel, to, count);
             } else {
-                widen_columns(p, lines, channel, count, first, columns, strip);
-            }
-            for (int32_t k = 0; k < count; ++k, weight += (weights + 1) / 2) {
-                int8_t *const to = out + x * channels + channel + k;
-                r.pairs = strip + k;
-                r.singles = strip + r.pitch - 2 + (k & 1);
-                r.bias = p->bias[channel + k];
-                r.scale = tinyseg_scale_of(p->multiplier[channel + k]);
-                if (!by_3x3) {
-                    widen_weights(widened, weight, weights);
-                    channel_any(p, &r, widened, to);
-                } else if (stride == 1) {
-                    (k < 2 ? low_channel_stride_1 : high_channel_stride_1)(&r, weight, to);
-                } else {
-                    (k < 2 ? low_channel_stride_2 : high_channel_stride_2)(&r, weight, to);
+                for (int32_t k = 0; k < count; ++k) {
+                    widen_weights(widened, weight + k * channel_words, weights);
+                    channel_any(p, &r, widened, channel + k, to + k);
                 }
             }
         }
