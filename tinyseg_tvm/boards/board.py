@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MEMORY_KINDS = ("flash", "weights", "ram", "slow")
-STORAGE_KINDS = ("file", "sd", "timed", "nor", "psram")
+STORAGE_KINDS = ("file", "sd", "timed", "nor", "psram", "eeprom", "uart")
 FPU_KINDS = ("none", "single", "double")
 
 
@@ -58,6 +58,11 @@ class Storage:
         erase_block_bytes: erase granularity.
         erase_microseconds: time of one block erase.
         endurance_cycles: erase cycles that a block survives.
+        bus: the driver's other half, which knows the board: a file of codegen/port/storage (``stellaris_ssi``).
+        address: of the peripheral's registers.
+        interrupt: its number; -1 where it has none.
+        first_block: where the region begins on the medium.
+        page_bytes: largest write, for media that are programmed by page.
     """
 
     name: str
@@ -72,6 +77,11 @@ class Storage:
     endurance_cycles: int = 0
     read_nanojoules_per_byte: float = 0.0
     write_nanojoules_per_byte: float = 0.0
+    bus: str = ""
+    address: int = 0
+    interrupt: int = -1
+    first_block: int = 0
+    page_bytes: int = 0
 
 
 @dataclass(frozen=True)

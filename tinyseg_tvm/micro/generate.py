@@ -15,7 +15,15 @@ from tinyseg_tvm.errors import DoesNotFitError
 from tinyseg_tvm.micro.emulator import PORT_FOLDER, qemu_command, timer_ratio
 from tinyseg_tvm.micro.library import Library, ProjectSource, library_files, read_library
 from tinyseg_tvm.micro.project import PROJECT_FILE, Project
-from tinyseg_tvm.micro.storages import PortStorage, StorageUse, board_storages, host_storages, storage_uses
+from tinyseg_tvm.micro.storages import (
+    Emulation,
+    PortStorage,
+    StorageUse,
+    board_storages,
+    emulation,
+    host_storages,
+    storage_uses,
+)
 from tinyseg_tvm.micro.write import write_folder
 
 PROJECT_VERSION = 1
@@ -49,8 +57,9 @@ def generate_project(
     files = library_files(source)
     library = read_library(files)
     uses = storage_uses(library, files)
-    files.update(_port_files(board, library, ram_limit, uses))
-    files.update(_storage_files(library, board, board_storages(board, uses, storages)))
+    ports = board_storages(board, uses, storages)
+    files.update(_port_files(board, library, ram_limit, uses, emulation(board, ports)))
+    files.update(_storage_files(library, board, ports))
     if not board.is_host:
         files.update(_storage_files(library, load_board("host"), host_storages(uses)))
     directory = Path(directory)
@@ -77,7 +86,7 @@ def _stack_bytes(board: Board, library: Library, ram: int) -> int:
 
 
 def _port_files(
-    board: Board, library: Library, ram_limit: int | None, storages: Sequence[StorageUse]
+    board: Board, library: Library, ram_limit: int | None, storages: Sequence[StorageUse], emulated: Emulation
 ) -> dict[str, bytes]:
     """The files that depend on the board, and the harness, by path."""
     values: dict[str, Any] = {
@@ -90,7 +99,8 @@ def _port_files(
         "pools": library.pools,
         "storages": storages,
         "flash_command": _shell(board.flash_command, library),
-        "run_command": _run_command(board, library),
+        "run_command": _run_command(board, library, emulated),
+        "images": emulated.images,
         "timer": timer_ratio(board.qemu.systick_hz) if board.qemu else None,
     }
     files = {
@@ -108,6 +118,7 @@ def _port_files(
         for path in sorted((PORT_FOLDER / "cortex_m").glob("*.[ch]")):
             files[f"port/{board.name}/{path.name}"] = path.read_bytes()
     project = {"version": PROJECT_VERSION, "board": board.name, "ram_limit": ram_limit}
+    project |= {"qemu_arguments": emulated.arguments, "images": emulated.images}
     files[PROJECT_FILE] = (json.dumps(project, indent=2) + "\n").encode()
     return files
 
@@ -122,7 +133,7 @@ def _storage_files(library: Library, board: Board, storages: Sequence[PortStorag
         "name": library.name,
         "upper": library.name.upper(),
         "storages": storages,
-        "headers": sorted({f"{storage.driver}.h" for storage in storages}),
+        "headers": sorted({file for storage in storages for file in storage.files if file.endswith(".h")}),
     }
     files = {f"port/{board.name}/{file}": _read(f"storage/{file}") for file in drivers}
     files[f"port/{board.name}/storage.c"] = _render("storage/storage.c.jinja", values)
@@ -151,12 +162,15 @@ def _linker_values(board: Board, library: Library, ram_limit: int | None) -> dic
     }
 
 
-def _run_command(board: Board, library: Library) -> str:
+def _run_command(board: Board, library: Library, emulated: Emulation) -> str:
     """Shell words that run the program in build/<variant>/run."""
     if board.qemu is not None:
         elf = Path(f"../{library.name}.elf")
         icount = timer_ratio(board.qemu.systick_hz).shift
-        return shlex.join(qemu_command(board, elf)) + f" $(if $(filter 1,$(TIMER)),-icount shift={icount})"
+        return (
+            shlex.join([*qemu_command(board, elf), *emulated.arguments])
+            + f" $(if $(filter 1,$(TIMER)),-icount shift={icount})"
+        )
     return _shell(board.run_command, library).replace("$(BUILD)/", "../")
 
 

@@ -27,6 +27,7 @@ from tinyseg_tvm.micro.emulator import (
 from tinyseg_tvm.micro.faults import EXIT_SANITIZER, check_exit
 from tinyseg_tvm.micro.library import Library, read_library
 from tinyseg_tvm.micro.results import Ram, RunResult
+from tinyseg_tvm.micro.storages import Emulation
 from tinyseg_tvm.micro.tools import CallResult, call
 from tinyseg_tvm.micro.vectors import (
     REPORT_FILE,
@@ -72,7 +73,9 @@ class Project:
         """
         self.directory = Path(directory).absolute()
         try:
-            name = json.loads((self.directory / PROJECT_FILE).read_text())["board"]
+            settings = json.loads((self.directory / PROJECT_FILE).read_text())
+            name = settings["board"]
+            self._emulation = Emulation(tuple(settings.get("qemu_arguments", ())), dict(settings.get("images", {})))
             toml = self.directory / "port" / name / "board.toml"
             self.board: Board = parse_board(name, toml.read_text(), str(toml))
             headers = {f"include/{p.name}": p.read_bytes() for p in (self.directory / "include").glob("*.h")}
@@ -201,7 +204,11 @@ class Project:
             environment = {"ASAN_OPTIONS": f"{options}:detect_leaks=0", "UBSAN_OPTIONS": options}
             return call([str(elf)], remedy="build it", folder=folder, timeout=timeout, environment=environment)
         if self.board.qemu is not None:
-            return call([*qemu_command(self.board, elf), *extra], remedy=QEMU_REMEDY, folder=folder, timeout=timeout)
+            words = [*qemu_command(self.board, elf), *self._emulation.arguments, *extra]
+            for name, size in self._emulation.images.items():
+                with (folder / name).open("wb") as image:
+                    image.truncate(size)
+            return call(words, remedy=QEMU_REMEDY, folder=folder, timeout=timeout)
         if self.board.run_command:
             words = _filled(self.board.run_command, elf, folder)
             remedy = f"install it, or change run_command of the board '{self.board.name}'"

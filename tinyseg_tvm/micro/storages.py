@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tinyseg_tvm.boards import Board, Storage
 from tinyseg_tvm.errors import TinySegError
@@ -25,22 +25,42 @@ class StorageUse:
 
 @dataclass(frozen=True)
 class PortStorage:
-    """A storage as the port's template sees it: driver type, and the arguments of its ``_init``."""
+    """A storage as the port's template sees it.
+
+    Attributes:
+        driver: its type, and the name of its files.
+        arguments: of the driver's ``_init``.
+        modules: further files that it needs: its bus.
+        interrupt: number of the interrupt that it handles; -1: none.
+        memory_bytes: of a simulated medium.
+    """
 
     index: int
     name: str
     kind: str
     driver: str
     arguments: str
+    modules: tuple[str, ...] = ()
+    interrupt: int = -1
+    memory_bytes: int = 0
 
     @property
     def files(self) -> tuple[str, ...]:
         """The driver's files in codegen/port/storage."""
-        return (f"{self.driver}.c", f"{self.driver}.h", *EXTRA_FILES.get(self.kind, ()))
+        return tuple(f"{module}.{suffix}" for module in (self.driver, *self.modules) for suffix in ("c", "h"))
 
 
-EXTRA_FILES: Mapping[str, tuple[str, ...]] = {}
+@dataclass(frozen=True)
+class Emulation:
+    """What an emulator needs for a project's storages: options, and images (name to bytes) in the working directory."""
+
+    arguments: tuple[str, ...] = ()
+    images: Mapping[str, int] = field(default_factory=dict)
+
+
 HOST_KINDS = ("file", "psram")
+SD_IMAGE = "sd.img"
+SMALLEST_SD_IMAGE = 1 << 26
 
 
 def _file(use: StorageUse, storage: Storage) -> str:
@@ -51,9 +71,14 @@ def _memory(use: StorageUse, _storage: Storage) -> str:
     return f"&storage{use.index}, storage{use.index}_memory, sizeof storage{use.index}_memory"
 
 
+def _sd(use: StorageUse, storage: Storage) -> str:
+    return f"&storage{use.index}, &{storage.bus}, {storage.first_block}u, {storage.capacity}u"
+
+
 DRIVERS: Mapping[str, tuple[str, Callable[[StorageUse, Storage], str]]] = {
     "file": ("file_storage", _file),
     "psram": ("memory_storage", _memory),
+    "sd": ("sd_storage", _sd),
 }
 """Driver and arguments by the kind of a storage."""
 
@@ -108,7 +133,22 @@ def port_storage(board: Board, use: StorageUse, storage: Storage) -> PortStorage
     if board.is_host and kind not in HOST_KINDS:
         kind = "file"
     driver, arguments = DRIVERS[kind]
-    return PortStorage(use.index, use.name, kind, driver, arguments(use, storage))
+    modules = (storage.bus,) if storage.bus and not board.is_host else ()
+    return PortStorage(use.index, use.name, kind, driver, arguments(use, storage), modules, storage.interrupt)
+
+
+def emulation(board: Board, storages: Sequence[PortStorage]) -> Emulation:
+    """What QEMU is told about a project's storages."""
+    arguments: list[str] = []
+    images: dict[str, int] = {}
+    if board.qemu is None:
+        return Emulation()
+    for storage in storages:
+        if storage.kind == "sd":
+            capacity = next((s.capacity for s in board.storages if s.kind == "sd"), SMALLEST_SD_IMAGE)
+            images[SD_IMAGE] = max(SMALLEST_SD_IMAGE, 1 << (capacity - 1).bit_length())  # QEMU takes powers of two
+            arguments += ["-drive", f"if=sd,format=raw,file={SD_IMAGE}"]
+    return Emulation(tuple(arguments), images)
 
 
 def host_storages(uses: Sequence[StorageUse]) -> tuple[PortStorage, ...]:
