@@ -70,3 +70,16 @@ def test_spilled_tensors_come_back_unchanged_from_an_sd_card(tmp_path):
     result = project(network, "lm3s6965evb", tmp_path / "out").run()
     assert (result.status, result.mismatches) == (0, 0)
     assert result.storage.written_physical % 512 == 0
+
+
+def test_transfers_on_the_timed_storage_overlap_with_computing(tmp_path):
+    counts = {}
+    for name, options in {
+        "ahead": {"storage": "timed", "ahead": 2, "ring": 2},
+        "waiting": {"storage": "timed", "ahead": 0},
+        "no time": {"storage": "psram", "ahead": 2},
+    }.items():
+        result = project(both_skips(**options), "mps2_an386", tmp_path / name).run()
+        assert (result.status, result.mismatches) == (0, 0)
+        counts[name] = result.instructions
+    assert counts["no time"] < counts["ahead"] < counts["waiting"]

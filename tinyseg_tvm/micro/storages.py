@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from tinyseg_tvm.boards import Board, Storage
 from tinyseg_tvm.errors import TinySegError
+from tinyseg_tvm.micro.emulator import timer_ratio
 from tinyseg_tvm.micro.library import Library
 
 METADATA_FILE = "metadata.json"
@@ -32,7 +33,7 @@ class PortStorage:
         arguments: of the driver's ``_init``.
         modules: further files that it needs: its bus.
         interrupt: number of the interrupt that it handles; -1: none.
-        memory_bytes: of a simulated medium.
+        definitions: lines of C in front of the driver's variable.
     """
 
     index: int
@@ -42,7 +43,7 @@ class PortStorage:
     arguments: str
     modules: tuple[str, ...] = ()
     interrupt: int = -1
-    memory_bytes: int = 0
+    definitions: tuple[str, ...] = ()
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -71,16 +72,55 @@ def _memory(use: StorageUse, _storage: Storage) -> str:
     return f"&storage{use.index}, storage{use.index}_memory, sizeof storage{use.index}_memory"
 
 
+def _memory_definition(_board: Board, use: StorageUse, _storage: Storage) -> tuple[str, ...]:
+    return (f"static uint8_t storage{use.index}_memory[{use.bytes}] PORT_SLOW(16);",)
+
+
 def _sd(use: StorageUse, storage: Storage) -> str:
     return f"&storage{use.index}, &{storage.bus}, {storage.first_block}u, {storage.capacity}u"
 
 
-DRIVERS: Mapping[str, tuple[str, Callable[[StorageUse, Storage], str]]] = {
-    "file": ("file_storage", _file),
-    "psram": ("memory_storage", _memory),
-    "sd": ("sd_storage", _sd),
+def _timed(use: StorageUse, storage: Storage) -> str:
+    return (
+        f'&storage{use.index}, &storage{use.index}_model, "storage{use.index}.bin", '
+        f"{storage.capacity}u, {storage.block_bytes}u"
+    )
+
+
+def _timed_model(board: Board, use: StorageUse, storage: Storage) -> tuple[str, ...]:
+    """The time model in ticks of a timer that runs at the board's clock."""
+    latency = round(storage.latency_microseconds * board.clock_hz / 1_000_000)
+    read, write = (
+        max(1, round(64 * board.clock_hz / pace))
+        for pace in (storage.read_bytes_per_second, storage.write_bytes_per_second)
+    )
+    return (
+        f"static const timed_storage_model storage{use.index}_model = {{",
+        f"    {storage.address:#x}u, {storage.interrupt}u, {latency}u, {read}u, {write}u",
+        "};",
+    )
+
+
+def _nothing(_board: Board, _use: StorageUse, _storage: Storage) -> tuple[str, ...]:
+    return ()
+
+
+@dataclass(frozen=True)
+class Driver:
+    """How a kind of storage is set up: driver type, arguments of ``_init``, what must be defined before."""
+
+    name: str
+    arguments: Callable[[StorageUse, Storage], str]
+    definitions: Callable[[Board, StorageUse, Storage], tuple[str, ...]] = _nothing
+
+
+DRIVERS: Mapping[str, Driver] = {
+    "file": Driver("file_storage", _file),
+    "psram": Driver("memory_storage", _memory, _memory_definition),
+    "sd": Driver("sd_storage", _sd),
+    "timed": Driver("timed_storage", _timed, _timed_model),
 }
-"""Driver and arguments by the kind of a storage."""
+"""By the kind of a storage."""
 
 
 def storage_uses(library: Library, files: Mapping[str, bytes]) -> tuple[StorageUse, ...]:
@@ -132,9 +172,18 @@ def port_storage(board: Board, use: StorageUse, storage: Storage) -> PortStorage
         raise TinySegError(f"there is no driver for storages of kind '{kind}' (storage '{use.name}')")
     if board.is_host and kind not in HOST_KINDS:
         kind = "file"
-    driver, arguments = DRIVERS[kind]
-    modules = (storage.bus,) if storage.bus and not board.is_host else ()
-    return PortStorage(use.index, use.name, kind, driver, arguments(use, storage), modules, storage.interrupt)
+    driver = DRIVERS[kind]
+    on_board = not board.is_host
+    return PortStorage(
+        use.index,
+        use.name,
+        kind,
+        driver.name,
+        driver.arguments(use, storage),
+        (storage.bus,) if storage.bus and on_board else (),
+        storage.interrupt if on_board else -1,
+        driver.definitions(board, use, storage),
+    )
 
 
 def emulation(board: Board, storages: Sequence[PortStorage]) -> Emulation:
@@ -144,6 +193,9 @@ def emulation(board: Board, storages: Sequence[PortStorage]) -> Emulation:
     if board.qemu is None:
         return Emulation()
     for storage in storages:
+        if storage.kind == "timed":
+            # virtual time, in which a run is always the same: without it the timer goes by this computer's clock
+            arguments += ["-icount", f"shift={timer_ratio(board.qemu.systick_hz).shift}"]
         if storage.kind == "sd":
             capacity = next((s.capacity for s in board.storages if s.kind == "sd"), SMALLEST_SD_IMAGE)
             images[SD_IMAGE] = max(SMALLEST_SD_IMAGE, 1 << (capacity - 1).bit_length())  # QEMU takes powers of two

@@ -87,6 +87,15 @@ __attribute__((naked)) void Fault_Handler(void)
 
 __attribute__((weak, alias("Fault_Handler"))) void SysTick_Handler(void);
 
+/* Peripherals' interrupts: whoever uses one defines its handler. */
+#define INTERRUPTS(entry) \
+    entry(0) entry(1) entry(2) entry(3) entry(4) entry(5) entry(6) entry(7) entry(8) entry(9) entry(10) entry(11) \
+    entry(12) entry(13) entry(14) entry(15) entry(16) entry(17) entry(18) entry(19) entry(20) entry(21) entry(22) \
+    entry(23) entry(24) entry(25) entry(26) entry(27) entry(28) entry(29) entry(30) entry(31)
+#define DECLARED(n) void Interrupt##n##_Handler(void) __attribute__((weak, alias("Fault_Handler")));
+#define IN_TABLE(n) [15 + (n)] = Interrupt##n##_Handler,
+INTERRUPTS(DECLARED)
+
 typedef void (*vector)(void);
 
 __attribute__((section(".vectors"), used)) static const struct {
@@ -98,7 +107,7 @@ __attribute__((section(".vectors"), used)) static const struct {
         [0] = Reset_Handler,
         [1 ... 13] = Fault_Handler,
         [14] = SysTick_Handler,
-        [15 ... 46] = Fault_Handler,
+        INTERRUPTS(IN_TABLE)
     },
 };
 
