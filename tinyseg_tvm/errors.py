@@ -17,6 +17,14 @@ class UsageError(TinySegError):
 
 
 class DoesNotFitError(TinySegError):
-    """No plan fits the stated budget. Names the pool, needed vs available, the blocker. Exit code 3."""
+    """No plan fits the stated budget. Names the pool, needed vs available, the blocker. Exit code 3.
+
+    Attributes:
+        needed_bytes: the smallest size of the pool that is known to work; 0 where none is.
+    """
 
     exit_code = 3
+
+    def __init__(self, message: str, needed_bytes: int = 0) -> None:
+        super().__init__(message)
+        self.needed_bytes = needed_bytes

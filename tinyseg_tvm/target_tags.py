@@ -10,9 +10,10 @@ from tinyseg_tvm.boards import core_names
 
 
 def register_target_tags() -> None:
-    """Registers ``c -tinyseg`` and ``c -tinyseg -mcpu=<core>`` for every known core."""
+    """Registers ``c -tinyseg`` and ``c -tinyseg -mcpu=<core>`` for every known core; again changes nothing."""
     from tvm.target import register_tag
 
-    register_tag("c -tinyseg", {"kind": "c", "keys": ["tinyseg", "cpu"]})
+    register_tag("c -tinyseg", {"kind": "c", "keys": ["tinyseg", "cpu"]}, override=True)
     for core in core_names():
-        register_tag(f"c -tinyseg -mcpu={core}", {"kind": "c", "keys": ["tinyseg", "cpu"], "mcpu": core})
+        name = f"c -tinyseg -mcpu={core}"
+        register_tag(name, {"kind": "c", "keys": ["tinyseg", "cpu"], "mcpu": core}, override=True)

@@ -27,12 +27,12 @@ def planned(seed: int) -> Entry:
     """The seed's network along a random axis, with random I/O, layer by layer or streamed; its plan is validated."""
     rng = np.random.default_rng([seed, 1])
     network = random_network(seed)
-    columns, line_io, layerwise = rng.random(3) < (0.5, 0.5, 0.2)
+    columns, line_io, layerwise, thorough = rng.random(4) < (0.5, 0.5, 0.2, 0.2)
     if columns:
         network = by_columns(network)
     io = "line" if line_io else "resident"
     problem = problem_of(network, io)
-    plan = plan_layerwise(problem) if layerwise else optimise(problem, effort=0.05)
+    plan = plan_layerwise(problem) if layerwise else optimise(problem, effort=0.05 if thorough else 0.01)
     validate(problem, plan)
     return Entry(network, problem, plan, io)
 

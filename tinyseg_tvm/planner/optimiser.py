@@ -95,7 +95,8 @@ def check_fits(problem: Problem, best: Plan) -> None:
             raise DoesNotFitError(
                 f"pool {pool.name} has {pool.bytes} bytes, the smallest plan found needs {used}: at its peak, in "
                 f"operator {operator}, {int(profile[slot])} bytes are alive, most of them {names}. "
-                f"Give the pool {used} bytes, or allow recomputation or storage"
+                f"Give the pool {used} bytes, or allow recomputation or storage",
+                used,
             )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from tinyseg_tvm import codegen, relay_passes
 from tinyseg_tvm.boards import Core, load_board, load_core
-from tinyseg_tvm.errors import UsageError
+from tinyseg_tvm.errors import TinySegError, UsageError
 from tinyseg_tvm.planner.validator import validate
 from tinyseg_tvm.relay.factory import Factory
 from tinyseg_tvm.relay.options import BuildOptions
@@ -79,14 +79,27 @@ def _refuse_unavailable(options: BuildOptions) -> None:
 
 
 def _bound(mod: Any, params: Mapping[str, Any]) -> Any:
-    """The module with parameter values bound: ``params`` as detached by TVM (function name to list) or by name."""
+    """The module with parameter values bound: ``params`` as detached by TVM (function name to list) or by name.
+
+    Raises:
+        TinySegError: a name that is no parameter of ``main``, too many arrays, or one of another shape.
+    """
     from tvm import relax
 
+    parameters = {parameter.name: parameter for parameter in mod["main"].params}
+    names = list(parameters)
     values = {key: value for key, value in params.items() if not isinstance(value, list | tuple)}
-    main = mod["main"]
-    names = [parameter.name for parameter in main.params]
     for arrays in (value for value in params.values() if isinstance(value, list | tuple)):
+        if len(arrays) > len(names):
+            raise TinySegError(f"params: {len(arrays)} arrays for the {len(names)} parameters of 'main'")
         values |= dict(zip(names[len(names) - len(arrays) :], arrays, strict=True))
+    for name, value in values.items():
+        if name not in parameters:
+            raise TinySegError(f"params: 'main' has no parameter {name!r}; it has {', '.join(names) or 'none'}")
+        expected = getattr(parameters[name].ty, "shape", None)
+        given = tuple(int(extent) for extent in value.shape)
+        if isinstance(expected, relax.ShapeExpr) and given != tuple(int(extent) for extent in expected.values):
+            raise TinySegError(f"params: {name!r} has the shape {given}, 'main' takes {expected}")
     return relax.transform.BindParams("main", values)(mod) if values else mod
 
 

@@ -64,6 +64,7 @@ def plan_network(
     """
     choices: list[Planned] = []
     refusals: list[str] = []
+    budgets: list[int] = []
     axes = list(_axes(network, options))
     for number, (axis, oriented) in enumerate(axes):
 
@@ -76,8 +77,9 @@ def plan_network(
             choices.append(_best(axis, oriented, problem, options, report))
         except DoesNotFitError as error:
             refusals.append(f"by {axis}, {error}")
+            budgets += [error.needed_bytes + overhead_bytes(board, problem)] if error.needed_bytes else []
     if not choices:
-        raise DoesNotFitError(_refusal(refusals, options, board))
+        raise DoesNotFitError(_refusal(refusals, budgets, options, board), min(budgets, default=0))
     if options.objective == "speed":
         return min(choices, key=lambda choice: (choice.recomputed_macs, len(choice.plan.steps), choice.arena_bytes))
     return min(choices, key=lambda choice: choice.arena_bytes)
@@ -161,7 +163,7 @@ def _of_point(axis: str, network: Network, options: BuildOptions, point: recompu
     return Planned(axis, cloned, chosen.problem, point.plan, point.extra_macs)
 
 
-def _refusal(refusals: list[str], options: BuildOptions, board: Board) -> str:
+def _refusal(refusals: list[str], budgets: list[int], options: BuildOptions, board: Board) -> str:
     limit = options.ram if options.ram is not None else board.ram_bytes
     tried = {
         "--io line": options.io == "line",
@@ -170,5 +172,6 @@ def _refusal(refusals: list[str], options: BuildOptions, board: Board) -> str:
         "--max-recompute 20": options.max_recompute > 0,
     }
     others = ", ".join(option for option, used in tried.items() if not used)
-    remedy = f". Not tried yet: {others}" if others else ""
+    remedy = f". The smallest budget that works with these options: --ram {min(budgets)}" if budgets else ""
+    remedy += f". Not tried yet: {others}" if others else ""
     return f"the network does not fit {limit:,} bytes of RAM on {board.name}: {'; '.join(refusals)}{remedy}"

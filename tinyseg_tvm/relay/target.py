@@ -46,7 +46,8 @@ def parse_target(target: object) -> BuildOptions:
 
 
 def _from_tvm_target(target: object) -> BuildOptions:
-    keys = [str(key) for key in getattr(target, "keys", [])]
+    keys = getattr(target, "keys", ())
+    keys = () if callable(keys) else [str(key) for key in keys]
     if "tinyseg" not in keys:
         raise UsageError(f"target {target}: not a tinyseg target; use a string such as {EXAMPLE!r}")
     attributes: Any = getattr(target, "attrs", {})

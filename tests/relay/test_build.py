@@ -1,0 +1,204 @@
+"""``relay.build``: parameters, promises, budgets, and what it returns."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.end_to_end.small_models import image, save, segmenter
+from tinyseg_tvm import relay
+from tinyseg_tvm.errors import DoesNotFitError, TinySegError, UsageError
+from tinyseg_tvm.micro import generate_project
+from tinyseg_tvm.network import reference
+
+
+@pytest.fixture(scope="module")
+def module():
+    return relay.frontend.from_onnx(segmenter())
+
+
+@pytest.fixture(scope="module")
+def factory(module) -> relay.Factory:
+    return relay.build(module[0], "c -tinyseg -board=mps2_an386", module[1], name="Seg menter-2!")
+
+
+def test_the_names_of_the_library_are_identifiers(factory) -> None:
+    assert factory.name == "seg_menter_2"
+    assert "include/seg_menter_2.h" in factory.files
+
+
+def test_targets_are_strings_options_or_tvm_targets(module) -> None:
+    import tvm
+
+    from tinyseg_tvm.target_tags import register_target_tags
+
+    register_target_tags()
+    targets = ["c -tinyseg -mcpu=cortex-m4", relay.BuildOptions(mcpu="cortex-m4")]
+    targets.append(tvm.target.Target("c -tinyseg -mcpu=cortex-m4"))
+    built = [relay.build(module[0], target, module[1]) for target in targets]
+    assert built[0].files == built[1].files == built[2].files
+
+
+def test_a_module_with_parameters_computes_as_one_with_constants() -> None:
+    """TVM's own importer keeps weights as parameters if told so; they may be given by name or as TVM detaches them."""
+    from tvm import relax
+    from tvm.relax.frontend import detach_params
+    from tvm.script import ir as I
+    from tvm.script import relax as R
+
+    @I.ir_module
+    class Scaled:
+        @R.function
+        def main(x: R.Tensor((1, 4, 4, 2), "float32"), w: R.Tensor((1, 1, 1, 2), "float32")) -> R.Tensor(
+            (1, 4, 4, 2), "float32"
+        ):
+            R.func_attr({"num_input": 1})
+            with R.dataflow():
+                y = R.multiply(x, w)
+                R.output(y)
+            return y
+
+    weights = np.array([2.0, -3.0], np.float32).reshape(1, 1, 1, 2)
+    x = np.arange(32, dtype=np.float32).reshape(1, 4, 4, 2)
+    assert isinstance(Scaled["main"], relax.Function)
+    assert callable(detach_params)
+    for params in ({"w": weights}, {"main": [weights]}):
+        built = relay.build(Scaled, "c -tinyseg", params)
+        assert [port.name for port in built.network.inputs] == ["x"]
+        np.testing.assert_allclose(reference.run(built.network, [x])[0], x * weights, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"nonsense": np.zeros(3, np.float32)}, "no parameter 'nonsense'"),
+        ({"main": [np.zeros(3, np.float32)] * 5}, "5 arrays for the 1 parameters"),
+        ({"main": [np.zeros(3, np.int8)]}, r"has the shape \(3,\)"),
+    ],
+)
+def test_wrong_parameters_are_refused(module, params, message: str) -> None:
+    with pytest.raises(TinySegError, match=message):
+        relay.build(module[0], "c -tinyseg", params)
+
+
+def test_the_promise_holds_on_the_firmware(factory, tmp_path: Path) -> None:
+    measured = generate_project(factory.board, factory, tmp_path / "project").run().as_dict()
+    promised = factory.figures
+    assert measured["ram"]["arena"] == promised["ram"]["arena"]
+    assert all(measured["ram"][key] <= value for key, value in promised["ram"].items())
+    assert promised["ram"]["total"] - measured["ram"]["total"] < 1024
+    assert factory.macs > 0
+    assert promised["recomputed_macs"] == 0
+    assert promised["storage"] == {"written": 0, "read": 0, "written_physical": 0, "erases": 0}
+
+
+def test_reports_name_the_peak(factory) -> None:
+    text = factory.report()
+    assert "arena" in text.lower()
+    assert f"{factory.memory.total:,}" in text
+
+
+def test_the_limit_holds_for_the_whole_program_and_the_smallest_that_works_is_named(module) -> None:
+    least = relay.build(module[0], "c -tinyseg -board=mps2_an386", module[1]).memory.total
+    fits = relay.build(module[0], f"c -tinyseg -board=mps2_an386 -ram={least}", module[1])
+    assert fits.memory.total <= least
+    with pytest.raises(DoesNotFitError, match="does not fit") as error:
+        relay.build(module[0], f"c -tinyseg -board=mps2_an386 -ram={least - 64}", module[1])
+    assert any(node.name in str(error.value) for node in fits.network.nodes)
+    assert "--io line" in str(error.value)
+
+
+def test_line_io_and_columns_change_the_ports(module) -> None:
+    built = relay.build(module[0], "c -tinyseg -io=line -stream-axis=columns", module[1])
+    assert built.axis == "columns"
+    assert built.network.tensors[built.network.inputs[0].tensor].type.shape == (1, 12, 16, 3)
+    x = image(segmenter())
+    rows = relay.build(module[0], "c -tinyseg -stream-axis=rows", module[1])
+    np.testing.assert_array_equal(reference.run(built.network, [x])[0], reference.run(rows.network, [x])[0])
+
+
+def test_objectives_trade_speed_for_memory(module) -> None:
+    small, fast = (relay.build(module[0], f"c -tinyseg -objective={o}", module[1]) for o in ("ram", "speed"))
+    assert small.memory.arena <= fast.memory.arena
+
+
+@pytest.mark.parametrize("target", ["c -tinyseg -board=commodore64", "c -tinyseg -storage=tape"])
+def test_what_does_not_exist_is_refused(module, target: str) -> None:
+    with pytest.raises(TinySegError, match=r"commodore64|tape"):
+        relay.build(module[0], target, module[1])
+
+
+def test_wrong_targets_are_usage_errors(module) -> None:
+    with pytest.raises(UsageError):
+        relay.build(module[0], "llvm", module[1])
+
+
+def test_progress_is_told_from_0_to_1(module) -> None:
+    seen: list[float] = []
+    relay.build(module[0], "c -tinyseg", module[1], progress=lambda what, done: seen.append(done))
+    assert seen == sorted(seen)
+    assert 0 <= seen[0] <= seen[-1] <= 1
+
+
+@pytest.fixture(scope="module")
+def archive(factory, tmp_path_factory) -> Path:
+    return factory.export_library_format(tmp_path_factory.mktemp("mlf") / "model.tar")
+
+
+def test_the_archive_has_the_layout_of_the_format(archive, factory) -> None:
+    with tarfile.open(archive) as tar:
+        names = set(tar.getnames())
+        assert all(not name.startswith("/") and ".." not in name for name in names)
+        metadata = json.loads(tar.extractfile("metadata.json").read())
+        relax = tar.extractfile("src/relax.txt").read().decode()
+    expected = {
+        "codegen/host/include/seg_menter_2.h",
+        "codegen/host/src/seg_menter_2.c",
+        "parameters/seg_menter_2.bin",
+    }
+    assert expected <= names
+    assert metadata["version"] == 7
+    assert metadata["model_name"] == "seg_menter_2"
+    main = metadata["memory"]["functions"]["main"][0]
+    assert main["workspace_size_bytes"] == factory.memory.arena
+    assert main["constants_size_bytes"] > 0
+    assert main["io_size_bytes"] == 16 * 12 * (3 + 1)
+    assert len(metadata["memory"]["functions"]["operator_functions"]) == len(factory.network.nodes)
+    assert "tinyseg.conv2d" in relax
+    assert metadata["tinyseg"]["figures"] == json.loads(json.dumps(factory.figures))
+
+
+def test_equal_builds_export_equal_bytes(archive, module, tmp_path) -> None:
+    again = relay.build(module[0], "c -tinyseg -board=mps2_an386", module[1], name="Seg menter-2!")
+    assert again.export_library_format(tmp_path / "again.tar").read_bytes() == archive.read_bytes()
+
+
+def test_the_library_in_the_archive_compiles_by_itself(archive, tmp_path) -> None:
+    import subprocess
+
+    with tarfile.open(archive) as tar:
+        tar.extractall(tmp_path, filter="data")
+    host = tmp_path / "codegen" / "host"
+    sources = sorted(str(path) for path in host.rglob("*.c"))
+    flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-O0", "-fsyntax-only"]
+    folders = [f"-I{host / name}" for name in ("include", "src", "runtime")]
+    subprocess.run(["gcc", *flags, *folders, *sources], check=True)
+
+
+def test_an_archive_that_cannot_be_written_is_an_error(factory, tmp_path) -> None:
+    with pytest.raises(TinySegError, match="cannot write"):
+        factory.export_library_format(tmp_path / "no" / "such" / "folder.tar")
+
+
+def test_models_come_from_paths_bytes_and_protos(tmp_path: Path) -> None:
+    model = segmenter()
+    path = save(model, tmp_path / "model.onnx")
+    hashes = set()
+    for source in (model, path, str(path)):
+        mod, params = relay.frontend.from_onnx(source)
+        hashes.add(relay.build(mod, "c -tinyseg -layerwise", params, name="n").files["src/n_operators.c"])
+    assert len(hashes) == 1
