@@ -43,7 +43,10 @@ def node_function(generation: Generation, index: int) -> OperatorFunction:
     node = network.nodes[index]
     number = generation.first_node + index
     view = NodeView.of(node, network, generation.core)
-    variant = select_variant(view)
+    planned = generation.problem.operators[number].scratch_bytes
+    variant = select_variant(view, planned)
+    if variant.cost(view).scratch_bytes > planned:
+        raise AssertionError(f"node {node.name!r}: its kernel needs more scratch than the plan gives it")
     symbol = generation.names.unique(f"{generation.name}_{identifier(node.name, node.operator.kind)}")
     before = pool.size
     out = FunctionWriter(

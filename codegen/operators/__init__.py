@@ -36,7 +36,16 @@ KINDS = (
     "transpose",
 )
 
-__all__ = ["KINDS", "FunctionWriter", "NodeView", "Variant", "emitter_for", "kernel_cost", "select_variant"]
+__all__ = [
+    "KINDS",
+    "FunctionWriter",
+    "NodeView",
+    "Variant",
+    "emitter_for",
+    "kernel_choices",
+    "kernel_cost",
+    "select_variant",
+]
 
 
 def emitter_for(kind: str) -> tuple[Variant, ...]:
@@ -51,19 +60,41 @@ def emitter_for(kind: str) -> tuple[Variant, ...]:
     return variants
 
 
-def select_variant(view: NodeView) -> Variant:
+def select_variant(view: NodeView, scratch_limit: int | None = None) -> Variant:
     """The variant of fewest estimated cycles among those that compute the node.
+
+    Args:
+        view: the node.
+        scratch_limit: bytes of scratch it may use; one of least scratch if none needs so little. None: any.
 
     Raises:
         TinySegError: none does.
     """
-    usable = [variant for variant in emitter_for(view.operator.kind) if variant.supports(view)]
+    costs = _variant_costs(view)
+    least = min(cost.scratch_bytes for _, cost in costs)
+    limit = max(least, scratch_limit) if scratch_limit is not None else None
+    fitting = [entry for entry in costs if limit is None or entry[1].scratch_bytes <= limit]
+    return min(fitting, key=lambda entry: entry[1].cycles_per_step)[0]
+
+
+def kernel_cost(node: Node, network: Network, core: Core, scratch_limit: int | None = None) -> Cost:
+    """Scratch bytes and estimated cycles per step of the kernel that ``select_variant`` chooses for a node."""
+    view = NodeView.of(node, network, core)
+    return select_variant(view, scratch_limit).cost(view)
+
+
+def kernel_choices(node: Node, network: Network, core: Core) -> tuple[Cost, ...]:
+    """Costs of the kernels worth considering: each takes more scratch and fewer cycles than the one before."""
+    worthwhile: list[Cost] = []
+    costs = (cost for _, cost in _variant_costs(NodeView.of(node, network, core)))
+    for cost in sorted(costs, key=lambda cost: (cost.scratch_bytes, cost.cycles_per_step)):
+        if not worthwhile or cost.cycles_per_step < worthwhile[-1].cycles_per_step:
+            worthwhile.append(cost)
+    return tuple(worthwhile)
+
+
+def _variant_costs(view: NodeView) -> list[tuple[Variant, Cost]]:
+    usable = [(v, v.cost(view)) for v in emitter_for(view.operator.kind) if v.supports(view)]
     if not usable:
         raise view.error(f"no kernel for it on {view.core.name}")
-    return min(usable, key=lambda variant: variant.cost(view).cycles_per_step)
-
-
-def kernel_cost(node: Node, network: Network, core: Core) -> Cost:
-    """Scratch bytes and estimated cycles per step of the kernel that ``generate`` will choose for a node."""
-    view = NodeView.of(node, network, core)
-    return select_variant(view).cost(view)
+    return usable
