@@ -21,7 +21,7 @@ from tinyseg_tvm.operators.conv2d import Conv2d
 from tinyseg_tvm.operators.conv2d_transpose import Conv2dTranspose
 from tinyseg_tvm.operators.dense import Dense
 
-DEPTHWISE_SCRATCH = 1536  # bytes of widened columns, about
+DEPTHWISE_SCRATCH = 1600  # bytes of widened columns, about
 
 
 def requantization(operator: Conv2d | Conv2dTranspose | Dense) -> tuple[str, ...]:
@@ -178,11 +178,23 @@ def _dsp_cost(view: NodeView) -> Cost:
     return pair_cost(view, scratch, pixels, operator.groups)
 
 
+def _is_3x3(view: NodeView) -> bool:
+    """Whether the depthwise kernel has a way of its own for it."""
+    operator = cast(Conv2d, view.operator)
+    simple = operator.dilation[1] == 1 and operator.strides[1] <= 2
+    return simple and view.constants["weight"].shape[1:3] == (3, 3)
+
+
+def _depthwise_column(view: NodeView) -> int:
+    """Bytes of a widened column."""
+    return 32 if _is_3x3(view) else depthwise_column_bytes(view.constants["weight"].shape[1])
+
+
 def _depthwise_run(view: NodeView) -> int:
     """Output pixels whose widened columns the scratch memory holds: the line, or what fits DEPTHWISE_SCRATCH."""
     operator = cast(Conv2d, view.operator)
-    _, rows, taps, _ = view.constants["weight"].shape
-    column = depthwise_column_bytes(rows)
+    taps = view.constants["weight"].shape[2]
+    column = _depthwise_column(view)
     reach = (taps - 1) * operator.dilation[1] + 1
     pixels = max((DEPTHWISE_SCRATCH // column - reach) // operator.strides[1] + 1, 4)
     return min(int(view.outputs[0].shape[2]), pixels // 4 * 4)
@@ -192,10 +204,11 @@ def _depthwise_dsp_cost(view: NodeView) -> Cost:
     operator = cast(Conv2d, view.operator)
     _, rows, taps, _ = view.constants["weight"].shape
     columns = (_depthwise_run(view) - 1) * operator.strides[1] + (taps - 1) * operator.dilation[1] + 1
-    scratch = 4 * taps * ((rows + 1) // 2) + columns * depthwise_column_bytes(rows)
+    widened_weights = 0 if _is_3x3(view) else 4 * taps * ((rows + 1) // 2)
+    scratch = widened_weights + columns * _depthwise_column(view)
     outputs = view.outputs[0].elements / max(view.access.steps, 1)
     widening = 2.2 * rows * operator.strides[1] * outputs
-    products = (0.95 if (rows, taps) == (3, 3) else 1.7) * view.macs_per_step
+    products = (0.95 if _is_3x3(view) else 1.7) * view.macs_per_step
     return Cost(scratch, round(products + widening + (requantize_cycles(view.core) + 2) * outputs) + 300)
 
 

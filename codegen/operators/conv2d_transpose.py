@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
 
 from tinyseg_tvm.codegen.operators.conv2d import requantization, sum_cost, weight_suffix
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always
-from tinyseg_tvm.codegen.operators.weight_packing import pack_convolution
+from tinyseg_tvm.codegen.operators.pair_packing import one_more, pack_pairs, pair_cost, pair_scratch
+from tinyseg_tvm.codegen.operators.weight_packing import folded_bias, pack_convolution
+from tinyseg_tvm.network.problem import Cost
 from tinyseg_tvm.operators.conv2d_transpose import Conv2dTranspose
 
 
@@ -75,4 +78,145 @@ def _gather_lines(view: NodeView, out: FunctionWriter, rows: int) -> None:
     out.write("}")
 
 
-VARIANTS = (Variant("conv2d_transpose portable", always, lambda view: sum_cost(3.6, view, 30.0), _emit),)
+@dataclass(frozen=True)
+class _Phase:
+    """The convolution that computes output pixels of equal remainder by the stride, along one axis.
+
+    Attributes:
+        taps: kernel taps in the order of the input columns they take; equally spaced.
+        first: input column of the first tap, minus the output column // stride.
+        dilation: input columns from a tap to the next.
+    """
+
+    taps: tuple[int, ...]
+    first: int
+    dilation: int
+
+
+def _phases(kernel: int, stride: int, before: int, dilation: int) -> list[_Phase]:
+    result = []
+    for taps in phase_taps(kernel, stride, before, dilation):
+        ordered = sorted(taps, key=lambda tap: tap[1])
+        first = ordered[0][1] if ordered else 0
+        step = ordered[1][1] - first if len(ordered) > 1 else 1
+        result.append(_Phase(tuple(tap for tap, _ in ordered), first, step))
+    return result
+
+
+def _axis_phases(view: NodeView, axis: int) -> list[_Phase]:
+    operator = cast(Conv2dTranspose, view.operator)
+    kernel = view.constants["weight"].shape[1 + axis]
+    return _phases(kernel, operator.strides[axis], operator.padding[axis], operator.dilation[axis])
+
+
+def _suits_dsp(view: NodeView) -> bool:
+    operator = cast(Conv2dTranspose, view.operator)
+    weight = view.constants["weight"]
+    every_phase = all(phase.taps for axis in (0, 1) for phase in _axis_phases(view, axis))
+    dense = operator.groups == 1 or weight.shape[3] >= 4
+    wide = view.outputs[0].shape[2] >= operator.strides[1]
+    return view.core.has_dsp and weight.dtype == np.int8 and every_phase and dense and wide
+
+
+def _dsp_scratch(view: NodeView) -> int:
+    operator = cast(Conv2dTranspose, view.operator)
+    weight = view.constants["weight"]
+    most = 0
+    for down in _axis_phases(view, 0):
+        for across in _axis_phases(view, 1):
+            part = weight[:, down.taps][:, :, across.taps]
+            most = max(most, pair_scratch(part, [weight.shape[3]], _segment_taps(operator, across), padded=True))
+    return most
+
+
+def _segment_taps(operator: Conv2dTranspose, across: _Phase) -> int:
+    return len(across.taps) if operator.groups == 1 and across.dilation == 1 else 1
+
+
+def _dsp_cost(view: NodeView) -> Cost:
+    operator = cast(Conv2dTranspose, view.operator)
+    pixels = view.outputs[0].elements / view.outputs[0].shape[3] / max(view.access.steps, 1)
+    return pair_cost(view, _dsp_scratch(view), pixels, operator.groups)
+
+
+def _emit_dsp(view: NodeView, out: FunctionWriter) -> None:
+    """One ordinary convolution per remainder of the output row and column by the strides."""
+    operator = cast(Conv2dTranspose, view.operator)
+    stride = operator.strides
+    out.modules.add("tinyseg_conv2d_dsp")
+    down_phases, across_phases = _axis_phases(view, 0), _axis_phases(view, 1)
+    structs = [
+        [_phase_struct(view, out, (y, down), (x, across)) for x, across in enumerate(across_phases)]
+        for y, down in enumerate(down_phases)
+    ]
+    flat = ",\n    ".join(struct for row in structs for struct in row)
+    table = f"{out.symbol}_phases"
+    out.definitions.append(f"static const tinyseg_conv2d_dsp {table}[{stride[0] * stride[1]}] = {{\n    {flat},\n}};")
+    rows = max(len(phase.taps) for phase in down_phases)
+    extent = view.inputs[0].lines
+    row_table = f"{out.symbol}_rows"
+    entries = ", ".join(f"{{{p.first}, {p.dilation}, {len(p.taps)}}}" for p in down_phases)
+    out.definitions.append(
+        f"/* per remainder of the line: first input line, lines from tap to tap, taps */\n"
+        f"static const int16_t {row_table}[{stride[0]}][3] = {{{entries}}};"
+    )
+    phase = "0u" if stride[0] == 1 else f"step % {stride[0]}u"
+    line = "step" if stride[0] == 1 else f"step / {stride[0]}u"
+    out.write(
+        f"const int8_t *lines[{rows}];",
+        f"const uint32_t phase = {phase};",
+        f"const int16_t *const rows = {row_table}[phase];",
+        "for (int32_t row = 0; row < rows[2]; ++row) {",
+        f"    const int32_t y = (int32_t)({line}) + rows[0] + row * rows[1];",
+        f"    lines[row] = y >= 0 && y < {extent} ? {out.line(0, '(uint32_t)y')} : NULL;",
+        "}",
+        f"for (uint32_t x = 0; x < {stride[1]}u; ++x) {{",
+        f"    tinyseg_conv2d_dsp_line(&{table}[phase * {stride[1]}u + x], lines, {out.scratch},",
+        f"        {out.output()} + x * {view.outputs[0].shape[3]}u);",
+        "}",
+    )
+
+
+def _phase_struct(
+    view: NodeView, out: FunctionWriter, down_phase: tuple[int, _Phase], across_phase: tuple[int, _Phase]
+) -> str:
+    """Initialiser of the convolution of one remainder of row and column."""
+    operator = cast(Conv2dTranspose, view.operator)
+    (y, down), (x, across) = down_phase, across_phase
+    weight = view.constants["weight"][:, down.taps][:, :, across.taps]
+    channels = view.inputs[0].shape[3]
+    taps = _segment_taps(operator, across)
+    words, pairs = pack_pairs(weight, operator.groups, [channels // operator.groups], taps)
+    bias = folded_bias(view.constants["bias"], weight, operator.input_zero_point)
+    outputs = view.outputs[0]
+    return out.struct_value(
+        view,
+        "tinyseg_conv2d_dsp",
+        {
+            "weight": out.constant(f"weight_{y}_{x}", words),
+            "bias": out.constant(f"bias_{y}_{x}", one_more(bias)),
+            "multiplier": out.constant("multiplier", one_more(view.constants["multiplier"])),
+            "piece_channels": out.constant("piece_channels", np.asarray([channels], np.uint16)),
+            "pieces": 1,
+            "groups": operator.groups,
+            "pairs": pairs,
+            "input_width": view.inputs[0].shape[2],
+            "output_width": -(-(outputs.shape[2] - x) // operator.strides[1]),
+            "output_channels": weight.shape[0],
+            "output_step": weight.shape[0] * operator.strides[1],
+            "kernel_height": len(down.taps),
+            "kernel_width": len(across.taps),
+            "segment_taps": taps,
+            "stride": 1,
+            "dilation": across.dilation,
+            "pad_left": -across.first,
+            "input_zero_point": operator.input_zero_point,
+            "output": requantization(operator),
+        },
+    )
+
+
+VARIANTS = (
+    Variant("conv2d_transpose dsp", _suits_dsp, _dsp_cost, _emit_dsp),
+    Variant("conv2d_transpose portable", always, lambda view: sum_cost(3.6, view, 30.0), _emit),
+)

@@ -8,7 +8,16 @@ import numpy as np
 
 from tinyseg_tvm.codegen.operators.conv2d import requantization, sum_cost, weight_suffix
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant
+from tinyseg_tvm.codegen.operators.pair_packing import (
+    filled_to_fours,
+    one_more,
+    pack_dense_quads,
+    pack_pairs,
+    pair_cost,
+    pair_scratch,
+)
 from tinyseg_tvm.codegen.operators.weight_packing import folded_bias, interleave, pack_dense
+from tinyseg_tvm.network.problem import Cost
 from tinyseg_tvm.operators.dense import Dense
 
 
@@ -37,6 +46,76 @@ def _emit_flatten(view: NodeView, out: FunctionWriter) -> None:
     )
     state = out.state_as("int32_t")
     out.write(f"tinyseg_dense_line{suffix}({parameters}, step, {out.line(0)}, {state}, {out.output('0u')});")
+
+
+def _emit_flatten_dsp(view: NodeView, out: FunctionWriter) -> None:
+    operator = cast(Dense, view.operator)
+    weight = view.constants["weight"]
+    out.modules.add("tinyseg_dense_dsp")
+    lines = view.inputs[0].lines
+    bias = folded_bias(view.constants["bias"], weight, operator.input_zero_point)
+    parameters = out.parameters(
+        view,
+        "tinyseg_dense_dsp",
+        {
+            "weight": out.constant("weight", pack_dense_quads(weight, lines)),
+            "bias": out.constant("bias", filled_to_fours(bias)),
+            "multiplier": out.constant("multiplier", filled_to_fours(view.constants["multiplier"])),
+            "line_elements": view.inputs[0].line_elements,
+            "lines": lines,
+            "output_channels": weight.shape[0],
+            "output": requantization(operator),
+        },
+    )
+    state = out.state_as("int32_t")
+    out.write(f"tinyseg_dense_dsp_line({parameters}, step, {out.line(0)}, {state}, {out.output('0u')});")
+
+
+def _suits_dsp(view: NodeView) -> bool:
+    return view.core.has_dsp and view.constants["weight"].dtype == np.int8
+
+
+def _emit_pointwise_dsp(view: NodeView, out: FunctionWriter) -> None:
+    operator = cast(Dense, view.operator)
+    weight = view.constants["weight"]
+    channels = weight.shape[1]
+    pixels = view.outputs[0].line_elements // weight.shape[0]
+    words, pairs = pack_pairs(weight[:, np.newaxis, np.newaxis, :], 1, [channels], 1)
+    bias = folded_bias(view.constants["bias"], weight, operator.input_zero_point)
+    out.modules.add("tinyseg_conv2d_dsp")
+    parameters = out.parameters(
+        view,
+        "tinyseg_conv2d_dsp",
+        {
+            "weight": out.constant("weight", words),
+            "bias": out.constant("bias", one_more(bias)),
+            "multiplier": out.constant("multiplier", one_more(view.constants["multiplier"])),
+            "piece_channels": out.constant("piece_channels", np.asarray([channels], np.uint16)),
+            "pieces": 1,
+            "groups": 1,
+            "pairs": pairs,
+            "input_width": pixels,
+            "output_width": pixels,
+            "output_channels": weight.shape[0],
+            "output_step": weight.shape[0],
+            "kernel_height": 1,
+            "kernel_width": 1,
+            "segment_taps": 1,
+            "stride": 1,
+            "dilation": 1,
+            "pad_left": 0,
+            "input_zero_point": operator.input_zero_point,
+            "output": requantization(operator),
+        },
+    )
+    out.write(f"const int8_t *const line = {out.line(0)};")
+    out.write(f"tinyseg_conv2d_dsp_line({parameters}, &line, {out.scratch}, {out.output()});")
+
+
+def _pointwise_dsp_cost(view: NodeView) -> Cost:
+    weight = view.constants["weight"]
+    scratch = pair_scratch(weight[:, np.newaxis, np.newaxis, :], [weight.shape[1]], 1, padded=False)
+    return pair_cost(view, scratch, view.outputs[0].line_elements / weight.shape[0])
 
 
 def _emit_pointwise(view: NodeView, out: FunctionWriter) -> None:
@@ -72,6 +151,15 @@ def _emit_pointwise(view: NodeView, out: FunctionWriter) -> None:
 
 
 VARIANTS = (
+    Variant(
+        "dense dsp", lambda view: _flattens(view) and _suits_dsp(view), lambda v: sum_cost(1.7, v), _emit_flatten_dsp
+    ),
+    Variant(
+        "pointwise dsp",
+        lambda view: not _flattens(view) and _suits_dsp(view),
+        _pointwise_dsp_cost,
+        _emit_pointwise_dsp,
+    ),
     Variant("dense portable", _flattens, lambda view: sum_cost(3.2, view), _emit_flatten),
     Variant("pointwise portable", lambda view: not _flattens(view), lambda view: sum_cost(2.6, view), _emit_pointwise),
 )

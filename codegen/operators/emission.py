@@ -110,6 +110,19 @@ class FunctionWriter:
         Raises:
             TinySegError: a value does not fit its field.
         """
+        symbol = f"{self.symbol}_parameters"
+        text = self.struct_value(view, struct, values).replace("\n    ", "\n")
+        self.definitions.append(f"static const {struct} {symbol} = {text};")
+        return f"&{symbol}"
+
+    def struct_value(
+        self, view: NodeView, struct: str, values: Mapping[str, int | float | str | tuple[str, ...]]
+    ) -> str:
+        """Initialiser of a parameter struct, its fields indented by eight.
+
+        Raises:
+            TinySegError: a value does not fit its field.
+        """
         fields = struct_fields(struct)
         if set(fields) != set(values):
             raise AssertionError(f"{struct}: fields {sorted(set(fields) ^ set(values))} do not match")
@@ -124,10 +137,8 @@ class FunctionWriter:
                 if isinstance(value, int) and out_of_range(ctype, value):
                     raise view.error(f"{name.replace('_', ' ')} {value} exceeds the kernel's range ({ctype})")
                 text = str(value)
-            lines.append(f"    .{name} = {text},")
-        symbol = f"{self.symbol}_parameters"
-        self.definitions.append(f"static const {struct} {symbol} = {{\n" + "\n".join(lines) + "\n};")
-        return f"&{symbol}"
+            lines.append(f"        .{name} = {text},")
+        return "{\n" + "\n".join(lines) + "\n    }"
 
     def write(self, *statements: str) -> None:
         """Append lines of C, unindented."""

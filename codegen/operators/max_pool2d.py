@@ -14,9 +14,26 @@ def _cost(view: NodeView) -> Cost:
     return Cost(0, 9 * kernel[0] * kernel[1] * view.outputs[0].line_elements + 100)
 
 
-def _emit(view: NodeView, out: FunctionWriter) -> None:
+def _dsp_cost(view: NodeView) -> Cost:
+    kernel = cast(MaxPool2d, view.operator).kernel
+    return Cost(0, round(1.2 * kernel[0] * kernel[1] * view.outputs[0].line_elements) + 20 * view.outputs[0].shape[2])
+
+
+def _suits_dsp(view: NodeView) -> bool:
+    return view.core.has_dsp and view.inputs[0].shape[3] >= 4
+
+
+def _emit_portable(view: NodeView, out: FunctionWriter) -> None:
+    _emit(view, out, "")
+
+
+def _emit_dsp(view: NodeView, out: FunctionWriter) -> None:
+    _emit(view, out, "_dsp")
+
+
+def _emit(view: NodeView, out: FunctionWriter, family: str) -> None:
     operator = cast(MaxPool2d, view.operator)
-    out.modules.add("tinyseg_pool2d")
+    out.modules.add(f"tinyseg_pool2d{family}")
     parameters = out.parameters(
         view,
         "tinyseg_pool2d",
@@ -43,7 +60,10 @@ def _emit(view: NodeView, out: FunctionWriter) -> None:
         dilation=operator.dilation[0],
         extent=view.inputs[0].lines,
     )
-    out.write(f"tinyseg_max_pool2d_line({parameters}, lines, {out.output()});")
+    out.write(f"tinyseg_max_pool2d{family}_line({parameters}, lines, {out.output()});")
 
 
-VARIANTS = (Variant("max_pool2d portable", always, _cost, _emit),)
+VARIANTS = (
+    Variant("max_pool2d dsp", _suits_dsp, _dsp_cost, _emit_dsp),
+    Variant("max_pool2d portable", always, _cost, _emit_portable),
+)

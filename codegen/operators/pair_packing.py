@@ -44,7 +44,10 @@ def pairs_of_segments(segments: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def pair_words(pairs: np.ndarray) -> np.ndarray:
-    """Pairs (O, P, 2) as words: channels by four ([pair][2 words]; three as four), then two ([pair]), then one (two pairs a word)."""
+    """Pairs (O, P, 2) as words: channels by four (three as four), then two, then one.
+
+    [pair][2 words] of four channels, [pair] of two, a word per two pairs of one.
+    """
     if pairs.shape[0] % 4 == 3:
         pairs = np.concatenate([pairs, np.zeros((1, *pairs.shape[1:]), pairs.dtype)])
     outputs = pairs.shape[0]
@@ -146,3 +149,18 @@ def pack_depthwise_pairs(weight: np.ndarray) -> np.ndarray:
         flat = np.concatenate([flat, np.zeros((channels, 1, 2), np.int8)], axis=1)
     quads = np.stack([flat[:, 0::2, 0], flat[:, 1::2, 0], flat[:, 0::2, 1], flat[:, 1::2, 1]], axis=-1)
     return np.ascontiguousarray(quads).view("<u4").reshape(-1)
+
+
+def filled_to_fours(array: np.ndarray) -> np.ndarray:
+    """(O,) with zeros up to a multiple of four."""
+    return np.concatenate([array, np.zeros(-array.size % 4, array.dtype)])
+
+
+def pack_dense_quads(weight: np.ndarray, lines: int) -> np.ndarray:
+    """(O, I) int8 as words for runtime/tinyseg_dense_dsp.h: [line][O / 4][elements / 4][channel], elements as bytes."""
+    parts = []
+    for part in np.split(weight, lines, axis=1):
+        padded = np.pad(part, ((0, -part.shape[0] % 4), (0, -part.shape[1] % 4)))
+        quads = padded.reshape(padded.shape[0] // 4, 4, padded.shape[1] // 4, 4).transpose(0, 2, 1, 3)
+        parts.append(np.ascontiguousarray(quads).view("<u4").reshape(-1))
+    return np.concatenate(parts)

@@ -26,59 +26,68 @@ TINYSEG_INLINE uint32_t upper(uint32_t x, uint32_t y)
 #endif
 }
 
-/* The values of four channels in two rows, as one word per channel. */
-TINYSEG_INLINE void widen_two_rows(uint32_t *to, uint32_t x, uint32_t y)
+/* The values of four channels in two rows, one word per channel, `gap` words apart. */
+TINYSEG_INLINE void widen_two_rows(uint32_t *to, int32_t gap, uint32_t x, uint32_t y)
 {
     const uint32_t x_even = tinyseg_widen_even(x);
     const uint32_t y_even = tinyseg_widen_even(y);
     const uint32_t x_odd = tinyseg_widen_odd(x);
     const uint32_t y_odd = tinyseg_widen_odd(y);
     to[0] = lower(x_even, y_even);
-    to[1] = lower(x_odd, y_odd);
-    to[2] = upper(x_even, y_even);
-    to[3] = upper(x_odd, y_odd);
+    to[gap] = lower(x_odd, y_odd);
+    to[2 * gap] = upper(x_even, y_even);
+    to[3 * gap] = upper(x_odd, y_odd);
 }
 
-/* The values of four channels in one row, as channels 0 and 2, channels 1 and 3. */
-TINYSEG_INLINE void widen_one_row(uint32_t *to, uint32_t x)
+/* The values of four channels in one row: words of channels 0 and 2, of 1 and 3; with a gap of 2 both twice. */
+TINYSEG_INLINE void widen_one_row(uint32_t *to, int32_t gap, uint32_t x)
 {
-    to[0] = tinyseg_widen_even(x);
-    to[1] = tinyseg_widen_odd(x);
+    const uint32_t even = tinyseg_widen_even(x);
+    const uint32_t odd = tinyseg_widen_odd(x);
+    to[0] = even;
+    to[gap] = odd;
+    if (gap == 2) {
+        to[4] = even;
+        to[6] = odd;
+    }
 }
 
-/* Columns of three rows, all inside the map. */
+/* `columns` columns of three rows, all inside the map. */
 TINYSEG_INNER void widen_columns_of_3(
-    uint32_t *to, const int8_t *x, const int8_t *y, const int8_t *z, int32_t step, const uint32_t *end)
+    uint32_t *to, const int8_t *x, const int8_t *y, const int8_t *z, int32_t step, int32_t columns)
 {
+    int32_t at = -columns * step; /* up to 0 */
+    x -= at;
+    y -= at;
+    z -= at;
 #if TINYSEG_DSP_ASSEMBLER
-    int32_t at = 0;
-    if (to != end) {
+    if (columns > 0) {
         __asm__ volatile("1:\n\t"
                          "ldr r3, [%[x], %[at]]\n\t"
                          "ldr r4, [%[y], %[at]]\n\t"
-                         "ldr r8, [%[z], %[at]]\n\t"
-                         "sxtb16 r5, r3\n\t"
-                         "sxtb16 r6, r3, ror #8\n\t"
+                         "ldr r6, [%[z], %[at]]\n\t"
+                         "sxtb16 r1, r3\n\t"
+                         "sxtb16 r2, r3, ror #8\n\t"
                          "sxtb16 r9, r4\n\t"
                          "sxtb16 r10, r4, ror #8\n\t"
-                         "pkhbt r3, r5, r9, lsl #16\n\t"
-                         "pkhbt r4, r6, r10, lsl #16\n\t"
-                         "pkhtb r5, r9, r5, asr #16\n\t"
-                         "pkhtb r6, r10, r6, asr #16\n\t"
-                         "sxtb16 r9, r8, ror #8\n\t"
-                         "sxtb16 r8, r8\n\t"
-                         "add %[at], %[at], %[step]\n\t"
-                         "stmia %[to]!, {r3, r4, r5, r6, r8, r9}\n\t"
-                         "cmp %[to], %[end]\n\t"
+                         "pkhbt r3, r1, r9, lsl #16\n\t"
+                         "pkhbt r5, r2, r10, lsl #16\n\t"
+                         "sxtb16 r4, r6\n\t"
+                         "sxtb16 r6, r6, ror #8\n\t"
+                         "adds %[at], %[at], %[step]\n\t"
+                         "stmia %[to]!, {r3, r4, r5, r6}\n\t"
+                         "pkhtb r3, r9, r1, asr #16\n\t"
+                         "pkhtb r5, r10, r2, asr #16\n\t"
+                         "stmia %[to]!, {r3, r4, r5, r6}\n\t"
                          "bne 1b"
                          : [to] "+r"(to), [at] "+r"(at)
-                         : [x] "r"(x), [y] "r"(y), [z] "r"(z), [step] "r"(step), [end] "r"(end)
-                         : "r3", "r4", "r5", "r6", "r8", "r9", "r10", "cc", "memory");
+                         : [x] "r"(x), [y] "r"(y), [z] "r"(z), [step] "r"(step)
+                         : "r1", "r2", "r3", "r4", "r5", "r6", "r9", "r10", "cc", "memory");
     }
 #else
-    for (int32_t at = 0; to != end; at += step, to += 6) {
-        widen_two_rows(to, tinyseg_load_4(x + at), tinyseg_load_4(y + at));
-        widen_one_row(to + 4, tinyseg_load_4(z + at));
+    for (; at != 0; at += step, to += 8) {
+        widen_two_rows(to, 2, tinyseg_load_4(x + at), tinyseg_load_4(y + at));
+        widen_one_row(to + 1, 2, tinyseg_load_4(z + at));
     }
 #endif
 }
@@ -89,19 +98,25 @@ typedef struct {
     int32_t step;
 } row_source;
 
+/* The columns' layout in the scratch memory, in words. */
+typedef struct {
+    int32_t pitch; /* from a column to the next */
+    int32_t gap;   /* from a channel's pair of rows to the next channel's; 2: a last single row lies between them */
+} layout;
+
 /* Columns of two rows, of words shifted by `shift` bits (channels before the group's first). */
 TINYSEG_INNER void widen_pair_of_rows(
-    uint32_t *to, const uint32_t *end, int32_t pitch, row_source x, row_source y, int32_t shift)
+    uint32_t *to, const uint32_t *end, layout l, row_source x, row_source y, int32_t shift)
 {
-    for (; to != end; to += pitch, x.at += x.step, y.at += y.step) {
-        widen_two_rows(to, tinyseg_load_4(x.at) >> shift, tinyseg_load_4(y.at) >> shift);
+    for (; to != end; to += l.pitch, x.at += x.step, y.at += y.step) {
+        widen_two_rows(to, l.gap, tinyseg_load_4(x.at) >> shift, tinyseg_load_4(y.at) >> shift);
     }
 }
 
-TINYSEG_INNER void widen_single_row(uint32_t *to, const uint32_t *end, int32_t pitch, row_source x, int32_t shift)
+TINYSEG_INNER void widen_single_row(uint32_t *to, const uint32_t *end, layout l, row_source x, int32_t shift)
 {
-    for (; to != end; to += pitch, x.at += x.step) {
-        widen_one_row(to, tinyseg_load_4(x.at) >> shift);
+    for (; to != end; to += l.pitch, x.at += x.step) {
+        widen_one_row(to, l.gap, tinyseg_load_4(x.at) >> shift);
     }
 }
 
@@ -117,25 +132,29 @@ TINYSEG_INLINE uint32_t load_narrow(const int8_t *from, int32_t channels)
 
 /* The same of maps that have less than four channels; `y` NULL: a single row. */
 TINYSEG_INNER void widen_narrow(
-    uint32_t *to, const uint32_t *end, int32_t pitch, row_source x, const row_source *y, int32_t channels)
+    uint32_t *to, const uint32_t *end, layout l, row_source x, const row_source *y, int32_t channels)
 {
     int32_t at = 0;
-    for (; to != end; to += pitch, x.at += x.step) {
+    for (; to != end; to += l.pitch, x.at += x.step) {
         if (y == NULL) {
-            widen_one_row(to, load_narrow(x.at, channels));
+            widen_one_row(to, l.gap, load_narrow(x.at, channels));
         } else {
-            widen_two_rows(to, load_narrow(x.at, channels), load_narrow(y->at + at, channels));
+            widen_two_rows(to, l.gap, load_narrow(x.at, channels), load_narrow(y->at + at, channels));
             at += y->step;
         }
     }
 }
 
-/* `words` words of the zero point twice. */
+/* `words` words (an even number) of the zero point twice. */
 static void fill(uint32_t *to, int32_t words, int32_t zero_point)
 {
     const uint32_t word = tinyseg_halves(zero_point, zero_point);
-    for (; words > 0; --words) {
-        *to++ = word;
+    for (; words >= 8; words -= 8, to += 8) {
+        to[0] = to[1] = to[2] = to[3] = word;
+        to[4] = to[5] = to[6] = to[7] = word;
+    }
+    for (; words > 0; words -= 2, to += 2) {
+        to[0] = to[1] = word;
     }
 }
 
@@ -146,11 +165,12 @@ TINYSEG_INNER void widen_columns(
     int32_t channel,
     int32_t first,
     int32_t columns,
+    layout l,
     uint32_t *to)
 {
     const int32_t channels = p->channels;
     const int32_t rows = p->kernel_height;
-    const int32_t pitch = 4 * (rows / 2) + 2 * (rows & 1);
+    const int32_t pitch = l.pitch;
     const int32_t missing = channel + 4 > channels ? channel + 4 - channels : 0;
     uint32_t *const end = to + columns * pitch;
     int32_t left = first < 0 ? -first : 0;
@@ -166,10 +186,9 @@ TINYSEG_INNER void widen_columns(
                                    (int8_t)p->input_zero_point,
                                    (int8_t)p->input_zero_point,
                                    (int8_t)p->input_zero_point};
-        const uint32_t *const stop = to + columns * pitch;
         const int32_t at = (first + left) * channels + channel - (channels < 4 ? 0 : missing);
-        if (rows == 3 && missing == 0 && lines[0] != NULL && lines[1] != NULL && lines[2] != NULL) {
-            widen_columns_of_3(to, lines[0] + at, lines[1] + at, lines[2] + at, channels, stop);
+        if (l.gap == 2 && missing == 0 && lines[0] != NULL && lines[1] != NULL && lines[2] != NULL) {
+            widen_columns_of_3(to, lines[0] + at, lines[1] + at, lines[2] + at, channels, columns);
             return;
         }
         for (int32_t row = 0; row < rows; row += 2) {
@@ -186,13 +205,13 @@ TINYSEG_INNER void widen_columns(
                 y.step = channels;
             }
             if (channels < 4) {
-                widen_narrow(to, row_end, pitch, x, next != row ? &y : NULL, channels);
+                widen_narrow(to, row_end, l, x, next != row ? &y : NULL, channels);
             } else if (next != row) {
-                widen_pair_of_rows(to, row_end, pitch, x, y, 8 * missing);
+                widen_pair_of_rows(to, row_end, l, x, y, 8 * missing);
             } else {
-                widen_single_row(to, row_end, pitch, x, 8 * missing);
+                widen_single_row(to, row_end, l, x, 8 * missing);
             }
-            to += next != row ? 4 : 2;
+            to += l.gap == 2 ? 1 : 4;
         }
     }
 }
@@ -237,30 +256,30 @@ TINYSEG_INLINE void store_four(
 }
 
 #if TINYSEG_DSP_ASSEMBLER
-/* One column of a 3 x 3 kernel's run: the pair of rows in u, the single row in v (in the half h). */
-#define LOAD(column, single) "ldr %[u], [%[x], #24*" #column "]\n\tldr %[v], [%[x], #24*" #column "+" #single "]\n\t"
+/* One column of a 3 x 3 kernel's run: the pair of rows in u, the single row in the half h of v. */
+#define LOAD(column) "ldrd %[u], %[v], [%[x], #32*" #column "]\n\t"
 #define BEGIN(sum, h) "smlad %[" #sum "], %[u], %[w0], %[bias]\n\tsmla" #h "b %[" #sum "], %[v], %[s01], %[" #sum "]\n\t"
 #define MIDDLE(sum, h) \
     "smlad %[" #sum "], %[u], %[w1], %[" #sum "]\n\tsmla" #h "t %[" #sum "], %[v], %[s01], %[" #sum "]\n\t"
 #define END(sum, h) \
     "smlad %[" #sum "], %[u], %[w2], %[" #sum "]\n\tsmla" #h "b %[" #sum "], %[v], %[s2], %[" #sum "]\n\t"
-#define FOUR_PIXELS_STRIDE_1(at, h) \
-    LOAD(0, at) BEGIN(a, h) \
-    LOAD(1, at) MIDDLE(a, h) BEGIN(b, h) \
-    LOAD(2, at) END(a, h) MIDDLE(b, h) BEGIN(c, h) \
-    LOAD(3, at) END(b, h) MIDDLE(c, h) BEGIN(d, h) \
-    LOAD(4, at) END(c, h) MIDDLE(d, h) \
-    LOAD(5, at) END(d, h)
-#define FOUR_PIXELS_STRIDE_2(at, h) \
-    LOAD(0, at) BEGIN(a, h) \
-    LOAD(1, at) MIDDLE(a, h) \
-    LOAD(2, at) END(a, h) BEGIN(b, h) \
-    LOAD(3, at) MIDDLE(b, h) \
-    LOAD(4, at) END(b, h) BEGIN(c, h) \
-    LOAD(5, at) MIDDLE(c, h) \
-    LOAD(6, at) END(c, h) BEGIN(d, h) \
-    LOAD(7, at) MIDDLE(d, h) \
-    LOAD(8, at) END(d, h)
+#define FOUR_PIXELS_STRIDE_1(h) \
+    LOAD(0) BEGIN(a, h) \
+    LOAD(1) MIDDLE(a, h) BEGIN(b, h) \
+    LOAD(2) END(a, h) MIDDLE(b, h) BEGIN(c, h) \
+    LOAD(3) END(b, h) MIDDLE(c, h) BEGIN(d, h) \
+    LOAD(4) END(c, h) MIDDLE(d, h) \
+    LOAD(5) END(d, h)
+#define FOUR_PIXELS_STRIDE_2(h) \
+    LOAD(0) BEGIN(a, h) \
+    LOAD(1) MIDDLE(a, h) \
+    LOAD(2) END(a, h) BEGIN(b, h) \
+    LOAD(3) MIDDLE(b, h) \
+    LOAD(4) END(b, h) BEGIN(c, h) \
+    LOAD(5) MIDDLE(c, h) \
+    LOAD(6) END(c, h) BEGIN(d, h) \
+    LOAD(7) MIDDLE(d, h) \
+    LOAD(8) END(d, h)
 #define FOUR_PIXELS(code) \
     __asm__(code \
             : [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [u] "=&r"(u), [v] "=&r"(v) \
@@ -274,19 +293,18 @@ TINYSEG_INLINE void store_four(
         (x)[0], \
         w0, \
         tinyseg_dual_multiply( \
-            (x)[6], \
+            (x)[8], \
             w1, \
             tinyseg_dual_multiply( \
-                (x)[12], \
+                (x)[16], \
                 w2, \
                 tinyseg_dual_multiply( \
-                    (x)[single], \
+                    (x)[1], \
                     s0, \
-                    tinyseg_dual_multiply( \
-                        (x)[6 + single], s1, tinyseg_dual_multiply((x)[12 + single], s2, bias))))))
+                    tinyseg_dual_multiply((x)[9], s1, tinyseg_dual_multiply((x)[17], s2, bias))))))
 
-/* A channel with a 3 x 3 kernel whose columns lie side by side. Channels 0 and 1 of four have their single row four
- * words after the pair, in the lower half; channels 2 and 3 (`high`) two words after, in the upper half. */
+/* A channel with a 3 x 3 kernel whose columns lie side by side. Channels 0 and 1 of four have their single row in the
+ * lower half of its word, channels 2 and 3 (`high`) in the upper. */
 TINYSEG_INLINE void channel_3x3(
     const run *r,
     const uint32_t *x,
@@ -298,7 +316,6 @@ TINYSEG_INLINE void channel_3x3(
     const int high)
 {
     const tinyseg_scale scale = tinyseg_scale_of(multiplier);
-    const int32_t single = high ? 2 : 4;
     const int32_t channels = r->channels;
     const uint32_t w0 = tinyseg_widen_even(weight[0]);
     const uint32_t s0 = tinyseg_widen_odd(weight[0]);
@@ -307,6 +324,7 @@ TINYSEG_INLINE void channel_3x3(
     const uint32_t w2 = tinyseg_widen_even(weight[2]);
     const uint32_t s2 = tinyseg_widen_odd(weight[2]);
     int32_t n = r->pixels;
+    (void)high;
     if (n >= 4) {
 #if TINYSEG_DSP_ASSEMBLER
         const uint32_t s01 = high ? upper(s0, s1) : lower(s0, s1);
@@ -317,27 +335,27 @@ TINYSEG_INLINE void channel_3x3(
 #if TINYSEG_DSP_ASSEMBLER
             uint32_t u, v;
             if (stride == 1 && !high) {
-                FOUR_PIXELS(FOUR_PIXELS_STRIDE_1(16, b));
+                FOUR_PIXELS(FOUR_PIXELS_STRIDE_1(b));
             } else if (stride == 1) {
-                FOUR_PIXELS(FOUR_PIXELS_STRIDE_1(8, t));
+                FOUR_PIXELS(FOUR_PIXELS_STRIDE_1(t));
             } else if (!high) {
-                FOUR_PIXELS(FOUR_PIXELS_STRIDE_2(16, b));
+                FOUR_PIXELS(FOUR_PIXELS_STRIDE_2(b));
             } else {
-                FOUR_PIXELS(FOUR_PIXELS_STRIDE_2(8, t));
+                FOUR_PIXELS(FOUR_PIXELS_STRIDE_2(t));
             }
 #else
             a = ONE_PIXEL(x);
-            b = ONE_PIXEL(x + 6 * stride);
-            c = ONE_PIXEL(x + 12 * stride);
-            d = ONE_PIXEL(x + 18 * stride);
+            b = ONE_PIXEL(x + 8 * stride);
+            c = ONE_PIXEL(x + 16 * stride);
+            d = ONE_PIXEL(x + 24 * stride);
 #endif
             store_four(r, scale, channels, out, a, b, c, d);
-            x += 24 * stride;
+            x += 32 * stride;
             out += 4 * channels;
             n -= 4;
         } while (n >= 4);
     }
-    for (; n > 0; --n, x += 6 * stride, out += channels) {
+    for (; n > 0; --n, x += 8 * stride, out += channels) {
         *out = tinyseg_requantize_1(ONE_PIXEL(x), scale, r->output);
     }
 }
@@ -354,10 +372,10 @@ TINYSEG_INLINE void channels_3x3(
 {
     int32_t k = 0;
     for (; k < count && k < 2; ++k) {
-        channel_3x3(r, r->strip + k, weight + 3 * k, bias[k], multiplier[k], out + k, stride, 0);
+        channel_3x3(r, r->strip + 2 * k, weight + 3 * k, bias[k], multiplier[k], out + k, stride, 0);
     }
     for (; k < count; ++k) {
-        channel_3x3(r, r->strip + k, weight + 3 * k, bias[k], multiplier[k], out + k, stride, 1);
+        channel_3x3(r, r->strip + 2 * k, weight + 3 * k, bias[k], multiplier[k], out + k, stride, 1);
     }
 }
 
@@ -451,9 +469,12 @@ void tinyseg_depthwise_dsp_line(const tinyseg_depthwise_dsp *p, const int8_t *co
     const int by_3x3 = p->kernel_height == 3u && p->kernel_width == 3u && p->dilation == 1u && stride <= 2;
     uint32_t *const widened = scratch;
     uint32_t *const strip = widened + (by_3x3 ? 0 : weights);
+    layout l;
     run r;
+    l.pitch = by_3x3 ? 8 : 4 * (p->kernel_height / 2) + 2 * (p->kernel_height & 1);
+    l.gap = by_3x3 ? 2 : 1;
     r.strip = strip;
-    r.pitch = 4 * (p->kernel_height / 2) + 2 * (p->kernel_height & 1);
+    r.pitch = l.pitch;
     r.channels = channels;
     r.zero_point = p->output.zero_point;
     r.minimum = p->output.minimum;
@@ -467,7 +488,7 @@ void tinyseg_depthwise_dsp_line(const tinyseg_depthwise_dsp *p, const int8_t *co
         r.pixels = p->output_width - x < p->run ? p->output_width - x : p->run;
         for (int32_t channel = 0; channel < channels; channel += 4, weight += 4 * channel_words, to += 4) {
             const int32_t count = channels - channel < 4 ? channels - channel : 4;
-            widen_columns(p, lines, channel, first, (r.pixels - 1) * stride + reach, strip);
+            widen_columns(p, lines, channel, first, (r.pixels - 1) * stride + reach, l, strip);
             if (by_3x3) {
                 (stride == 1 ? channels_3x3_stride_1 : channels_3x3_stride_2)(
                     &r, weight, p->bias + channel, p->multiplier + channel, to, count);

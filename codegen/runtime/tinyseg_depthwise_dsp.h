@@ -26,8 +26,9 @@ typedef struct {
     tinyseg_output output;
 } tinyseg_depthwise_dsp;
 
-/* One output line from `kernel_height` lines; NULL is a padding line. `scratch` (aligned to 4) has one word per pair of
- * rows and tap, then for each column of a run 16 bytes per pair of rows and 8 for a last single row. */
+/* One output line from `kernel_height` lines; NULL is a padding line. `scratch` (aligned to 4) has 32 bytes for
+ * each column of a run of 3 x 3 kernels without dilation and with a stride of 1 or 2. Others have 16 bytes per pair of
+ * rows and 8 for a last single row, before them one word per tap and pair of rows. */
 void tinyseg_depthwise_dsp_line(const tinyseg_depthwise_dsp *p, const int8_t *const *lines, void *scratch, int8_t *out);
 
 #endif

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tests.operators.operator_cases import Case, fits, int8_array
-from tinyseg_tvm.operators import Conv2d
+from tinyseg_tvm.operators import Conv2d, Conv2dTranspose, Dense, MaxPool2d
 
 Rng = np.random.Generator
 CHANNELS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 16, 17, 20, 24, 33]
@@ -77,7 +77,51 @@ def depthwise(rng: Rng) -> Case:
     return Case(operator, (int8_array(rng, (1, height, width, channels)),), constants(rng, (channels, *kernel, 1)))
 
 
-CASES: dict[str, Callable[[Rng], Case]] = {"conv2d": convolution, "depthwise": depthwise}
+def dense(rng: Rng) -> Case:
+    """Over a whole map, and over its last axis."""
+    shape = pick(rng, [(1, 64), (1, 37), (1, 4, 3, 5), (1, 3, 5, 16), (1, 6, 1, 7), (1, 2, 9, 20)])
+    operator = Dense(bool(rng.integers(2)), int8(rng), **clamp(rng))
+    elements = int(np.prod(shape)) if operator.flatten else shape[-1]
+    return Case(operator, (int8_array(rng, shape),), constants(rng, (int(rng.integers(1, 40)), elements)))
+
+
+def transposed(rng: Rng) -> Case:
+    """Any kernel, stride, padding and dilation."""
+    while True:
+        kernel, strides = (
+            pick(rng, [(2, 2), (2, 2), (4, 4), (3, 3), (1, 2), (5, 3)]),
+            pick(rng, [(2, 2), (2, 2), (1, 1), (2, 1), (3, 2)]),
+        )
+        padding, dilation = pick(rng, [(0, 0, 0, 0), (1, 1, 1, 1), (0, 1, 1, 0)]), pick(rng, [(1, 1), (1, 1), (2, 3)])
+        extra = pick(rng, [(0, 0), (0, 0), (1, 1)])
+        extents = (int(rng.integers(1, 5)), int(rng.integers(1, 9)))
+        spans = [
+            (extents[a] - 1) * strides[a] + dilation[a] * (kernel[a] - 1) + 1 + extra[a] - padding[a] - padding[a + 2]
+            for a in (0, 1)
+        ]
+        if min(spans) >= 1:
+            break
+    groups = pick(rng, [1, 1, 1, 2])
+    depth, outputs = pick(rng, CHANNELS), pick(rng, CHANNELS) * groups
+    operator = Conv2dTranspose(strides, padding, extra, dilation, groups, int8(rng), **clamp(rng))
+    return Case(operator, (int8_array(rng, (1, *extents, depth * groups)),), constants(rng, (outputs, *kernel, depth)))
+
+
+def max_pool(rng: Rng) -> Case:
+    """Any kernel, and windows that lie in the padding."""
+    kernels = [(2, 2), (2, 2), (3, 3), (2, 1), (1, 2), (5, 4), (1, 1)]
+    kernel, strides, padding, dilation, height, width = window(rng, kernels, 15)
+    shape = (1, height, width, pick(rng, CHANNELS))
+    return Case(MaxPool2d(kernel, strides, padding, dilation), (int8_array(rng, shape),), {})
+
+
+CASES: dict[str, Callable[[Rng], Case]] = {
+    "conv2d": convolution,
+    "depthwise": depthwise,
+    "conv2d_transpose": transposed,
+    "dense": dense,
+    "max_pool2d": max_pool,
+}
 
 
 def accepted_case(kind: str, rng: Rng) -> Case:
