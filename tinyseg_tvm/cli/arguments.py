@@ -35,7 +35,11 @@ def add_build_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--objective", default="", help="ram (default), speed or pareto")
     group.add_argument("--max-recompute", default="", metavar="PCT", help="extra MACs allowed, percent (default: 0)")
     group.add_argument("--max-written", default="", metavar="N", help="bytes written to storage per inference")
-    group.add_argument("--storage", default="", help="sd, timed, nor, psram or a TOML file (default: none)")
+    group.add_argument("--storage", default="", help="storages of the board or TOML files, with commas (default: none)")
+    group.add_argument("--codec", default="", help="of lines in storage: none (default), delta, mask or auto")
+    group.add_argument(
+        "--frame-rate", default="", metavar="HZ", help="inferences per second, for flash wear (default: 1)"
+    )
     group.add_argument("--stream-axis", default="", help="auto (default), rows or columns")
     group.add_argument("--io", default="", help="resident (default): I/O in the arena; line: a callback per line")
     group.add_argument(
@@ -50,7 +54,7 @@ def build_options(arguments: argparse.Namespace) -> BuildOptions:
     from tinyseg_tvm.relay.target import parse_target
 
     base = parse_target(arguments.target) if arguments.target else BuildOptions()
-    names = ("board", "mcpu", "ram", "objective", "max_recompute", "max_written", "storage")
+    names = ("board", "mcpu", "ram", "objective", "max_recompute", "max_written", "storage", "codec", "frame_rate")
     names += ("stream_axis", "io", "io_type", "effort")
     given = {name.replace("_", "-"): getattr(arguments, name) for name in names if getattr(arguments, name)}
     if arguments.layerwise:

@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     from tinyseg_tvm.micro import generate_project
 
     factory = compile_model(arguments)
-    generate_project(factory.board, factory, arguments.output, ram_limit=factory.options.ram)
+    generate_project(factory.board, factory, arguments.output, ram_limit=factory.options.ram, storages=factory.storages)
     if arguments.json:
         print(json.dumps(factory.figures, sort_keys=True))
     else:

@@ -105,10 +105,10 @@ def search(
     report(0.9, "spilling everything")
     found.from_above(unchanged(free))
     report(1.0, "done")
-    return front(found.known.values())
+    return front([state for state in found.known.values() if found.affordable(state.written)])
 
 
-def front(states: Iterable[State]) -> tuple[State, ...]:
+def front(states: Sequence[State]) -> tuple[State, ...]:
     """The states that no other beats in one of live bytes, bytes written and recomputation without losing another."""
     price = {id(state): (state.live, state.written, state.recomputed.extra_macs) for state in states}
     kept: dict[tuple[int, int, int], State] = {}
@@ -175,7 +175,7 @@ class _Search:
         for tensor in base.tensors:
             if tensor.name in at_peak and tensor.name not in spilled:
                 for decision in self.ways(base, tensor):
-                    if self._affordable(state.written + written_bytes(base, (decision,))):
+                    if self.affordable(state.written + written_bytes(base, (decision,))):
                         yield state.recomputed, (*state.decisions, decision), _added(decision)
         if self.max_macs > state.recomputed.extra_macs:
             numbers = {n for n, t in enumerate(base.tensors) if t.name in at_peak and t.name not in spilled}
@@ -185,7 +185,7 @@ class _Search:
                 new = tuple(o.name for o in cloned.problem.operators if o.name not in names)
                 yield cloned, state.decisions, new[:1]
 
-    def _affordable(self, written: int) -> bool:
+    def affordable(self, written: int) -> bool:
         return self.max_written is None or written <= self.max_written
 
     def ways(self, problem: Problem, tensor: Tensor) -> Iterator[SpillDecision]:
@@ -205,7 +205,7 @@ class _Search:
         everything = [decision for tensor in base.tensors for decision in list(self.ways(base, tensor))[:1]]
         skips = [decision for decision in everything if len(decision.late) > 1]
         for decisions in (skips, everything):
-            if decisions and self._affordable(int(written_bytes(base, decisions) * LEAST_SHARE_NEEDED)):
+            if decisions and self.affordable(int(written_bytes(base, decisions) * LEAST_SHARE_NEEDED)):
                 fetches = [name for decision in decisions for name in _added(decision)[1:]]
                 cuts = [(), _segment_heads(decisions), fetches]
                 self._take_back(self.exact(self.judge(start, decisions, cuts)))
@@ -219,7 +219,7 @@ class _Search:
             judged = self.judge(state.recomputed, fewer, [state.cuts, [n for n in state.cuts if n in heads]])
             if judged.live <= state.live:
                 state = judged
-        if self._affordable(state.written):
+        if self.affordable(state.written):
             self.exact(state)
 
 

@@ -8,10 +8,9 @@ capacity.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple, dataclass
 
-from tinyseg_tvm.planner.problem import Problem
 from tinyseg_tvm.planner.spilling import SpillDecision
 
 SECONDS_PER_YEAR = 365.25 * 24 * 3600
@@ -79,6 +78,10 @@ class Traffic:
     writes: int = 0
     reads: int = 0
 
+    def amounts(self) -> tuple[int, ...]:
+        """All of them, in order."""
+        return astuple(self)
+
 
 @dataclass(frozen=True)
 class StorageCost:
@@ -103,18 +106,24 @@ class StorageCost:
         return self.lifetime_frames / frames_per_second / SECONDS_PER_YEAR
 
 
-def traffic_of(problem: Problem, decisions: Iterable[SpillDecision], storage: StorageModel) -> Traffic:
-    """Transfers of ``decisions`` (tensors of ``problem``), with records as long as they can get."""
-    tensors = {tensor.name: tensor for tensor in problem.tensors}
+def traffic_of(
+    sizes: Mapping[str, tuple[int, int]], decisions: Iterable[SpillDecision], storage: StorageModel
+) -> Traffic:
+    """Transfers of ``decisions``, with records as long as they can get.
+
+    Args:
+        sizes: lines and bytes per line of each spilled tensor, by name.
+        decisions: what is spilled to ``storage``.
+        storage: whose blocks count.
+    """
     total = [0] * 6
     for decision in decisions:
-        tensor = tensors[decision.tensor]
-        lines, fetches = len(decision.part(tensor)), len(decision.late)
-        records = -(-lines // decision.transfer.group)
-        size = records * storage.record_bytes(
-            tensor.line_bytes + decision.transfer.stored_line_bytes, decision.transfer.group
-        )
-        payload = lines * tensor.line_bytes
+        tensor_lines, line_bytes = sizes[decision.tensor]
+        lines = decision.lines or tensor_lines - decision.first_line
+        fetches, group = len(decision.late), decision.transfer.group
+        records = -(-lines // group)
+        size = records * storage.record_bytes(line_bytes + decision.transfer.stored_line_bytes, group)
+        payload = lines * line_bytes
         amounts = (payload, payload * fetches, size, size * fetches, records, records * fetches)
         total = [a + b for a, b in zip(total, amounts, strict=True)]
     return Traffic(*total)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from tinyseg_tvm import codegen, relay_passes
 from tinyseg_tvm.boards import Core, load_board, load_core
-from tinyseg_tvm.errors import TinySegError, UsageError
+from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.planner.validator import validate
 from tinyseg_tvm.relay.factory import Factory
+from tinyseg_tvm.relay.kernel_choice import with_fast_kernels
 from tinyseg_tvm.relay.options import BuildOptions
 from tinyseg_tvm.relay.planning import Progress, plan_network
 from tinyseg_tvm.relay.target import parse_target
@@ -42,10 +44,15 @@ def build(
     options = target if isinstance(target, BuildOptions) else parse_target(target)
     board = load_board(options.board)
     core = generator_core(load_core(options.mcpu) if options.mcpu else board.core)
-    _refuse_unavailable(options)
     lowered = relay_passes.layout_pipeline(options.io_type)(relay_passes.integer_pipeline()(_bound(mod, params or {})))
     network = to_network(lowered, codegen.project_identifier(name or _attribute(mod, "tinyseg.model_name", "network")))
     planned = plan_network(network, options, board, core, progress)
+    # A stated limit may be used up for speed; without one the smallest arena stays the smallest.
+    budget = planned.problem.pools[0].bytes if options.ram is not None or options.objective == "speed" else None
+    problem, plan = with_fast_kernels(
+        planned.network, planned.problem, planned.plan, io=options.io, core=core, budget=budget
+    )
+    planned = replace(planned, problem=problem, plan=plan)
     validate(planned.problem, planned.plan)
     return Factory(
         name=planned.network.name,
@@ -68,14 +75,6 @@ def generator_core(core: Core) -> codegen.Core:
         has_mve=core.mve,
         has_wide_multiply=core.version != 6,
     )
-
-
-def _refuse_unavailable(options: BuildOptions) -> None:
-    """Refuses what this version cannot do, rather than ignoring it."""
-    if options.storage:
-        raise UsageError(f"-storage={options.storage}: this version does not spill tensors to storage; leave it out")
-    if options.max_written:
-        raise UsageError("-max-written: this version does not spill tensors to storage; leave it out or give 0")
 
 
 def _bound(mod: Any, params: Mapping[str, Any]) -> Any:

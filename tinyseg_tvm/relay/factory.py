@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinyseg_tvm import __version__, codegen
-from tinyseg_tvm.boards import Board
+from tinyseg_tvm.boards import Board, Storage
 from tinyseg_tvm.network import Network, Port, reference
 from tinyseg_tvm.network.serialization import dump_network
 from tinyseg_tvm.planner.plan import Plan
@@ -20,6 +20,7 @@ from tinyseg_tvm.planner.problem import Problem
 from tinyseg_tvm.relay.memory import Memory, promised_memory
 from tinyseg_tvm.relay.options import BuildOptions
 from tinyseg_tvm.relay.planning import Planned
+from tinyseg_tvm.relay.storage import StorageUse, storages_of, use_of
 from tinyseg_tvm.report import text, write_reports
 
 TEST_VECTORS = 2
@@ -72,12 +73,22 @@ class Factory:
     @property
     def memory(self) -> Memory:
         """The promised RAM figures."""
-        return promised_memory(self.board, self.problem, self.plan)
+        return promised_memory(self.board, self.problem, self.plan, self.network, self.storages)
 
     @property
     def macs(self) -> int:
         """Multiply-accumulates of one inference, recomputed ones included."""
         return sum(operator.macs for operator in self.problem.operators)
+
+    @cached_property
+    def storages(self) -> tuple[Storage, ...]:
+        """Storages that the build was given."""
+        return storages_of(self.options, self.board)
+
+    @cached_property
+    def storage_use(self) -> StorageUse:
+        """What an inference writes and reads, and what that costs."""
+        return use_of(self.network, self.planned.spilled, self.storages)
 
     @cached_property
     def figures(self) -> dict[str, Any]:
@@ -87,7 +98,8 @@ class Factory:
             "ram": asdict(self.memory),
             "macs": self.macs,
             "recomputed_macs": self.planned.recomputed_macs,
-            "storage": {"written": 0, "read": 0, "written_physical": 0, "erases": 0},
+            "storage": self.storage_use.figures(),
+            "storage_cost": asdict(self.storage_use.cost),
             "stream_axis": self.axis,
         }
 

@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tinyseg_tvm.boards import Board
+from tinyseg_tvm import codegen
+from tinyseg_tvm.boards import Board, Storage
+from tinyseg_tvm.network import Network
 from tinyseg_tvm.planner.plan import Plan
 from tinyseg_tvm.planner.problem import Problem
 
 CONTEXT_BYTES = 20
 CONTEXT_BYTES_PER_OPERATOR = 2
+CONTEXT_BYTES_PER_STORAGE = 8  # its pointer, in the context and in the harness
+CONTEXT_BYTES_PER_TRANSFER = 16
+DRIVER_BYTES = 160  # of a storage: the largest driver's state
+SLOW_STORAGES = ("psram",)  # kinds that take their bytes from writable memory
 
 
-def static_bytes(board: Board, problem: Problem) -> int:
-    """.data and .bss of the firmware outside the arena: startup, test harness, and the network's context."""
-    return board.static_bytes + CONTEXT_BYTES + CONTEXT_BYTES_PER_OPERATOR * len(problem.operators)
+def static_bytes(board: Board, problem: Problem, network: Network | None = None) -> int:
+    """.data and .bss of the firmware outside the arena: startup, test harness, and the network's context.
+
+    ``network``: with its spills, where it has any.
+    """
+    context = CONTEXT_BYTES + CONTEXT_BYTES_PER_OPERATOR * len(problem.operators)
+    for region in codegen.storage_regions(network) if network else ():
+        context += CONTEXT_BYTES_PER_STORAGE + CONTEXT_BYTES_PER_TRANSFER * region.queue + DRIVER_BYTES
+    return board.static_bytes + context
 
 
-def overhead_bytes(board: Board, problem: Problem) -> int:
+def slow_bytes(storages: Sequence[Storage], network: Network) -> int:
+    """Bytes of writable slow memory that storages take."""
+    slow = {storage.name for storage in storages if storage.kind in SLOW_STORAGES}
+    return sum(region.bytes for region in codegen.storage_regions(network) if region.name in slow)
+
+
+def overhead_bytes(board: Board, problem: Problem, network: Network | None = None) -> int:
     """What the whole program needs beside the arena: static data and stack."""
-    return static_bytes(board, problem) + board.stack_bytes
+    return static_bytes(board, problem, network) + board.stack_bytes
 
 
 @dataclass(frozen=True)
@@ -43,7 +62,10 @@ class Memory:
     slow: int
 
 
-def promised_memory(board: Board, problem: Problem, plan: Plan) -> Memory:
-    """RAM of the firmware that a plan becomes."""
-    arena, static = sum(plan.pool_bytes), static_bytes(board, problem)
-    return Memory(arena + static + board.stack_bytes, arena=arena, io=0, static=static, stack=board.stack_bytes, slow=0)
+def promised_memory(
+    board: Board, problem: Problem, plan: Plan, network: Network | None = None, storages: Sequence[Storage] = ()
+) -> Memory:
+    """RAM of the firmware that a plan becomes; ``network`` and ``storages``: where it spills."""
+    arena, static, stack = sum(plan.pool_bytes), static_bytes(board, problem, network), board.stack_bytes
+    slow = slow_bytes(storages, network) if network else 0
+    return Memory(arena + static + stack + slow, arena=arena, io=0, static=static, stack=stack, slow=slow)

@@ -8,12 +8,14 @@ from dataclasses import dataclass, fields, replace
 
 from tinyseg_tvm.boards.size import parse_size
 from tinyseg_tvm.errors import UsageError
+from tinyseg_tvm.operators.stored_records import CODECS
 
 _CHOICES = {
     "objective": ("ram", "speed", "pareto"),
     "stream_axis": ("auto", "rows", "columns"),
     "io": ("resident", "line"),
     "io_type": ("model", "quantized"),
+    "codec": (*CODECS, "auto"),
 }
 
 
@@ -28,7 +30,9 @@ class BuildOptions:
         objective: ``ram`` least RAM, ``speed`` fastest plan within ``ram``, ``pareto`` the front of both.
         max_recompute: extra multiply-accumulates allowed, percent of the network's.
         max_written: bytes that may be written to storage per inference; None for no limit.
-        storage: storage name of the board or path of a storage's TOML file; empty for none.
+        storage: storage names of the board or paths of storages' TOML files, with commas between; empty for none.
+        codec: of lines in storage: ``none``, a codec's name, or ``auto``: where it saves more time than it takes.
+        frame_rate: inferences per second, for the lifetime of storages that wear.
         stream_axis: lines are rows or columns of the feature maps, or whichever needs less RAM.
         io: model inputs and outputs are resident in the arena, or handed over line by line.
         io_type: port types as in the model, or ``quantized`` (edge quantise/dequantise dropped).
@@ -43,6 +47,8 @@ class BuildOptions:
     max_recompute: float = 0.0
     max_written: int | None = None
     storage: str = ""
+    codec: str = "none"
+    frame_rate: float = 1.0
     stream_axis: str = "auto"
     io: str = "resident"
     io_type: str = "model"
@@ -56,6 +62,12 @@ class BuildOptions:
                 raise UsageError(f"-{option}={getattr(self, name)}: must be one of {', '.join(choices)}")
         if not (math.isfinite(self.max_recompute) and self.max_recompute >= 0):
             raise UsageError(f"-max-recompute={self.max_recompute}: must be a percentage of 0 or more")
+        if not (math.isfinite(self.frame_rate) and self.frame_rate > 0):
+            raise UsageError(f"-frame-rate={self.frame_rate}: must be more than 0")
+        if self.max_written is not None and self.max_written < 0:
+            raise UsageError(f"-max-written={self.max_written}: must be 0 bytes or more")
+        if self.max_written and not self.storage:
+            raise UsageError("-max-written: needs -storage, which says where to write to")
         if self.effort < 1:
             raise UsageError(f"-effort={self.effort}: must be 1 or more")
         if self.ram is not None and self.ram < 1:
@@ -90,7 +102,7 @@ def _convert(name: str, key: str, text: str) -> object:
             raise UsageError(f"-{key}={text}: takes no value")
         return text in ("", "1", "true")
     try:
-        if name == "max_recompute":
+        if name in ("max_recompute", "frame_rate"):
             return float(text)
         if name == "effort":
             return int(text)

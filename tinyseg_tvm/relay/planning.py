@@ -11,8 +11,10 @@ from tinyseg_tvm import codegen
 from tinyseg_tvm.boards import Board
 from tinyseg_tvm.errors import DoesNotFitError, TinySegError
 from tinyseg_tvm.network import Network
-from tinyseg_tvm.network.problem import build_problem, first_node
+from tinyseg_tvm.network.network import Node
+from tinyseg_tvm.network.problem import Cost, build_problem, first_node
 from tinyseg_tvm.network.recomputation import with_clones
+from tinyseg_tvm.network.spilling import transfers, with_spills
 from tinyseg_tvm.network.streaming_axis import transpose_spatial
 from tinyseg_tvm.planner import recompute
 from tinyseg_tvm.planner.layerwise import plan_layerwise
@@ -20,15 +22,18 @@ from tinyseg_tvm.planner.optimiser import Objective, check_fits
 from tinyseg_tvm.planner.optimiser import plan as optimise
 from tinyseg_tvm.planner.plan import Plan
 from tinyseg_tvm.planner.problem import Pool, Problem
+from tinyseg_tvm.planner.spill_search import State, search
+from tinyseg_tvm.planner.spilling import SpillDecision
 from tinyseg_tvm.relay.memory import overhead_bytes
 from tinyseg_tvm.relay.options import BuildOptions
+from tinyseg_tvm.relay.storage import medium_of, settle, storages_of
 
 logger = logging.getLogger(__name__)
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and the part of it that is done, 0 to 1."""
 
-ARENA_ALIGNMENT = 16
+ARENA_ALIGNMENT = 8  # of lines; the widest element of any tensor
 
 
 @dataclass(frozen=True)
@@ -37,8 +42,9 @@ class Planned:
 
     Attributes:
         axis: "rows" or "columns": what a line is in the model's own layout.
-        network: exchanged for columns, with clones of what is recomputed.
+        network: exchanged for columns, with clones of what is recomputed, spills and fetches.
         recomputed_macs: multiply-accumulates of the clones.
+        spilled: what goes to storage.
     """
 
     axis: str
@@ -46,11 +52,21 @@ class Planned:
     problem: Problem
     plan: Plan
     recomputed_macs: int = 0
+    spilled: tuple[SpillDecision, ...] = ()
 
     @property
     def arena_bytes(self) -> int:
         """Bytes of all pools."""
         return sum(self.plan.pool_bytes)
+
+    @property
+    def written_bytes(self) -> int:
+        """Payload written to storage per inference."""
+        types = {decision.tensor: self.network.tensors[decision.tensor].type for decision in self.spilled}
+        return sum(
+            (decision.lines or types[decision.tensor].lines - decision.first_line) * types[decision.tensor].line_bytes
+            for decision in self.spilled
+        )
 
 
 def plan_network(
@@ -74,7 +90,10 @@ def plan_network(
 
         problem = arena_problem(oriented, options, board, core)
         try:
-            choices.append(_best(axis, oriented, problem, options, report))
+            if options.storage and not options.layerwise:
+                choices.append(_best_with_storage(axis, oriented, options, board, core, report))
+            else:
+                choices.append(_best(axis, oriented, problem, options, report))
         except DoesNotFitError as error:
             refusals.append(f"by {axis}, {error}")
             budgets += [error.needed_bytes + overhead_bytes(board, problem)] if error.needed_bytes else []
@@ -110,8 +129,10 @@ def pareto_points(
 def arena_problem(network: Network, options: BuildOptions, board: Board, core: codegen.Core) -> Problem:
     """The network's planning problem with one pool: what the RAM limit leaves beside static data and stack."""
     limit = options.ram if options.ram is not None else board.ram_bytes
-    problem = build_problem(network, io=options.io, cost=partial(codegen.kernel_cost, network=network, core=core))
-    available = None if limit is None else max(limit - overhead_bytes(board, problem), 0)
+    problem = build_problem(
+        network, io=options.io, cost=partial(codegen.kernel_cost, network=network, core=core, scratch_limit=0)
+    )
+    available = None if limit is None else max(limit - overhead_bytes(board, problem, network), 0)
     return replace(problem, pools=(Pool("arena", available, ARENA_ALIGNMENT),))
 
 
@@ -155,6 +176,109 @@ def _best(
     return planned
 
 
+def spilling_points(
+    network: Network, options: BuildOptions, board: Board, core: codegen.Core, progress: Progress | None = None
+) -> list[Planned]:
+    """Plans of which none is better than another in RAM, bytes written and recomputed MACs; RAM limits are ignored.
+
+    The options name the storage, the axis, and the budgets of writing and recomputation.
+    """
+    unlimited = replace(board, memories=tuple(memory for memory in board.memories if memory.kind != "ram"))
+    points: list[Planned] = []
+    axes = list(_axes(network, options))
+    for number, (axis, oriented) in enumerate(axes):
+
+        def report(share: float, what: str, axis: str = axis, number: int = number) -> None:
+            if progress:
+                progress(f"{axis}: {what}", (number + share) / len(axes))
+
+        free = replace(options, ram=None)
+        problem = arena_problem(oriented, free, unlimited, core)
+        states = _states(oriented, problem, free, board, core, report)
+        points += [_of_state(axis, oriented, state, free, unlimited, core, report) for state in states]
+    prices = {id(p): (p.arena_bytes, p.written_bytes, p.recomputed_macs) for p in points}
+
+    def beaten(point: Planned) -> bool:
+        mine = prices[id(point)]
+        return any(all(a <= b for a, b in zip(p, mine, strict=True)) and p != mine for p in prices.values())
+
+    return sorted((p for p in points if not beaten(p)), key=lambda p: (p.written_bytes, p.recomputed_macs))
+
+
+def _states(
+    network: Network,
+    problem: Problem,
+    options: BuildOptions,
+    board: Board,
+    core: codegen.Core,
+    report: Callable[[float, str], None],
+) -> tuple[State, ...]:
+    """What the search over keeping, spilling and recomputing finds."""
+    (first, *_) = storages_of(options, board)
+    cost = partial(_kernel_cost, core=core)
+    return search(
+        problem,
+        transfers(network, medium_of(first, options, board.clock_hz), cost),
+        max_written=options.max_written,
+        max_percent=options.max_recompute,
+        effort=options.effort,
+        progress=report,
+    )
+
+
+def _kernel_cost(network: Network, node: Node, core: codegen.Core) -> Cost:
+    return codegen.kernel_cost(node, network=network, core=core, scratch_limit=0)
+
+
+def _best_with_storage(
+    axis: str,
+    network: Network,
+    options: BuildOptions,
+    board: Board,
+    core: codegen.Core,
+    report: Callable[[float, str], None],
+) -> Planned:
+    """The plan with the least RAM within the budgets; for speed, the one that writes least and fits."""
+    problem = arena_problem(network, options, board, core)
+    states = _states(network, problem, options, board, core, lambda share, what: report(0.7 * share, what))
+    limit = problem.pools[0].bytes
+    cheapest = sorted(states, key=lambda state: (state.written, state.recomputed.extra_macs, state.live))
+    if options.objective == "speed":
+        order = [state for state in cheapest if limit is None or state.live <= limit]
+    else:
+        order = sorted(states, key=lambda state: (state.live, state.written))[:1]
+    refusal: DoesNotFitError | None = None
+    for state in order or sorted(states, key=lambda state: state.live)[:1]:
+        try:
+            return _of_state(axis, network, state, options, board, core, report)
+        except DoesNotFitError as error:
+            refusal = error
+    assert refusal is not None
+    raise refusal
+
+
+def _of_state(
+    axis: str,
+    network: Network,
+    state: State,
+    options: BuildOptions,
+    board: Board,
+    core: codegen.Core,
+    report: Callable[[float, str], None],
+) -> Planned:
+    chosen = state.recomputed
+    cloned = with_clones(
+        network, chosen.problem, chosen.operator_origin, chosen.tensor_origin, first_node(network, options.io)
+    )
+    storages = storages_of(options, board)
+    media = [medium_of(storage, options, board.clock_hz) for storage in storages]
+    decisions, slots = settle(cloned, state.decisions, storages, media)
+    spilled = with_spills(cloned, decisions, slots)
+    problem = arena_problem(spilled, options, board, core)
+    plan = optimise(problem, effort=options.effort, progress=lambda share, what: report(0.7 + 0.3 * share, what))
+    return Planned(axis, spilled, problem, plan, chosen.extra_macs, decisions)
+
+
 def _of_point(axis: str, network: Network, options: BuildOptions, point: recompute.Point) -> Planned:
     chosen = point.recomputed
     cloned = with_clones(
@@ -170,6 +294,7 @@ def _refusal(refusals: list[str], budgets: list[int], options: BuildOptions, boa
         "--stream-axis auto": options.stream_axis == "auto",
         "--io-type quantized": options.io_type == "quantized",
         "--max-recompute 20": options.max_recompute > 0,
+        "--storage": bool(options.storage),
     }
     others = ", ".join(option for option, used in tried.items() if not used)
     remedy = f". The smallest budget that works with these options: --ram {min(budgets)}" if budgets else ""
