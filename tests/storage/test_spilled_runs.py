@@ -38,6 +38,12 @@ def test_spilled_tensors_come_back_unchanged(options, tmp_path):
         assert result.storage.written_physical > result.storage.written
 
 
+def test_nor_flash_is_erased_before_it_is_written(tmp_path):
+    result = project(both_skips(storage="nor", codec="delta"), "host", tmp_path / "out").run(sanitize=True)
+    assert (result.status, result.mismatches) == (0, 0)
+    assert result.storage.erases == 1  # all of it fits a sector
+
+
 def test_every_observed_line_is_the_references(tmp_path):
     from tinyseg_tvm.cli.comparison import compare
     from tinyseg_tvm.relay.factory import random_inputs
@@ -57,7 +63,7 @@ def test_two_consumers_fetch_the_same_tensor(tmp_path):
     assert result.storage.read == 2 * result.storage.written
 
 
-@pytest.mark.parametrize("storage", ["file", "psram"])
+@pytest.mark.parametrize("storage", ["file", "psram", "nor"])
 def test_spilled_tensors_come_back_unchanged_on_a_cortex_m4(storage, tmp_path):
     result = project(both_skips(storage=storage), "mps2_an386", tmp_path / "out").run(watch_writes=True)
     assert (result.status, result.mismatches) == (0, 0)

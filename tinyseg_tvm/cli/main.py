@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from tinyseg_tvm import __version__
 from tinyseg_tvm.errors import TinySegError
 
-VERBS = ("analyze", "compile", "build", "run", "verify", "report", "flash", "ops", "boards")
+VERBS = ("analyze", "compile", "build", "run", "verify", "report", "flash", "ops", "boards", "serve-storage")
 
 EXAMPLES = """examples:
   tinyseg analyze model.onnx --board mps2_an386
@@ -35,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"tinyseg {__version__}")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     for verb in VERBS:
-        module = importlib.import_module(f"tinyseg_tvm.cli.{verb}")
+        module = importlib.import_module(f"tinyseg_tvm.cli.{verb.replace('-', '_')}")
         summary = module.__doc__.splitlines()[0].rstrip(".")
         sub = verbs.add_parser(
             verb,

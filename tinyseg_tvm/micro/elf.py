@@ -109,7 +109,9 @@ class Image:
     def writable_by_network(self) -> list[tuple[int, int]]:
         """Address ranges that the network may write: arena and further pools, stack, its context."""
         own = [
-            s for s in self.symbols if not s.function and re.fullmatch(r"arena|context|pool\d+|storage\d+\w*", s.name)
+            s
+            for s in self.symbols
+            if not s.function and re.fullmatch(r"arena|context|pool\d+|storage\d+\w*|simulated_\w+", s.name)
         ]
         variables = [(symbol.address, symbol.address + symbol.bytes) for symbol in own]
         return [(self.address("stack_limit"), self.address("stack_top")), *variables]

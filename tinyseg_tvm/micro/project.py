@@ -26,6 +26,7 @@ from tinyseg_tvm.micro.emulator import (
 )
 from tinyseg_tvm.micro.faults import EXIT_SANITIZER, check_exit
 from tinyseg_tvm.micro.library import Library, read_library
+from tinyseg_tvm.micro.remote_storage import remote_storage
 from tinyseg_tvm.micro.results import Ram, RunResult
 from tinyseg_tvm.micro.storages import Emulation
 from tinyseg_tvm.micro.tools import CallResult, call
@@ -204,11 +205,12 @@ class Project:
             environment = {"ASAN_OPTIONS": f"{options}:detect_leaks=0", "UBSAN_OPTIONS": options}
             return call([str(elf)], remedy="build it", folder=folder, timeout=timeout, environment=environment)
         if self.board.qemu is not None:
-            words = [*qemu_command(self.board, elf), *self._emulation.arguments, *extra]
             for name, size in self._emulation.images.items():
                 with (folder / name).open("wb") as image:
                     image.truncate(size)
-            return call(words, remedy=QEMU_REMEDY, folder=folder, timeout=timeout)
+            with remote_storage(self._emulation.arguments) as arguments:
+                words = [*qemu_command(self.board, elf), *arguments, *extra]
+                return call(words, remedy=QEMU_REMEDY, folder=folder, timeout=timeout)
         if self.board.run_command:
             words = _filled(self.board.run_command, elf, folder)
             remedy = f"install it, or change run_command of the board '{self.board.name}'"

@@ -10,6 +10,7 @@ from tinyseg_tvm.boards import Board, Storage
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.micro.emulator import timer_ratio
 from tinyseg_tvm.micro.library import Library
+from tinyseg_tvm.micro.remote_storage import SOCKET
 
 METADATA_FILE = "metadata.json"
 
@@ -32,7 +33,7 @@ class PortStorage:
         driver: its type, and the name of its files.
         arguments: of the driver's ``_init``.
         modules: further files that it needs: its bus.
-        interrupt: number of the interrupt that it handles; -1: none.
+        interrupts: numbers of the interrupts that it handles.
         definitions: lines of C in front of the driver's variable.
     """
 
@@ -42,7 +43,7 @@ class PortStorage:
     driver: str
     arguments: str
     modules: tuple[str, ...] = ()
-    interrupt: int = -1
+    interrupts: tuple[int, ...] = ()
     definitions: tuple[str, ...] = ()
 
     @property
@@ -59,7 +60,7 @@ class Emulation:
     images: Mapping[str, int] = field(default_factory=dict)
 
 
-HOST_KINDS = ("file", "psram")
+HOST_KINDS = ("file", "psram", "nor")
 SD_IMAGE = "sd.img"
 SMALLEST_SD_IMAGE = 1 << 26
 
@@ -101,24 +102,49 @@ def _timed_model(board: Board, use: StorageUse, storage: Storage) -> tuple[str, 
     )
 
 
+def _nor(use: StorageUse, storage: Storage) -> str:
+    flash = (
+        f"nor_simulator_init(&simulated_flash{use.index}, simulated_flash{use.index}_memory, "
+        f"{storage.capacity}u, {storage.erase_block_bytes}u, {storage.page_bytes}u)"
+    )
+    return f"&storage{use.index}, {flash}, storage{use.index}_erased"
+
+
+def _simulated_flash(_board: Board, use: StorageUse, storage: Storage) -> tuple[str, ...]:
+    words = -(-storage.capacity // storage.erase_block_bytes // 32)
+    return (
+        f"static uint8_t simulated_flash{use.index}_memory[{storage.capacity}] PORT_SLOW(16);",
+        f"static nor_simulator simulated_flash{use.index} = {{ .busy_polls = 64 }};",
+        f"static uint32_t storage{use.index}_erased[{words}];",
+    )
+
+
+def _uart(use: StorageUse, storage: Storage) -> str:
+    return f"&storage{use.index}, {storage.address:#x}u, {storage.interrupt}u, {storage.capacity}u"
+
+
 def _nothing(_board: Board, _use: StorageUse, _storage: Storage) -> tuple[str, ...]:
     return ()
 
 
 @dataclass(frozen=True)
 class Driver:
-    """How a kind of storage is set up: driver type, arguments of ``_init``, what must be defined before."""
+    """How a kind of storage is set up: driver type, arguments of ``_init``, definitions before it, further files."""
 
     name: str
     arguments: Callable[[StorageUse, Storage], str]
     definitions: Callable[[Board, StorageUse, Storage], tuple[str, ...]] = _nothing
+    modules: tuple[str, ...] = ()
+    interrupts: int = 0
 
 
 DRIVERS: Mapping[str, Driver] = {
     "file": Driver("file_storage", _file),
     "psram": Driver("memory_storage", _memory, _memory_definition),
     "sd": Driver("sd_storage", _sd),
-    "timed": Driver("timed_storage", _timed, _timed_model),
+    "uart": Driver("uart_storage", _uart, interrupts=2),
+    "nor": Driver("nor_storage", _nor, _simulated_flash, ("nor_simulator",)),
+    "timed": Driver("timed_storage", _timed, _timed_model, interrupts=1),
 }
 """By the kind of a storage."""
 
@@ -180,8 +206,8 @@ def port_storage(board: Board, use: StorageUse, storage: Storage) -> PortStorage
         kind,
         driver.name,
         driver.arguments(use, storage),
-        (storage.bus,) if storage.bus and on_board else (),
-        storage.interrupt if on_board else -1,
+        (*driver.modules, *((storage.bus,) if storage.bus and on_board else ())),
+        tuple(storage.interrupt + i for i in range(driver.interrupts)) if on_board else (),
         driver.definitions(board, use, storage),
     )
 
@@ -196,6 +222,8 @@ def emulation(board: Board, storages: Sequence[PortStorage]) -> Emulation:
         if storage.kind == "timed":
             # virtual time, in which a run is always the same: without it the timer goes by this computer's clock
             arguments += ["-icount", f"shift={timer_ratio(board.qemu.systick_hz).shift}"]
+        if storage.kind == "uart":  # the second serial port: "none" is the first
+            arguments += ["-chardev", f"socket,id=storage,path={SOCKET}", "-serial", "chardev:storage"]
         if storage.kind == "sd":
             capacity = next((s.capacity for s in board.storages if s.kind == "sd"), SMALLEST_SD_IMAGE)
             images[SD_IMAGE] = max(SMALLEST_SD_IMAGE, 1 << (capacity - 1).bit_length())  # QEMU takes powers of two
