@@ -9,7 +9,7 @@ import numpy as np
 from tinyseg_tvm.codegen.operators.conv2d import requantization, sum_cost, weight_suffix
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant
 from tinyseg_tvm.codegen.operators.pair_packing import (
-    filled_to_fours,
+    filled_to_blocks,
     one_more,
     pack_dense_quads,
     pack_pairs,
@@ -59,8 +59,8 @@ def _emit_flatten_dsp(view: NodeView, out: FunctionWriter) -> None:
         "tinyseg_dense_dsp",
         {
             "weight": out.constant("weight", pack_dense_quads(weight, lines)),
-            "bias": out.constant("bias", filled_to_fours(bias)),
-            "multiplier": out.constant("multiplier", filled_to_fours(view.constants["multiplier"])),
+            "bias": out.constant("bias", filled_to_blocks(bias)),
+            "multiplier": out.constant("multiplier", filled_to_blocks(view.constants["multiplier"])),
             "line_elements": view.inputs[0].line_elements,
             "lines": lines,
             "output_channels": weight.shape[0],

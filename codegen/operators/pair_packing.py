@@ -151,16 +151,24 @@ def pack_depthwise_pairs(weight: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(quads).view("<u4").reshape(-1)
 
 
-def filled_to_fours(array: np.ndarray) -> np.ndarray:
-    """(O,) with zeros up to a multiple of four."""
-    return np.concatenate([array, np.zeros(-array.size % 4, array.dtype)])
+def _dense_blocks(outputs: int) -> list[int]:
+    """Channels of each block: eight, then four where no more remain."""
+    eights, rest = divmod(outputs, 8)
+    return [8] * (eights + (rest > 4)) + [4] * (0 < rest <= 4)
+
+
+def filled_to_blocks(array: np.ndarray) -> np.ndarray:
+    """(O,) with zeros up to whole blocks of channels."""
+    return np.concatenate([array, np.zeros(sum(_dense_blocks(array.size)) - array.size, array.dtype)])
 
 
 def pack_dense_quads(weight: np.ndarray, lines: int) -> np.ndarray:
-    """(O, I) int8 as words for runtime/tinyseg_dense_dsp.h: [line][O / 4][elements / 4][channel], elements as bytes."""
+    """(O, I) int8 as words for runtime/tinyseg_dense_dsp.h: [line][block][elements / 4][channel], elements as bytes."""
+    blocks = _dense_blocks(weight.shape[0])
     parts = []
     for part in np.split(weight, lines, axis=1):
-        padded = np.pad(part, ((0, -part.shape[0] % 4), (0, -part.shape[1] % 4)))
-        quads = padded.reshape(padded.shape[0] // 4, 4, padded.shape[1] // 4, 4).transpose(0, 2, 1, 3)
-        parts.append(np.ascontiguousarray(quads).view("<u4").reshape(-1))
+        padded = np.pad(part, ((0, sum(blocks) - part.shape[0]), (0, -part.shape[1] % 4)))
+        for block in np.split(padded, np.cumsum(blocks)[:-1]):
+            quads = block.reshape(block.shape[0], -1, 4).transpose(1, 0, 2)
+            parts.append(np.ascontiguousarray(quads).view("<u4").reshape(-1))
     return np.concatenate(parts)

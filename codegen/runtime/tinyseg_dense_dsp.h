@@ -5,11 +5,11 @@
 #include "tinyseg_requantize.h"
 
 typedef struct {
-    /* Of each line: [output channels by four][elements by four][channel], four elements to a word; both are filled up
-     * with weights 0. */
+    /* Of each line: output channels by eight, four or less remaining ones as four; in each block [elements by
+     * four][channel], four elements to a word. Channels and elements are filled up with weights 0. */
     const uint32_t *weight;
-    const int32_t *bias; /* minus input_zero_point times the sum of the channel's weights; filled up to fours */
-    const float *multiplier; /* filled up to fours */
+    const int32_t *bias; /* minus input_zero_point times the sum of the channel's weights; filled up to blocks */
+    const float *multiplier; /* filled up to blocks */
     uint32_t line_elements;
     uint16_t lines;
     uint16_t output_channels;

@@ -3,39 +3,74 @@
 
 #include "tinyseg_dsp.h"
 
-/* The largest of corresponding bytes of four addresses, for `n` bytes; the last word overlaps the one before. */
-TINYSEG_INNER void max_of_four(
+#if TINYSEG_DSP_ASSEMBLER
+#define MAX_OF_FOUR \
+    "ldr %[s], [%[a]], #4\n\t" \
+    "ldr %[t], [%[b]], #4\n\t" \
+    "ssub8 %[u], %[s], %[t]\n\t" \
+    "sel %[s], %[s], %[t]\n\t" \
+    "ldr %[t], [%[c]], #4\n\t" \
+    "ssub8 %[u], %[s], %[t]\n\t" \
+    "sel %[s], %[s], %[t]\n\t" \
+    "ldr %[t], [%[d]], #4\n\t" \
+    "ssub8 %[u], %[s], %[t]\n\t" \
+    "sel %[s], %[s], %[t]\n\t" \
+    "str %[s], [%[out]], #4\n\t"
+#endif
+
+/* The largest of corresponding bytes of four addresses, for `n` bytes, at least four; the last word overlaps the one
+ * before. */
+TINYSEG_INLINE void max_of_four(
     int8_t *out, const int8_t *a, const int8_t *b, const int8_t *c, const int8_t *d, int32_t n)
 {
-    int32_t i = 0;
-    for (; i + 8 <= n; i += 8) {
-        const uint32_t u = tinyseg_max_4(tinyseg_load_4(a + i), tinyseg_load_4(b + i));
-        const uint32_t v = tinyseg_max_4(tinyseg_load_4(c + i), tinyseg_load_4(d + i));
-        const uint32_t x = tinyseg_max_4(tinyseg_load_4(a + i + 4), tinyseg_load_4(b + i + 4));
-        const uint32_t y = tinyseg_max_4(tinyseg_load_4(c + i + 4), tinyseg_load_4(d + i + 4));
-        tinyseg_store_4(out + i, tinyseg_max_4(u, v));
-        tinyseg_store_4(out + i + 4, tinyseg_max_4(x, y));
+    const int32_t rest = n & 3;
+    int32_t words = n >> 2;
+#if TINYSEG_DSP_ASSEMBLER
+    uint32_t s, t, u;
+    __asm__ volatile("lsrs %[n], %[n], #1\n\t"
+                     "bcc 1f\n\t" MAX_OF_FOUR
+                     "1:\n\t"
+                     "cbz %[n], 3f\n"
+                     "2:\n\t" MAX_OF_FOUR "subs %[n], %[n], #1\n\t" MAX_OF_FOUR "bne 2b\n"
+                     "3:"
+                     : [out] "+r"(out), [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [n] "+l"(words),
+                       [s] "=&r"(s), [t] "=&r"(t), [u] "=&r"(u)
+                     :
+                     : "cc", "memory");
+#else
+    for (; words > 0; --words, out += 4, a += 4, b += 4, c += 4, d += 4) {
+        const uint32_t u = tinyseg_max_4(tinyseg_load_4(a), tinyseg_load_4(b));
+        tinyseg_store_4(out, tinyseg_max_4(u, tinyseg_max_4(tinyseg_load_4(c), tinyseg_load_4(d))));
     }
-    while (i < n) {
-        uint32_t u;
-        uint32_t v;
-        i = i + 4 > n ? n - 4 : i;
-        u = tinyseg_max_4(tinyseg_load_4(a + i), tinyseg_load_4(b + i));
-        v = tinyseg_max_4(tinyseg_load_4(c + i), tinyseg_load_4(d + i));
-        tinyseg_store_4(out + i, tinyseg_max_4(u, v));
-        i += 4;
+#endif
+    if (rest != 0) {
+        const int32_t back = rest - 4;
+        const uint32_t x = tinyseg_max_4(tinyseg_load_4(a + back), tinyseg_load_4(b + back));
+        const uint32_t y = tinyseg_max_4(tinyseg_load_4(c + back), tinyseg_load_4(d + back));
+        tinyseg_store_4(out + back, tinyseg_max_4(x, y));
     }
 }
 
-/* out = the larger of out and x, for `n` bytes. */
-TINYSEG_INNER void max_into(int8_t *out, const int8_t *x, int32_t n)
+/* out = the larger of out, x and y, for `n` bytes, at least four. */
+TINYSEG_INNER void max_into(int8_t *out, const int8_t *x, const int8_t *y, int32_t n)
 {
-    for (; n >= 4; n -= 4, out += 4, x += 4) {
-        tinyseg_store_4(out, tinyseg_max_4(tinyseg_load_4(out), tinyseg_load_4(x)));
+    for (; n >= 4; n -= 4, out += 4, x += 4, y += 4) {
+        const uint32_t larger = tinyseg_max_4(tinyseg_load_4(x), tinyseg_load_4(y));
+        tinyseg_store_4(out, tinyseg_max_4(tinyseg_load_4(out), larger));
     }
-    for (; n > 0; --n, ++out, ++x) {
-        *out = *x > *out ? *x : *out;
+    for (; n > 0; --n, ++out, ++x, ++y) {
+        const int8_t larger = *x > *y ? *x : *y;
+        *out = larger > *out ? larger : *out;
     }
+}
+
+/* The first `held` of four taps, the others like the first. */
+TINYSEG_INNER void max_of_some(int8_t *out, const int8_t **taps, int32_t held, int32_t n)
+{
+    for (int32_t k = held; k < 4; ++k) {
+        taps[k] = taps[0];
+    }
+    max_of_four(out, taps[0], taps[1], taps[2], taps[3], n);
 }
 
 /* The taps of a window that lie in the line: `count` from `first` on. */
@@ -53,7 +88,7 @@ static void clip_taps(const tinyseg_pool2d *p, int32_t column, int32_t *first, i
     *count = end - begin;
 }
 
-/* One window: its first four taps together, the others one by one. */
+/* One window: its first four taps together, the others by two. */
 static void window(const tinyseg_pool2d *p, const int8_t *const *lines, int32_t column, int8_t *out)
 {
     const int32_t channels = p->channels;
@@ -71,43 +106,89 @@ static void window(const tinyseg_pool2d *p, const int8_t *const *lines, int32_t 
         }
         x += (column + first * p->dilation) * channels;
         for (int32_t tap = 0; tap < count; ++tap, x += step) {
-            if (started) {
-                max_into(out, x, channels);
-                continue;
-            }
             taps[held++] = x;
-            if (held == 4) {
-                max_of_four(out, taps[0], taps[1], taps[2], taps[3], channels);
+            if (started && held == 2) {
+                max_into(out, taps[0], taps[1], channels);
+                held = 0;
+            } else if (held == 4) {
+                max_of_some(out, taps, 4, channels);
                 started = 1;
+                held = 0;
             }
         }
     }
     if (started) {
-        return;
-    }
-    if (held == 0) {
+        if (held > 0) {
+            max_into(out, taps[0], taps[0], channels);
+        }
+    } else if (held > 0) {
+        max_of_some(out, taps, held, channels);
+    } else {
         memset(out, -128, (size_t)channels);
+    }
+}
+
+/* `pixels` output pixels of 2 x 2 windows altogether inside the map, from `a` in the upper and `c` in the lower line. */
+TINYSEG_INNER void inside_2x2(
+    const tinyseg_pool2d *p, const int8_t *a, const int8_t *c, int8_t *out, int32_t pixels)
+{
+    const int32_t channels = p->channels;
+    const int32_t next = p->dilation * channels;
+    const int32_t step = p->stride * channels;
+#if TINYSEG_DSP_ASSEMBLER
+    if ((channels & 3) == 0 && pixels > 0) {
+        const int8_t *b = a + next;
+        const int8_t *d = c + next;
+        const int32_t skip = step - channels;
+        const int32_t words = channels >> 2;
+        int32_t n;
+        uint32_t s, t, u;
+        __asm__ volatile("1:\n\t"
+                         "lsrs %[n], %[words], #1\n\t"
+                         "bcc 2f\n\t" MAX_OF_FOUR
+                         "2:\n\t"
+                         "cbz %[n], 4f\n"
+                         "3:\n\t" MAX_OF_FOUR "subs %[n], %[n], #1\n\t" MAX_OF_FOUR "bne 3b\n"
+                         "4:\n\t"
+                         "add %[a], %[a], %[skip]\n\t"
+                         "add %[b], %[b], %[skip]\n\t"
+                         "add %[c], %[c], %[skip]\n\t"
+                         "add %[d], %[d], %[skip]\n\t"
+                         "subs %[pixels], %[pixels], #1\n\t"
+                         "bne.w 1b"
+                         : [out] "+r"(out), [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [n] "=&l"(n),
+                           [s] "=&r"(s), [t] "=&r"(t), [u] "=&r"(u), [pixels] "+r"(pixels)
+                         : [words] "r"(words), [skip] "r"(skip)
+                         : "cc", "memory");
         return;
     }
-    for (int32_t k = held; k < 4; ++k) {
-        taps[k] = taps[0];
+#endif
+    for (; pixels > 0; --pixels, a += step, c += step, out += channels) {
+        max_of_four(out, a, a + next, c, c + next, channels);
     }
-    max_of_four(out, taps[0], taps[1], taps[2], taps[3], channels);
 }
 
 void tinyseg_max_pool2d_dsp_line(const tinyseg_pool2d *p, const int8_t *const *lines, int8_t *out)
 {
     const int32_t channels = p->channels;
     const int32_t reach = (p->kernel_width - 1) * p->dilation;
-    const int plain = p->kernel_height == 2u && p->kernel_width == 2u && lines[0] != NULL && lines[1] != NULL;
     int32_t column = -(int32_t)p->pad_left;
-    for (int32_t x = 0; x < p->output_width; ++x, column += p->stride, out += channels) {
-        if (plain && column >= 0 && column + reach < p->input_width) {
-            const int8_t *const a = lines[0] + column * channels;
-            const int8_t *const b = lines[1] + column * channels;
-            max_of_four(out, a, a + reach * channels, b, b + reach * channels, channels);
-        } else {
+    int32_t x = 0;
+    if (p->kernel_height == 2u && p->kernel_width == 2u && lines[0] != NULL && lines[1] != NULL) {
+        int32_t pixels = 0;
+        for (; column < 0 && x < p->output_width; ++x, column += p->stride, out += channels) {
             window(p, lines, column, out);
         }
+        if (column + reach < p->input_width) {
+            pixels = (p->input_width - 1 - reach - column) / p->stride + 1;
+            pixels = pixels > p->output_width - x ? p->output_width - x : pixels;
+            inside_2x2(p, lines[0] + column * channels, lines[1] + column * channels, out, pixels);
+        }
+        x += pixels;
+        column += pixels * p->stride;
+        out += pixels * channels;
+    }
+    for (; x < p->output_width; ++x, column += p->stride, out += channels) {
+        window(p, lines, column, out);
     }
 }
