@@ -52,13 +52,13 @@ class Dataflow:
         bindings: list[Binding] = []
         for block in function.body.blocks if isinstance(function.body, relax.SeqExpr) else ():
             for bound in block.bindings:
-                value = _resolve(bound.value, aliases)
+                value = resolve(bound.value, aliases)
                 if isinstance(value, relax.Var):
                     aliases[bound.var] = value
                 else:
                     bindings.append(Binding(bound.var, value))
         body = function.body.body if isinstance(function.body, relax.SeqExpr) else function.body
-        body = _resolve(body, aliases)
+        body = resolve(body, aliases)
         by_var = {b.var: b.value for b in bindings}
         bundle = by_var.get(body, body)
         is_tuple = isinstance(bundle, relax.Tuple)
@@ -126,7 +126,7 @@ class Rewriter:
 
     def substitute(self, value: Any) -> Any:
         """``value`` with old variables replaced by what stands for them."""
-        return _resolve(value, self.new)
+        return resolve(value, self.new)
 
 
 Rule = Callable[[Rewriter, Binding], Any]
@@ -177,11 +177,11 @@ def remove_dead_code(module: tvm.IRModule) -> tvm.IRModule:
             for binding in old.bindings:
                 if binding.var not in needed:
                     continue
-                value = _resolve(binding.value, new)
+                value = resolve(binding.value, new)
                 final = not old.is_tuple and binding.var.same_as(old.results[0])
                 emit = builder.emit_output if final else builder.emit
                 new[binding.var] = emit(value, name_hint=binding.name)
-            leaves = [_resolve(r, new) for r in old.results]
+            leaves = [resolve(r, new) for r in old.results]
             if old.is_tuple:
                 output = builder.emit_output(relax.Tuple(leaves))
             elif old.results[0] in new:
@@ -239,16 +239,17 @@ def _with_main(module: tvm.IRModule, function: Any) -> tvm.IRModule:
     return tvm.IRModule({**functions, main: function}, attrs=module.attrs)
 
 
-def _resolve(value: Any, names: Mapping[Any, Any]) -> Any:
+def resolve(value: Any, names: Mapping[Any, Any]) -> Any:
+    """An expression with variables replaced as ``names`` says."""
     if isinstance(value, relax.Var):
         return names.get(value, value)
     if isinstance(value, relax.Call):
-        arguments = [_resolve(argument, names) for argument in value.args]
+        arguments = [resolve(argument, names) for argument in value.args]
         return relax.Call(value.op, arguments, value.attrs, value.ty_args)
     if isinstance(value, relax.Tuple):
-        return relax.Tuple([_resolve(field, names) for field in value.fields])
+        return relax.Tuple([resolve(field, names) for field in value.fields])
     if isinstance(value, relax.TupleGetItem):
-        bundle = _resolve(value.tuple_value, names)
+        bundle = resolve(value.tuple_value, names)
         return (
             bundle.fields[value.index] if isinstance(bundle, relax.Tuple) else relax.TupleGetItem(bundle, value.index)
         )

@@ -120,21 +120,17 @@ def with_spills(
     return network
 
 
+def operators_of(decision: SpillDecision, slot: int) -> tuple[Spill, Fetch]:
+    """The operators of a decision."""
+    way = decision.transfer
+    spilling = Spill(way.storage, slot, way.codec, way.block, way.group, way.ring, decision.first_line, decision.lines)
+    fetching = Fetch(way.storage, slot, way.codec, way.ahead, way.block, way.group, decision.first_line)
+    return spilling, fetching
+
+
 def _with_spill(network: Network, decision: SpillDecision, slot: int) -> Network:
-    transfer, original = decision.transfer, network.tensors[decision.tensor]
-    spilling = Spill(
-        transfer.storage,
-        slot,
-        transfer.codec,
-        transfer.block,
-        transfer.group,
-        transfer.ring,
-        decision.first_line,
-        decision.lines,
-    )
-    fetching = Fetch(
-        transfer.storage, slot, transfer.codec, transfer.ahead, transfer.block, transfer.group, decision.first_line
-    )
+    original = network.tensors[decision.tensor]
+    spilling, fetching = operators_of(decision, slot)
     (kind,) = spilling.infer([original.type], {})
     stored = stored_name(decision.tensor)
     tensors = {**network.tensors, stored: replace(original, name=stored, type=kind)}
