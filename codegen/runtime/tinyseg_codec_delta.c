@@ -34,13 +34,6 @@ static uint32_t unpacked(uint32_t bits, uint32_t width)
     return (pairs & lane) | (((pairs >> width) & lane) << 8);
 }
 
-static uint32_t word_at(const uint8_t *data)
-{
-    uint32_t word;
-    memcpy(&word, data, sizeof word);
-    return word;
-}
-
 static uint32_t predicted(const uint8_t *line, uint32_t at, uint32_t pitch)
 {
     return at >= pitch ? line[at - pitch] : at > 0u ? line[at - 1u] : 0u;
@@ -87,8 +80,8 @@ static uint32_t encode(const uint8_t *line, uint32_t bytes, uint32_t pitch, uint
     for (uint32_t at = 0; at < bytes; at += BLOCK) {
         uint32_t low, high;
         if (at >= pitch && at + BLOCK <= bytes) {
-            low = folded(word_at(line + at), word_at(line + at - pitch));
-            high = folded(word_at(line + at + WORD), word_at(line + at + WORD - pitch));
+            low = folded(tinyseg_load32(line + at), tinyseg_load32(line + at - pitch));
+            high = folded(tinyseg_load32(line + at + WORD), tinyseg_load32(line + at + WORD - pitch));
         } else {
             low = folded_slowly(line, at, bytes, pitch);
             high = folded_slowly(line, at + WORD, bytes, pitch);
@@ -108,10 +101,9 @@ static uint32_t encode(const uint8_t *line, uint32_t bytes, uint32_t pitch, uint
         }
         uint64_t bits = packed(low, width) | (uint64_t)packed(high, width) << (WORD * width);
         if (length + BLOCK < bytes) {
-            const uint32_t words[2] = {(uint32_t)bits, (uint32_t)(bits >> 32)};
-            memcpy(out + length, &words[0], WORD);
+            tinyseg_store32(out + length, (uint32_t)bits);
             if (width > WORD) {
-                memcpy(out + length + WORD, &words[1], WORD);
+                tinyseg_store32(out + length + WORD, (uint32_t)(bits >> 32));
             }
             length += width;
         } else {
@@ -141,7 +133,7 @@ static const uint8_t *decode(const uint8_t *in, const uint8_t *end, uint8_t *lin
         if (width != 0u) {
             uint64_t bits;
             if (end - in >= (ptrdiff_t)BLOCK) {
-                bits = word_at(in) | (uint64_t)word_at(in + WORD) << 32;
+                bits = tinyseg_load32(in) | (uint64_t)tinyseg_load32(in + WORD) << 32;
             } else {
                 bits = 0;
                 for (uint32_t i = 0; i < width; ++i) {
@@ -154,10 +146,10 @@ static const uint8_t *decode(const uint8_t *in, const uint8_t *end, uint8_t *lin
             high = unpacked((uint32_t)(bits >> (WORD * width)) & mask, width);
         }
         if (at >= pitch && pitch >= WORD && at + BLOCK <= bytes) {
-            low = unfolded(low, word_at(line + at - pitch));
-            memcpy(line + at, &low, WORD);
-            high = unfolded(high, word_at(line + at + WORD - pitch));
-            memcpy(line + at + WORD, &high, WORD);
+            low = unfolded(low, tinyseg_load32(line + at - pitch));
+            tinyseg_store32(line + at, low);
+            high = unfolded(high, tinyseg_load32(line + at + WORD - pitch));
+            tinyseg_store32(line + at + WORD, high);
         } else {
             unfold_slowly(line, at, bytes, pitch, low);
             unfold_slowly(line, at + WORD, bytes, pitch, high);

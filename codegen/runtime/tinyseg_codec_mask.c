@@ -21,11 +21,11 @@ static uint32_t encode(const uint8_t *line, uint32_t bytes, uint32_t pitch, uint
             return 0;
         }
         for (uint32_t i = 0; i < count; ++i) {
-            const uint8_t value = line[at + i];
-            const uint32_t differs = value != (uint8_t)least;
-            out[length] = value;
-            length += differs;
-            mask |= differs << i;
+            const uint32_t value = line[at + i];
+            if (value != (uint8_t)least) {
+                out[length++] = (uint8_t)value;
+                mask |= 1u << i;
+            }
         }
         out[place] = (uint8_t)mask;
     }

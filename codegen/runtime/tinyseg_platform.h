@@ -44,6 +44,35 @@
     } while (0)
 #endif
 
+/* Four bytes at any address as a little endian word: one load or store where the core can. */
+#if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && \
+    (!defined(__arm__) || defined(__ARM_FEATURE_UNALIGNED))
+TINYSEG_INLINE uint32_t tinyseg_load32(const uint8_t *from)
+{
+    uint32_t word;
+    memcpy(&word, from, sizeof word);
+    return word;
+}
+
+TINYSEG_INLINE void tinyseg_store32(uint8_t *to, uint32_t word)
+{
+    memcpy(to, &word, sizeof word);
+}
+#else
+TINYSEG_INLINE uint32_t tinyseg_load32(const uint8_t *from)
+{
+    return from[0] | (uint32_t)from[1] << 8 | (uint32_t)from[2] << 16 | (uint32_t)from[3] << 24;
+}
+
+TINYSEG_INLINE void tinyseg_store32(uint8_t *to, uint32_t word)
+{
+    to[0] = (uint8_t)word;
+    to[1] = (uint8_t)(word >> 8);
+    to[2] = (uint8_t)(word >> 16);
+    to[3] = (uint8_t)(word >> 24);
+}
+#endif
+
 /* Right shifts of negative numbers are arithmetic: true of every compiler for the targets here. */
 typedef char tinyseg_needs_arithmetic_shift[((-3) >> 1) == -2 ? 1 : -1];
 
