@@ -17,10 +17,18 @@ from tinyseg_tvm.network import Network, Port, reference
 from tinyseg_tvm.network.serialization import dump_network
 from tinyseg_tvm.planner.plan import Plan
 from tinyseg_tvm.planner.problem import Problem
-from tinyseg_tvm.relay.memory import Memory, promised_memory
+from tinyseg_tvm.planner.storage_timing import Timing, replay
+from tinyseg_tvm.relay.memory import Memory, overhead_bytes, promised_memory
 from tinyseg_tvm.relay.options import BuildOptions
 from tinyseg_tvm.relay.planning import Planned
-from tinyseg_tvm.relay.storage import StorageUse, storages_of, use_of
+from tinyseg_tvm.relay.storage import (
+    StorageUse,
+    lifetime_sentences,
+    model_of,
+    storages_of,
+    use_of,
+    wears_out_soon,
+)
 from tinyseg_tvm.report import text, write_reports
 
 TEST_VECTORS = 2
@@ -91,6 +99,25 @@ class Factory:
         return use_of(self.network, self.planned.spilled, self.storages)
 
     @cached_property
+    def timing(self) -> Timing:
+        """Estimated time of an inference at the board's clock, with what it waits for transfers."""
+        models = {storage.name: model_of(storage) for storage in self.storages}
+        return replay(self.problem, self.plan, self.planned.spilled, models, self.board.clock_hz)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know before using this plan."""
+        rate = self.options.frame_rate
+        if not wears_out_soon(self.storage_use, rate):
+            return ()
+        sentences = "; ".join(lifetime_sentences(self.storage_use, self.storages, rate))
+        unwritten = self.planned.live_without_writing + overhead_bytes(self.board, self.problem)
+        return (
+            f"the storage is worn out within a year: {sentences}. A plan that writes nothing (without --storage) needs "
+            f"about {text.kib(unwritten)}, and less with --max-recompute",
+        )
+
+    @cached_property
     def figures(self) -> dict[str, Any]:
         """The promised figures under the names that ``tinyseg run --json`` measures them."""
         return {
@@ -100,6 +127,7 @@ class Factory:
             "recomputed_macs": self.planned.recomputed_macs,
             "storage": self.storage_use.figures(),
             "storage_cost": asdict(self.storage_use.cost),
+            "seconds": asdict(self.timing),
             "stream_axis": self.axis,
         }
 
@@ -144,7 +172,11 @@ class Factory:
 
     def report(self) -> str:
         """The promised figures and the peak, as text."""
-        return text.summary(self.network, self.problem, self.plan, self.figures)
+        parts = [text.summary(self.network, self.problem, self.plan, self.figures)]
+        if self.planned.spilled:
+            parts.append(text.storage_table(self.planned.spilled, self.figures))
+            parts += lifetime_sentences(self.storage_use, self.storages, self.options.frame_rate)
+        return "\n\n".join([*parts, *(f"warning: {warning}" for warning in self.warnings)])
 
     def export_library_format(self, path: str | Path) -> Path:
         """Writes microTVM's Model Library Format: a tar file with the C library, parameters and metadata.

@@ -45,6 +45,7 @@ class Planned:
         network: exchanged for columns, with clones of what is recomputed, spills and fetches.
         recomputed_macs: multiply-accumulates of the clones.
         spilled: what goes to storage.
+        live_without_writing: most bytes alive if nothing were written; 0 where that was not asked.
     """
 
     axis: str
@@ -53,6 +54,7 @@ class Planned:
     plan: Plan
     recomputed_macs: int = 0
     spilled: tuple[SpillDecision, ...] = ()
+    live_without_writing: int = 0
 
     @property
     def arena_bytes(self) -> int:
@@ -248,9 +250,11 @@ def _best_with_storage(
     else:
         order = sorted(states, key=lambda state: (state.live, state.written))[:1]
     refusal: DoesNotFitError | None = None
+    unwritten = min((state.live for state in states if not state.written), default=0)
     for state in order or sorted(states, key=lambda state: state.live)[:1]:
         try:
-            return _of_state(axis, network, state, options, board, core, report)
+            planned = _of_state(axis, network, state, options, board, core, report)
+            return replace(planned, live_without_writing=unwritten)
         except DoesNotFitError as error:
             refusal = error
     assert refusal is not None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tinyseg_tvm.network import Network
 from tinyseg_tvm.planner.plan import Plan
 from tinyseg_tvm.planner.problem import Problem
+from tinyseg_tvm.planner.spilling import SpillDecision
 from tinyseg_tvm.report.documents import operator_rows
 from tinyseg_tvm.report.memory import MemoryMap, memory_map
 from tinyseg_tvm.report.tables import Cell, kib, render
@@ -71,6 +72,35 @@ def operator_table(memory: MemoryMap, kinds: Mapping[str, str] | None = None) ->
     chosen = ("operator", "kind", "steps", "MACs", "bytes read", "bytes written", "scratch", "most alive")
     rows = [(row[0], row[1], row[2], row[5], row[9], row[10], row[12], row[13]) for row in operator_rows(memory, kinds)]
     return render(rows, chosen)
+
+
+def storage_table(spilled: Sequence[SpillDecision], figures: Mapping[str, Any]) -> str:
+    """What goes to storage and who reads it back, and what that costs by the model of the storage."""
+    rows = [
+        (
+            decision.tensor,
+            decision.transfer.storage,
+            decision.transfer.codec,
+            f"lines {decision.first_line} to {decision.first_line + decision.lines - 1}"
+            if decision.lines
+            else "all lines",
+            ", ".join(name for readers in decision.late for name in readers),
+        )
+        for decision in spilled
+    ]
+    storage, cost, seconds = figures["storage"], figures["storage_cost"], figures["seconds"]
+    costs: list[tuple[Cell, ...]] = [
+        ("bytes on the medium, written", storage["written_physical"]),
+        ("bytes on the medium, read", storage["read_physical"]),
+        ("erases", storage["erases"]),
+        ("transfers, ms", f"{1e3 * seconds['transferring']:.1f}"),
+        ("of these waited for, ms", f"{1e3 * seconds['waiting']:.1f}"),
+        ("computing, ms", f"{1e3 * seconds['computing']:.1f}"),
+        ("energy of transfers, mJ", f"{1e3 * cost['joules']:.3f}"),
+    ]
+    return "\n\n".join(
+        [render(rows, ("spilled", "to", "codec", "part", "read back by")), render(costs, ("storage, estimated", ""))]
+    )
 
 
 def _work(memory: MemoryMap, figures: Mapping[str, Any]) -> list[tuple[Cell, ...]]:
