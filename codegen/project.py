@@ -106,9 +106,8 @@ def _check(network: Network, problem: Problem, plan: Plan, io: IoMode) -> None:
 
 
 def _reserved_names(identifier: str) -> Names:
-    own = ("init", "run", "run_schedule", "io", "context", "status", "observe", "set_pool", "weights_begin")
-    own += ("arena_size_fits",)
-    return Names(tuple(f"{identifier}_{word}" for word in own))
+    own = "init run run_schedule io context status observe set_pool weights_begin arena_size_fits"
+    return Names(tuple(f"{identifier}_{word}" for word in own.split()))
 
 
 def _functions(generation: Generation) -> list[OperatorFunction]:

@@ -197,7 +197,7 @@ def _depthwise_run(view: NodeView) -> int:
     column = _depthwise_column(view)
     reach = (taps - 1) * operator.dilation[1] + 1
     pixels = max((DEPTHWISE_SCRATCH // column - reach) // operator.strides[1] + 1, 4)
-    return min(int(view.outputs[0].shape[2]), pixels // 4 * 4)
+    return int(min(view.outputs[0].shape[2], pixels // 4 * 4))
 
 
 def _depthwise_dsp_cost(view: NodeView) -> Cost:

@@ -111,7 +111,7 @@ def pair_scratch(weight: np.ndarray, piece_channels: Sequence[int], segment_taps
     segments = [segment_taps * c for c in piece_channels]
     pairs = weight.shape[1] * (weight.shape[2] // segment_taps) * sum(len(pair_order(n)) for n in segments)
     copies = 2 * max(segments) if padded else 0
-    return 8 * pairs + -(-copies // 4) * 4
+    return int(8 * pairs + -(-copies // 4) * 4)
 
 
 def pair_cost(view: NodeView, scratch: int, pixels: float, groups: int = 1) -> Cost:

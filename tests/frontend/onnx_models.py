@@ -30,7 +30,7 @@ def port(name: str, shape: Sequence[int | str | None] | None, dtype: str = "floa
     return helper.make_tensor_value_info(name, TYPES[dtype], shape)
 
 
-def model(  # noqa: PLR0917
+def model(
     nodes: Sequence[onnx.NodeProto],
     inputs: Sequence[onnx.ValueInfoProto],
     outputs: Sequence[onnx.ValueInfoProto],
@@ -64,7 +64,7 @@ def node(
     return helper.make_node(op_type, names, outputs.split(), name=name, domain=domain, **attributes)
 
 
-def quantized(  # noqa: PLR0917
+def quantized(
     core: Sequence[onnx.NodeProto],
     shape: Sequence[int],
     out_shape: Sequence[int] | None,

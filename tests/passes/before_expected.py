@@ -11,7 +11,7 @@ from tinyseg_tvm.relay_passes.rewriting import QUANTIZATION_ATTRIBUTE
 
 
 def expect(module_pass: Any, before: Any, expected: Any) -> None:
-    """``before`` becomes ``expected``: structurally equal, same names, well-formed; the quantisation attribute apart."""
+    """``before`` becomes ``expected``: equal structure and names, well-formed; the quantisation attribute apart."""
     after = module_pass(before)
     relax.analysis.well_formed(after)
     after = without_quantization(after)

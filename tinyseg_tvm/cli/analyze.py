@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Plans and prints."""
     from tinyseg_tvm.cli.compilation import ProgressBar, compile_model
     from tinyseg_tvm.relay.alternatives import alternatives, ladder
-    from tinyseg_tvm.report import text
+    from tinyseg_tvm.report.tables import Cell, kib, render
 
     factory = compile_model(arguments)
     choices = []
@@ -47,8 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     print(factory.report())
     if choices:
-        rows = [[c.label, c.ram, text.kib(c.ram), c.recomputed_macs, c.arguments] for c in choices]
-        print("\n" + text.render(rows, ["whole program's RAM", "bytes", "", "extra MACs", "options"]))
-        steps = [[text.kib(rung.bytes), rung.fits.label if rung.fits else "does not fit"] for rung in ladder(choices)]
-        print("\n" + text.render(steps, ["SRAM", "fits"]))
+        rows: list[list[Cell]] = [[c.label, c.ram, kib(c.ram), c.recomputed_macs, c.arguments] for c in choices]
+        print("\n" + render(rows, ["whole program's RAM", "bytes", "", "extra MACs", "options"]))
+        steps = [[kib(rung.bytes), rung.fits.label if rung.fits else "does not fit"] for rung in ladder(choices)]
+        print("\n" + render(steps, ["SRAM", "fits"]))
     return 0

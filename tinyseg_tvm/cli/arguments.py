@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
 
 from tinyseg_tvm.errors import UsageError
@@ -54,8 +55,7 @@ def build_options(arguments: argparse.Namespace) -> BuildOptions:
     from tinyseg_tvm.relay.target import parse_target
 
     base = parse_target(arguments.target) if arguments.target else BuildOptions()
-    names = ("board", "mcpu", "ram", "objective", "max_recompute", "max_written", "storage", "codec", "frame_rate")
-    names += ("stream_axis", "io", "io_type", "effort")
+    names = [field.name for field in dataclasses.fields(BuildOptions) if field.name != "layerwise"]
     given = {name.replace("_", "-"): getattr(arguments, name) for name in names if getattr(arguments, name)}
     if arguments.layerwise:
         given["layerwise"] = "true"

@@ -155,7 +155,7 @@ def _dimension(dim: onnx.TensorShapeProto.Dimension) -> int | str | None:
     return dim.dim_param or None
 
 
-def _resolve(  # noqa: PLR0917
+def _resolve(
     name: str, axis: int, dim: int | str | None, requested: Sequence[int] | None, shapes: ShapeRequest, batch: int
 ) -> int:
     where = f"graph input {name!r}, dimension {axis}"

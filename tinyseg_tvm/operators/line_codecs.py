@@ -59,7 +59,8 @@ def _folded(lines: np.ndarray, pitch: int) -> np.ndarray:
     before[:, 1:pitch] = lines[:, : max(min(pitch, lines.shape[1]) - 1, 0)]
     before[:, pitch:] = lines[:, :-pitch]
     difference = (lines - before).view(np.int8)
-    return (difference.view(np.uint8) << 1) ^ (difference >> 7).view(np.uint8)
+    folded: np.ndarray = (difference.view(np.uint8) << 1) ^ (difference >> 7).view(np.uint8)
+    return folded
 
 
 def _widths(folded: np.ndarray) -> np.ndarray:
@@ -68,7 +69,8 @@ def _widths(folded: np.ndarray) -> np.ndarray:
     padded = np.zeros((len(folded), blocks * _BLOCK), np.uint8)
     padded[:, : folded.shape[1]] = folded
     largest = np.bitwise_or.reduce(padded.reshape(len(folded), blocks, _BLOCK), axis=2)
-    return np.ceil(np.log2(largest.astype(np.float64) + 1)).astype(np.int64)
+    widths: np.ndarray = np.ceil(np.log2(largest.astype(np.float64) + 1)).astype(np.int64)
+    return widths
 
 
 def _encode_delta(line: np.ndarray, pitch: int) -> bytes:

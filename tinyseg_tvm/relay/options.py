@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 
 from tinyseg_tvm.boards.size import parse_size
 from tinyseg_tvm.errors import UsageError
+from tinyseg_tvm.network.problem import IoMode
 from tinyseg_tvm.operators.stored_records import CODECS
 
 _CHOICES = {
@@ -50,7 +51,7 @@ class BuildOptions:
     codec: str = "none"
     frame_rate: float = 1.0
     stream_axis: str = "auto"
-    io: str = "resident"
+    io: IoMode = "resident"
     io_type: str = "model"
     effort: int = 1
     layerwise: bool = False
