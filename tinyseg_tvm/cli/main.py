@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     for verb in VERBS:
         module = importlib.import_module(f"tinyseg_tvm.cli.{verb.replace('-', '_')}")
-        summary = module.__doc__.splitlines()[0].rstrip(".")
+        summary = (module.__doc__ or "").splitlines()[0].rstrip(".")
         sub = verbs.add_parser(
             verb,
             help=summary,
