@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tinyseg_tvm.codegen import generate, kernel_cost
-from tinyseg_tvm.codegen.operators import NodeView, select_variant
 
 from tinyseg_tvm.boards import load_board
+from tinyseg_tvm.codegen import generate, kernel_cost
+from tinyseg_tvm.codegen.operators import NodeView, select_variant
 from tinyseg_tvm.micro import RunResult, generate_project
 from tinyseg_tvm.network.network import Network, Node, Port, Tensor
 from tinyseg_tvm.network.problem import build_problem

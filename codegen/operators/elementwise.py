@@ -11,6 +11,8 @@ from tinyseg_tvm.network.problem import Cost
 from tinyseg_tvm.operators.elementwise import Elementwise
 from tinyseg_tvm.operators.elementwise_constant import ElementwiseConstant
 
+DSP_SHIFTS = range(18, 25)  # of the integer forms that runtime/tinyseg_linear_dsp.h computes
+
 
 def binary_function(operator: Elementwise | ElementwiseConstant) -> BinaryFunction:
     """The operator's arithmetic without its operands."""
@@ -42,15 +44,31 @@ def cost(view: NodeView) -> Cost:
     return Cost(0, (70 if view.core.has_fpu else 500) * elements + 40)
 
 
-def emit_binary(view: NodeView, out: FunctionWriter, a: str, b: str, *, period: int, swapped: bool) -> None:
+def suits_dsp(view: NodeView, period: int) -> bool:
+    """Whether the kernel for the DSP extension computes it: a sum or difference of lines without ties."""
+    operator = cast("Elementwise | ElementwiseConstant", view.operator)
+    if not view.core.has_dsp or operator.function == "mul" or period != view.outputs[0].line_elements:
+        return False
+    form = integer_form(binary_function(operator))
+    return form is not None and form.shift in DSP_SHIFTS and form.ties == 0
+
+
+def dsp_cost(view: NodeView) -> Cost:
+    """Cycles of the kernel for the DSP extension."""
+    return Cost(0, 9 * view.outputs[0].line_elements + 60)
+
+
+def emit_binary(
+    view: NodeView, out: FunctionWriter, a: str, b: str, *, period: int, swapped: bool, family: str = ""
+) -> None:
     """Write the call on operand lines ``a`` (as long as the result) and ``b``, which repeats after ``period`` elements.
 
-    ``swapped``: ``a`` is the operator's right operand.
+    ``swapped``: ``a`` is the operator's right operand. ``family``: "_dsp" for that extension's kernel.
     """
     operator = cast("Elementwise | ElementwiseConstant", view.operator)
     form = integer_form(binary_function(operator))
     elements = view.outputs[0].line_elements
-    out.modules.add("tinyseg_elementwise")
+    out.modules.add("tinyseg_linear_dsp" if family else "tinyseg_elementwise")
     zero_points = (operator.lhs_zero_point, operator.rhs_zero_point)
     scales = (as_float(operator.lhs_scale), as_float(operator.rhs_scale))
     if swapped:
@@ -79,21 +97,37 @@ def emit_binary(view: NodeView, out: FunctionWriter, a: str, b: str, *, period: 
             struct, kernel = "tinyseg_product", "tinyseg_product_line"
             values |= {"factor": form.factors[0], "a_zero_point": zero_points[0], "b_zero_point": zero_points[1]}
         else:
-            struct, kernel = "tinyseg_linear", "tinyseg_linear_line"
+            struct, kernel = "tinyseg_linear", f"tinyseg_linear{family}_line"
             factors = form.factors[::-1] if swapped else form.factors
             values |= {"a_factor": factors[0], "b_factor": factors[1]}
     parameters = out.parameters(view, struct, {**values, **limits})
     out.write(f"{kernel}({parameters}, {a}, {b}, {out.output()}, {elements}u);")
 
 
-def _emit(view: NodeView, out: FunctionWriter) -> None:
-    elements = view.outputs[0].line_elements
-    full = 0 if view.inputs[0].shape == view.outputs[0].shape else 1
-    other = view.inputs[1 - full]
-    by_lines = other.shape == view.outputs[0].shape
-    period = elements if by_lines else other.elements
+def _full_operand(view: NodeView) -> int:
+    """The operand that is as large as the result."""
+    return 0 if view.inputs[0].shape == view.outputs[0].shape else 1
+
+
+def _period(view: NodeView) -> int:
+    """Elements after which the other operand's line starts again."""
+    other = view.inputs[1 - _full_operand(view)]
+    return view.outputs[0].line_elements if other.shape == view.outputs[0].shape else other.elements
+
+
+def _emit(view: NodeView, out: FunctionWriter, family: str = "") -> None:
+    full = _full_operand(view)
+    by_lines = view.inputs[1 - full].shape == view.outputs[0].shape
     b = out.line(1 - full, "step" if by_lines else "0u")
-    emit_binary(view, out, out.line(full), b, period=period, swapped=full == 1)
+    emit_binary(view, out, out.line(full), b, period=_period(view), swapped=full == 1, family=family)
 
 
-VARIANTS = (Variant("elementwise portable", always, cost, _emit),)
+VARIANTS = (
+    Variant(
+        "elementwise dsp",
+        lambda view: suits_dsp(view, _period(view)),
+        dsp_cost,
+        lambda view, out: _emit(view, out, "_dsp"),
+    ),
+    Variant("elementwise portable", always, cost, _emit),
+)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tests.operators.operator_cases import Case, fits, int8_array
-from tinyseg_tvm.operators import Conv2d, Conv2dTranspose, Dense, MaxPool2d
+from tinyseg_tvm.operators import Conv2d, Conv2dTranspose, Dense, Elementwise, MaxPool2d
 
 Rng = np.random.Generator
 CHANNELS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 16, 17, 20, 24, 33]
@@ -115,12 +115,26 @@ def max_pool(rng: Rng) -> Case:
     return Case(MaxPool2d(kernel, strides, padding, dilation), (int8_array(rng, shape),), {})
 
 
+def elementwise(rng: Rng) -> Case:
+    """Operands of equal shape and of any scales; sometimes one that repeats."""
+    shape = pick(rng, [(1, 3, 5, 7), (1, 2, 4, 16), (1, 3, 1, 5), (3, 9)])
+    other = pick(rng, [shape, shape, shape, (1, 1, 1, shape[-1]) if len(shape) == 4 else shape])
+    scales = np.float32(rng.uniform(0.005, 0.1, 3)) if rng.integers(3) else np.float32([0.05, 0.05, 0.1])
+    result = dict(zip(("output_zero_point", "output_min", "output_max"), clamp(rng).values(), strict=True))
+    function = pick(rng, ["add", "add", "sub", "mul"])
+    operator = Elementwise(
+        function, float(scales[0]), int8(rng), float(scales[1]), int8(rng), float(scales[2]), **result
+    )
+    return Case(operator, (int8_array(rng, shape), int8_array(rng, other)), {})
+
+
 CASES: dict[str, Callable[[Rng], Case]] = {
     "conv2d": convolution,
     "depthwise": depthwise,
     "conv2d_transpose": transposed,
     "dense": dense,
     "max_pool2d": max_pool,
+    "elementwise": elementwise,
 }
 
 

@@ -1,0 +1,81 @@
+/* Sums and differences for cores with the DSP extension. */
+#include "tinyseg_linear_dsp.h"
+
+#include "tinyseg_dsp.h"
+
+/* (sum >> shift) saturated to int8, for a shift known to the compiler: one instruction. */
+TINYSEG_INLINE int32_t shift_saturate(int32_t sum, const int32_t shift)
+{
+#if TINYSEG_DSP
+    int32_t result;
+    __asm__("ssat %0, #8, %1, asr %2" : "=r"(result) : "r"(sum), "i"(shift));
+    return result;
+#else
+    const int32_t result = sum >> shift;
+    return result < -128 ? -128 : result > 127 ? 127 : result;
+#endif
+}
+
+/* One byte of each of two words. */
+#define ELEMENT(n) \
+    shift_saturate( \
+        a_factor * (int8_t)(uint8_t)(x >> (8 * (n))) + (b_factor * (int8_t)(uint8_t)(y >> (8 * (n))) + offset), shift)
+
+TINYSEG_INLINE void linear(
+    const tinyseg_linear *p, const int8_t *a, const int8_t *b, int8_t *out, uint32_t elements, const int32_t shift)
+{
+    const int32_t a_factor = p->a_factor;
+    const int32_t b_factor = p->b_factor;
+    const int32_t offset = p->offset;
+    const int8_t *const end = a + (elements & ~3u);
+    if (p->minimum == -128 && p->maximum == 127) {
+        for (; a != end; a += 4, b += 4, out += 4) {
+            const uint32_t x = tinyseg_load_4(a);
+            const uint32_t y = tinyseg_load_4(b);
+            tinyseg_store_4(out, tinyseg_pack_4(ELEMENT(0), ELEMENT(1), ELEMENT(2), ELEMENT(3)));
+        }
+    } else {
+        const uint32_t minimum = ((uint32_t)p->minimum & 0xFFu) * 0x01010101u;
+        const uint32_t maximum = ((uint32_t)p->maximum & 0xFFu) * 0x01010101u;
+        for (; a != end; a += 4, b += 4, out += 4) {
+            const uint32_t x = tinyseg_load_4(a);
+            const uint32_t y = tinyseg_load_4(b);
+            const uint32_t four = tinyseg_pack_4(ELEMENT(0), ELEMENT(1), ELEMENT(2), ELEMENT(3));
+            tinyseg_store_4(out, tinyseg_min_4(tinyseg_max_4(four, minimum), maximum));
+        }
+    }
+}
+
+void tinyseg_linear_dsp_line(
+    const tinyseg_linear *p, const int8_t *a, const int8_t *b, int8_t *out, uint32_t elements)
+{
+    const uint32_t whole = elements & ~3u;
+    switch (p->shift) {
+    case 18:
+        linear(p, a, b, out, elements, 18);
+        break;
+    case 19:
+        linear(p, a, b, out, elements, 19);
+        break;
+    case 20:
+        linear(p, a, b, out, elements, 20);
+        break;
+    case 21:
+        linear(p, a, b, out, elements, 21);
+        break;
+    case 22:
+        linear(p, a, b, out, elements, 22);
+        break;
+    case 23:
+        linear(p, a, b, out, elements, 23);
+        break;
+    default:
+        linear(p, a, b, out, elements, 24);
+        break;
+    }
+    for (uint32_t i = whole; i < elements; ++i) {
+        int32_t value = (p->a_factor * a[i] + p->b_factor * b[i] + p->offset) >> p->shift;
+        value = value < p->minimum ? p->minimum : value;
+        out[i] = (int8_t)(value > p->maximum ? p->maximum : value);
+    }
+}

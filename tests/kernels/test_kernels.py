@@ -1,0 +1,130 @@
+"""Every kernel of a core family equals the reference bit for bit: on this computer with sanitizers, where instructions
+of the family are emulated in C, and in QEMU on a core of each family.
+
+Many random nodes share one program, since compiling is what takes time.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.codegen.harness import (
+    SANITIZE,
+    NetworkBuilder,
+    assert_equal_to_reference,
+    build,
+    problem_of,
+    spread_plan,
+    streamed_plan,
+)
+from tests.kernels.kernel_cases import CASES, accepted_case
+from tinyseg_tvm.boards import load_board
+from tinyseg_tvm.codegen import Core, generate, project
+from tinyseg_tvm.codegen.operators import NodeView, select_variant
+from tinyseg_tvm.micro import generate_project
+from tinyseg_tvm.network.network import Network
+from tinyseg_tvm.network.reference import run as run_reference
+from tinyseg_tvm.relay.build import generator_core
+
+DSP = Core("host", has_dsp=True)
+INTEGER = "-DTINYSEG_REQUANTIZE_INTEGER=1"
+BOARDS = ["mps2_an385", "mps2_an386", "mps2_an500", "mps2_an505"]
+
+
+def network_of(kinds: list[str], each: int, seed: int) -> tuple[Network, list[np.ndarray]]:
+    """Independent random nodes, and operands for them."""
+    rng = np.random.default_rng(seed)
+    builder = NetworkBuilder("kernels")
+    inputs: list[np.ndarray] = []
+    for kind in kinds:
+        for number in range(each):
+            case = accepted_case(kind, rng)
+            names = [builder.input(f"{kind}{number}_{k}", t) for k, t in enumerate(case.input_types)]
+            inputs += case.inputs
+            builder.output(builder.node(f"{kind}_{number}", case.operator, names, **case.constants))
+    return builder.build(), inputs
+
+
+def check_on_host(network: Network, inputs: list[np.ndarray], directory: Path, *flags: str, streamed: bool) -> None:
+    problem = problem_of(network, "resident", DSP)
+    plan = streamed_plan(problem, np.random.default_rng(0)) if streamed else spread_plan(problem)
+    assert_equal_to_reference(build(network, problem, plan, directory, core=DSP, flags=[*SANITIZE, *flags]), inputs)
+
+
+@pytest.mark.parametrize("flags", [(), (INTEGER,)], ids=["float", "integer"])
+def test_emulated_dsp_kernels_equal_the_reference(flags, tmp_path):
+    network, inputs = network_of(sorted(CASES), 8, 1 + len(flags))
+    check_on_host(network, inputs, tmp_path, *flags, streamed=bool(flags))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("kind", sorted(CASES))
+def test_many_emulated_dsp_kernels_of_one_kind_equal_the_reference(kind, seed, tmp_path):
+    network, inputs = network_of([kind], 60, 100 + seed)
+    check_on_host(network, inputs, tmp_path, *([INTEGER] if seed == 1 else []), streamed=False)
+
+
+def run_on_board(name: str, network: Network, inputs: list[np.ndarray], directory: Path) -> list[str]:
+    """Runs the network on a board; returns the names of nodes whose results differ."""
+    board = load_board(name)
+    core = generator_core(board.core)
+    problem = problem_of(network, "resident", core)
+    plan = spread_plan(problem)
+    files = generate(network, problem, plan, name="kernels", core=core, io="resident", metadata={})
+    result = generate_project(board, files, directory).run([inputs], count="none")
+    assert result.status == 0
+    expected = run_reference(network, inputs, layout="device")
+    return [
+        node.name
+        for node, got, want in zip(network.nodes, result.outputs[0], expected, strict=True)
+        if got.tobytes() != np.ascontiguousarray(want).tobytes()
+    ]
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_kernels_equal_the_reference_on_every_core(board, tmp_path):
+    network, inputs = network_of(sorted(CASES), 8, BOARDS.index(board))
+    assert run_on_board(board, network, inputs, tmp_path / "project") == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", sorted(CASES))
+@pytest.mark.parametrize("board", BOARDS)
+def test_many_kernels_of_one_kind_equal_the_reference_on_every_core(board, kind, tmp_path):
+    network, inputs = network_of([kind], 80, 200 + BOARDS.index(board))
+    assert run_on_board(board, network, inputs, tmp_path / "project") == []
+
+
+def test_a_core_with_the_dsp_extension_gets_its_kernels():
+    network, _ = network_of(sorted(CASES), 10, 1)
+    chosen = {select_variant(NodeView.of(node, network, DSP)).name for node in network.nodes}
+    assert {f"{kind} dsp" for kind in sorted(CASES)} <= chosen
+    plain = {select_variant(NodeView.of(node, network, Core())).name for node in network.nodes}
+    assert not any("dsp" in name for name in plain)
+
+
+MUTATIONS = {
+    "tinyseg_conv2d_dsp.c": ("conv2d", "column + tap * dilation", "column + tap"),
+    "tinyseg_depthwise_dsp.c": ("depthwise", "(y & 0xFFFF0000u)", "(y & 0x7FFF0000u)"),
+    "tinyseg_dense_dsp.c": ("dense", "w += quads * block", "w += quads * 4"),
+    "tinyseg_pool2d_dsp.c": ("max_pool2d", "const int32_t back = rest - 4;", "const int32_t back = -4;"),
+    "tinyseg_linear_dsp.c": ("elementwise", "result < -128 ? -128", "result < -127 ? -127"),
+    "tinyseg_dsp.h": ("conv2d_transpose", "sum > 127 ? 127", "sum > 126 ? 126"),
+}
+
+
+@pytest.mark.parametrize("file", sorted(MUTATIONS))
+def test_a_mutated_kernel_is_found(file, tmp_path, monkeypatch):
+    kind, before, after = MUTATIONS[file]
+    true_text = project.runtime_text
+    assert before in true_text(file)
+    monkeypatch.setattr(
+        project, "runtime_text", lambda name: true_text(name).replace(before, after if name == file else before)
+    )
+    network, inputs = network_of([kind], 20, 1)
+    with pytest.raises(AssertionError):
+        check_on_host(network, inputs, tmp_path, streamed=False)
