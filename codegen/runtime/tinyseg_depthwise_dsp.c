@@ -326,6 +326,7 @@ TINYSEG_INLINE void channel_3x3(
     int32_t n = r->pixels;
     (void)high;
     if (n >= 4) {
+        const uint32_t *const end = x + (n >> 2) * (32 * stride);
 #if TINYSEG_DSP_ASSEMBLER
         const uint32_t s01 = high ? upper(s0, s1) : lower(s0, s1);
         const uint32_t s22 = high ? s2 >> 16 : s2;
@@ -352,8 +353,8 @@ TINYSEG_INLINE void channel_3x3(
             store_four(r, scale, channels, out, a, b, c, d);
             x += 32 * stride;
             out += 4 * channels;
-            n -= 4;
-        } while (n >= 4);
+        } while (x != end);
+        n &= 3;
     }
     for (; n > 0; --n, x += 8 * stride, out += channels) {
         *out = tinyseg_requantize_1(ONE_PIXEL(x), scale, r->output);
