@@ -6,7 +6,7 @@ from typing import cast
 
 import numpy as np
 
-from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always, requantize_cycles
+from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, requantize_cycles
 from tinyseg_tvm.codegen.operators.pair_packing import (
     depthwise_column_bytes,
     one_more,
@@ -248,5 +248,7 @@ VARIANTS = (
     Variant("depthwise dsp", _suits_depthwise_dsp, _depthwise_dsp_cost, _emit_depthwise_dsp),
     Variant("conv2d dsp", lambda view: _suits_dsp(view) and not _is_depthwise(view), _dsp_cost, _emit_dsp),
     Variant("depthwise portable", _is_depthwise, lambda view: sum_cost(5.0, view), _emit_depthwise),
-    Variant("conv2d portable", always, lambda view: sum_cost(2.6, view, 10.0), _emit_conv2d),
+    Variant(
+        "conv2d portable", lambda view: not _is_depthwise(view), lambda view: sum_cost(2.6, view, 10.0), _emit_conv2d
+    ),
 )
