@@ -9,6 +9,7 @@ from tinyseg_tvm import codegen
 from tinyseg_tvm.boards import Board
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network import Network
+from tinyseg_tvm.network.problem import IoMode
 from tinyseg_tvm.planner.explain import usual_sizes
 from tinyseg_tvm.relay.memory import promised_memory
 from tinyseg_tvm.relay.options import BuildOptions
@@ -88,7 +89,8 @@ def ladder(choices: list[Alternative]) -> list[Rung]:
 def _ways(free: BuildOptions) -> Iterator[tuple[str, str, BuildOptions]]:
     axes = ("rows", "columns") if free.stream_axis == "auto" else (free.stream_axis,)
     yield "layer by layer", "--layerwise", replace(free, layerwise=True, stream_axis=axes[0])
-    for io, how in (("resident", "resident I/O"), ("line", "I/O by line")):
+    modes: tuple[tuple[IoMode, str], ...] = (("resident", "resident I/O"), ("line", "I/O by line"))
+    for io, how in modes:
         for axis in axes:
             arguments = f"--io {io} --stream-axis {axis}"
             yield f"by {axis}, {how}", arguments, replace(free, io=io, stream_axis=axis)

@@ -30,6 +30,7 @@ from tinyseg_tvm.relay.storage import (
     wears_out_soon,
 )
 from tinyseg_tvm.report import text, write_reports
+from tinyseg_tvm.report.tables import kib
 
 TEST_VECTORS = 2
 NETWORK_FILE = "tests/network.npz"
@@ -114,7 +115,7 @@ class Factory:
         unwritten = self.planned.live_without_writing + overhead_bytes(self.board, self.problem)
         return (
             f"the storage is worn out within a year: {sentences}. A plan that writes nothing (without --storage) needs "
-            f"about {text.kib(unwritten)}, and less with --max-recompute",
+            f"about {kib(unwritten)}, and less with --max-recompute",
         )
 
     @cached_property
