@@ -63,7 +63,7 @@ def test_two_consumers_fetch_the_same_tensor(tmp_path):
     assert result.storage.read == 2 * result.storage.written
 
 
-@pytest.mark.parametrize("storage", ["file", "psram", "nor"])
+@pytest.mark.parametrize("storage", ["file", "psram", "nor", "eeprom"])
 def test_spilled_tensors_come_back_unchanged_on_a_cortex_m4(storage, tmp_path):
     result = project(both_skips(storage=storage), "mps2_an386", tmp_path / "out").run(watch_writes=True)
     assert (result.status, result.mismatches) == (0, 0)

@@ -15,6 +15,8 @@ from elftools.elf.sections import SymbolTableSection
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.micro.results import Flash
 
+PERIPHERALS = (0x4000_0000, 0x6000_0000)  # of every Cortex-M
+SYSTEM_REGISTERS = (0xE000_0000, 0xE010_0000)
 HOST_STATIC = frozenset({".data", ".bss"})
 
 
@@ -107,14 +109,15 @@ class Image:
         return Flash(self.loaded_bytes - weights, weights)
 
     def writable_by_network(self) -> list[tuple[int, int]]:
-        """Address ranges that the network may write: arena and further pools, stack, its context."""
+        """Address ranges that the network may write: arena and further pools, stack, its context, registers."""
         own = [
             s
             for s in self.symbols
             if not s.function and re.fullmatch(r"arena|context|pool\d+|storage\d+\w*|simulated_\w+", s.name)
         ]
         variables = [(symbol.address, symbol.address + symbol.bytes) for symbol in own]
-        return [(self.address("stack_limit"), self.address("stack_top")), *variables]
+        registers = [PERIPHERALS, SYSTEM_REGISTERS] if self.symbol("storage0") else []
+        return [(self.address("stack_limit"), self.address("stack_top")), *variables, *registers]
 
 
 def read_image(path: Path) -> Image:

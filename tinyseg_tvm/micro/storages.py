@@ -62,6 +62,7 @@ class Emulation:
 
 HOST_KINDS = ("file", "psram", "nor")
 SD_IMAGE = "sd.img"
+EEPROM_IMAGE = "eeprom.img"
 SMALLEST_SD_IMAGE = 1 << 26
 
 
@@ -119,6 +120,10 @@ def _simulated_flash(_board: Board, use: StorageUse, storage: Storage) -> tuple[
     )
 
 
+def _eeprom(use: StorageUse, storage: Storage) -> str:
+    return f"&storage{use.index}, &{storage.bus}, {storage.address:#x}u, {storage.page_bytes}u, {storage.capacity}u"
+
+
 def _uart(use: StorageUse, storage: Storage) -> str:
     return f"&storage{use.index}, {storage.address:#x}u, {storage.interrupt}u, {storage.capacity}u"
 
@@ -142,6 +147,7 @@ DRIVERS: Mapping[str, Driver] = {
     "file": Driver("file_storage", _file),
     "psram": Driver("memory_storage", _memory, _memory_definition),
     "sd": Driver("sd_storage", _sd),
+    "eeprom": Driver("eeprom_storage", _eeprom),
     "uart": Driver("uart_storage", _uart, interrupts=2),
     "nor": Driver("nor_storage", _nor, _simulated_flash, ("nor_simulator",)),
     "timed": Driver("timed_storage", _timed, _timed_model, interrupts=1),
@@ -224,6 +230,11 @@ def emulation(board: Board, storages: Sequence[PortStorage]) -> Emulation:
             arguments += ["-icount", f"shift={timer_ratio(board.qemu.systick_hz).shift}"]
         if storage.kind == "uart":  # the second serial port: "none" is the first
             arguments += ["-chardev", f"socket,id=storage,path={SOCKET}", "-serial", "chardev:storage"]
+        if storage.kind == "eeprom":
+            size = next(s.capacity for s in board.storages if s.kind == "eeprom")
+            images[EEPROM_IMAGE] = size
+            arguments += ["-drive", f"if=none,id=eeprom,format=raw,file={EEPROM_IMAGE}"]
+            arguments += ["-device", f"at24c-eeprom,address=0x50,rom-size={size},drive=eeprom"]
         if storage.kind == "sd":
             capacity = next((s.capacity for s in board.storages if s.kind == "sd"), SMALLEST_SD_IMAGE)
             images[SD_IMAGE] = max(SMALLEST_SD_IMAGE, 1 << (capacity - 1).bit_length())  # QEMU takes powers of two

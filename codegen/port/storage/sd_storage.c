@@ -170,8 +170,8 @@ static tinyseg_storage_status next_block(sd_storage *driver)
         return end(driver, writing ? TINYSEG_STORAGE_ERROR_WRITE : TINYSEG_STORAGE_ERROR_READ);
     }
     if (writing) {
-        const uint8_t begin[2] = {0xFFu, TOKEN_BLOCK};
-        driver->bus->exchange(begin, NULL, sizeof begin);
+        const uint8_t opening[2] = {0xFFu, TOKEN_BLOCK};
+        driver->bus->exchange(opening, NULL, sizeof opening);
         driver->bus->exchange(driver->data, NULL, SD_BLOCK);
         driver->bus->exchange(NULL, NULL, 2); /* check sum: ignored in SPI mode */
         const uint8_t accepted = receive(driver) & 0x1Fu;

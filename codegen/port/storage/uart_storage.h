@@ -25,6 +25,7 @@ typedef struct {
     uint8_t *receive;
     uint32_t receive_bytes;
     volatile uint32_t received;
+    uint32_t skip; /* bytes left of the answer to an earlier request */
     uint32_t seen; /* bytes that had moved at the last poll */
     uint32_t still; /* polls since */
     uint8_t tries;
