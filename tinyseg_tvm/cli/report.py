@@ -1,4 +1,4 @@
-"""Write the pictures and tables of a project: memory map, live bytes, operators, as SVG, PNG, HTML, CSV and JSON."""
+"""Write the pictures and tables of a plan: memory map, operators, RAM against its price; SVG, PNG, HTML, CSV, JSON."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from tinyseg_tvm.cli import arguments as shared
 
 EXAMPLES = """examples:
   tinyseg report unet.onnx -o reports --board mps2_an386
+  tinyseg report unet.onnx -o reports --storage psram --brief
 """
 
 
@@ -16,14 +17,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
     shared.add_model(parser)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the reports")
+    parser.add_argument("--brief", action="store_true", help="without the picture of what else would be possible")
     shared.add_build_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Plans and writes the reports; prints their paths."""
-    from tinyseg_tvm.cli.compilation import compile_model
+    from tinyseg_tvm.cli.compilation import ProgressBar, compile_model
+    from tinyseg_tvm.relay.alternatives import alternatives, points
 
     factory = compile_model(arguments)
-    for path in factory.write_reports(arguments.output):
+    choices = []
+    if not arguments.brief:
+        with ProgressBar(arguments.quiet) as progress:
+            choices = alternatives(factory.lowered, factory.options, factory.board, factory.core, progress)
+    macs = factory.macs - factory.planned.recomputed_macs
+    for path in factory.write_reports(arguments.output, points=points(choices, macs)):
         print(path)
     return 0

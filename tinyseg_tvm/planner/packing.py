@@ -148,12 +148,26 @@ def pack(table: StepTable, steps: Sequence[int], tries: int = 16) -> Plan:
     pools = table.problem.pools
     packed = layout(life, max(pool.alignment for pool in pools))
     if len(pools) == 1:
-        address = improve(packed.blocks, live_bound(life), tries)
+        address = improve(packed.blocks, max(live_bound(life), _aligned_bound(packed.blocks)), tries)
         pool_of = np.zeros(packed.blocks.count, dtype=np.int64)
     else:
         group, traffic = _groups(table, packed)
         address, pool_of = place_in_pools(packed.blocks, pools, group, traffic, tries)
     return _plan(table, steps, packed, address, pool_of)
+
+
+def _aligned_bound(blocks: Blocks) -> int:
+    """Bytes that no placement at aligned addresses goes below: all but the topmost block end where another may begin.
+
+    A block of one rectangle is counted with the bytes that its alignment wastes, less the most that the topmost saves.
+    """
+    if not blocks.count:
+        return 0
+    single = np.repeat(np.diff(blocks.first) == 1, np.diff(blocks.first))
+    rounded = np.where(single, -(-blocks.size // blocks.alignment) * blocks.alignment, blocks.size)
+    slots = int(blocks.end.max()) + 1
+    change = np.bincount(blocks.birth, rounded, slots) - np.bincount(blocks.end, rounded, slots)
+    return int(np.cumsum(change).max()) - int((rounded - blocks.size).max())
 
 
 def _groups(table: StepTable, packed: Layout) -> tuple[Ints, Ints]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +31,7 @@ from tinyseg_tvm.relay.storage import (
     wears_out_soon,
 )
 from tinyseg_tvm.report import text, write_reports
+from tinyseg_tvm.report.points import Point
 from tinyseg_tvm.report.tables import kib
 
 TEST_VECTORS = 2
@@ -166,10 +168,16 @@ class Factory:
         with tempfile.TemporaryDirectory() as folder:
             return {f"reports/{path.name}": path.read_bytes() for path in self.write_reports(folder, png=False)}
 
-    def write_reports(self, directory: str | Path, *, png: bool = True) -> list[Path]:
-        """Writes the reports into a folder; returns the files. PNG takes as long as all the others together."""
+    def write_reports(self, directory: str | Path, *, png: bool = True, points: Sequence[Point] = ()) -> list[Path]:
+        """Writes the reports into a folder; returns the files.
+
+        Args:
+            directory: made where it does not exist.
+            png: PNG as well as SVG, which takes as long as all the others together.
+            points: alternatives, drawn as RAM against its price.
+        """
         kinds = {node.name: node.operator.kind for node in self.network.nodes}
-        return write_reports(directory, self.problem, self.plan, title=self.name, kinds=kinds, png=png)
+        return write_reports(directory, self.problem, self.plan, title=self.name, kinds=kinds, points=points, png=png)
 
     def report(self) -> str:
         """The promised figures and the peak, as text."""

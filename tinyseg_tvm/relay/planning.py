@@ -179,11 +179,17 @@ def _best(
 
 
 def spilling_points(
-    network: Network, options: BuildOptions, board: Board, core: codegen.Core, progress: Progress | None = None
+    network: Network,
+    options: BuildOptions,
+    board: Board,
+    core: codegen.Core,
+    progress: Progress | None = None,
+    most: int = 8,
 ) -> list[Planned]:
     """Plans of which none is better than another in RAM, bytes written and recomputed MACs; RAM limits are ignored.
 
-    The options name the storage, the axis, and the budgets of writing and recomputation.
+    The options name the storage, the axis, and the budgets of writing and recomputation. ``most``: points per axis,
+    spread over the range.
     """
     unlimited = replace(board, memories=tuple(memory for memory in board.memories if memory.kind != "ram"))
     points: list[Planned] = []
@@ -197,7 +203,8 @@ def spilling_points(
         free = replace(options, ram=None)
         problem = arena_problem(oriented, free, unlimited, core)
         states = _states(oriented, problem, free, board, core, report)
-        points += [_of_state(axis, oriented, state, free, unlimited, core, report) for state in states]
+        chosen = {round(index * (len(states) - 1) / max(most - 1, 1)) for index in range(most)}
+        points += [_of_state(axis, oriented, states[n], free, unlimited, core, report) for n in sorted(chosen)]
     prices = {id(p): (p.arena_bytes, p.written_bytes, p.recomputed_macs) for p in points}
 
     def beaten(point: Planned) -> bool:

@@ -10,6 +10,7 @@ from tinyseg_tvm.planner.plan import Plan
 from tinyseg_tvm.planner.problem import Problem
 from tinyseg_tvm.planner.spilling import SpillDecision
 from tinyseg_tvm.report.documents import operator_rows
+from tinyseg_tvm.report.holdings import Held, holdings
 from tinyseg_tvm.report.memory import MemoryMap, memory_map
 from tinyseg_tvm.report.tables import Cell, kib, render
 
@@ -39,6 +40,7 @@ def summary(network: Network, problem: Problem, plan: Plan, figures: Mapping[str
         ram_table(figures["ram"]),
         render(_work(memory, figures), ("per inference", "")),
         peak_table(memory),
+        holding_table(memory),
     ]
     return "\n\n".join(sections)
 
@@ -65,6 +67,27 @@ def peak_table(memory: MemoryMap) -> str:
     operator = memory.problem.operators[int(memory.operator_of_step[memory.peak_step])].name if memory.steps else "-"
     where = f"at most {total:,} bytes are alive at once: step {memory.peak_step:,} of {memory.steps:,}, in {operator}"
     return where + "\n" + render(rows, ("alive there", "bytes", "", "share"))
+
+
+def holding_table(memory: MemoryMap) -> str:
+    """What keeps lines waiting: resident ports, tensors held whole at cuts, delay lines; the dearest ones."""
+    waiting = [holding for holding in holdings(memory) if holding.held is not Held.WINDOW]
+    rows: list[tuple[Cell, ...]] = [
+        (
+            holding.tensor,
+            holding.held.value,
+            f"{holding.lines} of {holding.of}",
+            holding.bytes,
+            holding.at_peak,
+            holding.saving,
+            ", ".join(holding.readers),
+        )
+        for holding in waiting[:AT_PEAK]
+    ]
+    if not rows:
+        return "no tensor waits: every line is used within its window"
+    headers = ("kept waiting", "as", "lines", "bytes", "at the peak", "peak sinks without it by", "read by")
+    return render(rows, headers)
 
 
 def operator_table(memory: MemoryMap, kinds: Mapping[str, str] | None = None) -> str:

@@ -39,7 +39,7 @@ def write_reports(
         kinds: kind of each operator by name, where known.
         facts: headline figures of the page, name to value.
         rivals: rows (planner, RAM bytes, remark) of the comparison with other planners.
-        points: alternatives for the trade-off picture, pareto.svg, which is drawn where there are at least two.
+        points: alternatives for the trade-off picture, pareto.svg and .png, drawn where there are at least two.
         pictures: also draw; needs about two seconds.
         png: draw memory_map.png as well as memory_map.svg.
 
@@ -69,7 +69,8 @@ def write_reports(
     figure = memory_figure(memory, title)
     drawn = {name: save(figure, folder / name) for name in ("memory_map.svg", *(("memory_map.png",) if png else ()))}
     if len(points) > 1:
-        drawn["pareto.svg"] = save(pareto_figure(points), folder / "pareto.svg")
+        trade = pareto_figure(points)
+        drawn |= {name: save(trade, folder / name) for name in ("pareto.svg", *(("pareto.png",) if png else ()))}
     written += drawn.values()
     svgs = {name: path.read_text(encoding="utf-8") for name, path in drawn.items() if path.suffix == ".svg"}
     html = page(memory, svgs, title=title, kinds=kinds, facts=facts or {}, rivals=rivals)
