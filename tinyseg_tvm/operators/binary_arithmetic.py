@@ -36,5 +36,5 @@ def binary(function: str, lhs: Quantized, rhs: Quantized, output: tuple[float, i
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         real = _FUNCTIONS[function](dequantize(*lhs), dequantize(*rhs))
         rounded = np.rint(np.asarray(real, np.float32) / np.float32(scale))
-    rounded = np.clip(rounded, minimum - zero_point, maximum - zero_point)
+    rounded = np.nan_to_num(np.clip(rounded, minimum - zero_point, maximum - zero_point))
     return np.asarray(rounded.astype(np.int32) + zero_point).astype(np.int8)

@@ -93,7 +93,7 @@ def alternatives(
     if name:
         spilling = replace(free, storage=name, stream_axis=axis, max_written=options.max_written)
         for point in spilling_points(network, spilling, unlimited, core, progress, MOST_SPILLING):
-            if point.written_bytes:
+            if point.written_bytes and (smallest is None or point.arena_bytes < smallest[0]):
                 kib = -(-point.written_bytes // 1024)
                 arguments = f"--io {free.io} --stream-axis {point.axis} --storage {name} --max-written {kib}K"
                 storages = storages_of(spilling, board)
