@@ -184,12 +184,15 @@ def resnet(size: int = 32, base: int = 16, io: str = "resident") -> Problem:
     return b.build()
 
 
-def squeeze_excite(size: int = 24, channels: int = 16, io: str = "resident") -> Problem:
-    """Convolution, squeeze-and-excite gate, convolution; then a whole-tensor operator."""
+def squeeze_excite(size: int = 24, channels: int = 16, io: str = "resident", blocks: int = 1) -> Problem:
+    """Blocks of convolution, squeeze-and-excite gate, convolution; then a whole-tensor operator."""
     b = Builder(io)
-    x = b.conv("expand", [b.input(size, size, 3)], channels)
-    gate = b.conv("excite", [b.conv("squeeze", [b.global_pool("mean", x)], 4, 1)], channels, 1)
-    x = b.conv("project", [b.scale("gated", x, gate)], 4, 1)
+    x = b.input(size, size, 3)
+    for block in range(blocks):
+        end = str(block) if block else ""
+        x = b.conv(f"expand{end}", [x], channels)
+        gate = b.conv(f"excite{end}", [b.conv(f"squeeze{end}", [b.global_pool(f"mean{end}", x)], 4, 1)], channels, 1)
+        x = b.conv(f"project{end}", [b.scale(f"gated{end}", x, gate)], 4, 1)
     b.output(b.whole("flat", x, 1, 1, size * size * 4, in_place=True))
     return b.build()
 

@@ -5,7 +5,8 @@ import pytest
 from tests.planner.networks import squeeze_excite, tiny_unet
 from tinyseg_tvm.planner.explain import explain, ladder
 from tinyseg_tvm.planner.optimiser import plan
-from tinyseg_tvm.planner.recompute import Decision, decisions, pareto, plan_with_recomputation, recompute, unchanged
+from tinyseg_tvm.planner.recompute import Decision, decisions, recompute, unchanged
+from tinyseg_tvm.planner.recompute_search import pareto, plan_with_recomputation
 from tinyseg_tvm.planner.validator import check_problem, validate
 
 
@@ -74,3 +75,13 @@ def test_the_ladder_stands_around_the_need():
     assert rungs[0].missing == best.pool_bytes[0] - rungs[0].budget
     exact = ladder([best], [best.pool_bytes[0] - 1, best.pool_bytes[0]])
     assert [rung.fits for rung in exact] == [False, True]
+
+
+def test_gated_maps_in_a_row_are_split_together():
+    """No single split lowers the peak of several equal squeeze-and-excite blocks; all at once do."""
+    problem = squeeze_excite(blocks=3)
+    front = pareto(problem, max_percent=100, effort=0.1)
+    assert front[0].extra_macs == 0
+    assert front[-1].ram < 0.6 * front[0].ram
+    copied = {name for name in (o.name for o in front[-1].recomputed.problem.operators) if "#2" in name}
+    assert len(copied) >= 3

@@ -12,9 +12,9 @@ from tinyseg_tvm.planner.cascade import demand, flow, frontier
 from tinyseg_tvm.planner.liveness import lifetimes, live_bound
 from tinyseg_tvm.planner.optimiser import plan
 from tinyseg_tvm.planner.packing import pack
-from tinyseg_tvm.planner.problem import Role
+from tinyseg_tvm.planner.problem import Role, readers_of
 from tinyseg_tvm.planner.spill_search import search
-from tinyseg_tvm.planner.spilling import SpillDecision, Transfer, fetched_name, readers_of, spill, stored_name
+from tinyseg_tvm.planner.spilling import SpillDecision, Transfer, fetched_name, spill, stored_name
 from tinyseg_tvm.planner.step_table import step_table
 from tinyseg_tvm.planner.validator import PlanError, check_problem, validate
 

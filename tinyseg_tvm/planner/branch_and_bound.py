@@ -1,140 +1,184 @@
-"""Exact packing of a few hundred rectangles into a given height, by branch and bound.
+"""Exact packing of a few hundred rectangles into a given height, by branch and bound with restarts.
 
 After Moffitt, "MiniMalloc: A Lightweight Memory Allocator for Hardware-Accelerated Machine Learning" (ASPLOS 2023):
 rectangles are placed from the ground up, addresses rising in the order of placement, each as low as that and what
-lies below allow; time is divided into *sections* between which nothing starts or ends, and a branch
-dies as soon as in some section the lowest address that anything can still take, and all that is still to come,
-exceed the height; what no longer shares a section is solved apart, the fullest part first.
+lies below allow; time is divided into *sections* between which nothing starts or ends; what no longer shares a section
+is solved apart, the fullest part first. Two things differ. A branch dies as soon as in some section, for some address,
+what cannot lie below that address does not fit above it. And a search that takes long is begun anew with another order
+of preference, in which those come earlier on which the searches before foundered (Boussemart et al., "Boosting
+systematic search by weighting constraints", ECAI 2004), lengths following Luby's sequence.
+
+One search is done in C where the host has a compiler (native/), else in Python: the same decisions, the same result.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from tinyseg_tvm.planner import native
 from tinyseg_tvm.planner.step_table import Ints
 
-_FAR = 1 << 40
-FIXED_SEARCH = 1_500  # placements tried with each fixed order in the first round; twice as many in the next
-FIXED_ORDERS = 8  # random ones, tried in each round
-DYNAMIC_SEARCH = 3_000  # placements tried with each of MiniMalloc's orders in the first round; 16 times in the next
-
-Floats = npt.NDArray[np.float64]
-Order = Callable[["_Search", Ints], Ints]
+SEARCH = 300  # placements tried in the shortest search
+TOO_HIGH, TOO_FULL = 10, 3  # blame: for one that exceeds the height alone, for each in a section that overflows
+FORGET = 100_000  # blame beyond which all is scaled down, so that what is new counts
+NATIVE_LIMIT = 1 << 30  # heights below are safe in the 32-bit arithmetic of the native search
 
 
 class OutOfNodes(Exception):  # noqa: N818 - a limit, not an error
     """The search was given up."""
 
 
-def fit(rectangles: Ints, height: int, nodes: int = 150_000) -> Ints | None:
-    """Addresses of rectangles below ``height``.
+@dataclass(frozen=True, eq=False)
+class Sections:
+    """A packing problem over sections.
 
-    Searches with different orders of preference follow each other, each round longer than the one before, since one
-    order often goes straight to a solution that another takes an age to reach. The sequence is deterministic.
+    Attributes:
+        size: of each rectangle, in units that divide every size.
+        begin, end: its sections, half-open.
+        height: units.
+        count: number of sections.
+    """
+
+    size: Ints
+    begin: Ints
+    end: Ints
+    height: int
+    count: int
+
+    def covers(self) -> npt.NDArray[np.bool_]:
+        """Whether a rectangle (row) lies in a section (column)."""
+        sections = np.arange(self.count)
+        covers: npt.NDArray[np.bool_] = (self.begin[:, None] <= sections) & (sections < self.end[:, None])
+        return covers
+
+
+def fit(rectangles: Ints, height: int, nodes: int = 150_000, compiled: bool = True) -> Ints | None:
+    """Addresses of rectangles below ``height``. Deterministic.
 
     Args:
         rectangles: rows (size, begin, end): bytes, and times [begin, end).
         height: bytes.
         nodes: placements tried before the search is given up.
+        compiled: use the native search where there is one. It does not change the result.
 
     Returns:
         Addresses; None where there is no solution, or none was found.
     """
-    left = nodes
-    for order, dynamic, limit in _attempts(len(rectangles)):
-        if left <= 0:
+    if not len(rectangles):
+        return np.zeros(0, dtype=np.int64)
+    rectangles = np.asarray(rectangles, dtype=np.int64)
+    size, birth, end = rectangles.T
+    unit = int(np.gcd.reduce(size))
+    times = np.unique(rectangles[:, 1:])
+    problem = Sections(
+        size // unit, np.searchsorted(times, birth), np.searchsorted(times, end), height // unit, len(times) - 1
+    )
+    load = np.where(problem.covers(), problem.size[:, None], 0)
+    if (load.sum(axis=0) > problem.height).any():
+        return None
+    native_search = native.load() if compiled and problem.height < NATIVE_LIMIT else None
+    blame = np.zeros(len(size), dtype=np.int64)
+    for order, length in _attempts(end - birth, problem, blame):
+        if nodes <= 0:
             return None
-        search = _Search(rectangles, height, min(left, limit), order, dynamic)
-        left -= search.nodes
+        limit = min(length, nodes)
+        nodes -= limit
         try:
-            return search.address if search.pack() else None
+            if native_search:
+                address = _search_natively(native_search, problem, order, limit, blame)
+            else:
+                address = _Search(problem, limit, blame).pack(order)
         except OutOfNodes:
             continue
+        return None if address is None else address * unit
     return None
 
 
-def _attempts(count: int) -> Iterator[tuple[Order, bool, int]]:
-    """Orders of preference, whether parts are ranked anew, and the placements to try with each, without end."""
+def _attempts(duration: Ints, problem: Sections, blame: Ints) -> Iterator[tuple[Ints, int]]:
+    """Orders of preference and how many placements to try with each, without end.
+
+    Duration, size, load of the fullest section and blame are weighed against each other at random, in every other
+    order with noise.
+    """
+    covers = problem.covers()
+    load = np.where(covers, problem.size[:, None], 0).sum(axis=0)
+    merits = np.log(np.stack([duration, problem.size, np.where(covers, load, 0).max(axis=1)]))
     chance = np.random.default_rng(0)
-    yield _by_load_and_duration, False, FIXED_SEARCH
-    for turn in itertools.count():
-        for attempt in range(FIXED_ORDERS):
-            noise = 0.5 * chance.random() * chance.standard_normal(count) * (attempt % 2)
-            yield _weighed(chance.random(3), noise), False, FIXED_SEARCH * 2**turn
-        for order in (_by_load_and_duration, _by_duration, _by_load_and_area):
-            yield order, True, DYNAMIC_SEARCH * 16**turn
+    for attempt, length in enumerate(_luby()):
+        weight = chance.random(3) * (1, 1, 3)
+        noise = 0.5 * chance.random() * chance.standard_normal(len(duration)) * (attempt % 2)
+        score = weight @ merits + noise + (1 + attempt // 2 % 2) * np.log1p(blame / TOO_HIGH)
+        yield np.argsort(-score, kind="stable"), length * SEARCH
+        if blame.max() > FORGET:
+            blame //= 100
 
 
-def _by_duration(search: _Search, part: Ints) -> Ints:
-    return np.lexsort((-search.fullest(part), -search.area[part], -search.duration[part]))
+def _luby() -> Iterator[int]:
+    """1 1 2 1 1 2 4 1 1 2 1 1 2 4 8 ..."""
+    for at in itertools.count(1):
+        turn = at
+        while turn & (turn + 1):
+            turn -= (1 << (turn.bit_length() - 1)) - 1
+        yield (turn + 1) // 2
 
 
-def _by_load_and_area(search: _Search, part: Ints) -> Ints:
-    return np.lexsort((-search.duration[part], -search.area[part], -search.fullest(part)))
-
-
-def _by_load_and_duration(search: _Search, part: Ints) -> Ints:
-    return np.lexsort((-search.area[part], -search.duration[part], -search.fullest(part)))
-
-
-def _weighed(weight: Floats, noise: Floats) -> Order:
-    """Duration, size and load of the whole problem, weighed against each other; parts keep the order."""
-
-    def order(search: _Search, part: Ints) -> Ints:
-        score = weight[0] * np.log(search.duration[part]) + weight[1] * np.log(search.size[part])
-        score += 3 * weight[2] * np.log(search.crowd[part]) + noise[part]
-        return np.argsort(-score, kind="stable")
-
-    return order
+def _search_natively(search: native.Native, problem: Sections, order: Ints, nodes: int, blame: Ints) -> Ints | None:
+    """One search in C; as ``_Search.pack``, also in what it adds to ``blame``."""
+    address = np.zeros(len(order), dtype=np.int32)
+    left = np.array([nodes], dtype=np.int64)
+    size, begin, end = (np.ascontiguousarray(a, dtype=np.int32) for a in (problem.size, problem.begin, problem.end))
+    ranked = order.astype(np.int32)
+    outcome = search(
+        len(order), problem.count, size, begin, end, problem.height, ranked, left, blame, address
+    )
+    if outcome == native.NO_MEMORY:
+        raise MemoryError("the packing search found no memory")
+    if outcome == native.GIVEN_UP:
+        raise OutOfNodes
+    return address.astype(np.int64) if outcome == native.PACKED else None
 
 
 class _Search:
-    """One depth-first search; ``order`` decides among rectangles that can lie equally low."""
+    """One depth-first search.
 
-    def __init__(self, rectangles: Ints, height: int, nodes: int, order: Order, dynamic: bool) -> None:
-        size, birth, end = rectangles.T
-        times = np.unique(rectangles[:, 1:])
-        self.size, self.height, self.nodes, self.order = size, height, nodes, order
-        self.dynamic = dynamic
-        self.begin, self.end = np.searchsorted(times, birth), np.searchsorted(times, end)
-        sections = np.arange(len(times) - 1)
-        self.covers = (self.begin[:, None] <= sections) & (sections < self.end[:, None])
-        self.floor = np.zeros(len(sections), dtype=np.int64)
-        self.load = (self.covers * size[:, None]).sum(axis=0)
-        self.address = np.full(len(size), -1, dtype=np.int64)
-        self.duration = end - birth
-        self.area = size * self.duration
-        self.crowd = self.fullest(np.arange(len(size)))
+    ``blame`` grows for those rectangles on which a branch died.
+    """
 
-    def fullest(self, part: Ints) -> Ints:
-        """Bytes still to be placed in the fullest section of each rectangle."""
-        fullest: Ints = np.where(self.covers[part], self.load, 0).max(axis=1)
-        return fullest
+    def __init__(self, problem: Sections, nodes: int, blame: Ints) -> None:
+        self.size, self.begin, self.end, self.height = problem.size, problem.begin, problem.end, problem.height
+        self.covers = problem.covers()
+        self.floor = np.zeros(problem.count, dtype=np.int64)
+        self.load = np.where(self.covers, self.size[:, None], 0).sum(axis=0)
+        self.address = np.full(len(self.size), -1, dtype=np.int64)
+        self.nodes, self.blame = nodes, blame
 
-    def pack(self) -> bool:
-        """Place everything. False: impossible."""
-        everything = np.arange(len(self.size))
-        return self._solve(everything[self.order(self, everything)], -1, 0, True)
+    def pack(self, order: Ints) -> Ints | None:
+        """Addresses, those first in ``order`` preferred; None: there are none.
 
-    def _solve(self, left: Ints, low: int, rank: int, changed: bool) -> bool:
-        """Solve parts that share no section, fullest first; where ``changed`` and the order is dynamic, ranked anew."""
+        Raises:
+            OutOfNodes: more placements would have to be tried than are allowed.
+        """
+        return self.address if self._solve(order, -1, 0) else None
+
+    def _solve(self, left: Ints, low: int, rank: int) -> bool:
+        """Solve parts that share no section, fullest first."""
         if not len(left):
             return True
         at = np.argsort(self.begin[left], kind="stable")
         begin, end = self.begin[left[at]], self.end[left[at]]
         breaks = np.flatnonzero(begin[1:] >= np.maximum.accumulate(end)[:-1]) + 1
         parts = [np.sort(part) for part in np.split(at, breaks)]
-        if self.dynamic and (changed or len(parts) > 1):
-            groups = [np.sort(left[part]) for part in parts]
-            chosen = [(group[self.order(self, group)], -1, 0) for group in groups]
-        else:
-            chosen = [(left[part], low, int(np.searchsorted(part, rank))) for part in parts]
-        chosen.sort(key=lambda one: -int(self.load[self.begin[one[0]].min() : self.end[one[0]].max()].max()))
-        return all(self._place(*one) for one in chosen)
+        parts.sort(key=lambda part: -self._fullest(left[part]))
+        return all(self._place(left[part], low, int(np.searchsorted(part, rank))) for part in parts)
+
+    def _fullest(self, part: Ints) -> int:
+        """Load of the part's fullest section."""
+        return int(self.load[self.begin[part].min() : self.end[part].max()].max())
 
     def _place(self, left: Ints, low: int, rank: int) -> bool:
         """Place ``left``, preferred first, at ``low`` or above (at ``low`` only from index ``rank`` on)."""
@@ -142,37 +186,45 @@ class _Search:
         covers = self.covers[left, first:last]
         floor, load = self.floor[first:last], self.load[first:last]
         size = self.size[left]
-        lowest = np.where(covers, floor, 0).max(axis=1)
-        np.maximum(lowest, low, out=lowest)
+        lowest = np.maximum(np.where(covers, floor, 0).max(axis=1), low)
         passed = lowest == low
         passed[rank:] = False
         lowest[passed] += 1
         tops = lowest + size
-        beneath = int(tops.min())
         if tops.max() > self.height:
+            self.blame[left[(tops > self.height).argmax()]] += TOO_HIGH
             return False
-        reachable = np.where(covers, lowest[:, None], _FAR).min(axis=0)
-        if (np.where(load > 0, np.maximum(floor, reachable) + load, 0) > self.height).any():
+        rising = np.argsort(lowest, kind="stable")
+        if not self._fits_above(left[rising], lowest[rising], covers[rising]):
             return False
-        order = np.argsort(lowest, kind="stable")
+        beneath = int(tops.min())
         before = floor.copy(), load.copy()
-        for at in order[~passed[order]].tolist():
+        for at in rising[~passed[rising]].tolist():
             address = int(lowest[at])
             if address >= beneath:
                 break
-            block = int(left[at])
-            self.nodes -= 1
-            if self.nodes < 0:
+            if self.nodes == 0:
                 raise OutOfNodes
+            self.nodes -= 1
+            block = int(left[at])
             sections = slice(int(self.begin[block]), int(self.end[block]))
             self.floor[sections] = tops[at]
             self.load[sections] -= size[at]
             self.address[block] = address
-            rest = np.delete(left, at)
-            changed = len(rest) > 0 and (self.begin[rest].min() > first or self.end[rest].max() < last)
-            if self._solve(rest, address, at, bool(changed)):
+            if self._solve(np.delete(left, at), address, at):
                 return True
             floor[:], load[:] = before  # also of parts that were solved before another one failed
             if (self.load[sections] == size[at]).all():
                 return False  # nothing comes above it: no other place for it helps the rest
+        return False
+
+    def _fits_above(self, rising: Ints, lowest: Ints, covers: npt.NDArray[np.bool_]) -> bool:
+        """Whether in every section what cannot lie below an address fits above it, for every address."""
+        stack = np.cumsum(np.where(covers, self.size[rising][:, None], 0)[::-1], axis=0)[::-1]
+        over = covers & (stack > self.height - lowest[:, None])
+        if not over.any():
+            return True
+        turn = len(rising) - 1 - int(over.any(axis=1)[::-1].argmax())
+        section = int(over[turn].argmax())
+        self.blame[rising[turn:][covers[turn:, section]]] += TOO_FULL
         return False

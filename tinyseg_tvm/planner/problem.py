@@ -101,3 +101,12 @@ class Problem:
     tensors: tuple[Tensor, ...]
     operators: tuple[Operator, ...]
     pools: tuple[Pool, ...] = (Pool("arena"),)
+
+
+def readers_of(problem: Problem, tensor: int) -> tuple[int, ...]:
+    """Operators that read a tensor, ascending."""
+    return tuple(
+        number
+        for number, operator in enumerate(problem.operators)
+        if any(access.tensor == tensor for access in operator.reads)
+    )

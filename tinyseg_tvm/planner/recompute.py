@@ -11,22 +11,12 @@ follow the original tensors. ``operator_origin`` and ``tensor_origin`` say what 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from tinyseg_tvm.planner.cascade import flow
-from tinyseg_tvm.planner.explain import peak_of
-from tinyseg_tvm.planner.optimiser import Objective, plan
-from tinyseg_tvm.planner.plan import Plan
-from tinyseg_tvm.planner.problem import Access, Operator, Pool, Problem, Role, Tensor
-from tinyseg_tvm.planner.segmentation import Segments, best_cuts
-from tinyseg_tvm.planner.step_table import step_table
-
-Progress = Callable[[float, str], None]
+from tinyseg_tvm.planner.problem import Access, Operator, Problem, Role, Tensor, readers_of
 
 MAX_DEPTH = 6  # operators in a row that are cloned
-MIN_SHARE = 0.03  # of the peak: a tensor that holds less there is not worth splitting
-FINALISTS = 3  # candidates per round that are judged with their own cuts
 
 
 @dataclass(frozen=True)
@@ -67,25 +57,6 @@ class Recomputed:
     def extra_macs(self) -> int:
         """Multiply-accumulates that the clones add."""
         return sum(self.problem.operators[number].macs for number in self.clones)
-
-
-@dataclass(frozen=True)
-class Point:
-    """One plan on the Pareto front.
-
-    Attributes:
-        ram: bytes of all pools.
-        macs: multiply-accumulates of one inference, recomputation included.
-        extra_macs: those recomputed.
-        cycles: estimated, recomputation included.
-    """
-
-    ram: int
-    macs: int
-    extra_macs: int
-    cycles: int
-    recomputed: Recomputed
-    plan: Plan
 
 
 def unchanged(problem: Problem) -> Recomputed:
@@ -147,26 +118,20 @@ def _fresh(name: str, taken: Sequence[Operator | Tensor]) -> str:
 
 def decisions(problem: Problem, worthwhile: set[int], max_macs: int) -> Iterator[Decision]:
     """Ways to split the tensors in ``worthwhile`` that cost at most ``max_macs``."""
+    for tensor in sorted(worthwhile):
+        readers = readers_of(problem, tensor)
+        for split in range(1, len(readers)):
+            for chain in chains_of(problem, tensor):
+                if sum(problem.operators[number].macs for number in chain) <= max_macs:
+                    yield Decision(tensor, readers[split:], chain)
+
+
+
+def chains_of(problem: Problem, tensor: int) -> Iterator[tuple[int, ...]]:
+    """Operators that make ``tensor``: its producer, with the producers of what that reads, and so on."""
     producer = {
         access.tensor: number for number, operator in enumerate(problem.operators) for access in operator.writes
     }
-    for tensor in sorted(worthwhile):
-        readers = sorted(
-            {
-                number
-                for number, operator in enumerate(problem.operators)
-                for access in operator.reads
-                if access.tensor == tensor
-            }
-        )
-        for split in range(1, len(readers)):
-            for chain in _chains(problem, producer, tensor):
-                if sum(problem.operators[number].macs for number in chain) <= max_macs:
-                    yield Decision(tensor, tuple(readers[split:]), chain)
-
-
-def _chains(problem: Problem, producer: dict[int, int], tensor: int) -> Iterator[tuple[int, ...]]:
-    """Operators that make ``tensor``: its producer, with the producers of what that reads, and so on."""
     chosen: set[int] = set()
     wanted = {tensor}
     for _ in range(MAX_DEPTH):
@@ -178,76 +143,3 @@ def _chains(problem: Problem, producer: dict[int, int], tensor: int) -> Iterator
         chosen |= more
         yield tuple(sorted(chosen))
         wanted = {access.tensor for number in more for access in problem.operators[number].reads}
-
-
-def pareto(
-    problem: Problem, *, max_percent: float = 50.0, effort: float = 1.0, progress: Progress | None = None
-) -> tuple[Point, ...]:
-    """Plans of which none is better than another in both RAM and multiply-accumulates.
-
-    Starts without recomputation and splits, one after the other, the tensors that lower the live bytes most.
-
-    Args:
-        problem: what to plan. Limits of its pools are ignored: the front shows what budgets would do.
-        max_percent: multiply-accumulates that recomputation may add, in percent of the network's.
-        effort: as in ``optimiser.plan``.
-        progress: called with the share of work done and what is being done.
-    """
-    free = replace(problem, pools=tuple(Pool(pool.name, None, pool.alignment) for pool in problem.pools[:1]))
-    report = progress or (lambda _share, _what: None)
-    total = sum(operator.macs for operator in free.operators)
-    budget = int(total * max_percent / 100)
-    current = unchanged(free)
-    points = [_point(current, total, effort)]
-    spent = 0.0
-    while True:
-        report(spent, "recomputation")
-        best = _best_split(current, points[-1], budget - current.extra_macs)
-        if best is None:
-            break
-        current = best
-        points.append(_point(current, total, effort))
-        spent += (1 - spent) * 0.3
-    report(1.0, "done")
-    front: list[Point] = []
-    for point in sorted(points, key=lambda point: (point.macs, point.ram)):
-        if not front or point.ram < front[-1].ram:
-            front.append(point)
-    return tuple(front)
-
-
-def plan_with_recomputation(
-    problem: Problem, max_percent: float, *, effort: float = 1.0, progress: Progress | None = None
-) -> Point:
-    """The smallest plan that adds at most ``max_percent`` percent of multiply-accumulates."""
-    return pareto(problem, max_percent=max_percent, effort=effort, progress=progress)[-1]
-
-
-def _point(recomputed: Recomputed, total: int, effort: float) -> Point:
-    best = plan(recomputed.problem, objective=Objective.SMALLEST, effort=effort)
-    cycles = sum(operator.cycles * operator.steps for operator in recomputed.problem.operators)
-    return Point(sum(best.pool_bytes), total + recomputed.extra_macs, recomputed.extra_macs, cycles, recomputed, best)
-
-
-def _best_split(current: Recomputed, point: Point, max_macs: int) -> Recomputed | None:
-    """The split that lowers the live bytes most, or None where none does."""
-    peak = peak_of(current.problem, point.plan.steps)
-    numbers = {tensor.name: number for number, tensor in enumerate(current.problem.tensors)}
-    worthwhile = {
-        numbers[occupant.name]
-        for occupant in peak.occupants
-        if occupant.kind == "tensor" and occupant.bytes >= MIN_SHARE * peak.live_bytes
-    }
-    judged: list[tuple[int, int, int, Recomputed]] = []
-    for decision in decisions(current.problem, worthwhile, max_macs):
-        split = recompute(current, decision)
-        everything = range(len(split.problem.operators))
-        live = Segments(flow(step_table(split.problem)), everything).of(0, len(everything)).peak
-        judged.append((live, split.extra_macs, len(judged), split))
-    judged.sort(key=lambda entry: entry[:3])
-    finalists = []
-    for _, macs, number, split in judged[:FINALISTS]:
-        segments = Segments(flow(step_table(split.problem)), range(len(split.problem.operators)))
-        finalists.append((segments.peak(best_cuts(segments)), macs, number, split))
-    live, _, _, best = min(finalists, key=lambda entry: entry[:3], default=(peak.live_bytes, 0, 0, current))
-    return best if live < peak.live_bytes else None

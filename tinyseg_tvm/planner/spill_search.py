@@ -18,11 +18,11 @@ from itertools import pairwise
 
 from tinyseg_tvm.planner.cascade import flow
 from tinyseg_tvm.planner.explain import peak_of
-from tinyseg_tvm.planner.problem import Pool, Problem, Role, Tensor
+from tinyseg_tvm.planner.problem import Pool, Problem, Role, Tensor, readers_of
 from tinyseg_tvm.planner.recompute import Recomputed, recompute, unchanged
 from tinyseg_tvm.planner.recompute import decisions as recomputations
 from tinyseg_tvm.planner.segmentation import Segments, best_cuts
-from tinyseg_tvm.planner.spilling import SpillDecision, Transfers, fetched_name, readers_of, spill, stored_name
+from tinyseg_tvm.planner.spilling import SpillDecision, Transfers, fetched_name, spill, stored_name
 from tinyseg_tvm.planner.step_table import step_table
 
 Progress = Callable[[float, str], None]

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from tinyseg_tvm.errors import TinySegError
-from tinyseg_tvm.planner.problem import Access, Lines, Operator, Problem, Role, Tensor
+from tinyseg_tvm.planner.problem import Access, Lines, Operator, Problem, Role, Tensor, readers_of
 
 
 @dataclass(frozen=True)
@@ -189,15 +189,6 @@ def _numbers(problem: Problem, readers: Sequence[int], decision: SpillDecision, 
             f"{', '.join(known) or 'none'}"
         )
     return [known[name] for name in group]
-
-
-def readers_of(problem: Problem, tensor: int) -> list[int]:
-    """Operators that read a tensor, ascending."""
-    return [
-        number
-        for number, operator in enumerate(problem.operators)
-        if any(access.tensor == tensor for access in operator.reads)
-    ]
 
 
 def _after_writers(problem: Problem, tensor: int) -> int:

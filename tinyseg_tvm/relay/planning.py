@@ -16,7 +16,7 @@ from tinyseg_tvm.network.problem import Cost, build_problem, first_node
 from tinyseg_tvm.network.recomputation import with_clones
 from tinyseg_tvm.network.spilling import transfers, with_spills
 from tinyseg_tvm.network.streaming_axis import transpose_spatial
-from tinyseg_tvm.planner import recompute
+from tinyseg_tvm.planner import recompute_search
 from tinyseg_tvm.planner.layerwise import plan_layerwise
 from tinyseg_tvm.planner.optimiser import Objective, check_fits
 from tinyseg_tvm.planner.optimiser import plan as optimise
@@ -119,7 +119,9 @@ def pareto_points(
                 progress(f"{axis}: {what}", (number + share) / len(axes))
 
         problem = arena_problem(oriented, options, board, core)
-        front = recompute.pareto(problem, max_percent=options.max_recompute, effort=options.effort, progress=report)
+        front = recompute_search.pareto(
+            problem, max_percent=options.max_recompute, effort=options.effort, progress=report
+        )
         points += [_of_point(axis, oriented, options, point) for point in front]
     best: list[Planned] = []
     for point in sorted(points, key=lambda point: (point.recomputed_macs, point.arena_bytes)):
@@ -158,7 +160,7 @@ def _best(
         check_fits(problem, plan)
         return Planned(axis, network, problem, plan)
     if options.max_recompute and options.objective != "speed":
-        point = recompute.plan_with_recomputation(
+        point = recompute_search.plan_with_recomputation(
             problem, options.max_recompute, effort=options.effort, progress=report
         )
         planned = _of_point(axis, network, options, point)
@@ -171,7 +173,7 @@ def _best(
     except DoesNotFitError:
         if not options.max_recompute:
             raise
-    front = recompute.pareto(problem, max_percent=options.max_recompute, effort=options.effort, progress=report)
+    front = recompute_search.pareto(problem, max_percent=options.max_recompute, effort=options.effort, progress=report)
     fitting = [p for p in front if problem.pools[0].bytes is None or p.ram <= problem.pools[0].bytes]
     planned = _of_point(axis, network, options, min(fitting or front, key=lambda p: p.macs if fitting else p.ram))
     check_fits(replace(planned.problem, pools=problem.pools), planned.plan)
@@ -290,7 +292,7 @@ def _of_state(
     return Planned(axis, spilled, problem, plan, chosen.extra_macs, decisions)
 
 
-def _of_point(axis: str, network: Network, options: BuildOptions, point: recompute.Point) -> Planned:
+def _of_point(axis: str, network: Network, options: BuildOptions, point: recompute_search.Point) -> Planned:
     chosen = point.recomputed
     cloned = with_clones(
         network, chosen.problem, chosen.operator_origin, chosen.tensor_origin, first_node(network, options.io)
