@@ -180,6 +180,15 @@ def test_compile_build_run_verify_and_report(cli: Cli, model: Path, tmp_path: Pa
     assert pictures <= {Path(path).name for path in written}
 
 
+def test_the_pareto_objective_shows_what_memory_costs(cli: Cli, tmp_path: Path) -> None:
+    tiny = save(segmenter(8, 6, 2), tmp_path / "tiny.onnx")
+    figures = cli.json("compile", tiny, "-o", tmp_path / "out", "--objective", "pareto", "--stream-axis", "rows")
+    labels = {choice["label"] for choice in figures["alternatives"]}
+    assert {"layer by layer", "by rows, I/O by line"} <= labels
+    assert figures["ram"]["total"] == min(c["ram"] for c in figures["alternatives"] if "resident" in c["label"])
+    assert (tmp_path / "out" / "reports" / "pareto.svg").is_file()
+
+
 def test_compile_prints_one_json_object(cli: Cli, model: Path, tmp_path: Path) -> None:
     figures = cli.json("compile", model, "-o", tmp_path / "out", *FAST)
     assert figures.keys() >= PROMISED

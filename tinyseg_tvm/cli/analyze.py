@@ -6,15 +6,9 @@ The figures have the names under which 'tinyseg run' measures them.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from tinyseg_tvm.cli import arguments as shared
-
-if TYPE_CHECKING:
-    from tinyseg_tvm.relay.alternatives import Alternative
 
 EXAMPLES = """examples:
   tinyseg analyze unet.onnx
@@ -30,45 +24,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shared.add_build_options(parser)
 
 
-def _table(choices: Sequence[Alternative]) -> str:
-    """One row per alternative; columns of storage only where some alternative writes."""
-    from tinyseg_tvm.report.tables import Cell, kib, render
-
-    headers = ["whole program's RAM", "bytes", "", "extra MACs", "ms"]
-    rows: list[list[Cell]] = [
-        [c.label, c.ram, kib(c.ram), c.recomputed_macs, f"{1e3 * c.seconds:.0f}"] for c in choices
-    ]
-    if any(choice.written for choice in choices):
-        headers += ["written", "mJ", "million frames of life"]
-        for row, choice in zip(rows, choices, strict=True):
-            life = choice.lifetime_frames
-            row += [choice.written, f"{1e3 * choice.joules:.2f}", None if life is None else f"{life / 1e6:.2f}"]
-    return render([[*row, choice.arguments] for row, choice in zip(rows, choices, strict=True)], [*headers, "options"])
-
-
 def run(arguments: argparse.Namespace) -> int:
     """Plans and prints."""
-    from tinyseg_tvm.cli.compilation import ProgressBar, compile_model
-    from tinyseg_tvm.relay.alternatives import alternatives, ladder
-    from tinyseg_tvm.report.tables import kib, render
+    from tinyseg_tvm.cli.compilation import compile_model
+    from tinyseg_tvm.cli.front import front_figures, front_of, front_text
 
     factory = compile_model(arguments)
-    choices = []
-    if not arguments.brief:
-        with ProgressBar(arguments.quiet) as progress:
-            choices = alternatives(factory.lowered, factory.options, factory.board, factory.core, progress)
+    choices = [] if arguments.brief else front_of(factory, arguments.quiet)
     if arguments.json:
-        figures = dict(factory.figures)
+        print(json.dumps({**factory.figures, **(front_figures(choices) if choices else {})}, sort_keys=True))
+    else:
+        print(factory.report())
         if choices:
-            figures["alternatives"] = [dataclasses.asdict(choice) for choice in choices]
-            figures["ladder"] = [
-                {"bytes": rung.bytes, "fits": rung.fits and rung.fits.label} for rung in ladder(choices)
-            ]
-        print(json.dumps(figures, sort_keys=True))
-        return 0
-    print(factory.report())
-    if choices:
-        print("\n" + _table(choices))
-        steps = [[kib(rung.bytes), rung.fits.label if rung.fits else "does not fit"] for rung in ladder(choices)]
-        print("\n" + render(steps, ["SRAM", "fits"]))
+            print("\n" + front_text(choices))
     return 0

@@ -23,15 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Plans and writes the reports; prints their paths."""
-    from tinyseg_tvm.cli.compilation import ProgressBar, compile_model
-    from tinyseg_tvm.relay.alternatives import alternatives, points
+    from tinyseg_tvm.cli.compilation import compile_model
+    from tinyseg_tvm.cli.front import front_of, front_points
 
     factory = compile_model(arguments)
-    choices = []
-    if not arguments.brief:
-        with ProgressBar(arguments.quiet) as progress:
-            choices = alternatives(factory.lowered, factory.options, factory.board, factory.core, progress)
-    macs = factory.macs - factory.planned.recomputed_macs
-    for path in factory.write_reports(arguments.output, points=points(choices, macs)):
+    choices = [] if arguments.brief else front_of(factory, arguments.quiet)
+    for path in factory.write_reports(arguments.output, points=front_points(factory, choices)):
         print(path)
     return 0

@@ -28,7 +28,8 @@ class BuildOptions:
         board: board name or path of a board's TOML file.
         mcpu: core name; empty for the board's own core.
         ram: whole-program RAM limit in bytes (also the linker's); None for the board's RAM.
-        objective: ``ram`` least RAM, ``speed`` fastest plan within ``ram``, ``pareto`` the front of both.
+        objective: ``ram`` least RAM, ``speed`` fastest plan within ``ram``, ``pareto`` least RAM, and the command
+            line shows what else RAM could be traded for.
         max_recompute: extra multiply-accumulates allowed, percent of the network's.
         max_written: bytes that may be written to storage per inference; None for no limit.
         storage: storage names of the board or paths of storages' TOML files, with commas between; empty for none.
