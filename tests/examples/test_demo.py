@@ -19,6 +19,19 @@ def test_the_demo_verifies_every_byte_and_draws(example, tmp_path, board):
         assert (tmp_path / "demo" / name).stat().st_size > 0
 
 
+@pytest.mark.slow
+def test_the_headline_runs_in_64_kib_with_an_sd_card(example, tmp_path):
+    done = run_demo(example, tmp_path / "demo", "--scenes", "1")
+    assert done.returncode == 0, done.stderr
+    assert "on lm3s6965evb" in done.stdout
+    assert "9,600 output bytes with the reference: 0 differ" in done.stdout
+    assert "waits in storage sd" in done.stdout
+    written = next(line for line in done.stdout.splitlines() if line.startswith("bytes written to storage"))
+    assert "76,800" in written
+    ours = next(line for line in done.stdout.splitlines() if line.startswith("this firmware"))
+    assert float(ours.split()[3]) <= 46  # KiB
+
+
 def test_an_unknown_board_is_an_error_and_no_traceback(example, tmp_path):
     done = run_demo(example, tmp_path, "--board", "mps9_an999")
     assert done.returncode in (1, 2)

@@ -1,4 +1,4 @@
-"""The memory map as a picture: addresses over time, bytes alive over time, and which operator runs when."""
+"""The memory map as a picture: addresses over time, bytes alive and in storage over time, which operator runs when."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from tinyseg_tvm.report.drawing import ACCENT, FAINT, GRID, INK, Colour, clipped, new_figure, style, tensor_colour, tidy
-from tinyseg_tvm.report.memory import Kind, MemoryMap, Owner
+from tinyseg_tvm.report.memory import Ints, Kind, MemoryMap, Owner
 from tinyseg_tvm.report.outlines import label_spot, outlines, polygon
+from tinyseg_tvm.report.stored import stored_bytes
 from tinyseg_tvm.report.tables import kib
 
 WIDTH = 12.0
@@ -34,7 +35,9 @@ def memory_figure(memory: MemoryMap, title: str = "") -> Figure:
         used = [pool for pool, size in enumerate(memory.pool_bytes) if size] or [0]
         operators = len(memory.problem.operators)
         schedule_height = max(0.105 * operators, 0.8) if operators <= NAMED_OPERATORS else SCHEDULE_HEIGHT
-        height = TOP + len(used) * (MAP_HEIGHT + GAP) + LIVE_HEIGHT + GAP + schedule_height + BOTTOM
+        stored = stored_bytes(memory)
+        stored_height = LIVE_HEIGHT + GAP if stored else 0.0
+        height = TOP + len(used) * (MAP_HEIGHT + GAP) + LIVE_HEIGHT + GAP + stored_height + schedule_height + BOTTOM
         figure = new_figure(WIDTH, height)
         colours = owner_colours(memory)
         edge = height - TOP
@@ -55,6 +58,8 @@ def memory_figure(memory: MemoryMap, title: str = "") -> Figure:
             _draw_map(axes, memory, pool, colours)
         _legend(maps[0], memory, colours)
         _draw_live(panel(LIVE_HEIGHT), memory)
+        if stored:
+            _draw_stored(panel(LIVE_HEIGHT), memory, stored, colours)
         schedule = panel(schedule_height)
         _draw_schedule(schedule, memory, colours)
         schedule.tick_params(labelbottom=True)
@@ -132,6 +137,30 @@ def _draw_live(axes: Axes, memory: MemoryMap) -> None:
             text, (1.0, 1.0), xycoords="axes fraction", xytext=(6, 0), textcoords="offset points",
             fontsize=7.5, color=ACCENT, va="top", annotation_clip=False, parse_math=False,
         )  # fmt: skip
+
+
+def _draw_stored(axes: Axes, memory: MemoryMap, stored: dict[str, Ints], colours: dict[str, Colour]) -> None:
+    """What waits in storage, tensor upon tensor, in the colours of the map."""
+    edges = np.arange(memory.steps + 1)
+    floor = np.zeros(memory.steps, dtype=np.int64)
+    most = int(np.sum(list(stored.values()), axis=0).max(initial=0))
+    for name, bytes_there in stored.items():
+        colour = colours.get(name, _STATE)
+        axes.stairs(floor + bytes_there, edges, baseline=floor, fill=True, color=colour, zorder=2)
+        when = int(np.argmax(bytes_there))
+        if bytes_there[when] > 0.12 * most:
+            middle = np.flatnonzero(bytes_there == bytes_there[when]).mean()
+            y = float(floor[when] + bytes_there[when] / 2)
+            axes.text(middle, y, name, fontsize=LABEL_POINTS, ha="center", va="center", zorder=5, parse_math=False)
+        floor = floor + bytes_there
+    peak = int(floor.max(initial=0))
+    axes.set_ylim(0, 1.12 * max(peak, 1))
+    _byte_axis(axes, 1.12 * max(peak, 1), ticks=5)
+    axes.set_ylabel("in storage, KiB")
+    axes.annotate(
+        f"most at once:\n{peak:,} B", (1.0, 1.0), xycoords="axes fraction", xytext=(6, 0), textcoords="offset points",
+        fontsize=7.5, color=FAINT, va="top", annotation_clip=False,
+    )  # fmt: skip
 
 
 def _draw_schedule(axes: Axes, memory: MemoryMap, colours: dict[str, Colour]) -> None:
