@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from tinyseg_tvm.errors import TinySegError
+from tinyseg_tvm.planner import native
 from tinyseg_tvm.planner.branch_and_bound import fit
 from tinyseg_tvm.planner.layerwise import plan_layerwise
 from tinyseg_tvm.planner.optimiser import bound_of, plan
@@ -33,7 +34,7 @@ CAPACITY = 1_048_576
 KIB = 1024
 
 
-def minimalloc(folder: Path, nodes: int) -> bool:
+def minimalloc(folder: Path, nodes: int, compiled: bool) -> bool:
     """Solve all problems of capacity CAPACITY in ``folder``; True where all fit."""
     print(f"{'problem':10s} {'blocks':>6s} {'live':>9s} {'first fit':>9s} {'s':>6s}  {'solved by':20s} {'s':>6s}")
     paths = sorted(folder.glob(f"*.{CAPACITY}.csv"))
@@ -52,7 +53,7 @@ def minimalloc(folder: Path, nodes: int) -> bool:
         middle = time.perf_counter()
         method = "first fit"
         if top > CAPACITY:
-            address = fit(rectangles, CAPACITY, nodes)
+            address = fit(rectangles, CAPACITY, nodes, compiled)
             method = "branch and bound"
         stop = time.perf_counter()
         valid = address is not None and is_packed(rectangles, address, CAPACITY)
@@ -62,7 +63,8 @@ def minimalloc(folder: Path, nodes: int) -> bool:
             f"{method if valid else 'not solved':20s} {stop - middle:6.1f}",
             flush=True,
         )
-    print(f"{solved} of {len(paths)} solved at capacity {CAPACITY}, pure Python and NumPy, one process")
+    how = "branch and bound in C" if compiled and native.load() else "pure Python and NumPy"
+    print(f"{solved} of {len(paths)} solved at capacity {CAPACITY}, {how}, one process")
     return solved == len(paths)
 
 
@@ -130,10 +132,11 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("names", nargs="*", help="parts of model names; default: all")
     parser.add_argument("--effort", type=float, default=1.0, help="of the search for streaming plans")
-    parser.add_argument("--nodes", type=int, default=250_000, help="placements tried per minimalloc problem")
+    parser.add_argument("--nodes", type=int, default=2_000_000, help="placements tried per minimalloc problem")
+    parser.add_argument("--python", action="store_true", help="do not compile the branch and bound")
     options = parser.parse_args()
     if options.what == "minimalloc":
-        return 0 if minimalloc(options.folder, options.nodes) else 1
+        return 0 if minimalloc(options.folder, options.nodes, not options.python) else 1
     models(options.folder, options.names, options.effort)
     return 0
 

@@ -2,15 +2,17 @@
 
 import csv
 import random
+from functools import partial
 
 import numpy as np
 import pytest
 
-from tinyseg_tvm.planner.branch_and_bound import fit
+from tinyseg_tvm.planner import native
+from tinyseg_tvm.planner.branch_and_bound import OutOfNodes, fit, search_in_python, search_natively, sections
 
 SIDE = 20
 CAPACITY = 1_048_576  # bytes, of the problems of google/minimalloc
-NODES = 250_000  # placements tried
+NODES = 1_000_000  # placements tried
 
 
 def cut(chance, left, right, low, high, parts):
@@ -53,17 +55,66 @@ def test_a_square_is_packed_again_beside_parts_that_come_apart(seed):
     assert_packed(rectangles, address, SIDE + 5)
 
 
-@pytest.mark.parametrize("problem", ["F"])
+@pytest.mark.parametrize("problem", "ABDE")
 def test_a_problem_of_minimalloc_is_solved(models_dir, problem):
+    if native.load() is None:
+        pytest.skip("the host has no C compiler, and in Python this takes minutes")
+    rectangles = read_problem(models_dir, problem)
+    address = fit(rectangles, CAPACITY, nodes=NODES)
+    assert address is not None
+    assert_packed(rectangles, address, CAPACITY)
+
+
+@pytest.mark.parametrize("problem", "AE")
+def test_native_and_python_search_decide_alike(models_dir, problem):
+    """Both founder on the same blocks, equally often, and reach the same place."""
+    rectangles = read_problem(models_dir, problem)
+    assert assert_searches_equal(rectangles, CAPACITY, 40, 12).any()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_native_and_python_search_agree_on_random_rectangles(seed):
+    chance = random.Random(seed)
+    rectangles = np.array(cut(chance, 0, SIDE, 0, SIDE, 25))
+    assert_searches_equal(rectangles, SIDE, 100, 5)
+
+
+def test_without_a_compiler_the_python_search_answers(monkeypatch):
+    monkeypatch.setenv("CC", "/nonexistent/compiler")
+    native.load.cache_clear()
+    try:
+        assert native.load() is None
+        assert fit(np.array([[3, 0, 2], [3, 1, 3]]), 6) is not None
+    finally:
+        monkeypatch.undo()
+        native.load.cache_clear()
+
+
+def assert_searches_equal(rectangles, height, nodes, rounds):
+    search = native.load()
+    if search is None:
+        pytest.skip("the host has no C compiler")
+    problem = sections(rectangles, height)
+    ours, theirs = np.zeros((2, len(rectangles)), dtype=np.int64)
+    for seed in range(rounds):
+        order = np.random.default_rng(seed).permutation(len(rectangles))
+        results = []
+        for blame, run in ((ours, search_in_python), (theirs, partial(search_natively, search))):
+            try:
+                results.append(run(problem, order, nodes, blame))
+            except OutOfNodes:
+                results.append("given up")
+        np.testing.assert_array_equal(*results)
+        np.testing.assert_array_equal(ours, theirs)
+    return ours
+
+
+def read_problem(models_dir, problem):
     path = models_dir / "minimalloc" / f"{problem}.{CAPACITY}.csv"
     if not path.is_file():
         pytest.skip("the problems of google/minimalloc are not present")
     with path.open(encoding="utf-8") as file:
-        rows = [(int(row["size"]), int(row["lower"]), int(row["upper"])) for row in csv.DictReader(file)]
-    rectangles = np.array(rows)
-    address = fit(rectangles, CAPACITY, nodes=NODES)
-    assert address is not None
-    assert_packed(rectangles, address, CAPACITY)
+        return np.array([(int(row["size"]), int(row["lower"]), int(row["upper"])) for row in csv.DictReader(file)])
 
 
 def assert_packed(rectangles, address, height):

@@ -6,7 +6,7 @@ lies below allow; time is divided into *sections* between which nothing starts o
 is solved apart, the fullest part first. Two things differ. A branch dies as soon as in some section, for some address,
 what cannot lie below that address does not fit above it. And a search that takes long is begun anew with another order
 of preference, in which those come earlier on which the searches before foundered (Boussemart et al., "Boosting
-systematic search by weighting constraints", ECAI 2004), lengths following Luby's sequence.
+systematic search by weighting constraints", ECAI 2004).
 
 One search is done in C where the host has a compiler (native/), else in Python: the same decisions, the same result.
 """
@@ -23,7 +23,8 @@ import numpy.typing as npt
 from tinyseg_tvm.planner import native
 from tinyseg_tvm.planner.step_table import Ints
 
-SEARCH = 300  # placements tried in the shortest search
+SEARCH = 300  # placements tried in one search; twice as many
+ROUND = 200  # searches later
 TOO_HIGH, TOO_FULL = 10, 3  # blame: for one that exceeds the height alone, for each in a section that overflows
 FORGET = 100_000  # blame beyond which all is scaled down, so that what is new counts
 NATIVE_LIMIT = 1 << 30  # heights below are safe in the 32-bit arithmetic of the native search
@@ -38,13 +39,17 @@ class Sections:
     """A packing problem over sections.
 
     Attributes:
-        size: of each rectangle, in units that divide every size.
+        unit: bytes; divides every size.
+        size: of each rectangle, in units.
+        duration: of each rectangle.
         begin, end: its sections, half-open.
         height: units.
         count: number of sections.
     """
 
+    unit: int
     size: Ints
+    duration: Ints
     begin: Ints
     end: Ints
     height: int
@@ -55,6 +60,21 @@ class Sections:
         sections = np.arange(self.count)
         covers: npt.NDArray[np.bool_] = (self.begin[:, None] <= sections) & (sections < self.end[:, None])
         return covers
+
+    def load(self) -> Ints:
+        """Sizes together in each section."""
+        load: Ints = np.where(self.covers(), self.size[:, None], 0).sum(axis=0)
+        return load
+
+
+def sections(rectangles: Ints, height: int) -> Sections:
+    """The problem of ``fit`` over sections, in the largest unit that divides every size."""
+    rectangles = np.asarray(rectangles, dtype=np.int64)
+    size, birth, end = rectangles.T
+    unit = int(np.gcd.reduce(size))
+    times = np.unique(rectangles[:, 1:])
+    at = np.searchsorted(times, birth), np.searchsorted(times, end)
+    return Sections(unit, size // unit, end - birth, *at, height // unit, len(times) - 1)
 
 
 def fit(rectangles: Ints, height: int, nodes: int = 150_000, compiled: bool = True) -> Ints | None:
@@ -71,71 +91,70 @@ def fit(rectangles: Ints, height: int, nodes: int = 150_000, compiled: bool = Tr
     """
     if not len(rectangles):
         return np.zeros(0, dtype=np.int64)
-    rectangles = np.asarray(rectangles, dtype=np.int64)
-    size, birth, end = rectangles.T
-    unit = int(np.gcd.reduce(size))
-    times = np.unique(rectangles[:, 1:])
-    problem = Sections(
-        size // unit, np.searchsorted(times, birth), np.searchsorted(times, end), height // unit, len(times) - 1
-    )
-    load = np.where(problem.covers(), problem.size[:, None], 0)
-    if (load.sum(axis=0) > problem.height).any():
+    problem = sections(rectangles, height)
+    if (problem.load() > problem.height).any():
         return None
     native_search = native.load() if compiled and problem.height < NATIVE_LIMIT else None
-    blame = np.zeros(len(size), dtype=np.int64)
-    for order, length in _attempts(end - birth, problem, blame):
+    blame = np.zeros(len(rectangles), dtype=np.int64)
+    for order, length in _attempts(problem, blame):
         if nodes <= 0:
             return None
         limit = min(length, nodes)
         nodes -= limit
         try:
             if native_search:
-                address = _search_natively(native_search, problem, order, limit, blame)
+                address = search_natively(native_search, problem, order, limit, blame)
             else:
-                address = _Search(problem, limit, blame).pack(order)
+                address = search_in_python(problem, order, limit, blame)
         except OutOfNodes:
             continue
-        return None if address is None else address * unit
+        return None if address is None else address * problem.unit
     return None
 
 
-def _attempts(duration: Ints, problem: Sections, blame: Ints) -> Iterator[tuple[Ints, int]]:
+def _attempts(problem: Sections, blame: Ints) -> Iterator[tuple[Ints, int]]:
     """Orders of preference and how many placements to try with each, without end.
 
     Duration, size, load of the fullest section and blame are weighed against each other at random, in every other
     order with noise.
     """
-    covers = problem.covers()
-    load = np.where(covers, problem.size[:, None], 0).sum(axis=0)
-    merits = np.log(np.stack([duration, problem.size, np.where(covers, load, 0).max(axis=1)]))
+    fullest = np.where(problem.covers(), problem.load(), 0).max(axis=1)
+    merits = np.log(np.stack([problem.duration, problem.size, fullest]))
     chance = np.random.default_rng(0)
-    for attempt, length in enumerate(_luby()):
+    for attempt in itertools.count():
         weight = chance.random(3) * (1, 1, 3)
-        noise = 0.5 * chance.random() * chance.standard_normal(len(duration)) * (attempt % 2)
+        noise = 0.5 * chance.random() * chance.standard_normal(len(blame)) * (attempt % 2)
         score = weight @ merits + noise + (1 + attempt // 2 % 2) * np.log1p(blame / TOO_HIGH)
-        yield np.argsort(-score, kind="stable"), length * SEARCH
+        yield np.argsort(-score, kind="stable"), SEARCH * 2 ** (attempt // ROUND)
         if blame.max() > FORGET:
             blame //= 100
 
 
-def _luby() -> Iterator[int]:
-    """1 1 2 1 1 2 4 1 1 2 1 1 2 4 8 ..."""
-    for at in itertools.count(1):
-        turn = at
-        while turn & (turn + 1):
-            turn -= (1 << (turn.bit_length() - 1)) - 1
-        yield (turn + 1) // 2
+def search_in_python(problem: Sections, order: Ints, nodes: int, blame: Ints) -> Ints | None:
+    """One depth-first search.
+
+    Args:
+        problem: with no section fuller than its height.
+        order: of all rectangles, those first preferred where several can lie equally low.
+        nodes: placements that may be tried.
+        blame: of each rectangle; grows for those on which a branch died.
+
+    Returns:
+        Addresses in units; None: there are none.
+
+    Raises:
+        OutOfNodes: more placements would have to be tried.
+    """
+    return _Search(problem, nodes, blame).pack(order)
 
 
-def _search_natively(search: native.Native, problem: Sections, order: Ints, nodes: int, blame: Ints) -> Ints | None:
-    """One search in C; as ``_Search.pack``, also in what it adds to ``blame``."""
+def search_natively(search: native.Native, problem: Sections, order: Ints, nodes: int, blame: Ints) -> Ints | None:
+    """One search in C; as ``search_in_python``, also in what it adds to ``blame``."""
     address = np.zeros(len(order), dtype=np.int32)
     left = np.array([nodes], dtype=np.int64)
     size, begin, end = (np.ascontiguousarray(a, dtype=np.int32) for a in (problem.size, problem.begin, problem.end))
     ranked = order.astype(np.int32)
-    outcome = search(
-        len(order), problem.count, size, begin, end, problem.height, ranked, left, blame, address
-    )
+    outcome = search(len(order), problem.count, size, begin, end, problem.height, ranked, left, blame, address)
     if outcome == native.NO_MEMORY:
         raise MemoryError("the packing search found no memory")
     if outcome == native.GIVEN_UP:
@@ -144,25 +163,18 @@ def _search_natively(search: native.Native, problem: Sections, order: Ints, node
 
 
 class _Search:
-    """One depth-first search.
-
-    ``blame`` grows for those rectangles on which a branch died.
-    """
+    """State of one depth-first search."""
 
     def __init__(self, problem: Sections, nodes: int, blame: Ints) -> None:
         self.size, self.begin, self.end, self.height = problem.size, problem.begin, problem.end, problem.height
         self.covers = problem.covers()
         self.floor = np.zeros(problem.count, dtype=np.int64)
-        self.load = np.where(self.covers, self.size[:, None], 0).sum(axis=0)
+        self.load = problem.load()
         self.address = np.full(len(self.size), -1, dtype=np.int64)
         self.nodes, self.blame = nodes, blame
 
     def pack(self, order: Ints) -> Ints | None:
-        """Addresses, those first in ``order`` preferred; None: there are none.
-
-        Raises:
-            OutOfNodes: more placements would have to be tried than are allowed.
-        """
+        """As ``search_in_python``."""
         return self.address if self._solve(order, -1, 0) else None
 
     def _solve(self, left: Ints, low: int, rank: int) -> bool:
@@ -221,7 +233,7 @@ class _Search:
     def _fits_above(self, rising: Ints, lowest: Ints, covers: npt.NDArray[np.bool_]) -> bool:
         """Whether in every section what cannot lie below an address fits above it, for every address."""
         stack = np.cumsum(np.where(covers, self.size[rising][:, None], 0)[::-1], axis=0)[::-1]
-        over = covers & (stack > self.height - lowest[:, None])
+        over: npt.NDArray[np.bool_] = covers & (stack > self.height - lowest[:, None])
         if not over.any():
             return True
         turn = len(rising) - 1 - int(over.any(axis=1)[::-1].argmax())
