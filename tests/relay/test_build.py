@@ -202,3 +202,10 @@ def test_models_come_from_paths_bytes_and_protos(tmp_path: Path) -> None:
         mod, params = relay.frontend.from_onnx(source)
         hashes.add(relay.build(mod, "c -tinyseg -layerwise", params, name="n").files["src/n_operators.c"])
     assert len(hashes) == 1
+
+
+def test_schedule_and_addresses_take_little_flash(factory) -> None:
+    """At most 4 bytes per step, both tables together."""
+    metadata = json.loads(factory.files["metadata.json"])
+    tables = metadata["schedule"]["bytes"] + metadata["placement"]["table_bytes"]
+    assert 0 < tables <= 4 * metadata["schedule"]["steps"]
