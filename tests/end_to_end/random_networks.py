@@ -6,6 +6,7 @@ which lines meet, not how many.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -305,7 +306,8 @@ class Growth:
             self.maps.append(name)
             if self.chance(0.5):
                 return
-            self.conv([name], same=True)
+            with contextlib.suppress(ValueError):
+                self.conv([name], same=True)
         elif dtype == "uint8":
             table = self.rng.permutation(256).astype(np.uint8).view(np.int8)
             self.node(Lookup("int8"), [name], table=table)

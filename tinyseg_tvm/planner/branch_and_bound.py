@@ -234,9 +234,10 @@ class _Search:
         """Whether in every section what cannot lie below an address fits above it, for every address."""
         stack = np.cumsum(np.where(covers, self.size[rising][:, None], 0)[::-1], axis=0)[::-1]
         over: npt.NDArray[np.bool_] = covers & (stack > self.height - lowest[:, None])
-        if not over.any():
+        dead = np.flatnonzero(over.any(axis=1))
+        if not len(dead):
             return True
-        turn = len(rising) - 1 - int(over.any(axis=1)[::-1].argmax())
-        section = int(over[turn].argmax())
+        turn = int(dead[-1])
+        section = int(over[turn, :].argmax())
         self.blame[rising[turn:][covers[turn:, section]]] += TOO_FULL
         return False
