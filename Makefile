@@ -5,8 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Processes for tests; results do not depend on it.
 JOBS ?= 2
+# Folder with onnx/*.onnx and minimalloc/*.csv; the benchmarks of real networks are left out where it is absent.
+MODELS ?= ../shared/models
 
-.PHONY: help setup tools demo test test-slow lint types cppcheck bench clean
+.PHONY: help setup tools demo test test-slow lint types cppcheck bench bench-models clean
 .DEFAULT_GOAL := help
 
 help:
@@ -14,7 +16,7 @@ help:
 	@echo "make test        run the tests (about 15 minutes on 2 cores)"
 	@echo "make test-slow   run the long sweeps as well"
 	@echo "make lint types  ruff, mypy --strict, cppcheck over the C"
-	@echo "make bench       print every table of the documentation"
+	@echo "make bench       print every table of the documentation (hours; MODELS=folder of networks)"
 	@echo "make setup       install what the above need (they call it themselves)"
 
 setup: tools $(STAMP)
@@ -53,6 +55,21 @@ types: setup
 cppcheck: setup
 	@.ci/install-tools cppcheck=cppcheck
 	$(BIN)/python .ci/check_c.py
+
+# Hours: every network, kernel and core in QEMU.
+bench: setup
+	$(BIN)/python benchmarks/kernels.py
+	$(BIN)/python benchmarks/codecs.py
+	$(BIN)/python benchmarks/spilling.py
+	@test -d $(MODELS)/onnx || echo "No networks in $(MODELS)/onnx: their tables are left out (make bench MODELS=folder)."
+	@test ! -d $(MODELS)/onnx || $(MAKE) --no-print-directory bench-models
+	@test ! -d $(MODELS)/minimalloc || $(BIN)/python benchmarks/planner.py minimalloc $(MODELS)/minimalloc
+
+bench-models:
+	$(BIN)/python benchmarks/streaming.py --models $(MODELS)
+	$(BIN)/python benchmarks/models.py --models $(MODELS)
+	$(BIN)/python benchmarks/planner.py models $(MODELS)/onnx
+	$(BIN)/python benchmarks/agreement.py $(MODELS)/onnx/*.onnx
 
 clean:
 	rm -rf build out
