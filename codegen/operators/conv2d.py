@@ -7,6 +7,14 @@ from typing import cast
 import numpy as np
 
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, requantize_cycles
+from tinyseg_tvm.codegen.operators.mve_packing import (
+    WIDEST_PIXEL,
+    convolution_cost,
+    convolution_scratch,
+    pack_channel_pairs,
+    vectors,
+    windows_lie_together,
+)
 from tinyseg_tvm.codegen.operators.pair_packing import (
     depthwise_column_bytes,
     one_more,
@@ -244,7 +252,65 @@ def _suits_depthwise_dsp(view: NodeView) -> bool:
     return view.core.has_dsp and _is_depthwise(view) and view.constants["weight"].dtype == np.int8
 
 
+def _lies_together(view: NodeView) -> bool:
+    operator = cast(Conv2d, view.operator)
+    return windows_lie_together(view.constants["weight"], operator.groups, len(view.inputs), operator.dilation[1])
+
+
+def _suits_mve(view: NodeView) -> bool:
+    operator = cast(Conv2d, view.operator)
+    weight = view.constants["weight"]
+    dense = operator.groups == 1 or weight.shape[3] >= 4
+    narrow = weight.shape[0] <= WIDEST_PIXEL
+    return view.core.has_mve and weight.dtype == np.int8 and dense and narrow and not _is_depthwise(view)
+
+
+def _mve_cost(view: NodeView) -> Cost:
+    operator = cast(Conv2d, view.operator)
+    weight = view.constants["weight"]
+    scratch = convolution_scratch(weight, direct=_lies_together(view), padded=any(operator.padding))
+    pixels = view.outputs[0].elements / weight.shape[0] / max(view.access.steps, 1)
+    return convolution_cost(view, scratch, pixels, operator.groups)
+
+
+def _emit_mve(view: NodeView, out: FunctionWriter) -> None:
+    operator = cast(Conv2d, view.operator)
+    weight = view.constants["weight"]
+    channels = [piece.shape[3] for piece in view.inputs]
+    bias = folded_bias(view.constants["bias"], weight, operator.input_zero_point)
+    used = [c // operator.groups for c in channels]
+    out.modules.add("tinyseg_conv2d_mve")
+    parameters = out.parameters(
+        view,
+        "tinyseg_conv2d_mve",
+        {
+            "weight": out.constant("weight", pack_channel_pairs(weight, operator.groups, used)),
+            "bias": out.constant("bias", one_more(bias)),
+            "multiplier": out.constant("multiplier", one_more(view.constants["multiplier"])),
+            "piece_channels": out.constant("piece_channels", np.asarray(channels, np.uint16)),
+            "pieces": len(channels),
+            "groups": operator.groups,
+            "blocks": vectors(int(np.prod(weight.shape[1:]))),
+            "direct": int(_lies_together(view)),
+            "input_width": view.inputs[0].shape[2],
+            "output_width": view.outputs[0].shape[2],
+            "output_channels": weight.shape[0],
+            "output_step": weight.shape[0],
+            "kernel_height": weight.shape[1],
+            "kernel_width": weight.shape[2],
+            "stride": operator.strides[1],
+            "dilation": operator.dilation[1],
+            "pad_left": operator.padding[1],
+            "input_zero_point": operator.input_zero_point,
+            "output": requantization(operator),
+        },
+    )
+    _window(view, out)
+    out.write(f"tinyseg_conv2d_mve_line({parameters}, lines, {out.scratch or 'NULL'}, {out.output()});")
+
+
 VARIANTS = (
+    Variant("conv2d mve", _suits_mve, _mve_cost, _emit_mve),
     Variant("depthwise dsp", _suits_depthwise_dsp, _depthwise_dsp_cost, _emit_depthwise_dsp),
     Variant("conv2d dsp", lambda view: _suits_dsp(view) and not _is_depthwise(view), _dsp_cost, _emit_dsp),
     Variant("depthwise portable", _is_depthwise, lambda view: sum_cost(5.0, view), _emit_depthwise),

@@ -30,8 +30,9 @@ from tinyseg_tvm.network.reference import run as run_reference
 from tinyseg_tvm.relay.build import generator_core
 
 DSP = Core("host", has_dsp=True)
+MVE = Core("host", has_dsp=True, has_mve=True)
 INTEGER = "-DTINYSEG_REQUANTIZE_INTEGER=1"
-BOARDS = ["mps2_an385", "mps2_an386", "mps2_an500", "mps2_an505"]
+BOARDS = ["mps2_an385", "mps2_an386", "mps2_an500", "mps2_an505", "mps3_an547"]
 
 
 def network_of(kinds: list[str], each: int, seed: int) -> tuple[Network, list[np.ndarray]]:
@@ -48,16 +49,23 @@ def network_of(kinds: list[str], each: int, seed: int) -> tuple[Network, list[np
     return builder.build(), inputs
 
 
-def check_on_host(network: Network, inputs: list[np.ndarray], directory: Path, *flags: str, streamed: bool) -> None:
-    problem = problem_of(network, "resident", DSP)
+def check_on_host(
+    network: Network, inputs: list[np.ndarray], directory: Path, *flags: str, streamed: bool, core: Core = DSP
+) -> None:
+    problem = problem_of(network, "resident", core)
     plan = streamed_plan(problem, np.random.default_rng(0)) if streamed else spread_plan(problem)
-    assert_equal_to_reference(build(network, problem, plan, directory, core=DSP, flags=[*SANITIZE, *flags]), inputs)
+    assert_equal_to_reference(build(network, problem, plan, directory, core=core, flags=[*SANITIZE, *flags]), inputs)
 
 
 @pytest.mark.parametrize("flags", [(), (INTEGER,)], ids=["float", "integer"])
 def test_emulated_dsp_kernels_equal_the_reference(flags, tmp_path):
     network, inputs = network_of(sorted(CASES), 8, 1 + len(flags))
     check_on_host(network, inputs, tmp_path, *flags, streamed=bool(flags))
+
+
+def test_c_twins_of_the_vector_kernels_equal_the_reference(tmp_path):
+    network, inputs = network_of(sorted(CASES), 8, 3)
+    check_on_host(network, inputs, tmp_path, streamed=False, core=MVE)
 
 
 @pytest.mark.slow

@@ -1,0 +1,63 @@
+"""Weights, scratch memory and cost of the kernels for the vector extension (runtime/tinyseg_*_mve.h state layouts)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tinyseg_tvm.codegen.operators.emission import NodeView
+from tinyseg_tvm.codegen.operators.pair_packing import convolution_segments
+from tinyseg_tvm.network.problem import Cost
+
+VECTOR = 16  # values of int8
+WIDEST_PIXEL = 21844  # bytes between output pixels: three of them and one are a 16 bit offset
+
+
+def filled(array: np.ndarray, axis: int, multiple: int) -> np.ndarray:
+    """With zeros at the end of an axis, up to a multiple."""
+    widths = [(0, 0)] * array.ndim
+    widths[axis] = (0, -array.shape[axis] % multiple)
+    return np.pad(array, widths)
+
+
+def vectors(values: int) -> int:
+    """Vectors that hold so many int8 values."""
+    return -(-values // VECTOR)
+
+
+def pack_channel_pairs(weight: np.ndarray, groups: int, piece_channels: Sequence[int]) -> np.ndarray:
+    """(O, KH, KW, I / groups) int8 as [group][pair of channels][vector][2][16], zeros where there is nothing."""
+    parts = []
+    for group in np.split(weight, groups):
+        segments = list(convolution_segments(group, piece_channels, group.shape[2]))
+        matrix = filled(filled(np.concatenate(segments, axis=1), 1, VECTOR), 0, 2)
+        pairs = matrix.reshape(-1, 2, matrix.shape[1] // VECTOR, VECTOR)
+        parts.append(pairs.transpose(0, 2, 1, 3).reshape(-1))
+    return np.concatenate(parts)
+
+
+def windows_lie_together(weight: np.ndarray, groups: int, pieces: int, dilation: int) -> bool:
+    """Whether a window's values lie side by side in the input and fill whole vectors."""
+    _, rows, taps, channels = weight.shape
+    single = rows == 1 and pieces == 1 and groups == 1 and (taps == 1 or dilation == 1)
+    return single and taps * channels % VECTOR == 0
+
+
+def convolution_scratch(weight: np.ndarray, *, direct: bool, padded: bool) -> int:
+    """Bytes that hold the windows of four pixels."""
+    return 0 if direct and not padded else 4 * VECTOR * vectors(int(np.prod(weight.shape[1:])))
+
+
+def convolution_cost(view: NodeView, scratch: int, pixels: float, groups: int = 1) -> Cost:
+    """Estimated cycles of a step: vectors of four pixels and two channels, windows laid out, requantisation.
+
+    Args:
+        view: the node.
+        scratch: bytes, of which a quarter is written per pixel.
+        pixels: output pixels of a step.
+        groups: how often each pixel's values are laid out.
+    """
+    outputs = view.outputs[0].elements / max(view.access.steps, 1)
+    cycles = 0.15 * view.macs_per_step + 7 * outputs + pixels * groups * (scratch / 32 + 30)
+    return Cost(scratch, round(cycles) + 100)
