@@ -9,6 +9,14 @@ import numpy as np
 
 from tinyseg_tvm.codegen.operators.conv2d import requantization, sum_cost, weight_suffix
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always
+from tinyseg_tvm.codegen.operators.mve_packing import (
+    WIDEST_PIXEL,
+    convolution_cost,
+    convolution_scratch,
+    pack_channel_pairs,
+    vectors,
+    windows_lie_together,
+)
 from tinyseg_tvm.codegen.operators.pair_packing import one_more, pack_pairs, pair_cost, pair_scratch
 from tinyseg_tvm.codegen.operators.weight_packing import folded_bias, pack_convolution
 from tinyseg_tvm.network.problem import Cost
@@ -109,13 +117,17 @@ def _axis_phases(view: NodeView, axis: int) -> list[_Phase]:
     return _phases(kernel, operator.strides[axis], operator.padding[axis], operator.dilation[axis])
 
 
-def _suits_dsp(view: NodeView) -> bool:
+def _suits_phases(view: NodeView) -> bool:
     operator = cast(Conv2dTranspose, view.operator)
     weight = view.constants["weight"]
     every_phase = all(phase.taps for axis in (0, 1) for phase in _axis_phases(view, axis))
     dense = operator.groups == 1 or weight.shape[3] >= 4
     wide = view.outputs[0].shape[2] >= operator.strides[1]
-    return view.core.has_dsp and weight.dtype == np.int8 and every_phase and dense and wide
+    return weight.dtype == np.int8 and every_phase and dense and wide
+
+
+def _suits_dsp(view: NodeView) -> bool:
+    return view.core.has_dsp and _suits_phases(view)
 
 
 def _dsp_scratch(view: NodeView) -> int:
@@ -139,19 +151,57 @@ def _dsp_cost(view: NodeView) -> Cost:
     return pair_cost(view, _dsp_scratch(view), pixels, operator.groups)
 
 
+def _suits_mve(view: NodeView) -> bool:
+    operator = cast(Conv2dTranspose, view.operator)
+    narrow = view.outputs[0].shape[3] * operator.strides[1] <= WIDEST_PIXEL
+    return view.core.has_mve and narrow and _suits_phases(view)
+
+
+def _mve_direct(view: NodeView, part: np.ndarray, dilation: int) -> bool:
+    return windows_lie_together(part, cast(Conv2dTranspose, view.operator).groups, 1, dilation)
+
+
+def _mve_cost(view: NodeView) -> Cost:
+    operator = cast(Conv2dTranspose, view.operator)
+    weight = view.constants["weight"]
+    width = view.inputs[0].shape[2]
+    scratch = 0
+    for down in _axis_phases(view, 0):
+        for x, across in enumerate(_axis_phases(view, 1)):
+            pixels = -(-(view.outputs[0].shape[2] - x) // operator.strides[1])
+            part = weight[:, down.taps][:, :, across.taps]
+            inside = across.first >= 0 and across.first + (len(across.taps) - 1) * across.dilation + pixels <= width
+            padded = not inside or view.outputs[0].lines > view.inputs[0].lines * operator.strides[0]
+            padded = padded or len(down.taps) > 1 or down.first != 0
+            direct = _mve_direct(view, part, across.dilation)
+            scratch = max(scratch, convolution_scratch(part, direct=direct, padded=padded))
+    pixels_per_step = view.outputs[0].elements / view.outputs[0].shape[3] / max(view.access.steps, 1)
+    return convolution_cost(view, scratch, pixels_per_step, operator.groups)
+
+
 def _emit_dsp(view: NodeView, out: FunctionWriter) -> None:
+    _emit_phases(view, out, "dsp")
+
+
+def _emit_mve(view: NodeView, out: FunctionWriter) -> None:
+    _emit_phases(view, out, "mve")
+
+
+def _emit_phases(view: NodeView, out: FunctionWriter, family: str) -> None:
     """One ordinary convolution per remainder of the output row and column by the strides."""
     operator = cast(Conv2dTranspose, view.operator)
     stride = operator.strides
-    out.modules.add("tinyseg_conv2d_dsp")
+    out.modules.add(f"tinyseg_conv2d_{family}")
     down_phases, across_phases = _axis_phases(view, 0), _axis_phases(view, 1)
     structs = [
-        [_phase_struct(view, out, (y, down), (x, across)) for x, across in enumerate(across_phases)]
+        [_phase_struct(view, out, (y, down), (x, across), family) for x, across in enumerate(across_phases)]
         for y, down in enumerate(down_phases)
     ]
     flat = ",\n    ".join(struct for row in structs for struct in row)
     table = f"{out.symbol}_phases"
-    out.definitions.append(f"static const tinyseg_conv2d_dsp {table}[{stride[0] * stride[1]}] = {{\n    {flat},\n}};")
+    out.definitions.append(
+        f"static const tinyseg_conv2d_{family} {table}[{stride[0] * stride[1]}] = {{\n    {flat},\n}};"
+    )
     rows = max(len(phase.taps) for phase in down_phases)
     extent = view.inputs[0].lines
     row_table = f"{out.symbol}_rows"
@@ -171,42 +221,52 @@ def _emit_dsp(view: NodeView, out: FunctionWriter) -> None:
         f"    lines[row] = y >= 0 && y < {extent} ? {out.line(0, '(uint32_t)y')} : NULL;",
         "}",
         f"for (uint32_t x = 0; x < {stride[1]}u; ++x) {{",
-        f"    tinyseg_conv2d_dsp_line(&{table}[phase * {stride[1]}u + x], lines, {out.scratch},",
+        f"    tinyseg_conv2d_{family}_line(&{table}[phase * {stride[1]}u + x], lines, {out.scratch or 'NULL'},",
         f"        {out.output()} + x * {view.outputs[0].shape[3]}u);",
         "}",
     )
 
 
 def _phase_struct(
-    view: NodeView, out: FunctionWriter, down_phase: tuple[int, _Phase], across_phase: tuple[int, _Phase]
+    view: NodeView,
+    out: FunctionWriter,
+    down_phase: tuple[int, _Phase],
+    across_phase: tuple[int, _Phase],
+    family: str,
 ) -> str:
     """Initialiser of the convolution of one remainder of row and column."""
     operator = cast(Conv2dTranspose, view.operator)
     (y, down), (x, across) = down_phase, across_phase
     weight = view.constants["weight"][:, down.taps][:, :, across.taps]
     channels = view.inputs[0].shape[3]
-    taps = _segment_taps(operator, across)
-    words, pairs = pack_pairs(weight, operator.groups, [channels // operator.groups], taps)
+    layout: dict[str, int]
+    if family == "mve":
+        words = pack_channel_pairs(weight, operator.groups, [channels // operator.groups])
+        direct = _mve_direct(view, weight, across.dilation)
+        layout = {"blocks": vectors(int(np.prod(weight.shape[1:]))), "direct": int(direct)}
+    else:
+        taps = _segment_taps(operator, across)
+        words, pairs = pack_pairs(weight, operator.groups, [channels // operator.groups], taps)
+        layout = {"pairs": pairs, "segment_taps": taps}
     bias = folded_bias(view.constants["bias"], weight, operator.input_zero_point)
     outputs = view.outputs[0]
     return out.struct_value(
         view,
-        "tinyseg_conv2d_dsp",
+        f"tinyseg_conv2d_{family}",
         {
+            **layout,
             "weight": out.constant(f"weight_{y}_{x}", words),
             "bias": out.constant(f"bias_{y}_{x}", one_more(bias)),
             "multiplier": out.constant("multiplier", one_more(view.constants["multiplier"])),
             "piece_channels": out.constant("piece_channels", np.asarray([channels], np.uint16)),
             "pieces": 1,
             "groups": operator.groups,
-            "pairs": pairs,
             "input_width": view.inputs[0].shape[2],
             "output_width": -(-(outputs.shape[2] - x) // operator.strides[1]),
             "output_channels": weight.shape[0],
             "output_step": weight.shape[0] * operator.strides[1],
             "kernel_height": len(down.taps),
             "kernel_width": len(across.taps),
-            "segment_taps": taps,
             "stride": 1,
             "dilation": across.dilation,
             "pad_left": -across.first,
@@ -217,6 +277,7 @@ def _phase_struct(
 
 
 VARIANTS = (
+    Variant("conv2d_transpose mve", _suits_mve, _mve_cost, _emit_mve),
     Variant("conv2d_transpose dsp", _suits_dsp, _dsp_cost, _emit_dsp),
     Variant("conv2d_transpose portable", always, lambda view: sum_cost(3.6, view, 30.0), _emit),
 )

@@ -8,6 +8,14 @@ import numpy as np
 
 from tinyseg_tvm.codegen.operators.conv2d import requantization, sum_cost, weight_suffix
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant
+from tinyseg_tvm.codegen.operators.mve_packing import (
+    VECTOR,
+    WIDEST_PIXEL,
+    convolution_cost,
+    convolution_scratch,
+    pack_channel_pairs,
+    vectors,
+)
 from tinyseg_tvm.codegen.operators.pair_packing import (
     filled_to_blocks,
     one_more,
@@ -118,6 +126,55 @@ def _pointwise_dsp_cost(view: NodeView) -> Cost:
     return pair_cost(view, scratch, view.outputs[0].line_elements / weight.shape[0])
 
 
+def _emit_pointwise_mve(view: NodeView, out: FunctionWriter) -> None:
+    operator = cast(Dense, view.operator)
+    weight = view.constants["weight"]
+    channels = weight.shape[1]
+    pixels = view.outputs[0].line_elements // weight.shape[0]
+    words = pack_channel_pairs(weight[:, np.newaxis, np.newaxis, :], 1, [channels])
+    bias = folded_bias(view.constants["bias"], weight, operator.input_zero_point)
+    out.modules.add("tinyseg_conv2d_mve")
+    parameters = out.parameters(
+        view,
+        "tinyseg_conv2d_mve",
+        {
+            "weight": out.constant("weight", words),
+            "bias": out.constant("bias", one_more(bias)),
+            "multiplier": out.constant("multiplier", one_more(view.constants["multiplier"])),
+            "piece_channels": out.constant("piece_channels", np.asarray([channels], np.uint16)),
+            "pieces": 1,
+            "groups": 1,
+            "blocks": vectors(channels),
+            "direct": int(channels % VECTOR == 0),
+            "input_width": pixels,
+            "output_width": pixels,
+            "output_channels": weight.shape[0],
+            "output_step": weight.shape[0],
+            "kernel_height": 1,
+            "kernel_width": 1,
+            "stride": 1,
+            "dilation": 1,
+            "pad_left": 0,
+            "input_zero_point": operator.input_zero_point,
+            "output": requantization(operator),
+        },
+    )
+    out.write(f"const int8_t *const line = {out.line(0)};")
+    out.write(f"tinyseg_conv2d_mve_line({parameters}, &line, {out.scratch or 'NULL'}, {out.output()});")
+
+
+def _suits_mve(view: NodeView) -> bool:
+    weight = view.constants["weight"]
+    return view.core.has_mve and weight.dtype == np.int8 and weight.shape[0] <= WIDEST_PIXEL
+
+
+def _pointwise_mve_cost(view: NodeView) -> Cost:
+    weight = view.constants["weight"]
+    direct = weight.shape[1] % VECTOR == 0
+    scratch = convolution_scratch(weight[:, np.newaxis, np.newaxis, :], direct=direct, padded=False)
+    return convolution_cost(view, scratch, view.outputs[0].line_elements / weight.shape[0])
+
+
 def _emit_pointwise(view: NodeView, out: FunctionWriter) -> None:
     operator = cast(Dense, view.operator)
     weight = view.constants["weight"]
@@ -151,6 +208,12 @@ def _emit_pointwise(view: NodeView, out: FunctionWriter) -> None:
 
 
 VARIANTS = (
+    Variant(
+        "pointwise mve",
+        lambda view: not _flattens(view) and _suits_mve(view),
+        _pointwise_mve_cost,
+        _emit_pointwise_mve,
+    ),
     Variant(
         "dense dsp", lambda view: _flattens(view) and _suits_dsp(view), lambda v: sum_cost(1.7, v), _emit_flatten_dsp
     ),
