@@ -126,7 +126,6 @@ def decisions(problem: Problem, worthwhile: set[int], max_macs: int) -> Iterator
                     yield Decision(tensor, readers[split:], chain)
 
 
-
 def chains_of(problem: Problem, tensor: int) -> Iterator[tuple[int, ...]]:
     """Operators that make ``tensor``: its producer, with the producers of what that reads, and so on."""
     producer = {

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tinyseg_tvm.planner import native
 from tinyseg_tvm.planner.step_table import Ints
 
 Addresses = npt.NDArray[np.int32]
@@ -125,13 +126,29 @@ class Board:
 
 
 def first_fit(
-    blocks: Blocks, order: Sequence[int] | Ints, high: frozenset[int] = frozenset(), ceiling: int = 0
+    blocks: Blocks,
+    order: Sequence[int] | Ints,
+    high: frozenset[int] = frozenset(),
+    ceiling: int = 0,
+    *,
+    compiled: bool = True,
 ) -> Ints:
     """Address of every block when they are placed in the given order at the lowest free address.
 
-    Blocks in ``high`` take the highest free address below ``ceiling`` instead.
+    Blocks in ``high`` take the highest free address below ``ceiling`` instead. ``compiled``: in C where the host has a
+    compiler, which does not change the result.
     """
-    board = Board(blocks)
-    for block in np.asarray(order).tolist():
-        board.place(block, board.highest(block, ceiling) if block in high else board.lowest(block))
-    return board.address
+    library = native.load() if compiled else None
+    if library is None:
+        board = Board(blocks)
+        for block in np.asarray(order).tolist():
+            board.place(block, board.highest(block, ceiling) if block in high else board.lowest(block))
+        return board.address
+    address = np.full(blocks.count, -1, dtype=np.int64)
+    arrays = (blocks.first, blocks.offset, blocks.size, blocks.birth, blocks.end, order)
+    *rectangles, ranked = (np.ascontiguousarray(array, dtype=np.int64) for array in arrays)
+    from_above = np.zeros(blocks.count, dtype=np.uint8)
+    from_above[list(high)] = 1
+    if not library.first_fit(blocks.count, *rectangles, blocks.alignment, ranked, from_above, ceiling, address):
+        raise MemoryError("placing blocks found no memory")
+    return address

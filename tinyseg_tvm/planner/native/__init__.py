@@ -1,7 +1,7 @@
-"""The packing search in C (search.c), compiled by the host's compiler when it is first asked for.
+"""The planner's inner loops in C, compiled by the host's compiler when they are first asked for.
 
-It makes the same decisions as the search in branch_and_bound.py and is some hundred times faster. Where there is no
-compiler, ``load`` gives None.
+They make the same decisions as the Python in branch_and_bound.py and rectangles.py and are some hundred times faster.
+Where there is no compiler, ``load`` gives None.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import shlex
 import subprocess
 import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
@@ -23,30 +25,45 @@ logger = logging.getLogger(__name__)
 
 SECONDS = 60  # for the compiler
 _FLAGS = ("-std=c99", "-O2", "-shared", "-fPIC")
-_SOURCE = "search.c"
-PACKED, GIVEN_UP, NO_MEMORY = 1, 2, 3  # what it returns; 0: impossible
+_SOURCES = ("search.c", "first_fit.c")
+PACKED, GIVEN_UP, NO_MEMORY = 1, 2, 3  # what a search returns; 0: impossible
 
-Native = Callable[..., int]
+
+@dataclass(frozen=True)
+class Native:
+    """Functions of ctypes.
+
+    Attributes:
+        search: ``tinyseg_search`` of search.c.
+        first_fit: ``tinyseg_first_fit`` of first_fit.c.
+    """
+
+    search: Callable[..., int]
+    first_fit: Callable[..., int]
 
 
 @functools.cache
 def load() -> Native | None:
-    """``tinyseg_search`` of search.c as a function of ctypes; None where the host cannot compile or load it."""
+    """The compiled functions; None where the host cannot compile or load them."""
     compiler = shlex.split(os.environ.get("CC", "cc"))
-    with tempfile.TemporaryDirectory(prefix="tinyseg-") as folder:
-        library = Path(folder, "search.so")
+    with tempfile.TemporaryDirectory(prefix="tinyseg-") as folder, ExitStack() as stack:
+        library = Path(folder, "planner.so")
         try:
-            with resources.as_file(resources.files(__name__) / _SOURCE) as source:
-                command = [*compiler, *_FLAGS, "-o", str(library), str(source)]
-                subprocess.run(command, check=True, capture_output=True, timeout=SECONDS)
-            search = ctypes.CDLL(str(library)).tinyseg_search
+            here = resources.files(__name__)
+            sources = [str(stack.enter_context(resources.as_file(here / name))) for name in _SOURCES]
+            command = [*compiler, *_FLAGS, "-o", str(library), *sources]
+            subprocess.run(command, check=True, capture_output=True, timeout=SECONDS)
+            loaded = ctypes.CDLL(str(library))
+            search, first_fit = loaded.tinyseg_search, loaded.tinyseg_first_fit
         except (OSError, ValueError, AttributeError, subprocess.SubprocessError) as error:
-            logger.info("no native packing search, the Python one is used: %s", error)
+            logger.info("no native planner, the Python one is used: %s", error)
             return None
+    flags = np.ctypeslib.ndpointer(np.uint8, flags="C_CONTIGUOUS")
     integers = np.ctypeslib.ndpointer(np.int32, flags="C_CONTIGUOUS")
     long_integers = np.ctypeslib.ndpointer(np.int64, flags="C_CONTIGUOUS")
-    search.restype = ctypes.c_int32
+    search.restype = first_fit.restype = ctypes.c_int32
     search.argtypes = [ctypes.c_int32, ctypes.c_int32, integers, integers, integers, ctypes.c_int32]
     search.argtypes += [integers, long_integers, long_integers, integers]
-    native: Native = search
-    return native
+    first_fit.argtypes = [ctypes.c_int32, *[long_integers] * 5, ctypes.c_int64, long_integers, flags, ctypes.c_int64]
+    first_fit.argtypes += [long_integers]
+    return Native(search, first_fit)
