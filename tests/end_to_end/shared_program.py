@@ -14,6 +14,7 @@ import numpy as np
 
 from tests.codegen.harness import FLAGS, HOST, MAIN, SANITIZE, Observation, _observations, write_project
 from tinyseg_tvm.codegen import generate
+from tinyseg_tvm.codegen.storage_layout import storage_regions
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.planner.plan import Plan
 from tinyseg_tvm.planner.problem import Problem
@@ -89,12 +90,81 @@ def _main(number: int, network: Network) -> str:
         return "".join(f"{{N{number}_{kind}{k}_OFFSET, N{number}_{kind}{k}_BYTES}}, " for k in range(ports))
 
     return (
-        MAIN.replace("INPUT_TABLE", table("INPUT", len(network.inputs)))
+        _with_storages(MAIN, len(storage_regions(network)))
+        .replace("INPUT_TABLE", table("INPUT", len(network.inputs)))
         .replace("OUTPUT_TABLE", table("OUTPUT", len(network.outputs)))
         .replace("UPPER", f"N{number}")
         .replace("NAME", f"n{number}")
         .replace("int main(void)", f"int main{number}(void);\nint main{number}(void)")
     )
+
+
+_STORAGE = r"""
+/* A storage in memory that takes a while: what is written is looked at as late, what is read arrives as late as can be. */
+typedef struct {
+    uint8_t *medium, *data;
+    uint32_t offset, bytes, delay, seed;
+    bool write;
+} late;
+
+static tinyseg_storage_status begin(late *device, bool write, uint32_t offset, uint8_t *data, uint32_t bytes)
+{
+    device->seed = device->seed * 1664525u + 1013904223u;
+    device->write = write;
+    device->offset = offset;
+    device->data = data;
+    device->bytes = bytes;
+    device->delay = device->seed >> 24;
+    if (!write) {
+        memset(data, 0xEE, bytes);
+    }
+    return TINYSEG_STORAGE_BUSY;
+}
+
+static tinyseg_storage_status late_read(void *user, uint32_t offset, void *data, uint32_t bytes)
+{
+    return begin(user, false, offset, data, bytes);
+}
+
+static tinyseg_storage_status late_write(void *user, uint32_t offset, const void *data, uint32_t bytes)
+{
+    return begin(user, true, offset, (uint8_t *)(uintptr_t)data, bytes);
+}
+
+static tinyseg_storage_status late_poll(void *user)
+{
+    late *device = user;
+    if (device->delay != 0u) {
+        device->delay -= device->delay % 8u + 1u <= device->delay ? device->delay % 8u + 1u : device->delay;
+        return TINYSEG_STORAGE_BUSY;
+    }
+    memcpy(device->write ? device->medium + device->offset : device->data,
+           device->write ? device->data : device->medium + device->offset, device->bytes);
+    return TINYSEG_STORAGE_OK;
+}
+"""
+
+_DEVICE = r"""
+static uint8_t medium#[UPPER_STORAGE#_BYTES];
+static late device# = {medium#, NULL, 0, 0, 0, #u, false};
+static tinyseg_storage storage# = {
+    .block_bytes = UPPER_STORAGE#_BLOCK, .capacity = UPPER_STORAGE#_BYTES, .user = &device#, .read = late_read,
+    .write = late_write, .poll = late_poll,
+};
+"""
+
+
+def _with_storages(text: str, count: int) -> str:
+    """The harness's program with so many storages in its ``io``."""
+    if not count:
+        return text
+    devices = _STORAGE + "".join(_DEVICE.replace("#", str(number)) for number in range(count))
+    pointers = "{" + ", ".join(f"&storage{number}" for number in range(count)) + "}"
+    changed = text.replace("#if UPPER_IO_LINES\n", devices + "#if UPPER_IO_LINES\n", 1)
+    changed = changed.replace("= {read_line, write_line, NULL};", f"= {{read_line, write_line, NULL, {pointers}}};")
+    changed = changed.replace("static const NAME_io io;", f"static const NAME_io io = {{.storage = {pointers}}};")
+    assert changed.count(pointers) == 2, "the harness's program has changed"
+    return changed
 
 
 def _dispatcher(count: int) -> str:

@@ -225,12 +225,13 @@ def _states(
     report: Callable[[float, str], None],
 ) -> tuple[State, ...]:
     """What the search over keeping, spilling and recomputing finds."""
-    (first, *_) = storages_of(options, board)
+    storages = storages_of(options, board)
+    room = sum(storage.capacity for storage in storages)
     cost = partial(_kernel_cost, core=core)
     return search(
         problem,
-        transfers(network, medium_of(first, options, board.clock_hz), cost),
-        max_written=options.max_written,
+        transfers(network, medium_of(storages[0], options, board.clock_hz), cost),
+        max_written=room if options.max_written is None else min(options.max_written, room),
         max_percent=options.max_recompute,
         effort=options.effort,
         progress=report,
@@ -257,15 +258,22 @@ def _best_with_storage(
     if options.objective == "speed":
         order = [state for state in cheapest if limit is None or state.live <= limit]
     else:
-        order = sorted(states, key=lambda state: (state.live, state.written))[:1]
+        order = sorted(states, key=lambda state: (state.live, state.written))
     refusal: DoesNotFitError | None = None
     unwritten = min((state.live for state in states if not state.written), default=0)
     for state in order or sorted(states, key=lambda state: state.live)[:1]:
+        try:
+            _settled(network, state, options, board)
+        except DoesNotFitError as error:  # the storage is too small for so much
+            refusal = refusal or error
+            continue
         try:
             planned = _of_state(axis, network, state, options, board, core, report)
             return replace(planned, live_without_writing=unwritten)
         except DoesNotFitError as error:
             refusal = error
+            if options.objective != "speed":  # all others need more
+                break
     assert refusal is not None
     raise refusal
 
@@ -279,6 +287,20 @@ def _of_state(
     core: codegen.Core,
     report: Callable[[float, str], None],
 ) -> Planned:
+    spilled, decisions = _settled(network, state, options, board)
+    problem = arena_problem(spilled, options, board, core)
+    plan = optimise(problem, effort=options.effort, progress=lambda share, what: report(0.7 + 0.3 * share, what))
+    return Planned(axis, spilled, problem, plan, state.recomputed.extra_macs, decisions)
+
+
+def _settled(
+    network: Network, state: State, options: BuildOptions, board: Board
+) -> tuple[Network, tuple[SpillDecision, ...]]:
+    """The network with a state's clones, spills and fetches.
+
+    Raises:
+        DoesNotFitError: the storages are too small for what it spills.
+    """
     chosen = state.recomputed
     cloned = with_clones(
         network, chosen.problem, chosen.operator_origin, chosen.tensor_origin, first_node(network, options.io)
@@ -286,10 +308,7 @@ def _of_state(
     storages = storages_of(options, board)
     media = [medium_of(storage, options, board.clock_hz) for storage in storages]
     decisions, slots = settle(cloned, state.decisions, storages, media)
-    spilled = with_spills(cloned, decisions, slots)
-    problem = arena_problem(spilled, options, board, core)
-    plan = optimise(problem, effort=options.effort, progress=lambda share, what: report(0.7 + 0.3 * share, what))
-    return Planned(axis, spilled, problem, plan, chosen.extra_macs, decisions)
+    return with_spills(cloned, decisions, slots), decisions
 
 
 def _of_point(axis: str, network: Network, options: BuildOptions, point: recompute_search.Point) -> Planned:
