@@ -100,7 +100,7 @@ def _main(number: int, network: Network) -> str:
 
 
 _STORAGE = r"""
-/* A storage in memory that takes a while: what is written is looked at as late, what is read arrives as late as can be. */
+/* A storage in memory that takes a while: what is written is looked at late, what is read arrives late. */
 typedef struct {
     uint8_t *medium, *data;
     uint32_t offset, bytes, delay, seed;
