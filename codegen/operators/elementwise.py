@@ -53,6 +53,20 @@ def suits_dsp(view: NodeView, period: int) -> bool:
     return form is not None and form.shift in DSP_SHIFTS and form.ties == 0
 
 
+def suits_mve(view: NodeView, period: int) -> bool:
+    """Whether the kernel for the vector extension computes it."""
+    operator = cast("Elementwise | ElementwiseConstant", view.operator)
+    if not view.core.has_mve or operator.function == "mul" or period != view.outputs[0].line_elements:
+        return False
+    form = integer_form(binary_function(operator))
+    return form is not None and form.ties == 0
+
+
+def mve_cost(view: NodeView) -> Cost:
+    """Cycles of the kernel for the vector extension."""
+    return Cost(0, 3 * view.outputs[0].line_elements + 40)
+
+
 def dsp_cost(view: NodeView) -> Cost:
     """Cycles of the kernel for the DSP extension."""
     return Cost(0, 9 * view.outputs[0].line_elements + 60)
@@ -63,12 +77,12 @@ def emit_binary(
 ) -> None:
     """Write the call on operand lines ``a`` (as long as the result) and ``b``, which repeats after ``period`` elements.
 
-    ``swapped``: ``a`` is the operator's right operand. ``family``: "_dsp" for that extension's kernel.
+    ``swapped``: ``a`` is the operator's right operand. ``family``: "_dsp" or "_mve" for that extension's kernel.
     """
     operator = cast("Elementwise | ElementwiseConstant", view.operator)
     form = integer_form(binary_function(operator))
     elements = view.outputs[0].line_elements
-    out.modules.add("tinyseg_linear_dsp" if family else "tinyseg_elementwise")
+    out.modules.add(f"tinyseg_linear{family}" if family else "tinyseg_elementwise")
     zero_points = (operator.lhs_zero_point, operator.rhs_zero_point)
     scales = (as_float(operator.lhs_scale), as_float(operator.rhs_scale))
     if swapped:
@@ -123,6 +137,12 @@ def _emit(view: NodeView, out: FunctionWriter, family: str = "") -> None:
 
 
 VARIANTS = (
+    Variant(
+        "elementwise mve",
+        lambda view: suits_mve(view, _period(view)),
+        mve_cost,
+        lambda view, out: _emit(view, out, "_mve"),
+    ),
     Variant(
         "elementwise dsp",
         lambda view: suits_dsp(view, _period(view)),

@@ -31,6 +31,20 @@ def _emit_dsp(view: NodeView, out: FunctionWriter) -> None:
     _emit(view, out, "_dsp")
 
 
+def _mve_cost(view: NodeView) -> Cost:
+    kernel = cast(MaxPool2d, view.operator).kernel
+    outputs = view.outputs[0]
+    return Cost(0, round(0.2 * kernel[0] * kernel[1] * outputs.line_elements) + 15 * outputs.shape[2])
+
+
+def _suits_mve(view: NodeView) -> bool:
+    return view.core.has_mve
+
+
+def _emit_mve(view: NodeView, out: FunctionWriter) -> None:
+    _emit(view, out, "_mve")
+
+
 def _emit(view: NodeView, out: FunctionWriter, family: str) -> None:
     operator = cast(MaxPool2d, view.operator)
     out.modules.add(f"tinyseg_pool2d{family}")
@@ -64,6 +78,7 @@ def _emit(view: NodeView, out: FunctionWriter, family: str) -> None:
 
 
 VARIANTS = (
+    Variant("max_pool2d mve", _suits_mve, _mve_cost, _emit_mve),
     Variant("max_pool2d dsp", _suits_dsp, _dsp_cost, _emit_dsp),
     Variant("max_pool2d portable", always, _cost, _emit_portable),
 )
