@@ -13,7 +13,9 @@ from tinyseg_tvm.codegen.operators.mve_packing import (
     WIDEST_PIXEL,
     convolution_cost,
     convolution_scratch,
+    filled,
     pack_channel_pairs,
+    pack_dense_vectors,
     vectors,
 )
 from tinyseg_tvm.codegen.operators.pair_packing import (
@@ -163,6 +165,29 @@ def _emit_pointwise_mve(view: NodeView, out: FunctionWriter) -> None:
     out.write(f"tinyseg_conv2d_mve_line({parameters}, &line, {out.scratch or 'NULL'}, {out.output()});")
 
 
+def _emit_flatten_mve(view: NodeView, out: FunctionWriter) -> None:
+    operator = cast(Dense, view.operator)
+    weight = view.constants["weight"]
+    out.modules.add("tinyseg_dense_mve")
+    lines = view.inputs[0].lines
+    bias = folded_bias(view.constants["bias"], weight, operator.input_zero_point)
+    parameters = out.parameters(
+        view,
+        "tinyseg_dense_mve",
+        {
+            "weight": out.constant("weight", pack_dense_vectors(weight, lines)),
+            "bias": out.constant("bias", filled(bias, 0, 4)),
+            "multiplier": out.constant("multiplier", filled(view.constants["multiplier"], 0, 4)),
+            "line_elements": view.inputs[0].line_elements,
+            "lines": lines,
+            "output_channels": weight.shape[0],
+            "output": requantization(operator),
+        },
+    )
+    state = out.state_as("int32_t")
+    out.write(f"tinyseg_dense_mve_line({parameters}, step, {out.line(0)}, {state}, {out.output('0u')});")
+
+
 def _suits_mve(view: NodeView) -> bool:
     weight = view.constants["weight"]
     return view.core.has_mve and weight.dtype == np.int8 and weight.shape[0] <= WIDEST_PIXEL
@@ -208,6 +233,12 @@ def _emit_pointwise(view: NodeView, out: FunctionWriter) -> None:
 
 
 VARIANTS = (
+    Variant(
+        "dense mve",
+        lambda view: _flattens(view) and _suits_mve(view),
+        lambda view: Cost(0, round(0.25 * view.macs_per_step) + 10 * view.constants["weight"].shape[0] + 50),
+        _emit_flatten_mve,
+    ),
     Variant(
         "pointwise mve",
         lambda view: not _flattens(view) and _suits_mve(view),

@@ -37,6 +37,15 @@ def pack_channel_pairs(weight: np.ndarray, groups: int, piece_channels: Sequence
     return np.concatenate(parts)
 
 
+def pack_dense_vectors(weight: np.ndarray, lines: int) -> np.ndarray:
+    """(O, I) int8 as [line][block of four channels][vector][4][16], zeros where there is nothing."""
+    parts = []
+    for part in np.split(filled(weight, 0, 4), lines, axis=1):
+        blocks = filled(part, 1, VECTOR).reshape(part.shape[0] // 4, 4, -1, VECTOR)
+        parts.append(blocks.transpose(0, 2, 1, 3).reshape(-1))
+    return np.concatenate(parts)
+
+
 def windows_lie_together(weight: np.ndarray, groups: int, pieces: int, dilation: int) -> bool:
     """Whether a window's values lie side by side in the input and fill whole vectors."""
     _, rows, taps, channels = weight.shape

@@ -1,0 +1,24 @@
+/* Fully connected layer for cores with the vector extension, over a whole map taken line by line. */
+#ifndef TINYSEG_DENSE_MVE_H
+#define TINYSEG_DENSE_MVE_H
+
+#include "tinyseg_requantize.h"
+
+typedef struct {
+    /* Of each line: output channels by four; in each block [vector][channel][16 elements]. Channels and elements are
+     * filled up with weights 0. */
+    const int8_t *weight;
+    const int32_t *bias; /* minus input_zero_point times the sum of the channel's weights; filled up to blocks */
+    const float *multiplier; /* filled up to blocks */
+    uint32_t line_elements;
+    uint16_t lines;
+    uint16_t output_channels;
+    tinyseg_output output;
+} tinyseg_dense_mve;
+
+/* Takes line `index` of the input. `sums` holds output_channels accumulators between the lines, and may be NULL where
+ * there is one line only. The last line writes `out`; before that it may be NULL. */
+void tinyseg_dense_mve_line(
+    const tinyseg_dense_mve *p, uint32_t index, const int8_t *line, int32_t *sums, int8_t *out);
+
+#endif
