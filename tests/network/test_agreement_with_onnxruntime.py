@@ -47,7 +47,7 @@ SLOW = [
 FLOAT = ["fdt_cif_cifar10", "fdt_mw_magic_wand", "fdt_txt_text_class"]
 
 WITHOUT_TWIN = {"quantize", "dequantize", "lookup", "opaque", "reshape", "argmax"}
-"""Kinds that may have no quantised tensor of the model beside them: borders, requantisation, float operators, indices."""
+"""Kinds that may have no quantised tensor of the model beside them: borders, requantisation, float, classes."""
 
 
 @pytest.fixture(scope="module")
