@@ -16,9 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from tinyseg_tvm.planner import native
 from tinyseg_tvm.planner.problem import Access, Problem
 from tinyseg_tvm.planner.step_table import StepTable
 
@@ -53,6 +57,36 @@ class Flow:
     stores: list[bool]
     fetches: list[bool]
     pushed: list[tuple[int, ...]]
+
+    @cached_property
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """The same as flat arrays, for the native twin."""
+        found: dict[str, npt.NDArray[Any]] = {}
+        needs = [entry for step in self.needs for entry in step]
+        found["needs_first"] = _starts(self.needs)
+        found["needs_source"] = np.array([source for source, _ in needs], dtype=np.int32)
+        found["needs_count"] = np.array([count for _, count in needs], dtype=np.int32)
+        for name in ("shared", "consumers", "pushed"):
+            lists: list[tuple[int, ...]] = getattr(self, name)
+            found[f"{name}_first"] = _starts(lists)
+            found[name] = np.array([number for numbers in lists for number in numbers], dtype=np.int32)
+        for names, kind in (
+            (("first", "readers"), np.int32),
+            (("made", "freed", "line_bytes"), np.int64),
+            (("stores", "fetches"), np.uint8),
+        ):
+            found |= {name: np.array(getattr(self, name), dtype=kind) for name in names}
+        return found
+
+    @cached_property
+    def native_arrays(self) -> native.FlowArrays:
+        """Pointers to ``arrays``."""
+        counts = {"operators": len(self.first) - 1, "lines": len(self.readers)}
+        return native.FlowArrays(**counts, **{name: array.ctypes.data for name, array in self.arrays.items()})
+
+
+def _starts(lists: Sequence[Sequence[Any]]) -> npt.NDArray[np.int32]:
+    return np.cumsum([0, *map(len, lists)], dtype=np.int32)
 
 
 def flow(table: StepTable) -> Flow:
@@ -139,42 +173,73 @@ def sinks_of(flow: Flow, members: Sequence[int]) -> list[int]:
     return [number for number in members if not inside.intersection(flow.consumers[number])]
 
 
-def demand(flow: Flow, members: Sequence[int], before: Iterable[int] = (), *, eager: bool = False) -> list[int]:
+def demand(
+    flow: Flow, members: Sequence[int], before: Sequence[int] = (), *, eager: bool = False, compiled: bool = True
+) -> list[int]:
     """Demand-driven order of ``members``, with or without eager steps.
 
     Several sinks take turns in proportion to their numbers of steps. ``before``: operators that have run already.
+    ``compiled``: in C where the host has a compiler, which does not change the result.
     """
-    run = _Run(flow, members, before if eager else ())
-    turns = sorted(
-        ((step + 1) / run.total[sink], place, sink)
-        for place, sink in enumerate(sinks_of(flow, members))
-        for step in range(run.total[sink])
-    )
-    for _, _, sink in turns:
+    before = before if eager else ()
+    turns = _turns(flow, sinks_of(flow, members))
+    library = native.load() if compiled else None
+    if library is not None:
+        return _natively(library, flow, _EAGER if eager else _DEMAND, members, before, turns)
+    run = _Run(flow, members, before)
+    for sink in turns:
         run.pull(sink, eager)
     run.finish(members)
     return run.order
 
 
-def frontier(flow: Flow, members: Sequence[int]) -> list[int]:
+def frontier(flow: Flow, members: Sequence[int], *, compiled: bool = True) -> list[int]:
     """Data-driven order: entry lines are released in proportion, and after each release all that can run does.
 
-    Operators nearest to the sinks run first.
+    Operators nearest to the sinks run first. ``compiled``: as in ``demand``.
     """
-    run = _Run(flow, members)
+    inside = set(members)
     entries = [
         number
         for number in members
         if not flow.fetches[number]
-        and not any(source in run.inside and not flow.fetches[source] for source in flow.producers[number])
+        and not any(source in inside and not flow.fetches[source] for source in flow.producers[number])
     ]
-    turns = sorted(((step + 1) / run.total[entry], entry) for entry in entries for step in range(run.total[entry]))
-    for _, entry in turns:
+    turns = _turns(flow, sorted(entries))
+    library = native.load() if compiled else None
+    if library is not None:
+        return _natively(library, flow, _FRONTIER, members, (), turns)
+    run = _Run(flow, members)
+    for entry in turns:
         if run.done[entry] < run.total[entry] and run.supply(entry):
             run.step(entry)
             run.push(entry, set(entries))
     run.finish(members)
     return run.order
+
+
+_DEMAND, _EAGER, _FRONTIER = range(3)  # modes of the native twin
+
+
+def _turns(flow: Flow, operators: Sequence[int]) -> list[int]:
+    """Every operator once per step, all of them in proportion; the first one first where they are level."""
+    turns = []
+    for place, number in enumerate(operators):
+        steps = flow.first[number + 1] - flow.first[number]
+        turns += [((step + 1) / steps, place, number) for step in range(steps)]
+    return [number for _, _, number in sorted(turns)]
+
+
+def _natively(
+    library: native.Native, flow: Flow, mode: int, members: Sequence[int], before: Sequence[int], turns: Sequence[int]
+) -> list[int]:
+    order = np.empty(flow.first[-1], dtype=np.int32)
+    lists = [np.array(numbers, dtype=np.int32) for numbers in (members, before, turns)]
+    sized = [argument for numbers in lists for argument in (numbers, len(numbers))]
+    count = library.cascade(flow.native_arrays, mode, *sized, order)
+    if count < 0:
+        raise MemoryError("ordering steps found no memory")
+    return [int(number) for number in order[:count].tolist()]
 
 
 class _Run:

@@ -1,7 +1,7 @@
 """The planner's inner loops in C, compiled by the host's compiler when they are first asked for.
 
-They make the same decisions as the Python in branch_and_bound.py and rectangles.py and are some hundred times faster.
-Where there is no compiler, ``load`` gives None.
+They make the same decisions as the Python in branch_and_bound.py, rectangles.py and cascade.py and are some hundred
+times faster. Where there is no compiler, ``load`` gives None.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 SECONDS = 60  # for the compiler
 _FLAGS = ("-std=c99", "-O2", "-shared", "-fPIC")
-_SOURCES = ("search.c", "first_fit.c")
+_SOURCES = ("search.c", "first_fit.c", "cascade.c")
 PACKED, GIVEN_UP, NO_MEMORY = 1, 2, 3  # what a search returns; 0: impossible
 
 
@@ -36,10 +36,28 @@ class Native:
     Attributes:
         search: ``tinyseg_search`` of search.c.
         first_fit: ``tinyseg_first_fit`` of first_fit.c.
+        cascade: ``tinyseg_cascade`` of cascade.c.
     """
 
     search: Callable[..., int]
     first_fit: Callable[..., int]
+    cascade: Callable[..., int]
+
+
+class FlowArrays(ctypes.Structure):
+    """``flow_t`` of cascade.c. Whoever fills it keeps the arrays alive."""
+
+    _fields_ = [
+        ("operators", ctypes.c_int32),
+        ("lines", ctypes.c_int32),
+        *(
+            (name, ctypes.c_void_p)
+            for name in (
+                "first", "needs_first", "needs_source", "needs_count", "made", "freed", "shared_first", "shared",
+                "readers", "line_bytes", "consumers_first", "consumers", "pushed_first", "pushed", "stores", "fetches",
+            )
+        ),
+    ]  # fmt: skip
 
 
 @functools.cache
@@ -54,16 +72,18 @@ def load() -> Native | None:
             command = [*compiler, *_FLAGS, "-o", str(library), *sources]
             subprocess.run(command, check=True, capture_output=True, timeout=SECONDS)
             loaded = ctypes.CDLL(str(library))
-            search, first_fit = loaded.tinyseg_search, loaded.tinyseg_first_fit
+            search, first_fit, cascade = loaded.tinyseg_search, loaded.tinyseg_first_fit, loaded.tinyseg_cascade
         except (OSError, ValueError, AttributeError, subprocess.SubprocessError) as error:
             logger.info("no native planner, the Python one is used: %s", error)
             return None
     flags = np.ctypeslib.ndpointer(np.uint8, flags="C_CONTIGUOUS")
     integers = np.ctypeslib.ndpointer(np.int32, flags="C_CONTIGUOUS")
     long_integers = np.ctypeslib.ndpointer(np.int64, flags="C_CONTIGUOUS")
-    search.restype = first_fit.restype = ctypes.c_int32
+    search.restype = first_fit.restype = cascade.restype = ctypes.c_int32
     search.argtypes = [ctypes.c_int32, ctypes.c_int32, integers, integers, integers, ctypes.c_int32]
     search.argtypes += [integers, long_integers, long_integers, integers]
     first_fit.argtypes = [ctypes.c_int32, *[long_integers] * 5, ctypes.c_int64, long_integers, flags, ctypes.c_int64]
     first_fit.argtypes += [long_integers]
-    return Native(search, first_fit)
+    cascade.argtypes = [ctypes.POINTER(FlowArrays), ctypes.c_int32]
+    cascade.argtypes += [integers, ctypes.c_int32, integers, ctypes.c_int32, integers, ctypes.c_int32, integers]
+    return Native(search, first_fit, cascade)
