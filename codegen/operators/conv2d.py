@@ -7,11 +7,21 @@ from typing import cast
 import numpy as np
 
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, requantize_cycles
+from tinyseg_tvm.codegen.operators.mve_depthwise import (
+    depthwise_cost,
+    depthwise_fields,
+    in_lanes,
+    pack_depthwise_vectors,
+)
 from tinyseg_tvm.codegen.operators.mve_packing import (
     WIDEST_PIXEL,
     convolution_cost,
     convolution_scratch,
+    depthwise_lanes,
+    depthwise_scratch,
+    needs_spread,
     pack_channel_pairs,
+    pack_depthwise_vectors,
     vectors,
     windows_lie_together,
 )
@@ -309,7 +319,50 @@ def _emit_mve(view: NodeView, out: FunctionWriter) -> None:
     out.write(f"tinyseg_conv2d_mve_line({parameters}, lines, {out.scratch or 'NULL'}, {out.output()});")
 
 
+def _suits_depthwise_mve(view: NodeView) -> bool:
+    return view.core.has_mve and _is_depthwise(view) and view.constants["weight"].dtype == np.int8
+
+
+def _depthwise_mve_cost(view: NodeView) -> Cost:
+    weight = view.constants["weight"]
+    lanes = vectors(weight.shape[0]) * view.outputs[0].shape[2]
+    taps = weight.shape[1] * weight.shape[2] * (2 if needs_spread(weight) else 1)
+    return Cost(depthwise_scratch(weight), lanes * (12 * taps + 60) + 30 * taps + 100)
+
+
+def _emit_depthwise_mve(view: NodeView, out: FunctionWriter) -> None:
+    operator = cast(Conv2d, view.operator)
+    weight = view.constants["weight"]
+    packed = pack_depthwise_vectors(weight)
+    bias = folded_bias(view.constants["bias"], weight, operator.input_zero_point)
+    out.modules.add("tinyseg_depthwise_mve")
+    parameters = out.parameters(
+        view,
+        "tinyseg_depthwise_mve",
+        {
+            "weight": out.constant("weight", packed),
+            "bias": out.constant("bias", depthwise_lanes(bias)),
+            "multiplier": out.constant("multiplier", depthwise_lanes(view.constants["multiplier"])),
+            "channels": weight.shape[0],
+            "taps": packed.shape[1],
+            "spread": int(needs_spread(weight)),
+            "input_width": view.inputs[0].shape[2],
+            "output_width": view.outputs[0].shape[2],
+            "kernel_height": weight.shape[1],
+            "kernel_width": weight.shape[2],
+            "stride": operator.strides[1],
+            "dilation": operator.dilation[1],
+            "pad_left": operator.padding[1],
+            "input_zero_point": operator.input_zero_point,
+            "output": requantization(operator),
+        },
+    )
+    _window(view, out)
+    out.write(f"tinyseg_depthwise_mve_line({parameters}, lines, {out.scratch}, {out.output()});")
+
+
 VARIANTS = (
+    Variant("depthwise mve", _suits_depthwise_mve, _depthwise_mve_cost, _emit_depthwise_mve),
     Variant("conv2d mve", _suits_mve, _mve_cost, _emit_mve),
     Variant("depthwise dsp", _suits_depthwise_dsp, _depthwise_dsp_cost, _emit_depthwise_dsp),
     Variant("conv2d dsp", lambda view: _suits_dsp(view) and not _is_depthwise(view), _dsp_cost, _emit_dsp),

@@ -46,6 +46,43 @@ def pack_dense_vectors(weight: np.ndarray, lines: int) -> np.ndarray:
     return np.concatenate(parts)
 
 
+DEPTHWISE_LANES = np.asarray([0, 4, 8, 12, 2, 6, 10, 14, 1, 5, 9, 13, 3, 7, 11, 15])
+
+
+def depthwise_blocks(array: np.ndarray) -> np.ndarray:
+    """(C, ...) as (blocks, 16, ...): the last of more than 16 channels begins 16 before the end."""
+    channels = array.shape[0]
+    if channels < VECTOR:
+        return filled(array, 0, VECTOR)[np.newaxis]
+    return np.stack([array[min(c, channels - VECTOR) :][:VECTOR] for c in range(0, channels, VECTOR)])
+
+
+def depthwise_lanes(array: np.ndarray) -> np.ndarray:
+    """(C,) in the order of the sums' lanes."""
+    return np.ascontiguousarray(depthwise_blocks(array)[:, DEPTHWISE_LANES]).reshape(-1)
+
+
+def needs_spread(weight: np.ndarray) -> bool:
+    """Whether a channel has weights of -128 at two taps that are summed in 16 bits."""
+    flat = weight.reshape(weight.shape[0], -1)
+    pairs = flat[:, : flat.shape[1] // 2 * 2].reshape(weight.shape[0], -1, 2)
+    return bool((pairs == -128).all(axis=2).any())
+
+
+def pack_depthwise_vectors(weight: np.ndarray) -> np.ndarray:
+    """(C, KH, KW, 1) int8 as (blocks, taps, 16), with a tap of zeros after each where the weights need it."""
+    flat = weight.reshape(weight.shape[0], -1)
+    if needs_spread(weight):
+        flat = np.stack([flat, np.zeros_like(flat)], axis=2).reshape(weight.shape[0], -1)
+    return np.ascontiguousarray(depthwise_blocks(flat).transpose(0, 2, 1))
+
+
+def depthwise_scratch(weight: np.ndarray) -> int:
+    """Bytes of the table of taps and of a vector of padding."""
+    taps = weight.shape[1] * weight.shape[2] * (2 if needs_spread(weight) else 1)
+    return 8 * (-(-taps // 4) * 4) + VECTOR
+
+
 def windows_lie_together(weight: np.ndarray, groups: int, pieces: int, dilation: int) -> bool:
     """Whether a window's values lie side by side in the input and fill whole vectors."""
     _, rows, taps, channels = weight.shape
