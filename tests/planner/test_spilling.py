@@ -108,6 +108,19 @@ def test_one_and_two_skips_bring_tiny_unet_near_its_floors():
         assert state.written <= 113 * KIB
 
 
+def test_a_part_of_the_lines_is_spilled_where_the_whole_is_too_much():
+    problem = tiny_unet(24, 16, 8)
+    whole = max(tensor.lines * tensor.line_bytes for tensor in problem.tensors)
+    states = search(problem, lambda _tensor: Transfer(), max_written=whole // 2, effort=0.5)
+    kept = min(state.live for state in states if not state.written)
+    parts = [state for state in states if any(decision.lines for decision in state.decisions)]
+    assert parts
+    assert min(state.live for state in parts) < 0.95 * kept
+    for state in parts:
+        assert 0 < state.written <= whole // 2
+        validate(state.problem, plan(state.problem, effort=0.02))
+
+
 def test_spilling_competes_with_recomputation():
     problem = squeeze_excite(16, 8)
     states = search(problem, lambda _tensor: Transfer(), max_percent=200.0)

@@ -17,6 +17,7 @@ from tinyseg_tvm.planner import problem as planning
 from tinyseg_tvm.planner.spilling import SpillDecision, Transfer, fetched_name, stored_name
 
 MOST_LINES_PER_RECORD = 64
+ZERO_KEEPING = ("max_pool2d", "spill", "fetch")  # kinds of operators
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Medium:
         ring: records staged on their way out.
         ahead: records asked for ahead.
         largest_record: bytes that a record of several lines may take; longer records waste less of their blocks.
+        sparse_only: only tensors that hold many zeros are coded; the others would not get shorter.
     """
 
     name: str
@@ -38,6 +40,23 @@ class Medium:
     ring: int = 1
     ahead: int = 1
     largest_record: int = 0
+    sparse_only: bool = False
+
+
+def medium_for(network: Network, tensor: str, medium: Medium) -> Medium:
+    """The medium as that tensor (or a clone of it) uses it: its codec may not be worth while."""
+    return replace(medium, codec=NO_CODEC) if medium.sparse_only and not _is_sparse(network, tensor) else medium
+
+
+def _is_sparse(network: Network, tensor: str) -> bool:
+    """Whether values are cut off at zero, as by ReLU: what comes out of such an operator, or a pooling behind it."""
+    maker = next((node for node in network.nodes if tensor in node.outputs), None)
+    if maker is None:
+        return False
+    if maker.operator.kind in ZERO_KEEPING:
+        return _is_sparse(network, maker.inputs[0])
+    low, zero = (getattr(maker.operator, field, None) for field in ("output_min", "output_zero_point"))
+    return low is not None and low == zero
 
 
 def transfer_of(kind: TensorType, medium: Medium, cost: Callable[[Node], Cost] | None = None) -> Transfer | None:
@@ -90,17 +109,17 @@ def transfers(
     network: Network, medium: Medium, cost: Callable[[Network, Node], Cost] | None = None
 ) -> Callable[[planning.Tensor], Transfer | None]:
     """``planner.spilling.Transfers`` of a network's tensors and their clones (which are called like them)."""
-    known: dict[TensorType, Transfer | None] = {}
+    known: dict[tuple[TensorType, str], Transfer | None] = {}
 
     def of(tensor: planning.Tensor) -> Transfer | None:
         original = network.tensors.get(tensor.name) or network.tensors.get(tensor.name.rpartition("#")[0])
         if original is None:
             return None
-        kind = original.type
-        if kind not in known:
+        kind, own = original.type, medium_for(network, original.name, medium)
+        if (kind, own.codec) not in known:
             probe = Network("probe", {n: Tensor(n, kind) for n in ("x", "s", "y")}, (), (), ())
-            known[kind] = transfer_of(kind, medium, (lambda node: cost(probe, node)) if cost else None)
-        return known[kind]
+            known[kind, own.codec] = transfer_of(kind, own, (lambda node: cost(probe, node)) if cost else None)
+        return known[kind, own.codec]
 
     return of
 

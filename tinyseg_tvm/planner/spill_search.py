@@ -33,6 +33,7 @@ FINALISTS = 3  # states per round whose cuts are searched
 MOST_TENSORS = 12  # alive at the peak that are tried, largest first
 MOST_ROUNDS = 8
 LEAST_GAIN = 0.01  # of the peak: a round that gains less is the last
+LEAST_PART = 0.1  # of a tensor's lines: the smallest part that is spilled alone
 LEAST_SHARE_NEEDED = 0.3  # of what is written when everything is spilled: what is expected to remain
 MAX_OPERATORS_FOR_ALL = 400  # above, the search does not begin with everything spilled
 
@@ -175,8 +176,8 @@ class _Search:
         for tensor in base.tensors:
             if tensor.name in at_peak and tensor.name not in spilled:
                 for decision in self.ways(base, tensor):
-                    if self.affordable(state.written + written_bytes(base, (decision,))):
-                        yield state.recomputed, (*state.decisions, decision), _added(decision)
+                    for part in self.parts(state, tensor, decision):
+                        yield state.recomputed, (*state.decisions, part), _added(part)
         if self.max_macs > state.recomputed.extra_macs:
             numbers = {n for n, t in enumerate(base.tensors) if t.name in at_peak and t.name not in spilled}
             for split in recomputations(base, numbers, self.max_macs - state.recomputed.extra_macs):
@@ -184,6 +185,16 @@ class _Search:
                 names = {operator.name for operator in base.operators}
                 new = tuple(o.name for o in cloned.problem.operators if o.name not in names)
                 yield cloned, state.decisions, new[:1]
+
+    def parts(self, state: State, tensor: Tensor, decision: SpillDecision) -> Iterator[SpillDecision]:
+        """The whole tensor; where that is not affordable, as many of its first or last lines as are."""
+        if self.max_written is None or self.affordable(state.written + tensor.lines * tensor.line_bytes):
+            yield decision
+            return
+        lines = (self.max_written - state.written) // max(tensor.line_bytes, 1)
+        if lines >= LEAST_PART * tensor.lines:
+            yield replace(decision, first_line=0, lines=lines)
+            yield replace(decision, first_line=tensor.lines - lines, lines=lines)
 
     def affordable(self, written: int) -> bool:
         return self.max_written is None or written <= self.max_written

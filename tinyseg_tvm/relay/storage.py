@@ -11,7 +11,7 @@ from typing import Any
 from tinyseg_tvm.boards import Board, Storage, load_storage
 from tinyseg_tvm.errors import DoesNotFitError, UsageError
 from tinyseg_tvm.network import Network
-from tinyseg_tvm.network.spilling import Medium, transfer_of
+from tinyseg_tvm.network.spilling import Medium, medium_for, transfer_of
 from tinyseg_tvm.operators import Spill
 from tinyseg_tvm.operators.stored_records import NO_CODEC, RECORD_HEADER
 from tinyseg_tvm.planner.spilling import SpillDecision
@@ -94,7 +94,7 @@ def model_of(storage: Storage) -> StorageModel:
 
 
 def medium_of(storage: Storage, options: BuildOptions, clock_hz: int) -> Medium:
-    """How tensors go to a storage: codec as told, or where it pays; long records where speed counts."""
+    """How tensors go to a storage: codec as told, or for the tensors where it pays; long records where speed counts."""
     codec = options.codec
     if codec == AUTO_CODEC:
         slowest = min(storage.read_bytes_per_second, storage.write_bytes_per_second)
@@ -102,7 +102,12 @@ def medium_of(storage: Storage, options: BuildOptions, clock_hz: int) -> Medium:
         codec = CODEC if saved > spent else NO_CODEC
     fast = options.objective == "speed"
     return Medium(
-        storage.name, storage.block_bytes, codec, ring=2 if fast else 1, largest_record=LARGE_RECORD if fast else 0
+        storage.name,
+        storage.block_bytes,
+        codec,
+        ring=2 if fast else 1,
+        largest_record=LARGE_RECORD if fast else 0,
+        sparse_only=options.codec == AUTO_CODEC,
     )
 
 
@@ -120,7 +125,7 @@ def settle(
     for decision in decisions:
         kind = network.tensors[decision.tensor].type
         for medium in media:
-            transfer = transfer_of(kind, medium) or decision.transfer
+            transfer = transfer_of(kind, medium_for(network, decision.tensor, medium)) or decision.transfer
             spilling = Spill(medium.name, 0, transfer.codec, transfer.block, transfer.group, transfer.ring)
             size = spilling.records(spilling.infer([kind], {})[0]).storage_bytes
             if size <= left[medium.name]:

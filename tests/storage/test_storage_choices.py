@@ -1,0 +1,78 @@
+"""What a build chooses: which storage, which part of a tensor, and for which tensors a codec; every byte is exact."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.end_to_end.small_models import segmenter
+from tests.storage.spilled_networks import small_unet
+from tinyseg_tvm import relay
+from tinyseg_tvm.boards import load_board
+from tinyseg_tvm.micro import generate_project
+from tinyseg_tvm.network.spilling import Medium, medium_for, transfers
+from tinyseg_tvm.planner.problem import Tensor
+from tinyseg_tvm.relay.options import BuildOptions
+from tinyseg_tvm.relay.storage import medium_of
+
+TARGET = "c -tinyseg -board=mps2_an386 -stream-axis=rows"
+
+
+@pytest.fixture(scope="module")
+def module():
+    return relay.frontend.from_onnx(segmenter())
+
+
+def run(factory, directory):
+    result = generate_project(factory.board, factory, directory, storages=factory.storages).run()
+    assert (result.status, result.mismatches) == (0, 0)
+    assert result.storage.written == factory.figures["storage"]["written"] > 0
+    return result
+
+
+def test_what_does_not_fit_the_first_storage_goes_to_the_second(module, tmp_path):
+    everything = relay.build(module[0], f"{TARGET} -storage=psram", module[1])
+    assert len(everything.planned.spilled) > 1
+    first = tmp_path / "small.toml"
+    capacity = everything.storage_use.traffic.written_physical // 2
+    first.write_text(
+        f'name = "small"\nkind = "file"\ncapacity = {capacity}\nblock_bytes = 1\n'
+        "read_bytes_per_second = 1_000_000\nwrite_bytes_per_second = 1_000_000\n"
+    )
+    factory = relay.build(module[0], f"{TARGET} -storage={first},psram", module[1])
+    assert {decision.transfer.storage for decision in factory.planned.spilled} == {"small", "psram"}
+    assert factory.storage_use.by_storage["small"][0].written_physical <= capacity
+    run(factory, tmp_path / "out")
+
+
+def test_a_part_of_a_tensor_is_spilled_where_the_budget_is_small(module, tmp_path):
+    everything = relay.build(module[0], f"{TARGET} -storage=psram", module[1])
+    smallest = min(
+        everything.network.tensors[d.tensor].type.lines * everything.network.tensors[d.tensor].type.line_bytes
+        for d in everything.planned.spilled
+    )
+    factory = relay.build(module[0], f"{TARGET} -storage=psram -max-written={smallest * 3 // 4}", module[1])
+    assert any(decision.lines for decision in factory.planned.spilled)
+    assert run(factory, tmp_path / "out").storage.written <= smallest * 3 // 4
+
+
+def test_tensors_without_many_zeros_are_not_coded():
+    network = small_unet()
+    plain = small_unet().nodes[0]
+    unbounded = replace(plain, operator=replace(plain.operator, output_zero_point=0))
+    mixed = replace(network, nodes=(unbounded, *network.nodes[1:]))
+    medium = Medium("sd", codec="mask", sparse_only=True)
+    assert medium_for(network, "skip0", medium).codec == medium_for(network, "pool0", medium).codec == "mask"
+    assert medium_for(mixed, "skip0", medium).codec == medium_for(mixed, "pool0", medium).codec == "none"
+    of = transfers(mixed, medium)
+    assert [of(Tensor(name, 16, 1)).codec for name in ("skip0", "skip1", "x")] == ["none", "mask", "none"]
+
+
+@pytest.mark.parametrize(("name", "coded"), [("sd", True), ("file", False)])
+def test_slow_storages_are_coded_where_that_pays(name, coded):
+    board = load_board("lm3s6965evb")
+    storage = next(storage for storage in board.storages if storage.name == name)
+    medium = medium_of(storage, BuildOptions(codec="auto"), board.clock_hz)
+    assert medium.sparse_only
+    assert (medium.codec != "none") == coded
