@@ -7,12 +7,6 @@ from typing import cast
 import numpy as np
 
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, requantize_cycles
-from tinyseg_tvm.codegen.operators.mve_depthwise import (
-    depthwise_cost,
-    depthwise_fields,
-    in_lanes,
-    pack_depthwise_vectors,
-)
 from tinyseg_tvm.codegen.operators.mve_packing import (
     WIDEST_PIXEL,
     convolution_cost,
@@ -335,10 +329,10 @@ def _emit_depthwise_mve(view: NodeView, out: FunctionWriter) -> None:
     weight = view.constants["weight"]
     packed = pack_depthwise_vectors(weight)
     bias = folded_bias(view.constants["bias"], weight, operator.input_zero_point)
-    out.modules.add("tinyseg_depthwise_mve")
+    out.modules.add("tinyseg_depthwise_block_mve")
     parameters = out.parameters(
         view,
-        "tinyseg_depthwise_mve",
+        "tinyseg_depthwise_block_mve",
         {
             "weight": out.constant("weight", packed),
             "bias": out.constant("bias", depthwise_lanes(bias)),
@@ -358,7 +352,7 @@ def _emit_depthwise_mve(view: NodeView, out: FunctionWriter) -> None:
         },
     )
     _window(view, out)
-    out.write(f"tinyseg_depthwise_mve_line({parameters}, lines, {out.scratch}, {out.output()});")
+    out.write(f"tinyseg_depthwise_block_mve_line({parameters}, lines, {out.scratch}, {out.output()});")
 
 
 VARIANTS = (

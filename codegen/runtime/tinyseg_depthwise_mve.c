@@ -86,6 +86,16 @@ TINYSEG_INLINE void block(
         place += 2;
         weight += 32;
     }
+    if ((p->taps & 1u) != 0u) {
+        const int8x16_t x = load_16((const int8_t *)(uintptr_t)place[0] + channel, masked, lanes);
+        const int8x16_t v = vldrbq_s8(weight);
+        const int16x8_t even = vmullbq_int_s8(x, v);
+        const int16x8_t odd = vmulltq_int_s8(x, v);
+        sum_0 = vaddq_s32(sum_0, vmovlbq_s16(even));
+        sum_2 = vaddq_s32(sum_2, vmovltq_s16(even));
+        sum_1 = vaddq_s32(sum_1, vmovlbq_s16(odd));
+        sum_3 = vaddq_s32(sum_3, vmovltq_s16(odd));
+    }
     const int16x8_t even = tinyseg_finish_8(
         tinyseg_scale_4(sum_0, vldrwq_f32(multiplier)), tinyseg_scale_4(sum_2, vldrwq_f32(multiplier + 4)), bounds);
     const int16x8_t odd = tinyseg_finish_8(
