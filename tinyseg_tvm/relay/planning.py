@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -206,7 +207,9 @@ def spilling_points(
         problem = arena_problem(oriented, free, unlimited, core)
         states = _states(oriented, problem, free, board, core, report)
         chosen = {round(index * (len(states) - 1) / max(most - 1, 1)) for index in range(most)}
-        points += [_of_state(axis, oriented, states[n], free, unlimited, core, report) for n in sorted(chosen)]
+        for place in sorted(chosen):
+            with suppress(DoesNotFitError):  # more than the storages can hold, with headers and padding
+                points.append(_of_state(axis, oriented, states[place], free, unlimited, core, report))
     prices = {id(p): (p.arena_bytes, p.written_bytes, p.recomputed_macs) for p in points}
 
     def beaten(point: Planned) -> bool:
