@@ -12,7 +12,7 @@ MODELS ?= ../shared/models
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo        compile the example network, run its firmware in QEMU, write pictures to build/demo/"
+	@echo "make demo        compile the example network, run its firmware in QEMU, on two boards, write pictures to build/demo/"
 	@echo "make test        run the tests (about 15 minutes on 2 cores)"
 	@echo "make test-slow   run the long sweeps as well"
 	@echo "make lint types  ruff, mypy --strict, cppcheck over the C"

@@ -21,7 +21,7 @@ def test_the_demo_verifies_every_byte_and_draws(example, tmp_path, board):
 
 @pytest.mark.slow
 def test_the_headline_runs_in_64_kib_with_an_sd_card(example, tmp_path):
-    done = run_demo(example, tmp_path / "demo", "--scenes", "1")
+    done = run_demo(example, tmp_path / "demo", "--board", "lm3s6965evb", "--scenes", "1")
     assert done.returncode == 0, done.stderr
     assert "on lm3s6965evb" in done.stdout
     assert "9,600 output bytes with the reference: 0 differ" in done.stdout
