@@ -4,7 +4,7 @@ Each shape is a network of one node: generated, built and run in QEMU, compared 
 Instructions are those of ``<name>_run`` (driver included), per multiply-accumulate or per element.
 
     python benchmarks/kernels.py [--boards mps2_an386,mps2_an385] [SHAPE ...]
-    python benchmarks/kernels.py --profile MODEL.onnx [--boards mps2_an386] [--stream-axis rows]
+    python benchmarks/kernels.py --profile MODEL.onnx [--boards mps2_an386] [--stream-axis rows] [--ram KIB]
 """
 
 from __future__ import annotations
@@ -260,23 +260,25 @@ def _part(function: str, operators: Mapping[str, str], name: str) -> str:
     return function
 
 
-def profile(path: Path, board: str, axis: str) -> RunResult:
-    """Compiles and runs a model; prints instructions per function, those of the driver together."""
+def profile(path: Path, board: str, axis: str, ram: int | None) -> RunResult:
+    """Compiles and runs a model within a limit of RAM; prints instructions per function, the driver's together."""
     mod, params = frontend.from_onnx(path)
-    factory = build(mod, BuildOptions(board=board, stream_axis=axis), params, name=path.stem)
+    factory = build(mod, BuildOptions(board=board, stream_axis=axis, ram=ram), params, name=path.stem)
     with tempfile.TemporaryDirectory() as folder:
         result = generate_project(factory.board, factory, Path(folder, "project")).run(profile=True)
     name = path.stem.lower()
     shares: dict[str, int] = {}
     for function, count in result.profile.items():
         part = _part(function, {}, name)
-        shares[part] = shares.get(part, 0) + count
+        shares[part] = shares.get(part, 0) + count // len(result.outputs)  # of one vector
     total = sum(shares.values())
     rows = [
         [part, f"{count:,}", f"{100 * count / total:.1f} %", f"{count / max(factory.macs, 1):.3f}"]
         for part, count in sorted(shares.items(), key=lambda item: -item[1])
     ]
-    print(f"{path.stem} on {board}: {result.instructions:,} instructions, {factory.macs:,} MACs, {result.ram.total} B")
+    exact = "exact" if result.status == 0 and result.mismatches == 0 else "NOT EXACT"
+    work = f"{result.instructions:,} instructions, {factory.macs:,} MACs"
+    print(f"{path.stem} on {board}: {work}, {result.ram.total / 1024:.1f} KiB, {exact}")
     print(render(rows, ["function", "instructions", "share", "/MAC"]))
     return result
 
@@ -288,12 +290,16 @@ def main() -> int:
     parser.add_argument("--boards", default=BOARDS, help="separated by commas")
     parser.add_argument("--profile", type=Path, help="an ONNX model to profile instead")
     parser.add_argument("--stream-axis", default="rows")
+    parser.add_argument("--ram", type=int, metavar="KIB", help="limit of the whole program, for the profile")
     arguments = parser.parse_args()
     boards = arguments.boards.split(",")
+    failed = 0
     if arguments.profile:
         for board in boards:
-            profile(arguments.profile, board, arguments.stream_axis)
-        return 0
+            ram = arguments.ram * 1024 if arguments.ram else None
+            result = profile(arguments.profile, board, arguments.stream_axis, ram)
+            failed += result.status != 0 or result.mismatches != 0
+        return min(failed, 1)
     chosen = [s for s in SHAPES if not arguments.names or any(name in s.name for name in arguments.names)]
     rows = []
     for board in boards:
