@@ -126,3 +126,14 @@ def test_spilling_competes_with_recomputation():
     states = search(problem, lambda _tensor: Transfer(), max_percent=200.0)
     assert {state.recomputed.extra_macs > 0 for state in states} == {True, False}
     assert any(state.written for state in states)
+
+
+def test_a_fetch_stands_behind_its_spill_where_another_output_comes_first():
+    base = two_heads(16, "line")
+    number = next(n for n, tensor in enumerate(base.tensors) if tensor.name == "fine")
+    (reader,) = readers_of(base, number)
+    way = Transfer(group=1, ahead=1, spill_bytes=8, fetch_bytes=8, stored_line_bytes=0)
+    problem = spill(base, [SpillDecision("fine", ((base.operators[reader].name,),), way)])
+    check_problem(problem)
+    names = [operator.name for operator in problem.operators]
+    assert names.index("fine_spill") < names.index("fine_fetch")

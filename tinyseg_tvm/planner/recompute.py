@@ -83,7 +83,7 @@ def recompute(before: Recomputed, decision: Decision) -> Recomputed:
         clones.append(replace(clone, name=_fresh(clone.name, names)))
         names.append(clones[-1])
     sinks = [number for number, operator in enumerate(problem.operators) if not operator.writes]
-    at = min(*decision.late, *sinks, len(problem.operators))
+    at = max(max(decision.operators) + 1, min(*decision.late, *sinks, len(problem.operators)))
     operators = [
         _redirected(operator, {decision.tensor: copy_of[decision.tensor]}) if number in decision.late else operator
         for number, operator in enumerate(problem.operators)

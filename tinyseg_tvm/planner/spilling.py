@@ -127,13 +127,14 @@ def _spill_one(problem: Problem, decision: SpillDecision) -> Problem:
         state_bytes=transfer.spill_bytes,
         cycles=transfer.spill_cycles,
     )
-    inserted = [(_after_writers(problem, number), spilling)]
+    written = _after_writers(problem, number)
+    inserted = [(written, spilling)]
     sinks = [place for place, operator in enumerate(problem.operators) if not operator.writes]
     copy_of: dict[int, int] = {}
     for group, members in enumerate(late):
         copy = stored + 1 + group
         fetch = _fetch(decision, group, original, (number, stored, copy))
-        inserted.append((min([*sinks[:1], *members]), fetch))
+        inserted.append((max(written, min([*sinks[:1], *members])), fetch))
         copy_of |= dict.fromkeys(members, copy)
     operators: list[Operator] = []
     for at, operator in enumerate((*problem.operators, None)):
