@@ -6,6 +6,12 @@ from typing import cast
 
 import numpy as np
 
+from tinyseg_tvm.codegen.operators.direct_convolution import (
+    Window,
+    declare_direct_dsp,
+    direct_dsp_cost,
+    direct_segment_taps,
+)
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, requantize_cycles
 from tinyseg_tvm.codegen.operators.mve_packing import (
     WIDEST_PIXEL,
@@ -145,14 +151,41 @@ def _segment_taps(view: NodeView) -> int:
 
 
 def _emit_dsp(view: NodeView, out: FunctionWriter) -> None:
+    parameters = _dsp_parameters(view, out, _segment_taps(view))
+    out.modules.add("tinyseg_conv2d_dsp")
+    _window(view, out)
+    out.write(f"tinyseg_conv2d_dsp_line({parameters}, lines, {out.scratch}, {out.output()});")
+
+
+def _suits_direct_dsp(view: NodeView) -> bool:
+    return _suits_dsp(view) and cast(Conv2d, view.operator).groups == 1
+
+
+def _direct_dsp_cost(view: NodeView) -> Cost:
+    operator = cast(Conv2d, view.operator)
+    return direct_dsp_cost(view, [piece.shape[3] for piece in view.inputs], operator.dilation[1])
+
+
+def _emit_direct_dsp(view: NodeView, out: FunctionWriter) -> None:
+    operator = cast(Conv2d, view.operator)
+    _, rows, taps, _ = view.constants["weight"].shape
+    channels = [piece.shape[3] for piece in view.inputs]
+    dilation = operator.dilation[1]
+    parameters = _dsp_parameters(view, out, direct_segment_taps(rows, taps, channels, dilation))
+    _window(view, out)
+    window = Window(rows, taps, dilation)
+    padded = any(operator.padding)
+    arguments = declare_direct_dsp(out, [window], channels, operator.input_zero_point, padded=padded)
+    out.write(f"tinyseg_conv2d_direct_dsp_line({parameters}, lines, {arguments}, {out.output()});")
+
+
+def _dsp_parameters(view: NodeView, out: FunctionWriter, taps: int) -> str:
     operator = cast(Conv2d, view.operator)
     weight = view.constants["weight"]
     channels = [piece.shape[3] for piece in view.inputs]
-    taps = _segment_taps(view)
     words, pairs = pack_pairs(weight, operator.groups, [c // operator.groups for c in channels], taps)
     bias = folded_bias(view.constants["bias"], weight, operator.input_zero_point)
-    out.modules.add("tinyseg_conv2d_dsp")
-    parameters = out.parameters(
+    return out.parameters(
         view,
         "tinyseg_conv2d_dsp",
         {
@@ -177,8 +210,6 @@ def _emit_dsp(view: NodeView, out: FunctionWriter) -> None:
             "output": requantization(operator),
         },
     )
-    _window(view, out)
-    out.write(f"tinyseg_conv2d_dsp_line({parameters}, lines, {out.scratch}, {out.output()});")
 
 
 def _dsp_cost(view: NodeView) -> Cost:
@@ -360,6 +391,7 @@ VARIANTS = (
     Variant("conv2d mve", _suits_mve, _mve_cost, _emit_mve),
     Variant("depthwise dsp", _suits_depthwise_dsp, _depthwise_dsp_cost, _emit_depthwise_dsp),
     Variant("conv2d dsp", lambda view: _suits_dsp(view) and not _is_depthwise(view), _dsp_cost, _emit_dsp),
+    Variant("conv2d direct dsp", _suits_direct_dsp, _direct_dsp_cost, _emit_direct_dsp),
     Variant("depthwise portable", _is_depthwise, lambda view: sum_cost(5.0, view), _emit_depthwise),
     Variant(
         "conv2d portable", lambda view: not _is_depthwise(view), lambda view: sum_cost(2.6, view, 10.0), _emit_conv2d

@@ -8,6 +8,12 @@ from typing import cast
 import numpy as np
 
 from tinyseg_tvm.codegen.operators.conv2d import requantization, sum_cost, weight_suffix
+from tinyseg_tvm.codegen.operators.direct_convolution import (
+    Window,
+    declare_direct_dsp,
+    direct_dsp_cycles,
+    direct_segment_taps,
+)
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always
 from tinyseg_tvm.codegen.operators.mve_packing import (
     WIDEST_PIXEL,
@@ -151,6 +157,27 @@ def _dsp_cost(view: NodeView) -> Cost:
     return pair_cost(view, _dsp_scratch(view), pixels, operator.groups)
 
 
+def _suits_direct_dsp(view: NodeView) -> bool:
+    return _suits_dsp(view) and cast(Conv2dTranspose, view.operator).groups == 1
+
+
+def _windows(view: NodeView) -> list[Window]:
+    """Of the convolution of each remainder of row and column."""
+    return [
+        Window(len(down.taps), len(across.taps), across.dilation)
+        for down in _axis_phases(view, 0)
+        for across in _axis_phases(view, 1)
+    ]
+
+
+def _direct_dsp_cost(view: NodeView) -> Cost:
+    channels, outputs = view.inputs[0].shape[3], view.outputs[0].shape[3]
+    windows = _windows(view)
+    pixels = view.outputs[0].elements / outputs / max(view.access.steps, 1) / len(windows)
+    cycles = [direct_dsp_cycles(view, w.rows, w.taps, [channels], w.dilation, pixels, outputs) for w in windows]
+    return Cost(0, sum(cycles) + 200 * cast(Conv2dTranspose, view.operator).strides[1])
+
+
 def _suits_mve(view: NodeView) -> bool:
     operator = cast(Conv2dTranspose, view.operator)
     narrow = view.outputs[0].shape[3] * operator.strides[1] <= WIDEST_PIXEL
@@ -187,14 +214,27 @@ def _emit_mve(view: NodeView, out: FunctionWriter) -> None:
     _emit_phases(view, out, "mve")
 
 
-def _emit_phases(view: NodeView, out: FunctionWriter, family: str) -> None:
-    """One ordinary convolution per remainder of the output row and column by the strides."""
+def _emit_direct_dsp(view: NodeView, out: FunctionWriter) -> None:
+    _emit_phases(view, out, "dsp", direct=True)
+
+
+def _emit_phases(view: NodeView, out: FunctionWriter, family: str, *, direct: bool = False) -> None:
+    """One ordinary convolution per remainder of the output row and column by the strides.
+
+    ``direct``: by the kernel without scratch.
+    """
     operator = cast(Conv2dTranspose, view.operator)
     stride = operator.strides
-    out.modules.add(f"tinyseg_conv2d_{family}")
+    kernel, arguments = f"tinyseg_conv2d_{family}", out.scratch or "NULL"
+    if direct:
+        kernel = f"tinyseg_conv2d_direct_{family}"
+        channels = [view.inputs[0].shape[3]]
+        arguments = declare_direct_dsp(out, _windows(view), channels, operator.input_zero_point, padded=True)
+    else:
+        out.modules.add(kernel)
     down_phases, across_phases = _axis_phases(view, 0), _axis_phases(view, 1)
     structs = [
-        [_phase_struct(view, out, (y, down), (x, across), family) for x, across in enumerate(across_phases)]
+        [_phase_struct(view, out, (y, down), (x, across), family, direct) for x, across in enumerate(across_phases)]
         for y, down in enumerate(down_phases)
     ]
     flat = ",\n    ".join(struct for row in structs for struct in row)
@@ -221,7 +261,7 @@ def _emit_phases(view: NodeView, out: FunctionWriter, family: str) -> None:
         f"    lines[row] = y >= 0 && y < {extent} ? {out.line(0, '(uint32_t)y')} : NULL;",
         "}",
         f"for (uint32_t x = 0; x < {stride[1]}u; ++x) {{",
-        f"    tinyseg_conv2d_{family}_line(&{table}[phase * {stride[1]}u + x], lines, {out.scratch or 'NULL'},",
+        f"    {kernel}_line(&{table}[phase * {stride[1]}u + x], lines, {arguments},",
         f"        {out.output()} + x * {view.outputs[0].shape[3]}u);",
         "}",
     )
@@ -233,6 +273,7 @@ def _phase_struct(
     down_phase: tuple[int, _Phase],
     across_phase: tuple[int, _Phase],
     family: str,
+    direct: bool,
 ) -> str:
     """Initialiser of the convolution of one remainder of row and column."""
     operator = cast(Conv2dTranspose, view.operator)
@@ -242,10 +283,12 @@ def _phase_struct(
     layout: dict[str, int]
     if family == "mve":
         words = pack_channel_pairs(weight, operator.groups, [channels // operator.groups])
-        direct = _mve_direct(view, weight, across.dilation)
-        layout = {"blocks": vectors(int(np.prod(weight.shape[1:]))), "direct": int(direct)}
+        together = _mve_direct(view, weight, across.dilation)
+        layout = {"blocks": vectors(int(np.prod(weight.shape[1:]))), "direct": int(together)}
     else:
         taps = _segment_taps(operator, across)
+        if direct:
+            taps = direct_segment_taps(len(down.taps), len(across.taps), [channels], across.dilation)
         words, pairs = pack_pairs(weight, operator.groups, [channels // operator.groups], taps)
         layout = {"pairs": pairs, "segment_taps": taps}
     bias = folded_bias(view.constants["bias"], weight, operator.input_zero_point)
@@ -279,5 +322,6 @@ def _phase_struct(
 VARIANTS = (
     Variant("conv2d_transpose mve", _suits_mve, _mve_cost, _emit_mve),
     Variant("conv2d_transpose dsp", _suits_dsp, _dsp_cost, _emit_dsp),
+    Variant("conv2d_transpose direct dsp", _suits_direct_dsp, _direct_dsp_cost, _emit_direct_dsp),
     Variant("conv2d_transpose portable", always, lambda view: sum_cost(3.6, view, 30.0), _emit),
 )

@@ -7,6 +7,7 @@ from typing import cast
 import numpy as np
 
 from tinyseg_tvm.codegen.operators.conv2d import requantization, sum_cost, weight_suffix
+from tinyseg_tvm.codegen.operators.direct_convolution import Window, declare_direct_dsp, direct_dsp_cycles
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant
 from tinyseg_tvm.codegen.operators.mve_packing import (
     VECTOR,
@@ -86,14 +87,33 @@ def _suits_dsp(view: NodeView) -> bool:
 
 
 def _emit_pointwise_dsp(view: NodeView, out: FunctionWriter) -> None:
+    parameters = _pointwise_dsp_parameters(view, out)
+    out.modules.add("tinyseg_conv2d_dsp")
+    out.write(f"const int8_t *const line = {out.line(0)};")
+    out.write(f"tinyseg_conv2d_dsp_line({parameters}, &line, {out.scratch}, {out.output()});")
+
+
+def _emit_pointwise_direct_dsp(view: NodeView, out: FunctionWriter) -> None:
+    parameters = _pointwise_dsp_parameters(view, out)
+    arguments = declare_direct_dsp(out, [Window(1, 1, 1)], [view.constants["weight"].shape[1]], 0, padded=False)
+    out.write(f"const int8_t *const line = {out.line(0)};")
+    out.write(f"tinyseg_conv2d_direct_dsp_line({parameters}, &line, {arguments}, {out.output()});")
+
+
+def _pointwise_direct_dsp_cost(view: NodeView) -> Cost:
+    outputs, channels = view.constants["weight"].shape
+    pixels = view.outputs[0].line_elements / outputs
+    return Cost(0, direct_dsp_cycles(view, 1, 1, [channels], 1, pixels, outputs) + 200)
+
+
+def _pointwise_dsp_parameters(view: NodeView, out: FunctionWriter) -> str:
     operator = cast(Dense, view.operator)
     weight = view.constants["weight"]
     channels = weight.shape[1]
     pixels = view.outputs[0].line_elements // weight.shape[0]
     words, pairs = pack_pairs(weight[:, np.newaxis, np.newaxis, :], 1, [channels], 1)
     bias = folded_bias(view.constants["bias"], weight, operator.input_zero_point)
-    out.modules.add("tinyseg_conv2d_dsp")
-    parameters = out.parameters(
+    return out.parameters(
         view,
         "tinyseg_conv2d_dsp",
         {
@@ -118,8 +138,6 @@ def _emit_pointwise_dsp(view: NodeView, out: FunctionWriter) -> None:
             "output": requantization(operator),
         },
     )
-    out.write(f"const int8_t *const line = {out.line(0)};")
-    out.write(f"tinyseg_conv2d_dsp_line({parameters}, &line, {out.scratch}, {out.output()});")
 
 
 def _pointwise_dsp_cost(view: NodeView) -> Cost:
@@ -253,6 +271,12 @@ VARIANTS = (
         lambda view: not _flattens(view) and _suits_dsp(view),
         _pointwise_dsp_cost,
         _emit_pointwise_dsp,
+    ),
+    Variant(
+        "pointwise direct dsp",
+        lambda view: not _flattens(view) and _suits_dsp(view),
+        _pointwise_direct_dsp_cost,
+        _emit_pointwise_direct_dsp,
     ),
     Variant("dense portable", _flattens, lambda view: sum_cost(3.2, view), _emit_flatten),
     Variant("pointwise portable", lambda view: not _flattens(view), lambda view: sum_cost(2.6, view), _emit_pointwise),

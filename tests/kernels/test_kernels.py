@@ -16,21 +16,23 @@ from tests.codegen.harness import (
     NetworkBuilder,
     assert_equal_to_reference,
     build,
-    problem_of,
     spread_plan,
     streamed_plan,
 )
 from tests.kernels.kernel_cases import CASES, accepted_case
 from tinyseg_tvm.boards import load_board
-from tinyseg_tvm.codegen import Core, generate, project
+from tinyseg_tvm.codegen import Core, generate, kernel_cost, project
 from tinyseg_tvm.codegen.operators import NodeView, select_variant
 from tinyseg_tvm.micro import generate_project
 from tinyseg_tvm.network.network import Network
+from tinyseg_tvm.network.problem import build_problem
 from tinyseg_tvm.network.reference import run as run_reference
+from tinyseg_tvm.planner.problem import Problem
 from tinyseg_tvm.relay.build import generator_core
 
 DSP = Core("host", has_dsp=True)
 MVE = Core("host", has_dsp=True, has_mve=True)
+DIRECT_KINDS = ["conv2d", "conv2d_transpose", "dense"]  # with kernels that take no scratch memory
 INTEGER = "-DTINYSEG_REQUANTIZE_INTEGER=1"
 BOARDS = ["mps2_an385", "mps2_an386", "mps2_an500", "mps2_an505", "mps3_an547"]
 
@@ -49,10 +51,21 @@ def network_of(kinds: list[str], each: int, seed: int) -> tuple[Network, list[np
     return builder.build(), inputs
 
 
+def problem_of(network: Network, core: Core, scratch_limit: int | None = None) -> Problem:
+    """With the fastest kernels of so much scratch."""
+    return build_problem(network, io="resident", cost=lambda node: kernel_cost(node, network, core, scratch_limit))
+
+
 def check_on_host(
-    network: Network, inputs: list[np.ndarray], directory: Path, *flags: str, streamed: bool, core: Core = DSP
+    network: Network,
+    inputs: list[np.ndarray],
+    directory: Path,
+    *flags: str,
+    streamed: bool,
+    core: Core = DSP,
+    scratch_limit: int | None = None,
 ) -> None:
-    problem = problem_of(network, "resident", core)
+    problem = problem_of(network, core, scratch_limit)
     plan = streamed_plan(problem, np.random.default_rng(0)) if streamed else spread_plan(problem)
     assert_equal_to_reference(build(network, problem, plan, directory, core=core, flags=[*SANITIZE, *flags]), inputs)
 
@@ -68,6 +81,12 @@ def test_c_twins_of_the_vector_kernels_equal_the_reference(tmp_path):
     check_on_host(network, inputs, tmp_path, streamed=False, core=MVE)
 
 
+@pytest.mark.parametrize("core", [DSP, MVE], ids=["dsp", "mve"])
+def test_kernels_without_scratch_equal_the_reference(core, tmp_path):
+    network, inputs = network_of(DIRECT_KINDS, 12, 4)
+    check_on_host(network, inputs, tmp_path, streamed=False, core=core, scratch_limit=0)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("kind", sorted(CASES))
@@ -76,11 +95,13 @@ def test_many_emulated_dsp_kernels_of_one_kind_equal_the_reference(kind, seed, t
     check_on_host(network, inputs, tmp_path, *([INTEGER] if seed == 1 else []), streamed=False)
 
 
-def run_on_board(name: str, network: Network, inputs: list[np.ndarray], directory: Path) -> list[str]:
+def run_on_board(
+    name: str, network: Network, inputs: list[np.ndarray], directory: Path, scratch_limit: int | None = None
+) -> list[str]:
     """Runs the network on a board; returns the names of nodes whose results differ."""
     board = load_board(name)
     core = generator_core(board.core)
-    problem = problem_of(network, "resident", core)
+    problem = problem_of(network, core, scratch_limit)
     plan = spread_plan(problem)
     files = generate(network, problem, plan, name="kernels", core=core, io="resident", metadata={})
     result = generate_project(board, files, directory).run([inputs], count="none")
@@ -97,6 +118,12 @@ def run_on_board(name: str, network: Network, inputs: list[np.ndarray], director
 def test_kernels_equal_the_reference_on_every_core(board, tmp_path):
     network, inputs = network_of(sorted(CASES), 8, BOARDS.index(board))
     assert run_on_board(board, network, inputs, tmp_path / "project") == []
+
+
+@pytest.mark.parametrize("board", ["mps2_an386", "mps3_an547"])
+def test_kernels_without_scratch_equal_the_reference_on_boards(board, tmp_path):
+    network, inputs = network_of(DIRECT_KINDS, 14, 10 + BOARDS.index(board))
+    assert run_on_board(board, network, inputs, tmp_path / "project", scratch_limit=0) == []
 
 
 @pytest.mark.slow

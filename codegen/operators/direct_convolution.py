@@ -1,0 +1,95 @@
+"""Convolutions that read their input where it lies: no scratch memory (runtime/tinyseg_conv2d_direct_*.h)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, requantize_cycles
+from tinyseg_tvm.network.problem import Cost
+
+MOST_COPIES = 160  # bytes of stack for the copied windows of two pixels
+
+
+def _bytes_of_copies(rows: int, taps: int, channels: Sequence[int]) -> int:
+    return 2 * rows * taps * sum(channels)
+
+
+def direct_segment_taps(rows: int, taps: int, channels: Sequence[int], dilation: int) -> int:
+    """Taps of a row that are one segment: all of them where they lie side by side and can be taken apart or copied.
+
+    Args:
+        rows: of the kernel.
+        taps: of a row.
+        channels: of each piece.
+        dilation: columns from tap to tap.
+    """
+    divisible = all(c % 4 == 0 for c in channels)
+    return taps if dilation == 1 and (divisible or _bytes_of_copies(rows, taps, channels) <= MOST_COPIES) else 1
+
+
+def direct_dsp_cycles(
+    view: NodeView, rows: int, taps: int, channels: Sequence[int], dilation: int, pixels: float, outputs: int
+) -> int:
+    """Estimated cycles for so many output pixels.
+
+    Args:
+        view: the node.
+        rows: of the kernel.
+        taps: of a row.
+        channels: of each piece.
+        dilation: columns from tap to tap.
+        pixels: output pixels.
+        outputs: output channels.
+    """
+    segment_taps = direct_segment_taps(rows, taps, channels, dilation)
+    segments = rows * len(channels) * taps // segment_taps
+    quads = rows * taps // segment_taps * sum(-(-segment_taps * c // 4) for c in channels)
+    block = (44 if view.core.has_fpu else 75) * quads + 22 * segments + 40
+    per_two = -(-outputs // 4) * block + 10 * segments + 40
+    return round(pixels / 2 * per_two + requantize_cycles(view.core) * pixels * outputs)
+
+
+def direct_dsp_cost(view: NodeView, channels: Sequence[int], dilation: int) -> Cost:
+    """Cycles of a step of a convolution; no scratch."""
+    outputs, rows, taps, _ = view.constants["weight"].shape
+    pixels = view.outputs[0].elements / outputs / max(view.access.steps, 1)
+    return Cost(0, direct_dsp_cycles(view, rows, taps, channels, dilation, pixels, outputs) + 200)
+
+
+@dataclass(frozen=True)
+class Window:
+    """The taps of a convolution: rows, taps of a row, columns from tap to tap."""
+
+    rows: int
+    taps: int
+    dilation: int
+
+
+def declare_direct_dsp(
+    out: FunctionWriter, windows: Sequence[Window], channels: Sequence[int], zero_point: int, *, padded: bool
+) -> str:
+    """Declare what the kernel needs beside lines; returns its arguments ``padding, segments, copies``.
+
+    Args:
+        out: where it is written.
+        windows: of every convolution that the function computes.
+        channels: of each piece.
+        zero_point: of the input.
+        padded: whether a window may lie in the padding.
+    """
+    entries, copies = 0, 0
+    for window in windows:
+        segment_taps = direct_segment_taps(window.rows, window.taps, channels, window.dilation)
+        segments = window.rows * len(channels) * window.taps // segment_taps
+        entries = max(entries, segments + 1, window.taps + 1)
+        if padded and segment_taps > 1 and any(c % 4 for c in channels):
+            copies = max(copies, _bytes_of_copies(window.rows, window.taps, channels))
+    out.modules.add("tinyseg_conv2d_direct_dsp")
+    out.write(f"tinyseg_segment segments[{entries}];")
+    if copies:
+        out.write(f"int8_t copies[{copies}];")
+    padding = out.constant("padding", np.full(max(channels), zero_point, np.int8)) if padded else "NULL"
+    return f"{padding}, segments, {'copies' if copies else 'NULL'}"
