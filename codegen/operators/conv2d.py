@@ -7,10 +7,14 @@ from typing import cast
 import numpy as np
 
 from tinyseg_tvm.codegen.operators.direct_convolution import (
+    Columns,
     Window,
     declare_direct_dsp,
     direct_dsp_cost,
+    direct_mve_cycles,
     direct_segment_taps,
+    most_runs,
+    pack_plain,
 )
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, requantize_cycles
 from tinyseg_tvm.codegen.operators.mve_packing import (
@@ -344,6 +348,57 @@ def _emit_mve(view: NodeView, out: FunctionWriter) -> None:
     out.write(f"tinyseg_conv2d_mve_line({parameters}, lines, {out.scratch or 'NULL'}, {out.output()});")
 
 
+def _suits_direct_mve(view: NodeView) -> bool:
+    return _suits_mve(view) and cast(Conv2d, view.operator).groups == 1
+
+
+def _direct_mve_cost(view: NodeView) -> Cost:
+    operator = cast(Conv2d, view.operator)
+    weight = view.constants["weight"]
+    pixels = view.outputs[0].elements / weight.shape[0] / max(view.access.steps, 1)
+    channels = [piece.shape[3] for piece in view.inputs]
+    return Cost(0, direct_mve_cycles(weight, channels, pixels, operator.dilation[1]))
+
+
+def _emit_direct_mve(view: NodeView, out: FunctionWriter) -> None:
+    operator = cast(Conv2d, view.operator)
+    weight = view.constants["weight"]
+    channels = [piece.shape[3] for piece in view.inputs]
+    columns = Columns(view.inputs[0].shape[2], view.outputs[0].shape[2], operator.strides[1], operator.padding[1])
+    runs = most_runs(columns, weight.shape[2], operator.dilation[1])
+    bias = folded_bias(view.constants["bias"], weight, operator.input_zero_point)
+    padding = np.full(weight.shape[2] * max(channels), operator.input_zero_point, np.int8)
+    out.modules.add("tinyseg_conv2d_direct_mve")
+    parameters = out.parameters(
+        view,
+        "tinyseg_conv2d_direct_mve",
+        {
+            "weight": out.constant("weight", pack_plain(weight, channels)),
+            "bias": out.constant("bias", one_more(bias)),
+            "multiplier": out.constant("multiplier", one_more(view.constants["multiplier"])),
+            "padding": out.constant("padding", padding) if any(operator.padding) else "NULL",
+            "piece_channels": out.constant("piece_channels", np.asarray(channels, np.uint16)),
+            "values": int(np.prod(weight.shape[1:])),
+            "pieces": len(channels),
+            "input_width": view.inputs[0].shape[2],
+            "output_width": view.outputs[0].shape[2],
+            "output_channels": weight.shape[0],
+            "output_step": weight.shape[0],
+            "kernel_height": weight.shape[1],
+            "kernel_width": weight.shape[2],
+            "stride": operator.strides[1],
+            "dilation": operator.dilation[1],
+            "pad_left": operator.padding[1],
+            "output": requantization(operator),
+        },
+    )
+    _window(view, out)
+    out.write(
+        f"tinyseg_segment_of_three segments[{weight.shape[1] * len(channels) * runs + 1}];",
+        f"tinyseg_conv2d_direct_mve_line({parameters}, lines, segments, {out.output()});",
+    )
+
+
 def _suits_depthwise_mve(view: NodeView) -> bool:
     return view.core.has_mve and _is_depthwise(view) and view.constants["weight"].dtype == np.int8
 
@@ -389,6 +444,7 @@ def _emit_depthwise_mve(view: NodeView, out: FunctionWriter) -> None:
 VARIANTS = (
     Variant("depthwise mve", _suits_depthwise_mve, _depthwise_mve_cost, _emit_depthwise_mve),
     Variant("conv2d mve", _suits_mve, _mve_cost, _emit_mve),
+    Variant("conv2d direct mve", _suits_direct_mve, _direct_mve_cost, _emit_direct_mve),
     Variant("depthwise dsp", _suits_depthwise_dsp, _depthwise_dsp_cost, _emit_depthwise_dsp),
     Variant("conv2d dsp", lambda view: _suits_dsp(view) and not _is_depthwise(view), _dsp_cost, _emit_dsp),
     Variant("conv2d direct dsp", _suits_direct_dsp, _direct_dsp_cost, _emit_direct_dsp),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, requantize_cycles
+from tinyseg_tvm.codegen.operators.mve_packing import vectors
+from tinyseg_tvm.codegen.operators.pair_packing import convolution_segments
 from tinyseg_tvm.network.problem import Cost
 
 MOST_COPIES = 160  # bytes of stack for the copied windows of two pixels
@@ -57,6 +60,51 @@ def direct_dsp_cost(view: NodeView, channels: Sequence[int], dilation: int) -> C
     outputs, rows, taps, _ = view.constants["weight"].shape
     pixels = view.outputs[0].elements / outputs / max(view.access.steps, 1)
     return Cost(0, direct_dsp_cycles(view, rows, taps, channels, dilation, pixels, outputs) + 200)
+
+
+def pack_plain(weight: np.ndarray, channels: Sequence[int]) -> np.ndarray:
+    """(O, KH, KW, I) as [channel][row][piece][tap][input channel], for pieces of so many channels."""
+    return np.concatenate(list(convolution_segments(weight, channels, weight.shape[2])), axis=1)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Where windows lie in a line: ``outputs`` of them ``stride`` columns apart, the first at ``-before``."""
+
+    width: int
+    outputs: int
+    stride: int
+    before: int
+
+
+def most_runs(columns: Columns, taps: int, dilation: int) -> int:
+    """The most segments that a row of taps of three neighbouring windows consists of."""
+    if dilation != 1:
+        return taps
+    most = 1
+    for x in range(0, columns.outputs, 3):
+        last = min(x + 3, columns.outputs)
+        firsts = [pixel * columns.stride - columns.before for pixel in range(x, last)]
+        inside = [tuple(0 <= first + tap < columns.width for first in firsts) for tap in range(taps)]
+        most = max(most, 1 + sum(a != b for a, b in itertools.pairwise(inside)))
+    return most
+
+
+def direct_mve_cycles(weight: np.ndarray, channels: Sequence[int], pixels: float, dilation: int) -> int:
+    """Estimated cycles for so many output pixels.
+
+    Args:
+        weight: (O, KH, KW, I).
+        channels: of each piece.
+        pixels: output pixels.
+        dilation: columns from tap to tap.
+    """
+    outputs, rows, taps, _ = weight.shape
+    parts = taps if dilation != 1 else 1
+    segments = rows * parts * len(channels)
+    loops = rows * parts * sum(vectors(taps // parts * c) for c in channels)
+    pair = 12 * loops + 9 * segments + 42
+    return round(pixels / 3 * (-(-outputs // 2) * pair + 10 * segments + 50)) + 150
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,7 @@ def _slots(life: Lifetimes, number: int) -> Ints:
 
 def _last_slots(life: Lifetimes) -> Ints:
     """Ends of lines, those that another is written over counted until it is written: it may lie elsewhere."""
-    end = life.end.copy()
+    end: Ints = life.end.copy()
     end[life.heirs[:, 0]] += 1
     for source, _ in life.whole_heirs:
         end[int(life.table.first_line[source]) : int(life.table.first_line[source + 1])] += 1
