@@ -8,13 +8,12 @@ import numpy as np
 
 from tinyseg_tvm.codegen.operators.direct_convolution import (
     Columns,
+    DirectConvolution,
     Window,
     declare_direct_dsp,
     direct_dsp_cost,
     direct_mve_cycles,
     direct_segment_taps,
-    most_runs,
-    pack_plain,
 )
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, requantize_cycles
 from tinyseg_tvm.codegen.operators.mve_packing import (
@@ -363,38 +362,23 @@ def _direct_mve_cost(view: NodeView) -> Cost:
 def _emit_direct_mve(view: NodeView, out: FunctionWriter) -> None:
     operator = cast(Conv2d, view.operator)
     weight = view.constants["weight"]
-    channels = [piece.shape[3] for piece in view.inputs]
-    columns = Columns(view.inputs[0].shape[2], view.outputs[0].shape[2], operator.strides[1], operator.padding[1])
-    runs = most_runs(columns, weight.shape[2], operator.dilation[1])
-    bias = folded_bias(view.constants["bias"], weight, operator.input_zero_point)
-    padding = np.full(weight.shape[2] * max(channels), operator.input_zero_point, np.int8)
-    out.modules.add("tinyseg_conv2d_direct_mve")
-    parameters = out.parameters(
-        view,
-        "tinyseg_conv2d_direct_mve",
-        {
-            "weight": out.constant("weight", pack_plain(weight, channels)),
-            "bias": out.constant("bias", one_more(bias)),
-            "multiplier": out.constant("multiplier", one_more(view.constants["multiplier"])),
-            "padding": out.constant("padding", padding) if any(operator.padding) else "NULL",
-            "piece_channels": out.constant("piece_channels", np.asarray(channels, np.uint16)),
-            "values": int(np.prod(weight.shape[1:])),
-            "pieces": len(channels),
-            "input_width": view.inputs[0].shape[2],
-            "output_width": view.outputs[0].shape[2],
-            "output_channels": weight.shape[0],
-            "output_step": weight.shape[0],
-            "kernel_height": weight.shape[1],
-            "kernel_width": weight.shape[2],
-            "stride": operator.strides[1],
-            "dilation": operator.dilation[1],
-            "pad_left": operator.padding[1],
-            "output": requantization(operator),
-        },
+    convolution = DirectConvolution(
+        weight,
+        view.constants["bias"],
+        view.constants["multiplier"],
+        tuple(piece.shape[3] for piece in view.inputs),
+        Columns(view.inputs[0].shape[2], view.outputs[0].shape[2], operator.strides[1], operator.padding[1]),
+        dilation=operator.dilation[1],
+        output_step=weight.shape[0],
+        zero_point=operator.input_zero_point,
+        padded=any(operator.padding),
+        output=requantization(operator),
     )
+    out.modules.add("tinyseg_conv2d_direct_mve")
+    parameters = out.parameters(view, "tinyseg_conv2d_direct_mve", convolution.parameters(out))
     _window(view, out)
     out.write(
-        f"tinyseg_segment_of_three segments[{weight.shape[1] * len(channels) * runs + 1}];",
+        f"tinyseg_segment_of_three segments[{convolution.segments}];",
         f"tinyseg_conv2d_direct_mve_line({parameters}, lines, segments, {out.output()});",
     )
 

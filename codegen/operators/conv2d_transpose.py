@@ -9,9 +9,12 @@ import numpy as np
 
 from tinyseg_tvm.codegen.operators.conv2d import requantization, sum_cost, weight_suffix
 from tinyseg_tvm.codegen.operators.direct_convolution import (
+    Columns,
+    DirectConvolution,
     Window,
     declare_direct_dsp,
     direct_dsp_cycles,
+    direct_mve_cycles,
     direct_segment_taps,
 )
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always
@@ -178,6 +181,23 @@ def _direct_dsp_cost(view: NodeView) -> Cost:
     return Cost(0, sum(cycles) + 200 * cast(Conv2dTranspose, view.operator).strides[1])
 
 
+def _suits_direct_mve(view: NodeView) -> bool:
+    return _suits_mve(view) and cast(Conv2dTranspose, view.operator).groups == 1
+
+
+def _direct_mve_cost(view: NodeView) -> Cost:
+    channels, outputs = view.inputs[0].shape[3], view.outputs[0].shape[3]
+    stride = cast(Conv2dTranspose, view.operator).strides
+    pixels = view.outputs[0].elements / outputs / max(view.access.steps, 1) / (stride[0] * stride[1])
+    weight = view.constants["weight"]
+    cycles = [
+        direct_mve_cycles(weight[:, down.taps][:, :, across.taps], [channels], pixels, across.dilation)
+        for down in _axis_phases(view, 0)
+        for across in _axis_phases(view, 1)
+    ]
+    return Cost(0, sum(cycles))
+
+
 def _suits_mve(view: NodeView) -> bool:
     operator = cast(Conv2dTranspose, view.operator)
     narrow = view.outputs[0].shape[3] * operator.strides[1] <= WIDEST_PIXEL
@@ -215,33 +235,41 @@ def _emit_mve(view: NodeView, out: FunctionWriter) -> None:
 
 
 def _emit_direct_dsp(view: NodeView, out: FunctionWriter) -> None:
-    _emit_phases(view, out, "dsp", direct=True)
+    _emit_phases(view, out, "direct_dsp")
 
 
-def _emit_phases(view: NodeView, out: FunctionWriter, family: str, *, direct: bool = False) -> None:
+def _emit_direct_mve(view: NodeView, out: FunctionWriter) -> None:
+    _emit_phases(view, out, "direct_mve")
+
+
+def _emit_phases(view: NodeView, out: FunctionWriter, family: str) -> None:
     """One ordinary convolution per remainder of the output row and column by the strides.
 
-    ``direct``: by the kernel without scratch.
+    ``family``: dsp, mve, or direct_dsp and direct_mve of the kernels without scratch.
     """
     operator = cast(Conv2dTranspose, view.operator)
     stride = operator.strides
-    kernel, arguments = f"tinyseg_conv2d_{family}", out.scratch or "NULL"
-    if direct:
-        kernel = f"tinyseg_conv2d_direct_{family}"
+    arguments = out.scratch or "NULL"
+    out.modules.add(f"tinyseg_conv2d_{family}")
+    if family == "direct_dsp":
         channels = [view.inputs[0].shape[3]]
         arguments = declare_direct_dsp(out, _windows(view), channels, operator.input_zero_point, padded=True)
-    else:
-        out.modules.add(kernel)
+    elif family == "direct_mve":
+        convolutions = [
+            _direct_phase(view, (y, down), (x, across))
+            for y, down in enumerate(_axis_phases(view, 0))
+            for x, across in enumerate(_axis_phases(view, 1))
+        ]
+        out.write(f"tinyseg_segment_of_three segments[{max(c.segments for c in convolutions)}];")
+        arguments = "segments"
     down_phases, across_phases = _axis_phases(view, 0), _axis_phases(view, 1)
     structs = [
-        [_phase_struct(view, out, (y, down), (x, across), family, direct) for x, across in enumerate(across_phases)]
+        [_phase_struct(view, out, (y, down), (x, across), family) for x, across in enumerate(across_phases)]
         for y, down in enumerate(down_phases)
     ]
     flat = ",\n    ".join(struct for row in structs for struct in row)
     table = f"{out.symbol}_phases"
-    out.definitions.append(
-        f"static const tinyseg_conv2d_{family} {table}[{stride[0] * stride[1]}] = {{\n    {flat},\n}};"
-    )
+    out.definitions.append(f"static const {_struct_of(family)} {table}[{stride[0] * stride[1]}] = {{\n    {flat},\n}};")
     rows = max(len(phase.taps) for phase in down_phases)
     extent = view.inputs[0].lines
     row_table = f"{out.symbol}_rows"
@@ -261,7 +289,7 @@ def _emit_phases(view: NodeView, out: FunctionWriter, family: str, *, direct: bo
         f"    lines[row] = y >= 0 && y < {extent} ? {out.line(0, '(uint32_t)y')} : NULL;",
         "}",
         f"for (uint32_t x = 0; x < {stride[1]}u; ++x) {{",
-        f"    {kernel}_line(&{table}[phase * {stride[1]}u + x], lines, {arguments},",
+        f"    tinyseg_conv2d_{family}_line(&{table}[phase * {stride[1]}u + x], lines, {arguments},",
         f"        {out.output()} + x * {view.outputs[0].shape[3]}u);",
         "}",
     )
@@ -273,9 +301,10 @@ def _phase_struct(
     down_phase: tuple[int, _Phase],
     across_phase: tuple[int, _Phase],
     family: str,
-    direct: bool,
 ) -> str:
     """Initialiser of the convolution of one remainder of row and column."""
+    if family == "direct_mve":
+        return out.struct_value(view, _struct_of(family), _direct_phase(view, down_phase, across_phase).parameters(out))
     operator = cast(Conv2dTranspose, view.operator)
     (y, down), (x, across) = down_phase, across_phase
     weight = view.constants["weight"][:, down.taps][:, :, across.taps]
@@ -287,7 +316,7 @@ def _phase_struct(
         layout = {"blocks": vectors(int(np.prod(weight.shape[1:]))), "direct": int(together)}
     else:
         taps = _segment_taps(operator, across)
-        if direct:
+        if family == "direct_dsp":
             taps = direct_segment_taps(len(down.taps), len(across.taps), [channels], across.dilation)
         words, pairs = pack_pairs(weight, operator.groups, [channels // operator.groups], taps)
         layout = {"pairs": pairs, "segment_taps": taps}
@@ -295,7 +324,7 @@ def _phase_struct(
     outputs = view.outputs[0]
     return out.struct_value(
         view,
-        f"tinyseg_conv2d_{family}",
+        _struct_of(family),
         {
             **layout,
             "weight": out.constant(f"weight_{y}_{x}", words),
@@ -319,8 +348,34 @@ def _phase_struct(
     )
 
 
+def _struct_of(family: str) -> str:
+    return "tinyseg_conv2d_dsp" if family == "direct_dsp" else f"tinyseg_conv2d_{family}"
+
+
+def _direct_phase(
+    view: NodeView, down_phase: tuple[int, _Phase], across_phase: tuple[int, _Phase]
+) -> DirectConvolution:
+    operator = cast(Conv2dTranspose, view.operator)
+    (y, down), (x, across) = down_phase, across_phase
+    outputs = view.outputs[0]
+    return DirectConvolution(
+        view.constants["weight"][:, down.taps][:, :, across.taps],
+        view.constants["bias"],
+        view.constants["multiplier"],
+        (view.inputs[0].shape[3],),
+        Columns(view.inputs[0].shape[2], -(-(outputs.shape[2] - x) // operator.strides[1]), 1, -across.first),
+        dilation=across.dilation,
+        output_step=outputs.shape[3] * operator.strides[1],
+        zero_point=operator.input_zero_point,
+        padded=True,
+        output=requantization(operator),
+        suffix=f"_{y}_{x}",
+    )
+
+
 VARIANTS = (
     Variant("conv2d_transpose mve", _suits_mve, _mve_cost, _emit_mve),
+    Variant("conv2d_transpose direct mve", _suits_direct_mve, _direct_mve_cost, _emit_direct_mve),
     Variant("conv2d_transpose dsp", _suits_dsp, _dsp_cost, _emit_dsp),
     Variant("conv2d_transpose direct dsp", _suits_direct_dsp, _direct_dsp_cost, _emit_direct_dsp),
     Variant("conv2d_transpose portable", always, lambda view: sum_cost(3.6, view, 30.0), _emit),

@@ -7,7 +7,14 @@ from typing import cast
 import numpy as np
 
 from tinyseg_tvm.codegen.operators.conv2d import requantization, sum_cost, weight_suffix
-from tinyseg_tvm.codegen.operators.direct_convolution import Window, declare_direct_dsp, direct_dsp_cycles
+from tinyseg_tvm.codegen.operators.direct_convolution import (
+    Columns,
+    DirectConvolution,
+    Window,
+    declare_direct_dsp,
+    direct_dsp_cycles,
+    direct_mve_cycles,
+)
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant
 from tinyseg_tvm.codegen.operators.mve_packing import (
     VECTOR,
@@ -183,6 +190,37 @@ def _emit_pointwise_mve(view: NodeView, out: FunctionWriter) -> None:
     out.write(f"tinyseg_conv2d_mve_line({parameters}, &line, {out.scratch or 'NULL'}, {out.output()});")
 
 
+def _pointwise_direct_mve_cost(view: NodeView) -> Cost:
+    weight = view.constants["weight"]
+    pixels = view.outputs[0].line_elements / weight.shape[0]
+    return Cost(0, direct_mve_cycles(weight[:, np.newaxis, np.newaxis, :], [weight.shape[1]], pixels, 1))
+
+
+def _emit_pointwise_direct_mve(view: NodeView, out: FunctionWriter) -> None:
+    operator = cast(Dense, view.operator)
+    weight = view.constants["weight"]
+    pixels = view.outputs[0].line_elements // weight.shape[0]
+    convolution = DirectConvolution(
+        weight[:, np.newaxis, np.newaxis, :],
+        view.constants["bias"],
+        view.constants["multiplier"],
+        (weight.shape[1],),
+        Columns(pixels, pixels, 1, 0),
+        dilation=1,
+        output_step=weight.shape[0],
+        zero_point=operator.input_zero_point,
+        padded=False,
+        output=requantization(operator),
+    )
+    out.modules.add("tinyseg_conv2d_direct_mve")
+    parameters = out.parameters(view, "tinyseg_conv2d_direct_mve", convolution.parameters(out))
+    out.write(
+        f"const int8_t *const line = {out.line(0)};",
+        f"tinyseg_segment_of_three segments[{convolution.segments}];",
+        f"tinyseg_conv2d_direct_mve_line({parameters}, &line, segments, {out.output()});",
+    )
+
+
 def _emit_flatten_mve(view: NodeView, out: FunctionWriter) -> None:
     operator = cast(Dense, view.operator)
     weight = view.constants["weight"]
@@ -262,6 +300,12 @@ VARIANTS = (
         lambda view: not _flattens(view) and _suits_mve(view),
         _pointwise_mve_cost,
         _emit_pointwise_mve,
+    ),
+    Variant(
+        "pointwise direct mve",
+        lambda view: not _flattens(view) and _suits_mve(view),
+        _pointwise_direct_mve_cost,
+        _emit_pointwise_direct_mve,
     ),
     Variant(
         "dense dsp", lambda view: _flattens(view) and _suits_dsp(view), lambda v: sum_cost(1.7, v), _emit_flatten_dsp

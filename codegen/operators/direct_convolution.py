@@ -10,7 +10,8 @@ import numpy as np
 
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, requantize_cycles
 from tinyseg_tvm.codegen.operators.mve_packing import vectors
-from tinyseg_tvm.codegen.operators.pair_packing import convolution_segments
+from tinyseg_tvm.codegen.operators.pair_packing import convolution_segments, one_more
+from tinyseg_tvm.codegen.operators.weight_packing import folded_bias
 from tinyseg_tvm.network.problem import Cost
 
 MOST_COPIES = 160  # bytes of stack for the copied windows of two pixels
@@ -88,6 +89,68 @@ def most_runs(columns: Columns, taps: int, dilation: int) -> int:
         inside = [tuple(0 <= first + tap < columns.width for first in firsts) for tap in range(taps)]
         most = max(most, 1 + sum(a != b for a, b in itertools.pairwise(inside)))
     return most
+
+
+@dataclass(frozen=True)
+class DirectConvolution:
+    """A convolution of one group by the kernel for the vector extension.
+
+    Attributes:
+        weight: (O, KH, KW, I) int8.
+        bias: (O,) int32, the input's zero point not folded in yet.
+        multiplier: (O,) float32.
+        channels: of each piece.
+        columns: where the windows lie.
+        dilation: columns from tap to tap.
+        output_step: bytes from an output pixel to the next.
+        zero_point: of the input.
+        padded: whether a window may lie in the padding.
+        output: initialiser of ``tinyseg_output``.
+        suffix: of the names of constants that are the convolution's own.
+    """
+
+    weight: np.ndarray
+    bias: np.ndarray
+    multiplier: np.ndarray
+    channels: tuple[int, ...]
+    columns: Columns
+    dilation: int
+    output_step: int
+    zero_point: int
+    padded: bool
+    output: tuple[str, ...]
+    suffix: str = ""
+
+    @property
+    def segments(self) -> int:
+        """Entries of the list of segments."""
+        rows, taps = int(self.weight.shape[1]), int(self.weight.shape[2])
+        return rows * len(self.channels) * most_runs(self.columns, taps, self.dilation) + 1
+
+    def parameters(self, out: FunctionWriter) -> dict[str, int | float | str | tuple[str, ...]]:
+        """Fields of ``tinyseg_conv2d_direct_mve``."""
+        outputs, rows, taps, _ = self.weight.shape
+        bias = folded_bias(self.bias, self.weight, self.zero_point)
+        padding = np.full(taps * max(self.channels), self.zero_point, np.int8)
+        return {
+            "weight": out.constant(f"weight{self.suffix}", pack_plain(self.weight, self.channels)),
+            "bias": out.constant(f"bias{self.suffix}", one_more(bias)),
+            "multiplier": out.constant("multiplier", one_more(self.multiplier)),
+            "padding": out.constant(f"padding{self.suffix}", padding) if self.padded else "NULL",
+            "piece_channels": out.constant("piece_channels", np.asarray(self.channels, np.uint16)),
+            "values": int(np.prod(self.weight.shape[1:])),
+            "pieces": len(self.channels),
+            "input_width": self.columns.width,
+            "output_width": self.columns.outputs,
+            "output_channels": outputs,
+            "output_step": self.output_step,
+            "kernel_height": rows,
+            "kernel_width": taps,
+            "stride": self.columns.stride,
+            "dilation": self.dilation,
+            "pad_left": self.columns.before,
+            "output": self.output,
+        }
 
 
 def direct_mve_cycles(weight: np.ndarray, channels: Sequence[int], pixels: float, dilation: int) -> int:
