@@ -124,8 +124,8 @@ class DirectConvolution:
     @property
     def segments(self) -> int:
         """Entries of the list of segments."""
-        rows, taps = int(self.weight.shape[1]), int(self.weight.shape[2])
-        return rows * len(self.channels) * most_runs(self.columns, taps, self.dilation) + 1
+        rows, taps = self.weight.shape[1], self.weight.shape[2]
+        return int(rows) * len(self.channels) * most_runs(self.columns, int(taps), self.dilation) + 1
 
     def parameters(self, out: FunctionWriter) -> dict[str, int | float | str | tuple[str, ...]]:
         """Fields of ``tinyseg_conv2d_direct_mve``."""
@@ -167,7 +167,9 @@ def direct_mve_cycles(weight: np.ndarray, channels: Sequence[int], pixels: float
     segments = rows * parts * len(channels)
     loops = rows * parts * sum(vectors(taps // parts * c) for c in channels)
     pair = 12 * loops + 9 * segments + 42
-    return round(pixels / 3 * (-(-outputs // 2) * pair + 10 * segments + 50)) + 150
+    edges = 150 * segments  # of the windows at the sides, which are looked for tap by tap
+    cycles: float = pixels / 3 * (-(-outputs // 2) * pair + 10 * segments + 50) + edges
+    return round(cycles) + 150
 
 
 @dataclass(frozen=True)

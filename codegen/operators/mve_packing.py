@@ -100,10 +100,14 @@ def convolution_cost(view: NodeView, scratch: int, pixels: float, groups: int = 
 
     Args:
         view: the node.
-        scratch: bytes, of which a quarter is written per pixel.
+        scratch: bytes; windows are laid out where there are any.
         pixels: output pixels of a step.
         groups: how often each pixel's values are laid out.
     """
-    outputs = view.outputs[0].elements / max(view.access.steps, 1)
-    cycles = 0.15 * view.macs_per_step + 7 * outputs + pixels * groups * (scratch / 32 + 30)
-    return Cost(scratch, round(cycles) + 100)
+    outputs = view.outputs[0].elements / max(view.access.steps, 1) / pixels
+    blocks = -(-view.macs_per_step / (pixels * outputs) // VECTOR)
+    weight = view.constants["weight"]
+    segments = (weight.shape[1] if weight.ndim == 4 else 1) * len(view.inputs)
+    laying_out = groups * (10 * blocks + 15 * segments + 40) if scratch else 15
+    pairs = groups * -(-outputs / groups // 2)
+    return Cost(scratch, round(pixels / 4 * (pairs * (16 * blocks + 46) + laying_out)) + 150)
