@@ -42,8 +42,8 @@ def runtime_closure(modules: set[str]) -> tuple[str, ...]:
 
 
 def header_of(module: str) -> str:
-    """The header that declares a module's functions: its own, or that of its int8 twin."""
-    return f"{module.removesuffix('_w16')}.h"
+    """The header that declares a module's functions: its own, or that of the module it is a variant of."""
+    return f"{module.removesuffix('_w16').removesuffix('_plain')}.h"
 
 
 @cache

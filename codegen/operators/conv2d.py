@@ -29,6 +29,7 @@ from tinyseg_tvm.codegen.operators.mve_packing import (
     windows_lie_together,
 )
 from tinyseg_tvm.codegen.operators.pair_packing import (
+    can_join,
     depthwise_column_bytes,
     one_more,
     pack_depthwise_pairs,
@@ -155,9 +156,10 @@ def _segment_taps(view: NodeView) -> int:
 
 def _emit_dsp(view: NodeView, out: FunctionWriter) -> None:
     parameters = _dsp_parameters(view, out, _segment_taps(view))
-    out.modules.add("tinyseg_conv2d_dsp")
+    kernel = f"tinyseg_conv2d_dsp{_plain_suffix(view)}"
+    out.modules.add(kernel)
     _window(view, out)
-    out.write(f"tinyseg_conv2d_dsp_line({parameters}, lines, {out.scratch}, {out.output()});")
+    out.write(f"{kernel}_line({parameters}, lines, {out.scratch}, {out.output()});")
 
 
 def _suits_direct_dsp(view: NodeView) -> bool:
@@ -179,14 +181,25 @@ def _emit_direct_dsp(view: NodeView, out: FunctionWriter) -> None:
     window = Window(rows, taps, dilation)
     padded = any(operator.padding)
     arguments = declare_direct_dsp(out, [window], channels, operator.input_zero_point, padded=padded)
-    out.write(f"tinyseg_conv2d_direct_dsp_line({parameters}, lines, {arguments}, {out.output()});")
+    kernel = f"tinyseg_conv2d_direct_dsp{_plain_suffix(view)}"
+    out.modules.add(kernel)
+    out.write(f"{kernel}_line({parameters}, lines, {arguments}, {out.output()});")
+
+
+def _plain_suffix(view: NodeView) -> str:
+    """What the name of the DSP kernel ends with."""
+    operator = cast(Conv2d, view.operator)
+    weight = view.constants["weight"]
+    bias = folded_bias(view.constants["bias"], weight, operator.input_zero_point)
+    return "" if can_join(weight, bias, operator.groups) else "_plain"
 
 
 def _dsp_parameters(view: NodeView, out: FunctionWriter, taps: int) -> str:
     operator = cast(Conv2d, view.operator)
     weight = view.constants["weight"]
     channels = [piece.shape[3] for piece in view.inputs]
-    words, pairs = pack_pairs(weight, operator.groups, [c // operator.groups for c in channels], taps)
+    joined = not _plain_suffix(view)
+    words, pairs = pack_pairs(weight, operator.groups, [c // operator.groups for c in channels], taps, joined=joined)
     bias = folded_bias(view.constants["bias"], weight, operator.input_zero_point)
     return out.parameters(
         view,

@@ -26,7 +26,7 @@ from tinyseg_tvm.codegen.operators.mve_packing import (
     vectors,
     windows_lie_together,
 )
-from tinyseg_tvm.codegen.operators.pair_packing import one_more, pack_pairs, pair_cost, pair_scratch
+from tinyseg_tvm.codegen.operators.pair_packing import can_join, one_more, pack_pairs, pair_cost, pair_scratch
 from tinyseg_tvm.codegen.operators.weight_packing import folded_bias, pack_convolution
 from tinyseg_tvm.network.problem import Cost
 from tinyseg_tvm.operators.conv2d_transpose import Conv2dTranspose
@@ -227,7 +227,7 @@ def _mve_cost(view: NodeView) -> Cost:
 
 
 def _emit_dsp(view: NodeView, out: FunctionWriter) -> None:
-    _emit_phases(view, out, "dsp")
+    _emit_phases(view, out, f"dsp{_plain_suffix(view)}")
 
 
 def _emit_mve(view: NodeView, out: FunctionWriter) -> None:
@@ -235,7 +235,7 @@ def _emit_mve(view: NodeView, out: FunctionWriter) -> None:
 
 
 def _emit_direct_dsp(view: NodeView, out: FunctionWriter) -> None:
-    _emit_phases(view, out, "direct_dsp")
+    _emit_phases(view, out, f"direct_dsp{_plain_suffix(view)}")
 
 
 def _emit_direct_mve(view: NodeView, out: FunctionWriter) -> None:
@@ -245,13 +245,13 @@ def _emit_direct_mve(view: NodeView, out: FunctionWriter) -> None:
 def _emit_phases(view: NodeView, out: FunctionWriter, family: str) -> None:
     """One ordinary convolution per remainder of the output row and column by the strides.
 
-    ``family``: dsp, mve, or direct_dsp and direct_mve of the kernels without scratch.
+    ``family``: dsp, mve, or direct_dsp and direct_mve of the kernels without scratch; those of dsp may end with _plain.
     """
     operator = cast(Conv2dTranspose, view.operator)
     stride = operator.strides
     arguments = out.scratch or "NULL"
     out.modules.add(f"tinyseg_conv2d_{family}")
-    if family == "direct_dsp":
+    if family.startswith("direct_dsp"):
         channels = [view.inputs[0].shape[3]]
         arguments = declare_direct_dsp(out, _windows(view), channels, operator.input_zero_point, padded=True)
     elif family == "direct_mve":
@@ -316,9 +316,10 @@ def _phase_struct(
         layout = {"blocks": vectors(int(np.prod(weight.shape[1:]))), "direct": int(together)}
     else:
         taps = _segment_taps(operator, across)
-        if family == "direct_dsp":
+        if family.startswith("direct_dsp"):
             taps = direct_segment_taps(len(down.taps), len(across.taps), [channels], across.dilation)
-        words, pairs = pack_pairs(weight, operator.groups, [channels // operator.groups], taps)
+        joined = not family.endswith("_plain")
+        words, pairs = pack_pairs(weight, operator.groups, [channels // operator.groups], taps, joined=joined)
         layout = {"pairs": pairs, "segment_taps": taps}
     bias = folded_bias(view.constants["bias"], weight, operator.input_zero_point)
     outputs = view.outputs[0]
@@ -349,7 +350,19 @@ def _phase_struct(
 
 
 def _struct_of(family: str) -> str:
-    return "tinyseg_conv2d_dsp" if family == "direct_dsp" else f"tinyseg_conv2d_{family}"
+    return "tinyseg_conv2d_dsp" if "dsp" in family else f"tinyseg_conv2d_{family}"
+
+
+def _plain_suffix(view: NodeView) -> str:
+    """What the name of the DSP kernel of all remainders ends with."""
+    operator = cast(Conv2dTranspose, view.operator)
+    for down in _axis_phases(view, 0):
+        for across in _axis_phases(view, 1):
+            weight = view.constants["weight"][:, down.taps][:, :, across.taps]
+            bias = folded_bias(view.constants["bias"], weight, operator.input_zero_point)
+            if not can_join(weight, bias, operator.groups):
+                return "_plain"
+    return ""
 
 
 def _direct_phase(

@@ -27,6 +27,7 @@ from tinyseg_tvm.codegen.operators.mve_packing import (
     vectors,
 )
 from tinyseg_tvm.codegen.operators.pair_packing import (
+    can_join,
     filled_to_blocks,
     one_more,
     pack_dense_quads,
@@ -95,16 +96,26 @@ def _suits_dsp(view: NodeView) -> bool:
 
 def _emit_pointwise_dsp(view: NodeView, out: FunctionWriter) -> None:
     parameters = _pointwise_dsp_parameters(view, out)
-    out.modules.add("tinyseg_conv2d_dsp")
+    kernel = f"tinyseg_conv2d_dsp{_plain_suffix(view)}"
+    out.modules.add(kernel)
     out.write(f"const int8_t *const line = {out.line(0)};")
-    out.write(f"tinyseg_conv2d_dsp_line({parameters}, &line, {out.scratch}, {out.output()});")
+    out.write(f"{kernel}_line({parameters}, &line, {out.scratch}, {out.output()});")
+
+
+def _plain_suffix(view: NodeView) -> str:
+    """What the name of the DSP kernel ends with."""
+    weight = view.constants["weight"]
+    bias = folded_bias(view.constants["bias"], weight, cast(Dense, view.operator).input_zero_point)
+    return "" if can_join(weight, bias, 1) else "_plain"
 
 
 def _emit_pointwise_direct_dsp(view: NodeView, out: FunctionWriter) -> None:
     parameters = _pointwise_dsp_parameters(view, out)
     arguments = declare_direct_dsp(out, [Window(1, 1, 1)], [view.constants["weight"].shape[1]], 0, padded=False)
+    kernel = f"tinyseg_conv2d_direct_dsp{_plain_suffix(view)}"
+    out.modules.add(kernel)
     out.write(f"const int8_t *const line = {out.line(0)};")
-    out.write(f"tinyseg_conv2d_direct_dsp_line({parameters}, &line, {arguments}, {out.output()});")
+    out.write(f"{kernel}_line({parameters}, &line, {arguments}, {out.output()});")
 
 
 def _pointwise_direct_dsp_cost(view: NodeView) -> Cost:
@@ -118,7 +129,8 @@ def _pointwise_dsp_parameters(view: NodeView, out: FunctionWriter) -> str:
     weight = view.constants["weight"]
     channels = weight.shape[1]
     pixels = view.outputs[0].line_elements // weight.shape[0]
-    words, pairs = pack_pairs(weight[:, np.newaxis, np.newaxis, :], 1, [channels], 1)
+    joined = not _plain_suffix(view)
+    words, pairs = pack_pairs(weight[:, np.newaxis, np.newaxis, :], 1, [channels], 1, joined=joined)
     bias = folded_bias(view.constants["bias"], weight, operator.input_zero_point)
     return out.parameters(
         view,

@@ -51,7 +51,7 @@ def direct_dsp_cycles(
     segment_taps = direct_segment_taps(rows, taps, channels, dilation)
     segments = rows * len(channels) * taps // segment_taps
     quads = rows * taps // segment_taps * sum(-(-segment_taps * c // 4) for c in channels)
-    block = (44 if view.core.has_fpu else 75) * quads + 22 * segments + 40
+    block = (40 if view.core.has_fpu else 70) * quads + 22 * segments + 40
     per_two = -(-outputs // 4) * block + 10 * segments + 40
     return round(pixels / 2 * per_two + requantize_cycles(view.core) * pixels * outputs)
 
@@ -200,7 +200,6 @@ def declare_direct_dsp(
         entries = max(entries, segments + 1, window.taps + 1)
         if padded and segment_taps > 1 and any(c % 4 for c in channels):
             copies = max(copies, _bytes_of_copies(window.rows, window.taps, channels))
-    out.modules.add("tinyseg_conv2d_direct_dsp")
     out.write(f"tinyseg_segment segments[{entries}];")
     if copies:
         out.write(f"int8_t copies[{copies}];")

@@ -10,6 +10,8 @@ import numpy as np
 from tinyseg_tvm.codegen.operators.emission import NodeView, requantize_cycles
 from tinyseg_tvm.network.problem import Cost
 
+JOINED_RANGE = 1 << 23  # results of second channels that can be told from joined sums
+
 
 def pair_order(n: int) -> list[tuple[int, int | None]]:
     """Which two of ``n`` consecutive values each widened word holds; None: nothing.
@@ -43,18 +45,38 @@ def pairs_of_segments(segments: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate(parts, axis=1)
 
 
-def pair_words(pairs: np.ndarray) -> np.ndarray:
+def can_join(weight: np.ndarray, bias: np.ndarray, groups: int) -> bool:
+    """Whether the words of two channels can be joined as runtime/tinyseg_joined.h describes.
+
+    Args:
+        weight: (O, ...) int8.
+        bias: (O,) as the kernel begins with it: the input's zero point is folded in.
+        groups: the convolution's groups.
+    """
+    flat = weight.reshape(groups, weight.shape[0] // groups, -1).astype(np.int64)
+    first, second = flat[:, 0 : flat.shape[1] - 1 : 2], flat[:, 1::2]
+    if bool(((second == -128) & (first < 0)).any()):
+        return False
+    begin = bias.reshape(groups, -1)[:, 1::2].astype(np.int64)
+    low = begin + np.minimum(second * -128, second * 127).sum(axis=2)
+    high = begin + np.maximum(second * -128, second * 127).sum(axis=2)
+    return bool((low >= -JOINED_RANGE).all() and (high < JOINED_RANGE).all())
+
+
+def pair_words(pairs: np.ndarray, *, joined: bool) -> np.ndarray:
     """Pairs (O, P, 2) as words: channels by four (three as four), then two, then one.
 
-    [pair][2 words] of four channels, [pair] of two, a word per two pairs of one.
+    [pair][2 words] of four channels, [pair] of two, a word per two pairs of one. ``joined``: each half of a word of two
+    channels is one number.
     """
     if pairs.shape[0] % 4 == 3:
         pairs = np.concatenate([pairs, np.zeros((1, *pairs.shape[1:]), pairs.dtype)])
     outputs = pairs.shape[0]
     fours = outputs // 4 * 4
-    words = [_two_channels(pairs[o : o + 4 : 2], pairs[o + 1 : o + 4 : 2]) for o in range(0, fours, 4)]
+    two = _two_joined_channels if joined else _two_channels
+    words = [two(pairs[o : o + 4 : 2], pairs[o + 1 : o + 4 : 2]) for o in range(0, fours, 4)]
     if outputs - fours >= 2:
-        words.append(_two_channels(pairs[fours : fours + 1], pairs[fours + 1 : fours + 2]))
+        words.append(two(pairs[fours : fours + 1], pairs[fours + 1 : fours + 2]))
     if outputs % 2:
         single = pairs[-1:]
         if single.shape[1] % 2:
@@ -69,6 +91,12 @@ def _two_channels(even: np.ndarray, odd: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(quads.transpose(1, 0, 2)).view("<u4").reshape(-1)
 
 
+def _two_joined_channels(even: np.ndarray, odd: np.ndarray) -> np.ndarray:
+    """(C, P, 2) of channels that alternate, as words [pair][C] of two numbers ``256 * odd + even``."""
+    halves = (256 * odd.astype(np.int32) + even.astype(np.int32)).astype(np.int16)
+    return np.ascontiguousarray(halves.transpose(1, 0, 2)).view("<u4").reshape(-1)
+
+
 def convolution_segments(weight: np.ndarray, piece_channels: Sequence[int], segment_taps: int) -> Iterator[np.ndarray]:
     """Weights (O, KH, KW, I) as segments (O, n), in the order of rows, pieces, taps."""
     outputs, rows, taps, _ = weight.shape
@@ -80,7 +108,7 @@ def convolution_segments(weight: np.ndarray, piece_channels: Sequence[int], segm
 
 
 def pack_pairs(
-    weight: np.ndarray, groups: int, piece_channels: Sequence[int], segment_taps: int
+    weight: np.ndarray, groups: int, piece_channels: Sequence[int], segment_taps: int, *, joined: bool
 ) -> tuple[np.ndarray, int]:
     """(O, KH, KW, I / groups) int8 as uint32 words, and the number of pairs of a pixel.
 
@@ -89,6 +117,7 @@ def pack_pairs(
         groups: the convolution's groups; more than one only with one piece.
         piece_channels: channels of each piece that one group uses.
         segment_taps: taps of a row whose values lie side by side.
+        joined: whether two channels' weights are joined (``can_join``).
     """
     per_group = weight.shape[0] // groups
     words = []
@@ -97,7 +126,7 @@ def pack_pairs(
         part = weight[group * per_group : (group + 1) * per_group]
         packed = pairs_of_segments(list(convolution_segments(part, piece_channels, segment_taps)))
         pairs = packed.shape[1]
-        words.append(pair_words(packed))
+        words.append(pair_words(packed, joined=joined))
     return np.concatenate(words), pairs
 
 
@@ -125,7 +154,7 @@ def pair_cost(view: NodeView, scratch: int, pixels: float, groups: int = 1) -> C
     """
     outputs = view.outputs[0].elements / max(view.access.steps, 1)
     widening = pixels * groups * scratch / 8 * 2.2
-    return Cost(scratch, round(1.2 * view.macs_per_step + widening + requantize_cycles(view.core) * outputs) + 200)
+    return Cost(scratch, round(1.1 * view.macs_per_step + widening + requantize_cycles(view.core) * outputs) + 200)
 
 
 def depthwise_column_bytes(rows: int) -> int:

@@ -12,9 +12,9 @@
 /* Values side by side of two pixels. The assembler knows the order of the fields. */
 typedef struct {
     const int8_t *x; /* of the first pixel; NULL ends a list */
-    intptr_t step; /* bytes from there to the second pixel's */
     int32_t values; /* less 3 */
     int32_t entry; /* where in the loop to begin */
+    intptr_t step; /* bytes from there to the second pixel's */
 } tinyseg_segment;
 
 /* One output line from `lines[row * pieces + piece]`; NULL is a padding line.
@@ -23,6 +23,15 @@ typedef struct {
  * the window has segments, and than the kernel is wide. `copies` is NULL where every piece has a multiple of four
  * channels or segments are of one tap; else it holds the windows of two pixels, each filled up to whole words. */
 void tinyseg_conv2d_direct_dsp_line(
+    const tinyseg_conv2d_dsp *p,
+    const int8_t *const *lines,
+    const int8_t *padding,
+    tinyseg_segment *segments,
+    int8_t *copies,
+    int8_t *out);
+
+/* The same with weights that are not joined. */
+void tinyseg_conv2d_direct_dsp_plain_line(
     const tinyseg_conv2d_dsp *p,
     const int8_t *const *lines,
     const int8_t *padding,

@@ -11,7 +11,8 @@
 typedef struct {
     /* Of each group the channels by four (three are four, the last with weights 0), then two, then one. Words of four
      * bytes: (lower value, upper value) of a pair for a channel in bytes 0 and 2, for the next channel in bytes 1 and
-     * 3; for a single channel its next pair there. [pair][word] in each block. */
+     * 3, both joined where the kernel wants that (tinyseg_joined.h); for a single channel its next pair there, never
+     * joined. [pair][word] in each block. */
     const uint32_t *weight;
     const int32_t *bias; /* minus input_zero_point times the sum of the channel's weights; one more than channels */
     const float *multiplier; /* one more than channels */
@@ -36,5 +37,9 @@ typedef struct {
 /* One output line from `lines[row * pieces + piece]`; NULL is a padding line. `scratch` (aligned to 4) has 8 bytes per
  * pair, and where there is padding two segments more. */
 void tinyseg_conv2d_dsp_line(const tinyseg_conv2d_dsp *p, const int8_t *const *lines, void *scratch, int8_t *out);
+
+/* The same with weights that are not joined. */
+void tinyseg_conv2d_dsp_plain_line(
+    const tinyseg_conv2d_dsp *p, const int8_t *const *lines, void *scratch, int8_t *out);
 
 #endif

@@ -143,7 +143,7 @@ def test_a_core_with_the_dsp_extension_gets_its_kernels():
 
 
 MUTATIONS = {
-    "tinyseg_conv2d_dsp.c": ("conv2d", "column + tap * dilation", "column + tap"),
+    "tinyseg_conv2d_dsp_body.h": ("conv2d", "column + tap * dilation", "column + tap"),
     "tinyseg_depthwise_dsp.c": ("depthwise", "(y & 0xFFFF0000u)", "(y & 0x7FFF0000u)"),
     "tinyseg_dense_dsp.c": ("dense", "w += quads * block", "w += quads * 4"),
     "tinyseg_pool2d_dsp.c": ("max_pool2d", "const int32_t back = rest - 4;", "const int32_t back = -4;"),
