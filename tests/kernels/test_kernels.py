@@ -142,19 +142,46 @@ def test_a_core_with_the_dsp_extension_gets_its_kernels():
     assert not any("dsp" in name for name in plain)
 
 
+def test_a_core_with_the_vector_extension_gets_its_kernels():
+    network, _ = network_of(sorted(CASES), 10, 1)
+    views = [NodeView.of(node, network, MVE) for node in network.nodes]
+    assert {f"{kind} mve" for kind in sorted(CASES)} <= {select_variant(view).name for view in views}
+    assert "conv2d direct mve" in {select_variant(view, scratch_limit=0).name for view in views}
+    dsp = [NodeView.of(node, network, DSP) for node in network.nodes]
+    assert not any("mve" in select_variant(view, limit).name for view in dsp for limit in (0, None))
+
+
+def test_without_scratch_many_convolutions_of_one_group_get_the_extensions_kernels():
+    network, _ = network_of(["conv2d", "conv2d_transpose"], 20, 6)
+    for core, family in ((DSP, "dsp"), (MVE, "mve")):
+        views = [NodeView.of(node, network, core) for node in network.nodes if node.operator.groups == 1]
+        small = [select_variant(view, scratch_limit=0) for view in views]
+        assert sum(f"direct {family}" in variant.name for variant in small) > len(small) // 3
+        assert all(variant.cost(view).scratch_bytes == 0 for variant, view in zip(small, views, strict=True))
+
+
+# file: kind of operator, text, another text, core, limit of scratch
 MUTATIONS = {
-    "tinyseg_conv2d_dsp_body.h": ("conv2d", "column + tap * dilation", "column + tap"),
-    "tinyseg_depthwise_dsp.c": ("depthwise", "(y & 0xFFFF0000u)", "(y & 0x7FFF0000u)"),
-    "tinyseg_dense_dsp.c": ("dense", "w += quads * block", "w += quads * 4"),
-    "tinyseg_pool2d_dsp.c": ("max_pool2d", "const int32_t back = rest - 4;", "const int32_t back = -4;"),
-    "tinyseg_linear_dsp.c": ("elementwise", "result < -128 ? -128", "result < -127 ? -127"),
-    "tinyseg_dsp.h": ("conv2d_transpose", "sum > 127 ? 127", "sum > 126 ? 126"),
+    "tinyseg_conv2d_dsp_body.h": ("conv2d", "column + tap * dilation", "column + tap", DSP, None),
+    "tinyseg_conv2d_direct_dsp_body.h": ("conv2d", "x[n >> 1], 0)", "x[0], 0)", DSP, 0),
+    "tinyseg_joined.h": ("conv2d", "(uint32_t)joined - (uint32_t)first) >> 8", "(uint32_t)joined) >> 8", DSP, 0),
+    "tinyseg_depthwise_dsp.c": ("depthwise", "(y & 0xFFFF0000u)", "(y & 0x7FFF0000u)", DSP, None),
+    "tinyseg_dense_dsp.c": ("dense", "w += quads * block", "w += quads * 4", DSP, None),
+    "tinyseg_pool2d_dsp.c": ("max_pool2d", "const int32_t back = rest - 4;", "const int32_t back = -4;", DSP, None),
+    "tinyseg_linear_dsp.c": ("elementwise", "result < -128 ? -128", "result < -127 ? -127", DSP, None),
+    "tinyseg_dsp.h": ("conv2d_transpose", "sum > 127 ? 127", "sum > 126 ? 126", DSP, None),
+    "tinyseg_conv2d_mve.c": ("conv2d", "x * channels + group * used", "x * channels", MVE, None),
+    "tinyseg_conv2d_direct_mve.c": ("conv2d", "(tap - first) * channels", "channels", MVE, 0),
+    "tinyseg_depthwise_block_mve.c": ("depthwise", "{0, 8, 4, 12}", "{0, 4, 8, 12}", MVE, None),
+    "tinyseg_dense_mve.c": ("dense", "16 * k + i % 16", "i % 16", MVE, None),
+    "tinyseg_pool2d_mve.c": ("max_pool2d", "int8_t most = -128", "int8_t most = -20", MVE, None),
+    "tinyseg_linear_mve.c": ("elementwise", "value < p->minimum ? p->minimum : value", "value", MVE, None),
 }
 
 
 @pytest.mark.parametrize("file", sorted(MUTATIONS))
 def test_a_mutated_kernel_is_found(file, tmp_path, monkeypatch):
-    kind, before, after = MUTATIONS[file]
+    kind, before, after, core, limit = MUTATIONS[file]
     true_text = project.runtime_text
     assert before in true_text(file)
     monkeypatch.setattr(
@@ -162,4 +189,46 @@ def test_a_mutated_kernel_is_found(file, tmp_path, monkeypatch):
     )
     network, inputs = network_of([kind], 20, 1)
     with pytest.raises(AssertionError):
-        check_on_host(network, inputs, tmp_path, streamed=False)
+        check_on_host(network, inputs, tmp_path, streamed=False, core=core, scratch_limit=limit)
+
+
+# per board and limit of scratch: kind of operator, file, text, another text that compiles to as many bytes
+MUTATED_INSTRUCTIONS = {
+    ("mps2_an386", None): [
+        ("conv2d", "tinyseg_conv2d_dsp_body.h", "smlad %[b2], %[s], %[v], %[b2]", "smlad %[b2], %[s], %[u], %[b2]"),
+        ("elementwise", "tinyseg_linear_dsp.c", "ssat %0, #8", "ssat %0, #7"),
+    ],
+    ("mps2_an386", 0): [
+        ("conv2d", "tinyseg_conv2d_direct_dsp_body.h", "pkhbt r11, r11, lr, lsl #16", "pkhbt r11, r11, lr, lsl #15"),
+    ],
+    ("mps3_an547", None): [
+        ("conv2d", "tinyseg_conv2d_mve.c", "vqadd.s16 q2, q2, r5", "vqadd.s16 q2, q2, r4"),
+        ("depthwise", "tinyseg_depthwise_block_mve.c", "vmovlt.s16 q0, q0", "vmovlb.s16 q0, q0"),
+        ("dense", "tinyseg_dense_mve.c", "vmladava.s8 %[a3], q0, q2", "vmladava.s8 %[a3], q0, q1"),
+        ("max_pool2d", "tinyseg_pool2d_mve.c", "vdupq_n_s8(-128)", "vdupq_n_s8(-20)"),
+        ("elementwise", "tinyseg_linear_mve.c", "vmla.s32 q0, q4", "vmla.s32 q0, q2"),
+    ],
+    ("mps3_an547", 0): [
+        ("conv2d", "tinyseg_conv2d_direct_mve.c", "and r11, r11, #15", "and r11, r11, #7"),
+    ],
+}
+
+
+@pytest.mark.parametrize(("board", "limit"), sorted(MUTATED_INSTRUCTIONS, key=str))
+def test_every_mutated_instruction_is_found_in_qemu(board, limit, tmp_path, monkeypatch):
+    mutations = MUTATED_INSTRUCTIONS[board, limit]
+    true_text = project.runtime_text
+
+    def mutated(name: str) -> str:
+        text = true_text(name)
+        for _, file, before, after in mutations:
+            if name == file:
+                assert before in text
+                text = text.replace(before, after)
+        return text
+
+    monkeypatch.setattr(project, "runtime_text", mutated)
+    kinds = [kind for kind, *_ in mutations]
+    network, inputs = network_of(kinds, 12, 1)
+    wrong = run_on_board(board, network, inputs, tmp_path / "project", scratch_limit=limit)
+    assert {name.rsplit("_", 1)[0] for name in wrong} == set(kinds)
