@@ -33,7 +33,9 @@ typedef struct {
     "vadd.i32 q7, q7, q0\n\t"
 /* Two taps; the second pixel is loaded twice for want of a register. */
 #define TWO_TAPS(load) \
-    "ldrd %[x], %[y], [%[at]], #8\n\t" load(q0, x) \
+    "ldrd %[x], %[y], [%[at]], #8\n\t" \
+    "add %[x], %[x], %[moved]\n\t" \
+    "add %[y], %[y], %[moved]\n\t" load(q0, x) \
     "vldrb.8 q1, [%[w]], #16\n\t" \
     "vmullb.s8 q2, q0, q1\n\t" \
     "vmullt.s8 q0, q0, q1\n\t" load(q1, y) \
@@ -43,7 +45,8 @@ typedef struct {
     "vmullt.s8 q1, q1, q3\n\t" \
     "vadd.i16 q0, q0, q1\n\t" ADD_TO_SUMS
 #define ONE_TAP(load) \
-    "ldr %[x], [%[at]]\n\t" load(q0, x) \
+    "ldr %[x], [%[at]]\n\t" \
+    "add %[x], %[x], %[moved]\n\t" load(q0, x) \
     "vldrb.8 q1, [%[w]]\n\t" \
     "vmullb.s8 q2, q0, q1\n\t" \
     "vmullt.s8 q0, q0, q1\n\t" ADD_TO_SUMS
@@ -54,11 +57,13 @@ typedef struct {
     "vcvtn.s32.f32 " #q ", " #q "\n\t"
 #define WHOLE(q, x) "vldrb.8 " #q ", [%[" #x "]]\n\t"
 #define PART(q, x) "vpst\n\tvldrbt.8 " #q ", [%[" #x "]]\n\t"
-/* A pixel of the block. */
-#define PIXEL(load) \
-    __asm__ volatile("ldrd %[x], %[y], [%[b]]\n\t" \
-                     "vmsr p0, %[y]\n\t" \
+/* `pixels` of the block; the taps of each lie `move` bytes beyond those of the one before. */
+#define PIXELS(load) \
+    __asm__ volatile("ldr %[x], [%[b], #4]\n\t" \
+                     "vmsr p0, %[x]\n" \
+                     "0:\n\t" \
                      "ldrd %[w], %[y], [%[b], #24]\n\t" \
+                     "ldr %[x], [%[b]]\n\t" \
                      "ldr %[at], [%[b], #36]\n\t" \
                      "vldrw.32 q4, [%[y]]\n\t" \
                      "vldrw.32 q5, [%[y], #16]\n\t" \
@@ -69,8 +74,7 @@ typedef struct {
                      "le lr, 1b\n" \
                      "2:\n\t" \
                      "ldr %[x], [%[b], #8]\n\t" \
-                     "cmp %[x], #0\n\t" \
-                     "beq 3f\n\t" ONE_TAP(load) \
+                     "cbz %[x], 3f\n\t" ONE_TAP(load) \
                      "3:\n\t" \
                      "ldr %[at], [%[b], #32]\n\t" SCALE(q4, 0) SCALE(q5, 16) SCALE(q6, 32) SCALE(q7, 48) \
                      "ldrd %[x], %[y], [%[b], #12]\n\t" \
@@ -88,9 +92,14 @@ typedef struct {
                      "vmax.s8 q2, q2, q0\n\t" \
                      "vmin.s8 q2, q2, q1\n\t" \
                      "vpst\n\t" \
-                     "vstrbt.8 q2, [%[out]]" \
-                     : [at] "=&r"(at), [w] "=&r"(w), [x] "=&r"(x), [y] "=&r"(y) \
-                     : [b] "r"(b), [out] "r"(out) \
+                     "vstrbt.8 q2, [%[out]]\n\t" \
+                     "subs %[pixels], %[pixels], #1\n\t" \
+                     "add %[out], %[out], %[channels]\n\t" \
+                     "add %[moved], %[moved], %[move]\n\t" \
+                     "bne.w 0b" \
+                     : [at] "=&r"(at), [w] "=&r"(w), [x] "=&l"(x), [y] "=&r"(y), [out] "+r"(out), \
+                       [pixels] "+r"(pixels), [moved] "+r"(moved) \
+                     : [b] "r"(b), [channels] "r"(channels), [move] "r"(move) \
                      : "lr", "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "p0", "cc", "memory")
 
 /* Finds the taps of the window at `column`. Returns whether all lie in the map. */
@@ -98,42 +107,37 @@ TINYSEG_INNER int place_taps(
     const tinyseg_depthwise_block_mve *p, const int8_t *const *lines, const block *b, int32_t column)
 {
     const int32_t channels = p->channels;
-    const int32_t move = p->stride * channels;
+    const int32_t taps = p->kernel_width;
+    const uint32_t every = p->spread != 0u ? 2u : 1u; /* those between stay in the padding */
+    const int32x4_t tap = vreinterpretq_s32_u32(vidupq_n_u32(0, 1));
+    const uint32x4_t place = vmulq_n_u32(vreinterpretq_u32_s32(tap), every);
+    const int32x4_t columns = vmulq_n_s32(tap, p->dilation);
+    const int32x4_t padding = vdupq_n_s32((int32_t)b->padding);
+    const int32x4_t move = vdupq_n_s32(p->stride * channels);
+    const int8_t *const *const end = lines + p->kernel_height;
     int32_t *at = b->at;
     int32_t *step = b->step;
-    int all = p->spread == 0u;
-    for (int32_t row = 0; row < p->kernel_height; ++row) {
-        const int8_t *const line = lines[row];
+    uint32_t outside = p->spread;
+    while (lines != end) {
+        const int8_t *const line = *lines++;
+        const uint32_t width = line != NULL ? p->input_width : 0u;
         int32_t x = column;
-        for (int32_t tap = 0; tap < p->kernel_width; ++tap, x += p->dilation) {
-            const int inside = line != NULL && x >= 0 && x < p->input_width;
-            *at++ = (int32_t)(inside ? line + x * channels + b->channel : b->padding);
-            *step++ = inside ? move : 0;
-            all = all && inside;
-            if (p->spread != 0u) {
-                *at++ = (int32_t)b->padding;
-                *step++ = 0;
-            }
+        for (int32_t left = taps; left > 0; left -= 4, x += 4 * p->dilation) {
+            const mve_pred16_t there = vctp32q((uint32_t)left);
+            const int32x4_t xs = vaddq_n_s32(columns, x);
+            const mve_pred16_t inside = vcmphiq_u32(vdupq_n_u32(width), vreinterpretq_u32_s32(xs));
+            const int32x4_t values = vaddq_n_s32(vmulq_n_s32(xs, channels), (int32_t)line + b->channel);
+            vstrwq_scatter_shifted_offset_p_s32(at, place, vpselq_s32(values, padding, inside), there);
+            vstrwq_scatter_shifted_offset_p_s32(step, place, vpselq_s32(move, vdupq_n_s32(0), inside), there);
+            outside |= there & ~(uint32_t)inside;
+            at += every * (left < 4 ? (uint32_t)left : 4u);
+            step += every * (left < 4 ? (uint32_t)left : 4u);
         }
     }
-    return all;
+    return outside == 0u;
 }
 
-/* Goes on by an output pixel, with taps that all lie in the map. */
-TINYSEG_INLINE void move_all_taps(int32_t *at, int32_t vectors, int32_t move)
-{
-    __asm__ volatile("dls lr, %[vectors]\n"
-                     "1:\n\t"
-                     "vldrw.32 q0, [%[at]]\n\t"
-                     "vadd.i32 q0, q0, %[move]\n\t"
-                     "vstrw.32 q0, [%[at]], #16\n\t"
-                     "le lr, 1b"
-                     : [at] "+r"(at)
-                     : [vectors] "r"(vectors), [move] "r"(move)
-                     : "lr", "q0", "cc", "memory");
-}
-
-/* The same where some lie in the padding and stay. */
+/* Goes on by an output pixel; taps in the padding stay. */
 TINYSEG_INNER void move_taps(int32_t *at, const int32_t *step, int32_t vectors)
 {
     for (; vectors > 0; --vectors, at += 4, step += 4) {
@@ -141,35 +145,47 @@ TINYSEG_INNER void move_taps(int32_t *at, const int32_t *step, int32_t vectors)
     }
 }
 
-TINYSEG_INNER void block_line(
-    const tinyseg_depthwise_block_mve *p, const int8_t *const *lines, const block *b, int8_t *out)
+TINYSEG_INNER void block_pixels(const block *b, int32_t channels, int32_t move, int32_t pixels, int8_t *out)
+{
+    int32_t moved = 0;
+    int32_t x, y;
+    const void *at;
+    const int8_t *w;
+    if (channels >= 16) {
+        PIXELS(WHOLE);
+    } else {
+        PIXELS(PART);
+    }
+}
+
+static void block_line(const tinyseg_depthwise_block_mve *p, const int8_t *const *lines, const block *b, int8_t *out)
 {
     const int32_t channels = p->channels;
     const int32_t stride = p->stride;
-    const int32_t move = stride * channels;
     const int32_t vectors = (p->taps + 3) / 4;
     const int32_t beyond = p->input_width - (p->kernel_width - 1) * p->dilation;
-    const int8_t *const end = out + p->output_width * channels;
     int32_t column = -(int32_t)p->pad_left;
-    int follows = 0; /* on a window that lay inside the line, as this one does */
-    int all = 0;
-    for (; out != end; out += channels, column += stride) {
-        const int inside = column >= 0 && column < beyond;
-        int32_t x, y;
-        const void *at;
-        const int8_t *w;
-        if (!(inside && follows)) {
-            all = place_taps(p, lines, b, column);
-        } else if (all) {
-            move_all_taps(b->at, vectors, move);
-        } else {
-            move_taps(b->at, b->step, vectors);
+    int32_t left = p->output_width;
+    while (left > 0) {
+        int32_t pixels = 1; /* that have their taps at the same places of the map or the padding */
+        if (column >= 0 && column < beyond) {
+            pixels = (beyond - 1 - column) / stride + 1;
+            pixels = pixels < left ? pixels : left;
         }
-        follows = inside;
-        if (channels >= 16) {
-            PIXEL(WHOLE);
-        } else {
-            PIXEL(PART);
+        left -= pixels;
+        column += pixels * stride;
+        if (place_taps(p, lines, b, column - pixels * stride)) {
+            block_pixels(b, channels, stride * channels, pixels, out);
+            out += pixels * channels;
+            continue;
+        }
+        for (;;) {
+            block_pixels(b, channels, 0, 1, out);
+            out += channels;
+            if (--pixels == 0) {
+                break;
+            }
+            move_taps(b->at, b->step, vectors);
         }
     }
 }
@@ -194,6 +210,10 @@ void tinyseg_depthwise_block_mve_line(
     b.bias = p->bias;
     b.multiplier = p->multiplier;
     vst1q_s8(padding, vdupq_n_s8((int8_t)p->input_zero_point));
+    for (int32_t i = 0; i < words; ++i) {
+        b.at[i] = (int32_t)padding;
+        b.step[i] = 0;
+    }
     for (int32_t c = 0; c < channels; c += 16) {
         b.channel = c + 16 > channels && channels > 16 ? channels - 16 : c;
         block_line(p, lines, &b, out + b.channel);
