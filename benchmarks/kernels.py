@@ -1,7 +1,8 @@
 """Instructions of every kernel on every core, for a fixed list of layer shapes, and whole-network profiles.
 
 Each shape is a network of one node: generated, built and run in QEMU, compared with the reference byte by byte.
-Instructions are those of ``<name>_run`` (driver included), per multiply-accumulate or per element.
+Instructions are those of ``<name>_run`` (driver included), per multiply-accumulate or per element; so are the estimated
+cycles of a Cortex-M4 (cycle_estimate.py).
 
     python benchmarks/kernels.py [--boards mps2_an386,mps2_an385] [SHAPE ...]
     python benchmarks/kernels.py --profile MODEL.onnx [--boards mps2_an386] [--stream-axis rows] [--ram KIB]
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from cycle_estimate import estimate_cycles
 
 from tinyseg_tvm.boards import load_board
 from tinyseg_tvm.codegen import generate, kernel_cost
@@ -181,6 +183,7 @@ class Measurement:
     stack: int
     weights: int
     kernel_code: int
+    cycles: int | None
 
     @property
     def units(self) -> int:
@@ -205,10 +208,23 @@ class Measurement:
             self.stack,
             self.weights,
             self.kernel_code,
+            "" if self.cycles is None else f"{self.cycles / self.units:.2f}",
         ]
 
 
-HEADERS = ["layer", "board", "kernel", "exact", "instr", "per", "scratch B", "stack B", "weights B", "kernel B"]
+HEADERS = [
+    "layer",
+    "board",
+    "kernel",
+    "exact",
+    "instr",
+    "per",
+    "scratch B",
+    "stack B",
+    "weights B",
+    "kernel B",
+    "M4 cycles",
+]
 
 
 def measure(shape: Shape, board_name: str, directory: Path) -> Measurement:
@@ -223,7 +239,7 @@ def measure(shape: Shape, board_name: str, directory: Path) -> Measurement:
     rng = np.random.default_rng(1)
     vector = [rng.integers(-128, 128, s, dtype=np.int8) for s in shape.inputs]
     project = generate_project(board, files, directory)
-    result = project.run([vector])
+    result = project.run([vector], profile=True)
     (expected,) = run_reference(network, vector, layout="device")
     exact = result.status == 0 and result.outputs[0][0].tobytes() == expected.tobytes()
     view = NodeView.of(network.nodes[0], network, core)
@@ -239,6 +255,7 @@ def measure(shape: Shape, board_name: str, directory: Path) -> Measurement:
         result.ram.stack,
         result.flash.weights,
         code,
+        estimate_cycles(Path(result.elf), result.executed) if board.core.name == "cortex-m4" else None,
     )
 
 

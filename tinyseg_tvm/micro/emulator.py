@@ -62,6 +62,7 @@ class PluginReport:
 
     vectors: tuple[Counts, ...] = ()
     profile: Mapping[str, int] = field(default_factory=dict)
+    executed: Mapping[int, int] = field(default_factory=dict)
     stray_writes: tuple[StrayWrite, ...] = ()
 
 
@@ -141,6 +142,7 @@ def read_plugin_report(path: Path, image: Image) -> PluginReport | None:
         return None
     regions: list[Counts] = []
     profile: defaultdict[str, int] = defaultdict(int)
+    executed: dict[int, int] = {}
     stray = []
     empty = None
     for words in map(str.split, lines):
@@ -151,14 +153,16 @@ def read_plugin_report(path: Path, image: Image) -> PluginReport | None:
             else:
                 regions.append(Counts(run - empty * run_segments, callbacks - empty * callback_segments))
         elif words[0] == "count":
-            profile[image.function_at(int(words[2], 16))] += int(words[3])
+            address = int(words[2], 16)
+            profile[image.function_at(address)] += int(words[3])
+            executed[address] = int(words[3])
         elif words[0] == "store":
             address, size, pc = int(words[2], 16), int(words[3]), int(words[4], 16)
             stray.append(StrayWrite(address, size, pc, image.function_at(pc)))
     if empty is None:
         return None
     ordered = dict(sorted(profile.items(), key=lambda item: (-item[1], item[0])))
-    return PluginReport(tuple(regions), ordered, tuple(stray))
+    return PluginReport(tuple(regions), ordered, executed, tuple(stray))
 
 
 def read_timer_report(report: list[tuple[str, int]]) -> tuple[Counts, ...]:

@@ -164,6 +164,7 @@ class Project:
             counted_by=counted.method,
             storage=storage_traffic(pairs),
             profile=counted.plugin.profile,
+            executed=counted.plugin.executed,
             stray_writes=counted.plugin.stray_writes,
             observations=tuple(read_observations(folder, len(vectors))) if observe else (),
         )

@@ -97,6 +97,7 @@ class RunResult:
         instructions_per_vector: in the order of the vectors.
         counted_by: ``plugin``, ``timer`` or ``none``.
         profile: instructions per function, all vectors together, callbacks excluded (``profile=True``).
+        executed: the same per instruction address.
         stray_writes: see StrayWrite (``watch_writes=True``); at most 16 per vector.
         observations: lines of all tensors (``observe=True``).
     """
@@ -114,6 +115,7 @@ class RunResult:
     counted_by: str = "none"
     storage: StorageTraffic = StorageTraffic()
     profile: Mapping[str, int] = field(default_factory=dict)
+    executed: Mapping[int, int] = field(default_factory=dict)
     stray_writes: tuple[StrayWrite, ...] = ()
     observations: tuple[Observation, ...] = ()
 

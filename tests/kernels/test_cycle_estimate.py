@@ -1,0 +1,42 @@
+"""The benchmark's estimate of Cortex-M4 cycles, on disassembly whose timing is known by hand."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+MODULE = runpy.run_path(str(Path(__file__).resolve().parents[2] / "benchmarks" / "cycle_estimate.py"))
+LISTING = """
+00000000 <f>:
+   0:\te92d 4ff0 \tstmdb\tsp!, {r4, r5, r6, r7, r8, r9, sl, fp, lr}
+   4:\tf858 ab04 \tldr.w\tsl, [r8], #4
+   8:\tf859 bb04 \tldr.w\tfp, [r9], #4
+   c:\tfb2a 100b \tsmlad\tr0, sl, fp, r1
+  10:\t3a01      \tsubs\tr2, #1
+  12:\td1f7      \tbne.n\t4 <f+0x4>
+  14:\tee07 0a90 \tvmov\ts15, r0
+  18:\te8bd 8ff0 \tldmia.w\tsp!, {r4, r5, r6, r7, r8, r9, sl, fp, pc}
+"""
+
+
+def cycles(executed: dict[int, int]) -> list[int]:
+    instructions = MODULE["parse"](LISTING)
+    before = [None, *instructions]
+    following = [*(i.address for i in instructions[1:]), -1]
+    return [
+        MODULE["cycles_of"](i, b, executed.get(i.address, 0), executed.get(a, 0))
+        for i, b, a in zip(instructions, before, following, strict=False)
+    ]
+
+
+def test_loads_behind_loads_are_pipelined_and_taken_branches_refill():
+    # ten rounds: pushing nine registers 1 + 9; loads 2 and 1; nine branches taken, one not
+    executed = {0: 1, 4: 10, 8: 10, 0xC: 10, 0x10: 10, 0x12: 10, 0x14: 1, 0x18: 1}
+    assert cycles(executed) == [10, 20, 10, 10, 10, 9 * 3 + 1, 1, 1 + 9 + 2]
+
+
+@pytest.mark.parametrize(("text", "registers"), [("{r0-r3}", 4), ("{r4, r5, pc}", 3), ("{s0-s15}", 16)])
+def test_register_lists_are_counted(text, registers):
+    assert MODULE["_registers"](text) == registers
