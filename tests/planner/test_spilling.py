@@ -113,7 +113,7 @@ def test_a_part_of_the_lines_is_spilled_where_the_whole_is_too_much():
     whole = max(tensor.lines * tensor.line_bytes for tensor in problem.tensors)
     states = search(problem, lambda _tensor: Transfer(), max_written=whole // 2, effort=0.5)
     kept = min(state.live for state in states if not state.written)
-    parts = [state for state in states if any(decision.lines for decision in state.decisions)]
+    parts = [state for state in states if any(decision.lines for decision in state.choice.decisions)]
     assert parts
     assert min(state.live for state in parts) < 0.95 * kept
     for state in parts:
@@ -121,10 +121,34 @@ def test_a_part_of_the_lines_is_spilled_where_the_whole_is_too_much():
         validate(state.problem, plan(state.problem, effort=0.02))
 
 
+def test_a_part_of_the_channels_is_spilled_where_the_whole_is_too_much():
+    problem = tiny_unet(24, 16, 8)
+    whole = max(tensor.lines * tensor.line_bytes for tensor in problem.tensors)
+    budget = whole * 6 // 5
+    ways = {channels: Transfer(channels=channels, spill_bytes=60, fetch_bytes=60) for channels in (1, 8)}
+    states = {c: search(problem, lambda _t, w=way: w, max_written=budget, effort=0.5) for c, way in ways.items()}
+    assert min(state.live for state in states[8]) < min(state.live for state in states[1])
+    parts = [state for state in states[8] if state.choice.splits]
+    assert parts
+    for state in parts:
+        assert 0 < state.written <= budget
+        validate(state.problem, plan(state.problem, effort=0.02))
+
+
+def test_names_that_a_spill_would_take_keep_their_tensors_in_memory():
+    problem = tiny_unet(24, 16, 8)
+    names = {tensor.name: replace(tensor, name=f"a{n}") for n, tensor in enumerate(problem.tensors)}
+    taken = [replace(t, name=f"a{n}") for n, t in enumerate(names.values())]
+    clash = replace(problem, tensors=tuple(replace(t, name="a" + "_part" * n) for n, t in enumerate(taken)))
+    last = clash.tensors[-1].name  # nothing is called like what a spill of the last would add
+    states = search(clash, lambda _tensor: Transfer(), effort=0.2)
+    assert {d.tensor for state in states for d in state.choice.decisions} <= {last}
+
+
 def test_spilling_competes_with_recomputation():
     problem = squeeze_excite(16, 8)
     states = search(problem, lambda _tensor: Transfer(), max_percent=200.0)
-    assert {state.recomputed.extra_macs > 0 for state in states} == {True, False}
+    assert {state.choice.recomputed.extra_macs > 0 for state in states} == {True, False}
     assert any(state.written for state in states)
 
 

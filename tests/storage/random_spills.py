@@ -1,4 +1,4 @@
-"""Random spills of random networks: which tensors, which part of their lines, for whom, where to and how coded."""
+"""Random spills of random networks: which tensors, which of their lines or channels, for whom, where to, how coded."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from tests.end_to_end.random_networks import random_network
 from tests.end_to_end.shared_program import Entry
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network import Network
+from tinyseg_tvm.network.channel_split import divisible_channels, with_channel_splits
 from tinyseg_tvm.network.spilling import Medium, transfer_of, with_spills
 from tinyseg_tvm.network.streaming_axis import transpose_spatial
 from tinyseg_tvm.operators.stored_records import CODECS
+from tinyseg_tvm.planner.channel_split import ChannelSplit
 from tinyseg_tvm.planner.layerwise import plan_layerwise
 from tinyseg_tvm.planner.optimiser import plan as optimise
 from tinyseg_tvm.planner.spilling import SpillDecision
@@ -32,10 +34,23 @@ def network_along_its_axis(seed: int) -> Network:
     return network
 
 
+def split_network(network: Network, rng: np.random.Generator) -> Network:
+    """One tensor in two parts along its channels, joined for some of its readers; often none."""
+    names = [name for name, tensor in network.tensors.items() if divisible_channels(tensor.type) > 1]
+    readers = {name: [node.name for node in network.nodes if name in node.inputs] for name in names}
+    usable = [name for name in names if readers[name]]
+    if not usable or rng.random() < 0.6:
+        return network
+    name = str(rng.choice(usable))
+    of = divisible_channels(network.tensors[name].type)
+    late = readers[name][int(rng.integers(0, len(readers[name]))) :]
+    return with_channel_splits(network, [ChannelSplit(name, int(rng.integers(1, of)), of, tuple(late))])
+
+
 def spilled_network(seed: int) -> tuple[Network, tuple[SpillDecision, ...]]:
     """The seed's network along a random axis, with up to five of its tensors spilled; none where it has no lines."""
     rng = np.random.default_rng([seed, 2])
-    network = network_along_its_axis(seed)
+    network = split_network(network_along_its_axis(seed), rng)
     outputs = {port.tensor for port in network.outputs}
     readers = {
         name: tuple(node.name for node in network.nodes if name in node.inputs)

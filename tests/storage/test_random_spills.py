@@ -63,6 +63,7 @@ def test_the_fast_seeds_spill_in_every_way() -> None:
     assert {fetch.ahead for fetch in fetches} == {0, 1, 2, 3}
     assert any(spill.group > 1 for spill in spills)
     assert any(spill.first_line for spill in spills)
+    assert sum(d.tensor.endswith("_part") for _, decisions in found for d in decisions) > 5
     assert any({d.transfer.storage for d in decisions} == set(BLOCKS) for _, decisions in found)
     assert any(len({d.transfer.codec for d in decisions}) > 1 for _, decisions in found)
     assert any(len(decision.late) > 1 for _, decisions in found for decision in decisions)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from tinyseg_tvm.network.channel_split import channels_of, divisible_channels
 from tinyseg_tvm.network.network import Network, Node, Tensor
 from tinyseg_tvm.network.problem import Cost
 from tinyseg_tvm.operators import Fetch, Spill, TensorType
@@ -17,7 +18,7 @@ from tinyseg_tvm.planner import problem as planning
 from tinyseg_tvm.planner.spilling import SpillDecision, Transfer, fetched_name, stored_name
 
 MOST_LINES_PER_RECORD = 64
-ZERO_KEEPING = ("max_pool2d", "spill", "fetch")  # kinds of operators
+ZERO_KEEPING = ("max_pool2d", "slice", "spill", "fetch")  # kinds of operators
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ def transfer_of(kind: TensorType, medium: Medium, cost: Callable[[Node], Cost] |
         stored_line_bytes=spilling.stored_line_bytes,
         spill_cycles=cost(out).cycles_per_step if cost else 0,
         fetch_cycles=cost(back).cycles_per_step if cost else 0,
+        channels=divisible_channels(kind),
     )
 
 
@@ -108,7 +110,10 @@ def _group(kind: TensorType, medium: Medium) -> int:
 def transfers(
     network: Network, medium: Medium, cost: Callable[[Network, Node], Cost] | None = None
 ) -> Callable[[planning.Tensor], Transfer | None]:
-    """``planner.spilling.Transfers`` of a network's tensors and their clones (which are called like them)."""
+    """``planner.spilling.Transfers`` of a network's tensors and their clones (which are called like them).
+
+    A tensor with shorter lines than that of its name stands for the first channels of it.
+    """
     known: dict[tuple[TensorType, str], Transfer | None] = {}
 
     def of(tensor: planning.Tensor) -> Transfer | None:
@@ -116,6 +121,9 @@ def transfers(
         if original is None:
             return None
         kind, own = original.type, medium_for(network, original.name, medium)
+        if tensor.line_bytes < kind.line_bytes:
+            channels = divisible_channels(kind) * tensor.line_bytes // kind.line_bytes
+            kind = channels_of(kind, 0, channels).infer([kind], {})[0]
         if (kind, own.codec) not in known:
             probe = Network("probe", {n: Tensor(n, kind) for n in ("x", "s", "y")}, (), (), ())
             known[kind, own.codec] = transfer_of(kind, own, (lambda node: cost(probe, node)) if cost else None)

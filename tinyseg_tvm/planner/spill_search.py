@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from tinyseg_tvm.planner.cascade import flow
+from tinyseg_tvm.planner.channel_split import ChannelSplit, joined_name, part_name, rest_name, split_channels
 from tinyseg_tvm.planner.explain import peak_of
 from tinyseg_tvm.planner.problem import Pool, Problem, Role, Tensor, readers_of
 from tinyseg_tvm.planner.recompute import Recomputed, recompute, unchanged
@@ -33,9 +34,40 @@ FINALISTS = 3  # states per round whose cuts are searched
 MOST_TENSORS = 12  # alive at the peak that are tried, largest first
 MOST_ROUNDS = 8
 LEAST_GAIN = 0.01  # of the peak: a round that gains less is the last
-LEAST_PART = 0.1  # of a tensor's lines: the smallest part that is spilled alone
+LEAST_PART = 0.1  # of a tensor's lines or channels: the smallest part that is spilled alone
+CHANNELS_TOGETHER = 4  # parts of more channels are multiples of it: words are copied faster than bytes
 LEAST_SHARE_NEEDED = 0.3  # of what is written when everything is spilled: what is expected to remain
 MAX_OPERATORS_FOR_ALL = 400  # above, the search does not begin with everything spilled
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """What is computed twice, split and spilled.
+
+    Attributes:
+        recomputed: with clones, without spills.
+        splits: tensors of ``recomputed.problem`` of which only some channels are spilled.
+        decisions: spills of its tensors and of such parts.
+    """
+
+    recomputed: Recomputed
+    splits: tuple[ChannelSplit, ...] = ()
+    decisions: tuple[SpillDecision, ...] = ()
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Equal for equal choices."""
+        return self.recomputed.operator_origin, frozenset(self.splits), frozenset(self.decisions)
+
+    @property
+    def problem(self) -> Problem:
+        """The planning problem."""
+        return spill(split_channels(self.recomputed.problem, self.splits), self.decisions)
+
+    def without(self, decision: SpillDecision) -> Choice:
+        """One spill less, and the split that was made for it."""
+        splits = tuple(split for split in self.splits if part_name(split.tensor) != decision.tensor)
+        return replace(self, splits=splits, decisions=tuple(d for d in self.decisions if d != decision))
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,31 +75,20 @@ class State:
     """A way to run the network.
 
     Attributes:
-        recomputed: with clones, without spills.
-        decisions: spills of tensors of ``recomputed.problem``.
-        problem: with both.
+        choice: what it does beside the network's own operators.
+        problem: of the choice.
         cuts: operators that begin a segment, by name.
         steps: the schedule, as in Plan.
         live: most bytes alive.
         written: bytes of payload written to storage.
     """
 
-    recomputed: Recomputed
-    decisions: tuple[SpillDecision, ...]
+    choice: Choice
     problem: Problem
     cuts: tuple[str, ...]
     steps: tuple[int, ...]
     live: int
     written: int
-
-    @property
-    def key(self) -> tuple[object, ...]:
-        """Equal for equal states."""
-        return _key(self.recomputed, self.decisions)
-
-
-def _key(recomputed: Recomputed, decisions: Iterable[SpillDecision]) -> tuple[object, ...]:
-    return recomputed.operator_origin, frozenset(decisions)
 
 
 def search(
@@ -93,7 +114,7 @@ def search(
     total = sum(operator.macs for operator in free.operators)
     found = _Search(transfers, max_written, int(total * max_percent / 100), effort)
     report = progress or (lambda _share, _what: None)
-    first = found.exact(found.judge(unchanged(free), (), [()]))
+    first = found.exact(found.judge(Choice(unchanged(free)), [()]))
     level = [first]
     for round_number in range(MOST_ROUNDS):
         report(1 - 0.8**round_number, "spilling")
@@ -104,14 +125,14 @@ def search(
             break
         level = following
     report(0.9, "spilling everything")
-    found.from_above(unchanged(free))
+    found.from_above(free)
     report(1.0, "done")
     return front([state for state in found.known.values() if found.affordable(state.written)])
 
 
 def front(states: Sequence[State]) -> tuple[State, ...]:
     """The states that no other beats in one of live bytes, bytes written and recomputation without losing another."""
-    price = {id(state): (state.live, state.written, state.recomputed.extra_macs) for state in states}
+    price = {id(state): (state.live, state.written, state.choice.recomputed.extra_macs) for state in states}
     kept: dict[tuple[int, int, int], State] = {}
     for state in states:
         mine = price[id(state)]
@@ -130,9 +151,9 @@ class _Search:
     effort: float
     known: dict[tuple[object, ...], State] = field(default_factory=dict)
 
-    def judge(self, recomputed: Recomputed, decisions: Sequence[SpillDecision], cuts: Iterable[Sequence[str]]) -> State:
+    def judge(self, choice: Choice, cuts: Iterable[Sequence[str]]) -> State:
         """The state with the best of the given cuts (names; those that do not exist are left out)."""
-        problem = spill(recomputed.problem, decisions)
+        problem = choice.problem
         segments = Segments(flow(step_table(problem)), range(len(problem.operators)), quick=True)
         live, chosen = -1, tuple[int, ...]()
         for positions in sorted({_positions(problem, names) for names in cuts}):
@@ -143,58 +164,74 @@ class _Search:
                     break
             else:
                 live, chosen = peak, positions
-        return _state(recomputed, decisions, problem, segments, chosen)
+        return _state(choice, problem, segments, chosen)
 
     def exact(self, state: State) -> State:
         """The state with the best cuts; remembered."""
-        if state.key in self.known:
-            return self.known[state.key]
+        if state.choice.key in self.known:
+            return self.known[state.choice.key]
         segments = Segments(flow(step_table(state.problem)), range(len(state.problem.operators)))
         cuts = best_cuts(segments, start=_positions(state.problem, state.cuts))
-        better = _state(state.recomputed, state.decisions, state.problem, segments, cuts)
-        self.known[state.key] = better
+        better = _state(state.choice, state.problem, segments, cuts)
+        self.known[state.choice.key] = better
         return better
 
     def round(self, level: Sequence[State], width: int) -> list[State]:
         """The ``width`` best states one step from those of ``level``, best first."""
         judged: dict[tuple[object, ...], State] = {}
         for state in level:
-            for recomputed, decisions, added in self._steps(state):
-                key = _key(recomputed, decisions)
-                if key not in self.known and key not in judged:
-                    judged[key] = self.judge(recomputed, decisions, _cut_choices(state.cuts, added))
+            for choice, added in self._steps(state):
+                if choice.key not in self.known and choice.key not in judged:
+                    judged[choice.key] = self.judge(choice, _cut_choices(state.cuts, added))
         ranked = sorted(judged.values(), key=lambda state: (state.live, state.written))
         finalists = [self.exact(state) for state in ranked[: max(width, round(FINALISTS * self.effort))]]
         finalists.sort(key=lambda state: (state.live, state.written))
         return finalists[:width]
 
-    def _steps(self, state: State) -> Iterator[tuple[Recomputed, tuple[SpillDecision, ...], tuple[str, ...]]]:
-        """Clones, spills and names of the operators added, one step from ``state``."""
+    def _steps(self, state: State) -> Iterator[tuple[Choice, tuple[str, ...]]]:
+        """Choices one step from ``state``, and names of the operators added."""
         at_peak = _alive_at_peak(state, max(1, round(MOST_TENSORS * self.effort)))
-        base = state.recomputed.problem
-        spilled = {decision.tensor for decision in state.decisions}
+        choice, base = state.choice, state.choice.recomputed.problem
+        taken = {decision.tensor for decision in choice.decisions} | {split.tensor for split in choice.splits}
         for tensor in base.tensors:
-            if tensor.name in at_peak and tensor.name not in spilled:
+            if tensor.name in at_peak and tensor.name not in taken:
                 for decision in self.ways(base, tensor):
-                    for part in self.parts(state, tensor, decision):
-                        yield state.recomputed, (*state.decisions, part), _added(part)
-        if self.max_macs > state.recomputed.extra_macs:
-            numbers = {n for n, t in enumerate(base.tensors) if t.name in at_peak and t.name not in spilled}
-            for split in recomputations(base, numbers, self.max_macs - state.recomputed.extra_macs):
-                cloned = recompute(state.recomputed, split)
+                    for splits, part in self.parts(state, tensor, decision):
+                        more = replace(choice, splits=(*choice.splits, *splits), decisions=(*choice.decisions, part))
+                        yield more, _added(part)
+        room = self.max_macs - choice.recomputed.extra_macs
+        if room > 0:
+            numbers = {n for n, t in enumerate(base.tensors) if t.name in at_peak and t.name not in taken}
+            for clones in recomputations(base, numbers, room):
+                cloned = recompute(choice.recomputed, clones)
                 names = {operator.name for operator in base.operators}
                 new = tuple(o.name for o in cloned.problem.operators if o.name not in names)
-                yield cloned, state.decisions, new[:1]
+                yield replace(choice, recomputed=cloned), new[:1]
 
-    def parts(self, state: State, tensor: Tensor, decision: SpillDecision) -> Iterator[SpillDecision]:
-        """The whole tensor; where that is not affordable, as many of its first or last lines as are."""
-        if self.max_written is None or self.affordable(state.written + tensor.lines * tensor.line_bytes):
-            yield decision
+    def parts(
+        self, state: State, tensor: Tensor, decision: SpillDecision
+    ) -> Iterator[tuple[tuple[ChannelSplit, ...], SpillDecision]]:
+        """The whole tensor; where that is not affordable, as many of its first or last lines, or channels, as are."""
+        size = tensor.lines * tensor.line_bytes
+        if self.max_written is None or self.affordable(state.written + size):
+            yield (), decision
             return
-        lines = (self.max_written - state.written) // max(tensor.line_bytes, 1)
+        left = self.max_written - state.written
+        lines = left // max(tensor.line_bytes, 1)
         if lines >= LEAST_PART * tensor.lines:
-            yield replace(decision, first_line=0, lines=lines)
-            yield replace(decision, first_line=tensor.lines - lines, lines=lines)
+            yield (), replace(decision, first_line=0, lines=lines)
+            yield (), replace(decision, first_line=tensor.lines - lines, lines=lines)
+        of = decision.transfer.channels
+        channels = left * of // max(size, 1)
+        channels -= channels % CHANNELS_TOGETHER if channels > CHANNELS_TOGETHER else 0
+        if channels and channels >= LEAST_PART * of:
+            part = Tensor(tensor.name, tensor.lines, tensor.line_bytes // of * channels)
+            transfer = self.transfers(part)
+            if transfer is not None:
+                late = tuple(name for group in decision.late for name in group)
+                readers = tuple((joined_name(tensor.name, reader),) for reader in range(len(late)))
+                split = ChannelSplit(tensor.name, channels, of, late)
+                yield (split,), SpillDecision(part_name(tensor.name), readers, transfer)
 
     def affordable(self, written: int) -> bool:
         return self.max_written is None or written <= self.max_written
@@ -202,15 +239,14 @@ class _Search:
     def ways(self, problem: Problem, tensor: Tensor) -> Iterator[SpillDecision]:
         """How the readers of a tensor can be told apart: the first few as it is made, the others from storage."""
         transfer = self.transfers(tensor) if _spillable(tensor) else None
-        if transfer is None:
+        if transfer is None or not _names_are_free(problem, tensor.name):
             return
         names = [problem.operators[reader].name for reader in readers_of(problem, problem.tensors.index(tensor))]
         for early in sorted({0, 1, len(names) - 1} & set(range(len(names)))):
             yield SpillDecision(tensor.name, tuple((name,) for name in names[early:]), transfer)
 
-    def from_above(self, start: Recomputed) -> None:
+    def from_above(self, base: Problem) -> None:
         """From every tensor spilled, and from every tensor with several readers, down to what is needed."""
-        base = start.problem
         if len(base.operators) > MAX_OPERATORS_FOR_ALL:
             return
         everything = [decision for tensor in base.tensors for decision in list(self.ways(base, tensor))[:1]]
@@ -219,36 +255,30 @@ class _Search:
             if decisions and self.affordable(int(written_bytes(base, decisions) * LEAST_SHARE_NEEDED)):
                 fetches = [name for decision in decisions for name in _added(decision)[1:]]
                 cuts = [(), _segment_heads(decisions), fetches]
-                self._take_back(self.exact(self.judge(start, decisions, cuts)))
+                choice = Choice(unchanged(base), (), tuple(decisions))
+                self._take_back(self.exact(self.judge(choice, cuts)))
 
     def _take_back(self, state: State) -> None:
         """Leave out spills that the peak does not need, those that write most first."""
-        base = state.recomputed.problem
-        for decision in sorted(state.decisions, key=lambda d: -written_bytes(base, (d,))):
-            fewer = tuple(other for other in state.decisions if other != decision)
-            heads = _segment_heads(fewer)
-            judged = self.judge(state.recomputed, fewer, [state.cuts, [n for n in state.cuts if n in heads]])
+        problem = state.problem
+        for decision in sorted(state.choice.decisions, key=lambda d: -written_bytes(problem, (d,))):
+            fewer = state.choice.without(decision)
+            heads = _segment_heads(fewer.decisions)
+            judged = self.judge(fewer, [state.cuts, [n for n in state.cuts if n in heads]])
             if judged.live <= state.live:
                 state = judged
         if self.affordable(state.written):
             self.exact(state)
 
 
-def _state(
-    recomputed: Recomputed,
-    decisions: Sequence[SpillDecision],
-    problem: Problem,
-    segments: Segments,
-    positions: tuple[int, ...],
-) -> State:
+def _state(choice: Choice, problem: Problem, segments: Segments, positions: tuple[int, ...]) -> State:
     return State(
-        recomputed,
-        tuple(decisions),
+        choice,
         problem,
         tuple(problem.operators[position].name for position in positions),
         tuple(segments.join(positions)),
         segments.peak(positions),
-        written_bytes(recomputed.problem, decisions),
+        written_bytes(problem, choice.decisions),
     )
 
 
@@ -260,6 +290,14 @@ def written_bytes(problem: Problem, decisions: Iterable[SpillDecision]) -> int:
 
 def _spillable(tensor: Tensor) -> bool:
     return tensor.role is not Role.RESIDENT_OUTPUT and not tensor.stored and tensor.lines > 1
+
+
+def _names_are_free(problem: Problem, tensor: str) -> bool:
+    """Whether nothing of the network is called like what a spill of ``tensor`` would add."""
+    reserved = {part_name(tensor), rest_name(tensor)}
+    prefixes = (stored_name(tensor), fetched_name(tensor, 0), joined_name(tensor, 0))
+    names = [thing.name for thing in (*problem.tensors, *problem.operators)]
+    return not any(name in reserved or name.startswith(prefixes) for name in names)
 
 
 def _added(decision: SpillDecision) -> tuple[str, ...]:

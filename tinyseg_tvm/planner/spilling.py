@@ -4,7 +4,8 @@ A *spill* is an operator that reads each line of a tensor once and writes it to 
 RAM. A *fetch* brings the stored lines back, in order, into a small tensor of its own, which late readers read in place
 of the original; early readers keep reading the original as it is made. Both keep a staging ring (state) for transfers
 under way. That is a transformation of the planning problem: the result is an ordinary problem, planned and validated
-like any other. A part of the lines may be spilled: a fetch then passes the others on, in place.
+like any other. A part of the lines may be spilled: a fetch then passes the others on, in place. A part of the channels
+is a tensor of its own (channel_split.py).
 
 Numbering: a spill stands just behind the operator that makes its tensor, a fetch just before the first reader that it
 serves; all other operators keep their order. New tensors follow the old ones. Tensors and operators are known by name,
@@ -13,11 +14,12 @@ so that a decision holds for a problem with clones (recompute.py) as well.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from tinyseg_tvm.errors import TinySegError
-from tinyseg_tvm.planner.problem import Access, Lines, Operator, Problem, Role, Tensor, readers_of
+from tinyseg_tvm.planner.insertion import before_readers, behind_writers, insert, reader_numbers, tensor_number
+from tinyseg_tvm.planner.problem import Access, Lines, Operator, Problem, Role, Tensor
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Transfer:
         spill_bytes, fetch_bytes: staging in memory, of the spill and of each fetch.
         stored_line_bytes: what memory keeps of each stored line.
         spill_cycles, fetch_cycles: of the processor per line.
+        channels: of the tensor: a line can be divided between any two of them.
     """
 
     storage: str = "storage"
@@ -47,10 +50,11 @@ class Transfer:
     stored_line_bytes: int = 0
     spill_cycles: int = 0
     fetch_cycles: int = 0
+    channels: int = 1
 
 
 Transfers = Callable[[Tensor], Transfer | None]
-"""How a tensor would be transferred; None where it cannot be."""
+"""How a tensor would be transferred, or its first channels where lines are shorter than its own; None: not at all."""
 
 
 @dataclass(frozen=True)
@@ -97,51 +101,39 @@ def spill(problem: Problem, decisions: Sequence[SpillDecision]) -> Problem:
 
 
 def _spill_one(problem: Problem, decision: SpillDecision) -> Problem:
-    number = _tensor_number(problem, decision.tensor)
+    number = tensor_number(problem, decision.tensor, "spill")
     original = problem.tensors[number]
-    readers = readers_of(problem, number)
-    late = [_numbers(problem, readers, decision, group) for group in decision.late]
+    late = [reader_numbers(problem, number, group, "spill") for group in decision.late]
     part, transfer = decision.part(original), decision.transfer
     if not part or part[0] < 0 or part[-1] >= original.lines:
         raise TinySegError(f"cannot spill lines {part} of tensor {original.name!r}, which has {original.lines}")
     stored = len(problem.tensors)
+    in_storage = Tensor(
+        stored_name(original.name),
+        len(part),
+        transfer.stored_line_bytes,
+        contiguous=transfer.stored_line_bytes > 0,
+        stored=True,
+    )
     copies = [
         replace(original, name=fetched_name(original.name, group), role=Role.INTERNAL) for group in range(len(late))
     ]
-    tensors = [
-        *problem.tensors,
-        Tensor(
-            stored_name(original.name),
-            len(part),
-            transfer.stored_line_bytes,
-            contiguous=transfer.stored_line_bytes > 0,
-            stored=True,
-        ),
-        *copies,
-    ]
     spilling = Operator(
-        tensors[stored].name,
+        in_storage.name,
         len(part),
         (Access(number, tuple((line,) for line in part)),),
         (Access(stored, tuple((line,) for line in range(len(part)))),),
         state_bytes=transfer.spill_bytes,
         cycles=transfer.spill_cycles,
     )
-    written = _after_writers(problem, number)
-    inserted = [(written, spilling)]
-    sinks = [place for place, operator in enumerate(problem.operators) if not operator.writes]
+    inserted = [(behind_writers(problem, number), spilling)]
     copy_of: dict[int, int] = {}
     for group, members in enumerate(late):
         copy = stored + 1 + group
         fetch = _fetch(decision, group, original, (number, stored, copy))
-        inserted.append((max(written, min([*sinks[:1], *members])), fetch))
+        inserted.append((before_readers(problem, number, members), fetch))
         copy_of |= dict.fromkeys(members, copy)
-    operators: list[Operator] = []
-    for at, operator in enumerate((*problem.operators, None)):
-        operators += [new for place, new in inserted if place == at]
-        if operator is not None:
-            operators.append(_reading(operator, number, copy_of[at]) if at in copy_of else operator)
-    return replace(problem, tensors=tuple(tensors), operators=tuple(operators))
+    return insert(problem, [in_storage, *copies], inserted, number, copy_of)
 
 
 def _fetch(decision: SpillDecision, group: int, original: Tensor, numbers: tuple[int, int, int]) -> Operator:
@@ -172,38 +164,3 @@ def _asked(line: int, lines: int, transfer: Transfer) -> Lines:
     used_up = line == min((record + 1) * transfer.group, lines) - 1
     last = record + max(transfer.ahead, 1) - (0 if used_up and transfer.ahead else 1)
     return tuple(range(line, min((last + 1) * transfer.group, lines)))
-
-
-def _tensor_number(problem: Problem, name: str) -> int:
-    for number, tensor in enumerate(problem.tensors):
-        if tensor.name == name:
-            return number
-    raise TinySegError(f"cannot spill tensor {name!r}: there is no such tensor")
-
-
-def _numbers(problem: Problem, readers: Sequence[int], decision: SpillDecision, group: Iterable[str]) -> list[int]:
-    known = {problem.operators[number].name: number for number in readers}
-    unknown = [name for name in group if name not in known]
-    if unknown or not group:
-        raise TinySegError(
-            f"cannot spill tensor {decision.tensor!r} for {', '.join(unknown) or 'nobody'}: its readers are "
-            f"{', '.join(known) or 'none'}"
-        )
-    return [known[name] for name in group]
-
-
-def _after_writers(problem: Problem, tensor: int) -> int:
-    """Position behind the last operator that writes ``tensor``; behind the sources for a resident input."""
-    writers = [
-        number
-        for number, operator in enumerate(problem.operators)
-        if any(access.tensor == tensor for access in operator.writes)
-    ]
-    sources = [number for number, operator in enumerate(problem.operators) if not operator.reads]
-    return max([*writers, *(sources if writers and writers[-1] in sources else ())], default=-1) + 1
-
-
-def _reading(operator: Operator, tensor: int, copy: int) -> Operator:
-    """``operator`` with reads of ``tensor`` turned to ``copy``."""
-    reads = tuple(replace(access, tensor=copy) if access.tensor == tensor else access for access in operator.reads)
-    return replace(operator, reads=reads)

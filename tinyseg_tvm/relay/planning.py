@@ -12,6 +12,7 @@ from tinyseg_tvm import codegen
 from tinyseg_tvm.boards import Board
 from tinyseg_tvm.errors import DoesNotFitError, TinySegError
 from tinyseg_tvm.network import Network
+from tinyseg_tvm.network.channel_split import with_channel_splits
 from tinyseg_tvm.network.network import Node
 from tinyseg_tvm.network.problem import Cost, build_problem, first_node
 from tinyseg_tvm.network.recomputation import with_clones
@@ -257,7 +258,7 @@ def _best_with_storage(
     problem = arena_problem(network, options, board, core)
     states = _states(network, problem, options, board, core, lambda share, what: report(0.7 * share, what))
     limit = problem.pools[0].bytes
-    cheapest = sorted(states, key=lambda state: (state.written, state.recomputed.extra_macs, state.live))
+    cheapest = sorted(states, key=lambda state: (state.written, state.choice.recomputed.extra_macs, state.live))
     if options.objective == "speed":
         order = [state for state in cheapest if limit is None or state.live <= limit]
     else:
@@ -293,7 +294,7 @@ def _of_state(
     spilled, decisions = _settled(network, state, options, board)
     problem = arena_problem(spilled, options, board, core)
     plan = optimise(problem, effort=options.effort, progress=lambda share, what: report(0.7 + 0.3 * share, what))
-    return Planned(axis, spilled, problem, plan, state.recomputed.extra_macs, decisions)
+    return Planned(axis, spilled, problem, plan, state.choice.recomputed.extra_macs, decisions)
 
 
 def _settled(
@@ -304,14 +305,15 @@ def _settled(
     Raises:
         DoesNotFitError: the storages are too small for what it spills.
     """
-    chosen = state.recomputed
+    chosen = state.choice.recomputed
     cloned = with_clones(
         network, chosen.problem, chosen.operator_origin, chosen.tensor_origin, first_node(network, options.io)
     )
     storages = storages_of(options, board)
     media = [medium_of(storage, options, board.clock_hz) for storage in storages]
-    decisions, slots = settle(cloned, state.decisions, storages, media)
-    return with_spills(cloned, decisions, slots), decisions
+    divided = with_channel_splits(cloned, state.choice.splits)
+    decisions, slots = settle(divided, state.choice.decisions, storages, media)
+    return with_spills(divided, decisions, slots), decisions
 
 
 def _of_point(axis: str, network: Network, options: BuildOptions, point: recompute_search.Point) -> Planned:
