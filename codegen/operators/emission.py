@@ -144,16 +144,26 @@ class FunctionWriter:
         """Append lines of C, unindented."""
         self.statements += statements
 
-    def window(self, operands: int, rows: int, *, stride: int, before: int, dilation: int, extent: int) -> None:
+    def window(
+        self,
+        operands: int,
+        rows: int,
+        *,
+        stride: int,
+        before: int,
+        dilation: int,
+        extent: int,
+        ctype: str = "int8_t",
+    ) -> None:
         """Declare ``lines[rows * operands]``: the lines under a kernel's window, NULL in the padding."""
         first = _affine("(int32_t)step", stride, -before)
-        self.write(f"const int8_t *lines[{rows * operands}];")
+        self.write(f"const {ctype} *lines[{rows * operands}];")
         self.write(f"for (int32_t row = 0; row < {rows}; ++row) {{")
         self.write(f"    const int32_t y = {first} + {_affine('row', dilation, 0)};")
         inside = f"y >= 0 && y < {extent}"
         for i in range(operands):
             index = "row" if operands == 1 else f"row * {operands} + {i}"
-            self.write(f"    lines[{index}] = {inside} ? {self.line(i, '(uint32_t)y')} : NULL;")
+            self.write(f"    lines[{index}] = {inside} ? {self.line(i, '(uint32_t)y', ctype)} : NULL;")
         self.write("}")
 
 

@@ -20,6 +20,16 @@ from tinyseg_tvm.operators import (
     Dequantize,
     Elementwise,
     ElementwiseConstant,
+    FloatAveragePool2d,
+    FloatClip,
+    FloatConv2d,
+    FloatDense,
+    FloatElementwise,
+    FloatElementwiseConstant,
+    FloatGlobalPool,
+    FloatMaxPool2d,
+    FloatSoftmax,
+    Gather,
     GlobalPool,
     Lookup,
     MaxPool2d,
@@ -33,6 +43,7 @@ from tinyseg_tvm.operators import (
     TensorType,
     Transpose,
 )
+from tinyseg_tvm.operators.float_arithmetic import FLOAT32_MAX
 
 
 @dataclass(frozen=True)
@@ -361,6 +372,116 @@ def resize2d(draw: Any) -> Case:
     return Case(operator, (int8_array(rng, (1, height, width, draw(st.integers(1, 4)))),), constants)
 
 
+FLOAT_CLAMPS = [(-FLOAT32_MAX, FLOAT32_MAX), (-FLOAT32_MAX, FLOAT32_MAX), (0.0, FLOAT32_MAX), (0.0, 6.0), (-2.5, 40.0)]
+
+
+@st.composite
+def float_clamps(draw: Any) -> dict[str, float]:
+    low, high = draw(st.sampled_from(FLOAT_CLAMPS))
+    return {"output_min": low, "output_max": high}
+
+
+def float_array(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Random values; now and then of very different sizes, or many zeros."""
+    values = rng.normal(0, 3, shape)
+    kind = rng.integers(8)
+    if kind == 0:
+        values *= 10.0 ** rng.integers(-42, 12, shape)
+    if kind == 1:
+        values = np.maximum(values, 0)
+    return values.astype(np.float32)
+
+
+def float_weights(rng: np.random.Generator, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+    return {"weight": float_array(rng, shape), "bias": float_array(rng, shape[:1])}
+
+
+@st.composite
+def float_conv2d(draw: Any) -> Case:
+    case = draw(conv2d())
+    rng = draw(generators)
+    old = case.operator
+    operator = FloatConv2d(old.strides, old.padding, old.dilation, old.groups, **draw(float_clamps()))
+    weight = case.constants["weight"].shape
+    pieces = [array.shape for array in case.inputs]
+    if old.groups == 1 and draw(st.booleans()):  # wide enough for blocks of four by four
+        weight = (weight[0] * 3, *weight[1:])
+        pieces = [(1, shape[1], shape[2] + 12, shape[3]) for shape in pieces]
+    elif old.groups == weight[0] and draw(st.booleans()):
+        pieces = [(1, shape[1], shape[2] + 12, shape[3]) for shape in pieces]
+    return Case(operator, tuple(float_array(rng, shape) for shape in pieces), float_weights(rng, weight))
+
+
+@st.composite
+def float_dense(draw: Any) -> Case:
+    case = draw(dense())
+    rng = draw(generators)
+    operator = FloatDense(case.operator.flatten, **draw(float_clamps()))
+    constants = float_weights(rng, case.constants["weight"].shape)
+    return Case(operator, (float_array(rng, case.inputs[0].shape),), constants)
+
+
+@st.composite
+def float_pools(draw: Any, average: bool) -> Case:
+    case = draw(pools(average))
+    old = case.operator
+    if average:
+        operator: Operator = FloatAveragePool2d(old.kernel, old.strides, old.padding, old.count_include_pad)
+    else:
+        operator = FloatMaxPool2d(old.kernel, old.strides, old.padding, old.dilation)
+    return Case(operator, (float_array(draw(generators), case.inputs[0].shape),), {})
+
+
+@st.composite
+def float_global_pool(draw: Any) -> Case:
+    data = float_array(draw(generators), (1, draw(small), draw(small), draw(st.integers(1, 5))))
+    return Case(FloatGlobalPool(draw(st.sampled_from(["average", "max"]))), (data,), {})
+
+
+float_functions = st.sampled_from(["add", "sub", "mul", "div", "max", "min"])
+
+
+@st.composite
+def float_elementwise(draw: Any) -> Case:
+    case = draw(elementwise())
+    rng = draw(generators)
+    operator = FloatElementwise(draw(float_functions), **draw(float_clamps()))
+    return Case(operator, tuple(rng.normal(0, 3, array.shape).astype(np.float32) for array in case.inputs), {})
+
+
+@st.composite
+def float_elementwise_constant(draw: Any) -> Case:
+    rng = draw(generators)
+    shape = draw(shapes)
+    other = draw(st.sampled_from([shape, shape[-1:], (1,)]))
+    operator = FloatElementwiseConstant(
+        draw(float_functions), **draw(float_clamps()), constant_is_lhs=draw(st.booleans())
+    )
+    constants = {"other": rng.normal(0, 3, other).astype(np.float32)}
+    return Case(operator, (rng.normal(0, 3, shape).astype(np.float32),), constants)
+
+
+@st.composite
+def float_clip(draw: Any) -> Case:
+    return Case(FloatClip(**draw(float_clamps())), (float_array(draw(generators), draw(shapes)),), {})
+
+
+@st.composite
+def float_softmax(draw: Any) -> Case:
+    rng = draw(generators)
+    spread = draw(st.sampled_from([0.1, 3, 60]))
+    return Case(FloatSoftmax(), (rng.normal(0, spread, draw(shapes)).astype(np.float32),), {})
+
+
+@st.composite
+def gather(draw: Any) -> Case:
+    rng = draw(generators)
+    rows = draw(small)
+    indices = rng.integers(-rows - 2, rows + 2, draw(shapes)).astype(draw(st.sampled_from(["int32", "int64"])))
+    row = draw(st.sampled_from([(3,), (), (2, 3)]))
+    return Case(Gather(), (indices,), {"table": array_of(rng, (rows, *row), draw(dtypes))})
+
+
 CASES: dict[str, Callable[[], st.SearchStrategy[Case]]] = {
     "argmax": argmax,
     "average_pool2d": lambda: pools(average=True),
@@ -372,6 +493,16 @@ CASES: dict[str, Callable[[], st.SearchStrategy[Case]]] = {
     "dequantize": dequantize,
     "elementwise": elementwise,
     "elementwise_constant": elementwise_constant,
+    "float_average_pool2d": lambda: float_pools(average=True),
+    "float_clip": float_clip,
+    "float_conv2d": float_conv2d,
+    "float_dense": float_dense,
+    "float_elementwise": float_elementwise,
+    "float_elementwise_constant": float_elementwise_constant,
+    "float_global_pool": float_global_pool,
+    "float_max_pool2d": lambda: float_pools(average=False),
+    "float_softmax": float_softmax,
+    "gather": gather,
     "global_pool": global_pool,
     "lookup": lookup,
     "max_pool2d": lambda: pools(average=False),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import float_loops
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -296,6 +297,7 @@ LOOPS: dict[str, Callable[[Case], np.ndarray]] = {
     "slice": slices,
     "softmax": softmax,
     "transpose": transpose,
+    **float_loops.LOOPS,
 }
 
 

@@ -4,6 +4,7 @@
 column of the original and every later stage still only knows rows. Feature maps (1, H, W, C) become (1, W, H, C); where
 a map leaves that form (global pooling, a flattening dense layer, a transposition to channels first) the rest of the
 network stays as it is. The result computes the same values; device buffers are column by column.
+Sums in float32 run over columns first then, and round otherwise.
 """
 
 from __future__ import annotations
@@ -183,6 +184,8 @@ def _dense(operator: Any, constants: Constants, kind: TensorType) -> Swapped:
 
 def _elementwise_constant(operator: Operator, constants: Constants, kind: TensorType) -> Swapped:
     other = constants["other"]
+    if other.size == 1:
+        return operator, constants, True
     if other.ndim == 1:
         return _over_last_axis(operator, constants, kind)
     return operator, {**constants, "other": np.ascontiguousarray(other.swapaxes(1, 2))}, True
@@ -254,6 +257,15 @@ _RULES: dict[type[Operator], Callable[[Any, Constants, TensorType], Swapped]] = 
     operators.Dequantize: _unchanged,
     operators.Elementwise: _unchanged,
     operators.ElementwiseConstant: _elementwise_constant,
+    operators.FloatAveragePool2d: _windowed,
+    operators.FloatClip: _unchanged,
+    operators.FloatConv2d: _windowed,
+    operators.FloatDense: _dense,
+    operators.FloatElementwise: _unchanged,
+    operators.FloatElementwiseConstant: _elementwise_constant,
+    operators.FloatGlobalPool: _unchanged,
+    operators.FloatMaxPool2d: _windowed,
+    operators.FloatSoftmax: _over_last_axis,
     operators.GlobalPool: _unchanged,
     operators.Lookup: _unchanged,
     operators.MaxPool2d: _windowed,

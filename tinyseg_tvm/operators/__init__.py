@@ -12,6 +12,16 @@ from tinyseg_tvm.operators.dequantize import Dequantize
 from tinyseg_tvm.operators.elementwise import Elementwise
 from tinyseg_tvm.operators.elementwise_constant import ElementwiseConstant
 from tinyseg_tvm.operators.fetch import Fetch
+from tinyseg_tvm.operators.float_average_pool2d import FloatAveragePool2d
+from tinyseg_tvm.operators.float_clip import FloatClip
+from tinyseg_tvm.operators.float_conv2d import FloatConv2d
+from tinyseg_tvm.operators.float_dense import FloatDense
+from tinyseg_tvm.operators.float_elementwise import FloatElementwise
+from tinyseg_tvm.operators.float_elementwise_constant import FloatElementwiseConstant
+from tinyseg_tvm.operators.float_global_pool import FloatGlobalPool
+from tinyseg_tvm.operators.float_max_pool2d import FloatMaxPool2d
+from tinyseg_tvm.operators.float_softmax import FloatSoftmax
+from tinyseg_tvm.operators.gather import Gather
 from tinyseg_tvm.operators.global_pool import GlobalPool
 from tinyseg_tvm.operators.lookup import Lookup
 from tinyseg_tvm.operators.max_pool2d import MaxPool2d
@@ -39,6 +49,16 @@ OPERATORS: dict[str, type[Operator]] = {
         Elementwise,
         ElementwiseConstant,
         Fetch,
+        FloatAveragePool2d,
+        FloatClip,
+        FloatConv2d,
+        FloatDense,
+        FloatElementwise,
+        FloatElementwiseConstant,
+        FloatGlobalPool,
+        FloatMaxPool2d,
+        FloatSoftmax,
+        Gather,
         GlobalPool,
         Lookup,
         MaxPool2d,
@@ -67,6 +87,16 @@ __all__ = [
     "Elementwise",
     "ElementwiseConstant",
     "Fetch",
+    "FloatAveragePool2d",
+    "FloatClip",
+    "FloatConv2d",
+    "FloatDense",
+    "FloatElementwise",
+    "FloatElementwiseConstant",
+    "FloatGlobalPool",
+    "FloatMaxPool2d",
+    "FloatSoftmax",
+    "Gather",
     "GlobalPool",
     "LineAccess",
     "Lookup",

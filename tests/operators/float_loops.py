@@ -1,0 +1,182 @@
+"""Scalar transcriptions of the float32 operators' formulas; the fused multiply-add is the C library's."""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+from collections.abc import Iterator
+
+import numpy as np
+from operator_cases import Case
+
+f32 = np.float32
+LOWEST = f32(np.finfo(np.float32).min)
+
+_fmaf = ctypes.CDLL(ctypes.util.find_library("m")).fmaf
+_fmaf.argtypes = [ctypes.c_float] * 3
+_fmaf.restype = ctypes.c_float
+
+
+def fma(x: np.float32, y: np.float32, z: np.float32) -> np.float32:
+    return f32(_fmaf(x, y, z))
+
+
+def clamped(value: np.float32, operator) -> np.float32:
+    low, high = f32(operator.output_min), f32(operator.output_max)
+    value = value if value > low else low
+    return value if value < high else high
+
+
+def conv2d(case: Case) -> np.ndarray:
+    op, weight, bias = case.operator, case.constants["weight"], case.constants["bias"]
+    result = np.zeros(case.output_types[0].shape, np.float32)
+    outputs, kh, kw, depth = weight.shape
+    for _, y0, x0, o in np.ndindex(*result.shape):
+        acc = bias[o]
+        group = o // (outputs // op.groups)
+        for ky in range(kh):
+            first = 0
+            for piece in case.inputs:
+                used = piece.shape[3] // op.groups
+                for kx in range(kw):
+                    i = y0 * op.strides[0] - op.padding[0] + ky * op.dilation[0]
+                    j = x0 * op.strides[1] - op.padding[1] + kx * op.dilation[1]
+                    if 0 <= i < piece.shape[1] and 0 <= j < piece.shape[2]:
+                        for c in range(used):
+                            acc = fma(piece[0, i, j, group * used + c], weight[o, ky, kx, first + c], acc)
+                first += used
+        assert first == depth
+        result[0, y0, x0, o] = clamped(acc, op)
+    return result
+
+
+def dense(case: Case) -> np.ndarray:
+    weight, bias = case.constants["weight"], case.constants["bias"]
+    vectors = case.inputs[0].reshape(-1, weight.shape[1])
+    result = np.zeros((len(vectors), len(bias)), np.float32)
+    for v, o in np.ndindex(*result.shape):
+        acc = bias[o]
+        for i, x in enumerate(vectors[v]):
+            acc = fma(x, weight[o, i], acc)
+        result[v, o] = clamped(acc, case.operator)
+    return result.reshape(case.output_types[0].shape)
+
+
+def window(case: Case, y0: int, x0: int, c: int) -> Iterator[np.float32]:
+    op, x = case.operator, case.inputs[0][0]
+    dilation = getattr(op, "dilation", (1, 1))
+    for ky in range(op.kernel[0]):
+        for kx in range(op.kernel[1]):
+            i = y0 * op.strides[0] - op.padding[0] + ky * dilation[0]
+            j = x0 * op.strides[1] - op.padding[1] + kx * dilation[1]
+            if 0 <= i < x.shape[0] and 0 <= j < x.shape[1]:
+                yield x[i, j, c]
+
+
+def max_pool2d(case: Case) -> np.ndarray:
+    result = np.zeros(case.output_types[0].shape, np.float32)
+    for _, y0, x0, c in np.ndindex(*result.shape):
+        result[0, y0, x0, c] = max([LOWEST, *window(case, y0, x0, c)])
+    return result
+
+
+def average(values: list[np.float32], count: int) -> np.float32:
+    total = f32(0)
+    for value in values:
+        total = total + value
+    return total / f32(count)
+
+
+def average_pool2d(case: Case) -> np.ndarray:
+    op = case.operator
+    result = np.zeros(case.output_types[0].shape, np.float32)
+    for _, y0, x0, c in np.ndindex(*result.shape):
+        values = list(window(case, y0, x0, c))
+        result[0, y0, x0, c] = average(values, op.kernel[0] * op.kernel[1] if op.count_include_pad else len(values))
+    return result
+
+
+def global_pool(case: Case) -> np.ndarray:
+    columns = case.inputs[0].reshape(-1, case.inputs[0].shape[3]).T
+    result = [max(c) if case.operator.function == "max" else average(list(c), len(c)) for c in columns]
+    return np.array(result, np.float32).reshape(1, 1, 1, -1)
+
+
+BINARY = {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "div": lambda a, b: a / b,
+    "max": max,
+    "min": min,
+}
+
+
+def binary(case: Case, lhs: np.ndarray, rhs: np.ndarray) -> np.ndarray:
+    shape = case.output_types[0].shape
+    left, right = (np.broadcast_to(a.reshape(1) if a.size == 1 else a, shape) for a in (lhs, rhs))
+    result = np.zeros(shape, np.float32)
+    for index in np.ndindex(*shape):
+        result[index] = clamped(BINARY[case.operator.function](left[index], right[index]), case.operator)
+    return result
+
+
+def elementwise(case: Case) -> np.ndarray:
+    return binary(case, *case.inputs)
+
+
+def elementwise_constant(case: Case) -> np.ndarray:
+    operands = [case.inputs[0], case.constants["other"]]
+    return binary(case, *(operands[::-1] if case.operator.constant_is_lhs else operands))
+
+
+def clip(case: Case) -> np.ndarray:
+    return np.array([clamped(v, case.operator) for v in case.inputs[0].reshape(-1)], np.float32).reshape(
+        case.inputs[0].shape
+    )
+
+
+def exponential(x: np.float32) -> np.float32:
+    if not x >= -87:
+        return f32(0)
+    n = f32(round(x * f32(1.44269504088896341)))  # Python rounds half to even
+    r = fma(n, f32(2.12194440e-4), fma(n, f32(-0.693359375), x))
+    y = f32(1.9875691500e-4)
+    for coefficient in (1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1):
+        y = fma(y, r, f32(coefficient))
+    return f32(np.ldexp(fma(y, r * r, r) + f32(1), int(n)))
+
+
+def softmax(case: Case) -> np.ndarray:
+    rows = case.inputs[0].reshape(-1, case.inputs[0].shape[-1])
+    result = []
+    for row in rows:
+        exponentials = [exponential(x - max(row)) for x in row]
+        total = f32(0)
+        for e in exponentials:
+            total = total + e
+        result.append([e / total for e in exponentials])
+    return np.array(result, np.float32).reshape(case.inputs[0].shape)
+
+
+def gather(case: Case) -> np.ndarray:
+    table = case.constants["table"]
+    result = []
+    for index in case.inputs[0].reshape(-1).tolist():
+        row = index + len(table) if index < 0 else index
+        result.append(table[max(0, min(len(table) - 1, row))])
+    return np.array(result, table.dtype).reshape(case.output_types[0].shape)
+
+
+LOOPS = {
+    "float_average_pool2d": average_pool2d,
+    "float_clip": clip,
+    "float_conv2d": conv2d,
+    "float_dense": dense,
+    "float_elementwise": elementwise,
+    "float_elementwise_constant": elementwise_constant,
+    "float_global_pool": global_pool,
+    "float_max_pool2d": max_pool2d,
+    "float_softmax": softmax,
+    "gather": gather,
+}

@@ -1,0 +1,64 @@
+"""Max pooling on float32 (ONNX MaxPool)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from tinyseg_tvm.operators.access_patterns import by_line
+from tinyseg_tvm.operators.base import LineAccess, Operator
+from tinyseg_tvm.operators.float_arithmetic import FLOAT32_MAX, expect_map
+from tinyseg_tvm.operators.tensor_type import TensorType
+from tinyseg_tvm.operators.windows import Window, windows
+
+
+@dataclass(frozen=True)
+class FloatMaxPool2d(Operator):
+    """``y = x > y ? x : y`` over the window in the order of rows and columns, from the lowest finite float32.
+
+    Padding never wins. ``ceil_mode`` is already folded into the bottom and right padding.
+    """
+
+    kind: ClassVar[str] = "float_max_pool2d"
+
+    kernel: tuple[int, int]
+    strides: tuple[int, int]
+    padding: tuple[int, int, int, int]  # top, left, bottom, right
+    dilation: tuple[int, int]
+
+    def infer(self, inputs: Sequence[TensorType], constants: Mapping[str, TensorType]) -> tuple[TensorType, ...]:
+        """One map of the windows that fit."""
+        _, height, width, channels = expect_map(inputs)
+        down, across = self._windows()
+        return (TensorType((1, down.count(height), across.count(width), channels), "float32"),)
+
+    def _windows(self) -> tuple[Window, Window]:
+        """The kernel down and across the map."""
+        return windows(self.kernel, self.strides, self.padding, self.dilation)
+
+    def reference(self, inputs: Sequence[np.ndarray], constants: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
+        """Maximum over taps; the lowest finite float32 where a window lies in the padding altogether."""
+        down, across = self._windows()
+        _, rows, columns, channels = inputs[0].shape
+        padding = ((down.before, down.after), (across.before, across.after), (0, 0))
+        lowest = np.float32(-FLOAT32_MAX)
+        padded = np.pad(inputs[0][0], padding, constant_values=lowest)
+        height, width = down.count(rows), across.count(columns)
+        result = np.full((height, width, channels), lowest, np.float32)
+        for ky in range(down.kernel):
+            for kx in range(across.kernel):
+                seen = padded[down.seen_by(ky, height), across.seen_by(kx, width)]
+                result = np.where(seen > result, seen, result)
+        return (result[np.newaxis],)
+
+    def line_access(
+        self,
+        inputs: Sequence[TensorType],
+        outputs: Sequence[TensorType],
+        constants: Mapping[str, np.ndarray],
+    ) -> LineAccess:
+        """Step ``i`` writes line ``i`` and reads the lines its taps hit inside the map."""
+        return by_line([self._windows()[0].taps(inputs[0].lines)], outputs[0])
