@@ -37,6 +37,10 @@ from tinyseg_tvm.codegen.operators.pair_packing import (
     pair_cost,
     pair_scratch,
 )
+from tinyseg_tvm.codegen.operators.segment_convolution import SegmentConvolution
+from tinyseg_tvm.codegen.operators.segment_convolution import call as segment_call
+from tinyseg_tvm.codegen.operators.segment_convolution import cycles as segment_cycles
+from tinyseg_tvm.codegen.operators.segment_convolution import suits as suits_segments
 from tinyseg_tvm.codegen.operators.weight_packing import folded_bias, pack_convolution
 from tinyseg_tvm.network.problem import Cost
 from tinyseg_tvm.operators.conv2d import Conv2d
@@ -140,6 +144,37 @@ def _emit_depthwise(view: NodeView, out: FunctionWriter) -> None:
     )
     _window(view, out)
     out.write(f"tinyseg_depthwise_line{suffix}({parameters}, lines, {out.output()});")
+
+
+def _suits_v7m(view: NodeView) -> bool:
+    _, rows, taps, _ = view.constants["weight"].shape
+    return not _is_depthwise(view) and suits_segments(view, rows, taps, cast(Conv2d, view.operator).groups)
+
+
+def _v7m_cost(view: NodeView) -> Cost:
+    weight = view.constants["weight"]
+    pixels = view.outputs[0].elements / weight.shape[0] / max(view.access.steps, 1)
+    return Cost(0, segment_cycles(view, weight, len(view.inputs), pixels))
+
+
+def _emit_v7m(view: NodeView, out: FunctionWriter) -> None:
+    operator = cast(Conv2d, view.operator)
+    weight = view.constants["weight"]
+    convolution = SegmentConvolution(
+        weight,
+        folded_bias(view.constants["bias"], weight, operator.input_zero_point),
+        view.constants["multiplier"],
+        tuple(piece.shape[3] for piece in view.inputs),
+        Columns(view.inputs[0].shape[2], view.outputs[0].shape[2], operator.strides[1], operator.padding[1]),
+        operator.dilation[1],
+        weight.shape[0],
+        operator.input_zero_point,
+        requantization(operator),
+    )
+    out.modules.add("tinyseg_conv2d_v7m")
+    parameters = out.parameters(view, "tinyseg_conv2d_v7m", convolution.parameters(out))
+    _window(view, out)
+    out.write(f"tinyseg_segment_of_two segments[{convolution.segments}];", segment_call(parameters, "lines", out))
 
 
 def _suits_dsp(view: NodeView) -> bool:
@@ -445,6 +480,7 @@ VARIANTS = (
     Variant("depthwise dsp", _suits_depthwise_dsp, _depthwise_dsp_cost, _emit_depthwise_dsp),
     Variant("conv2d dsp", lambda view: _suits_dsp(view) and not _is_depthwise(view), _dsp_cost, _emit_dsp),
     Variant("conv2d direct dsp", _suits_direct_dsp, _direct_dsp_cost, _emit_direct_dsp),
+    Variant("conv2d v7m", _suits_v7m, _v7m_cost, _emit_v7m),
     Variant("depthwise portable", _is_depthwise, lambda view: sum_cost(5.0, view), _emit_depthwise),
     Variant(
         "conv2d portable", lambda view: not _is_depthwise(view), lambda view: sum_cost(2.6, view, 10.0), _emit_conv2d

@@ -27,6 +27,9 @@ from tinyseg_tvm.codegen.operators.mve_packing import (
     windows_lie_together,
 )
 from tinyseg_tvm.codegen.operators.pair_packing import can_join, one_more, pack_pairs, pair_cost, pair_scratch
+from tinyseg_tvm.codegen.operators.segment_convolution import SegmentConvolution
+from tinyseg_tvm.codegen.operators.segment_convolution import cycles as segment_cycles
+from tinyseg_tvm.codegen.operators.segment_convolution import suits as suits_segments
 from tinyseg_tvm.codegen.operators.weight_packing import folded_bias, pack_convolution
 from tinyseg_tvm.network.problem import Cost
 from tinyseg_tvm.operators.conv2d_transpose import Conv2dTranspose
@@ -181,6 +184,18 @@ def _direct_dsp_cost(view: NodeView) -> Cost:
     return Cost(0, sum(cycles) + 200 * cast(Conv2dTranspose, view.operator).strides[1])
 
 
+def _suits_v7m(view: NodeView) -> bool:
+    most = max(window.rows * window.taps for window in _windows(view))
+    return suits_segments(view, most, 1, cast(Conv2dTranspose, view.operator).groups) and _suits_phases(view)
+
+
+def _v7m_cost(view: NodeView) -> Cost:
+    windows = _windows(view)
+    pixels = view.outputs[0].elements / view.outputs[0].shape[3] / max(view.access.steps, 1) / len(windows)
+    weight = view.constants["weight"]
+    return Cost(0, sum(segment_cycles(view, weight[:, : w.rows, : w.taps], 1, pixels) for w in windows))
+
+
 def _suits_direct_mve(view: NodeView) -> bool:
     return _suits_mve(view) and cast(Conv2dTranspose, view.operator).groups == 1
 
@@ -242,10 +257,15 @@ def _emit_direct_mve(view: NodeView, out: FunctionWriter) -> None:
     _emit_phases(view, out, "direct_mve")
 
 
+def _emit_v7m(view: NodeView, out: FunctionWriter) -> None:
+    _emit_phases(view, out, "v7m")
+
+
 def _emit_phases(view: NodeView, out: FunctionWriter, family: str) -> None:
     """One ordinary convolution per remainder of the output row and column by the strides.
 
-    ``family``: dsp, mve, or direct_dsp and direct_mve of the kernels without scratch; those of dsp may end with _plain.
+    ``family``: dsp, mve, v7m, or direct_dsp and direct_mve of the kernels without scratch; those of dsp may end with
+    _plain.
     """
     operator = cast(Conv2dTranspose, view.operator)
     stride = operator.strides
@@ -254,6 +274,9 @@ def _emit_phases(view: NodeView, out: FunctionWriter, family: str) -> None:
     if family.startswith("direct_dsp"):
         channels = [view.inputs[0].shape[3]]
         arguments = declare_direct_dsp(out, _windows(view), channels, operator.input_zero_point, padded=True)
+    elif family == "v7m":
+        out.write(f"tinyseg_segment_of_two segments[{max(w.rows * w.taps for w in _windows(view))}];")
+        arguments = "segments"
     elif family == "direct_mve":
         convolutions = [
             _direct_phase(view, (y, down), (x, across))
@@ -305,6 +328,8 @@ def _phase_struct(
     """Initialiser of the convolution of one remainder of row and column."""
     if family == "direct_mve":
         return out.struct_value(view, _struct_of(family), _direct_phase(view, down_phase, across_phase).parameters(out))
+    if family == "v7m":
+        return out.struct_value(view, _struct_of(family), _v7m_phase(view, down_phase, across_phase).parameters(out))
     operator = cast(Conv2dTranspose, view.operator)
     (y, down), (x, across) = down_phase, across_phase
     weight = view.constants["weight"][:, down.taps][:, :, across.taps]
@@ -365,6 +390,25 @@ def _plain_suffix(view: NodeView) -> str:
     return ""
 
 
+def _v7m_phase(view: NodeView, down_phase: tuple[int, _Phase], across_phase: tuple[int, _Phase]) -> SegmentConvolution:
+    operator = cast(Conv2dTranspose, view.operator)
+    (y, down), (x, across) = down_phase, across_phase
+    weight = view.constants["weight"][:, down.taps][:, :, across.taps]
+    outputs = view.outputs[0]
+    return SegmentConvolution(
+        weight,
+        folded_bias(view.constants["bias"], weight, operator.input_zero_point),
+        view.constants["multiplier"],
+        (view.inputs[0].shape[3],),
+        Columns(view.inputs[0].shape[2], -(-(outputs.shape[2] - x) // operator.strides[1]), 1, -across.first),
+        across.dilation,
+        outputs.shape[3] * operator.strides[1],
+        operator.input_zero_point,
+        requantization(operator),
+        f"_{y}_{x}",
+    )
+
+
 def _direct_phase(
     view: NodeView, down_phase: tuple[int, _Phase], across_phase: tuple[int, _Phase]
 ) -> DirectConvolution:
@@ -391,5 +435,6 @@ VARIANTS = (
     Variant("conv2d_transpose direct mve", _suits_direct_mve, _direct_mve_cost, _emit_direct_mve),
     Variant("conv2d_transpose dsp", _suits_dsp, _dsp_cost, _emit_dsp),
     Variant("conv2d_transpose direct dsp", _suits_direct_dsp, _direct_dsp_cost, _emit_direct_dsp),
+    Variant("conv2d_transpose v7m", _suits_v7m, _v7m_cost, _emit_v7m),
     Variant("conv2d_transpose portable", always, lambda view: sum_cost(3.6, view, 30.0), _emit),
 )

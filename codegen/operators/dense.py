@@ -35,6 +35,10 @@ from tinyseg_tvm.codegen.operators.pair_packing import (
     pair_cost,
     pair_scratch,
 )
+from tinyseg_tvm.codegen.operators.segment_convolution import SegmentConvolution
+from tinyseg_tvm.codegen.operators.segment_convolution import call as segment_call
+from tinyseg_tvm.codegen.operators.segment_convolution import cycles as segment_cycles
+from tinyseg_tvm.codegen.operators.segment_convolution import suits as suits_segments
 from tinyseg_tvm.codegen.operators.weight_packing import folded_bias, interleave, pack_dense
 from tinyseg_tvm.network.problem import Cost
 from tinyseg_tvm.operators.dense import Dense
@@ -300,6 +304,35 @@ def _emit_pointwise(view: NodeView, out: FunctionWriter) -> None:
     out.write(f"tinyseg_conv2d_line{suffix}({parameters}, &line, {out.output()});")
 
 
+def _pointwise_v7m_cost(view: NodeView) -> Cost:
+    weight = view.constants["weight"][:, np.newaxis, np.newaxis, :]
+    return Cost(0, segment_cycles(view, weight, 1, view.outputs[0].line_elements / weight.shape[0]))
+
+
+def _emit_pointwise_v7m(view: NodeView, out: FunctionWriter) -> None:
+    operator = cast(Dense, view.operator)
+    weight = view.constants["weight"]
+    pixels = view.outputs[0].line_elements // weight.shape[0]
+    convolution = SegmentConvolution(
+        weight[:, np.newaxis, np.newaxis, :],
+        folded_bias(view.constants["bias"], weight, operator.input_zero_point),
+        view.constants["multiplier"],
+        (weight.shape[1],),
+        Columns(pixels, pixels, 1, 0),
+        1,
+        weight.shape[0],
+        operator.input_zero_point,
+        requantization(operator),
+    )
+    out.modules.add("tinyseg_conv2d_v7m")
+    parameters = out.parameters(view, "tinyseg_conv2d_v7m", convolution.parameters(out))
+    out.write(
+        f"const int8_t *const line = {out.line(0)};",
+        "tinyseg_segment_of_two segments[1];",
+        segment_call(parameters, "&line", out),
+    )
+
+
 VARIANTS = (
     Variant(
         "dense mve",
@@ -333,6 +366,12 @@ VARIANTS = (
         lambda view: not _flattens(view) and _suits_dsp(view),
         _pointwise_direct_dsp_cost,
         _emit_pointwise_direct_dsp,
+    ),
+    Variant(
+        "pointwise v7m",
+        lambda view: not _flattens(view) and suits_segments(view, 1, 1, 1),
+        _pointwise_v7m_cost,
+        _emit_pointwise_v7m,
     ),
     Variant("dense portable", _flattens, lambda view: sum_cost(3.2, view), _emit_flatten),
     Variant("pointwise portable", lambda view: not _flattens(view), lambda view: sum_cost(2.6, view), _emit_pointwise),

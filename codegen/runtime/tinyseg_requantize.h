@@ -3,7 +3,8 @@
  *   clamp(round_half_even(float32(acc) * multiplier) + zero_point, minimum, maximum)
  *
  * with float32(acc) and the product each rounded to float32 (nearest, ties to even). Cores with a single precision
- * FPU compute just that. The others compute the same function in integers, not an approximation of it: define
+ * FPU compute just that. The others compute the same function in integers, not an approximation of it: one 64 bit
+ * product and a rounding shift decide all results but those next to a tie, which the exact emulation decides. Define
  * TINYSEG_REQUANTIZE_INTEGER to 0 or 1 to choose by hand. The FPU must be in its default rounding mode.
  */
 #ifndef TINYSEG_REQUANTIZE_H
@@ -104,7 +105,7 @@ static inline int32_t tinyseg_multiply_exact(uint32_t magnitude, uint32_t mantis
 }
 
 /* round_half_even(float32(acc) * multiplier) in integers, for multiplier >= 0; saturates at +-4096. */
-static inline int32_t tinyseg_multiply_integer(int32_t acc, float multiplier)
+TINYSEG_INNER int32_t tinyseg_multiply_integer(int32_t acc, float multiplier)
 {
     const uint32_t magnitude = acc < 0 ? 0u - (uint32_t)acc : (uint32_t)acc;
     uint32_t bits;
@@ -137,17 +138,66 @@ static inline int32_t tinyseg_multiply_integer(int32_t acc, float multiplier)
     return acc < 0 ? -result : result;
 }
 
-TINYSEG_INLINE int8_t tinyseg_requantize(int32_t acc, float multiplier, const tinyseg_output *output)
+#if TINYSEG_REQUANTIZE_INTEGER
+/* A multiplier as mantissa * 2^-(32 + shift), 2^30 <= mantissa < 2^31; shift 0: no fast way. */
+typedef struct {
+    float multiplier;
+    int32_t mantissa;
+    int32_t shift;
+} tinyseg_scale;
+
+TINYSEG_INLINE tinyseg_scale tinyseg_scale_of(float multiplier)
+{
+    tinyseg_scale scale;
+    uint32_t bits;
+    memcpy(&bits, &multiplier, sizeof bits);
+    scale.multiplier = multiplier;
+    scale.mantissa = (int32_t)((bits << 7 & 0x3FFFFFFFu) | 0x40000000u);
+    scale.shift = 125 - (int32_t)(bits >> 23);
+    scale.shift = scale.shift < 2 || scale.shift > 24 ? 0 : scale.shift;
+    return scale;
+}
+
+/* round_half_even(float32(acc) * multiplier), saturating somewhere beyond +-511.
+ *
+ * The two roundings to float32 move a product below 2^9 by less than 2^-14, so it takes no other integer unless it is
+ * nearer than that to a tie. One unit of `high` is 2^-shift. */
+TINYSEG_INLINE int32_t tinyseg_scaled(int32_t acc, tinyseg_scale scale)
+{
+    if (scale.shift != 0) {
+        const int32_t high = (int32_t)(((int64_t)acc * scale.mantissa) >> 32) + (1 << (scale.shift - 1));
+        const uint32_t margin = scale.shift > 14 ? 1u << (scale.shift - 14) : 1u;
+        if ((((uint32_t)high + margin) & ((1u << scale.shift) - 1u)) >= 2u * margin) {
+            return high >> scale.shift;
+        }
+    }
+    return tinyseg_multiply_integer(acc, scale.multiplier);
+}
+#else
+typedef float tinyseg_scale;
+
+TINYSEG_INLINE tinyseg_scale tinyseg_scale_of(float multiplier)
+{
+    return multiplier;
+}
+
+TINYSEG_INLINE int32_t tinyseg_scaled(int32_t acc, tinyseg_scale scale)
+{
+    float product = (float)acc * scale;
+    TINYSEG_ROUNDED(product);
+    return tinyseg_round(product);
+}
+#endif
+
+TINYSEG_INLINE int8_t tinyseg_bounded(int32_t rounded, const tinyseg_output *output)
 {
     const int32_t zero_point = output->zero_point;
-#if TINYSEG_REQUANTIZE_INTEGER
-    const int32_t rounded = tinyseg_multiply_integer(acc, multiplier);
-#else
-    float product = (float)acc * multiplier;
-    TINYSEG_ROUNDED(product);
-    const int32_t rounded = tinyseg_round(product);
-#endif
     return (int8_t)(tinyseg_clamp(rounded, output->minimum - zero_point, output->maximum - zero_point) + zero_point);
+}
+
+TINYSEG_INLINE int8_t tinyseg_requantize(int32_t acc, float multiplier, const tinyseg_output *output)
+{
+    return tinyseg_bounded(tinyseg_scaled(acc, tinyseg_scale_of(multiplier)), output);
 }
 
 #endif

@@ -1,7 +1,6 @@
 /* Requantisation of several accumulators at a time, equal to tinyseg_requantize bit for bit.
  *
- * With an FPU, two accumulators go through it together. Without, one 64 bit product and a rounding shift decide all
- * results but those next to a tie, which the exact emulation decides. */
+ * With an FPU, two accumulators go through it together. */
 #ifndef TINYSEG_SCALE_H
 #define TINYSEG_SCALE_H
 
@@ -12,57 +11,6 @@
 #define TINYSEG_SCALE_FPU 1
 #else
 #define TINYSEG_SCALE_FPU 0
-#endif
-
-#if TINYSEG_REQUANTIZE_INTEGER
-/* A multiplier as mantissa * 2^-(32 + shift), 2^30 <= mantissa < 2^31; shift 0: no fast way. */
-typedef struct {
-    float multiplier;
-    int32_t mantissa;
-    int32_t shift;
-} tinyseg_scale;
-
-TINYSEG_INLINE tinyseg_scale tinyseg_scale_of(float multiplier)
-{
-    tinyseg_scale scale;
-    uint32_t bits;
-    memcpy(&bits, &multiplier, sizeof bits);
-    scale.multiplier = multiplier;
-    scale.mantissa = (int32_t)((bits << 7 & 0x3FFFFFFFu) | 0x40000000u);
-    scale.shift = 125 - (int32_t)(bits >> 23);
-    scale.shift = scale.shift < 2 || scale.shift > 24 ? 0 : scale.shift;
-    return scale;
-}
-
-/* round_half_even(float32(acc) * multiplier), saturating somewhere beyond +-511.
- *
- * The two roundings to float32 move a product below 2^9 by less than 2^-14, so it takes no other integer unless it is
- * nearer than that to a tie. One unit of `high` is 2^-shift. */
-TINYSEG_INLINE int32_t tinyseg_scaled(int32_t acc, tinyseg_scale scale)
-{
-    if (scale.shift != 0) {
-        const int32_t high = (int32_t)(((int64_t)acc * scale.mantissa) >> 32) + (1 << (scale.shift - 1));
-        const uint32_t margin = scale.shift > 14 ? 1u << (scale.shift - 14) : 1u;
-        if ((((uint32_t)high + margin) & ((1u << scale.shift) - 1u)) >= 2u * margin) {
-            return high >> scale.shift;
-        }
-    }
-    return tinyseg_multiply_integer(acc, scale.multiplier);
-}
-#else
-typedef float tinyseg_scale;
-
-TINYSEG_INLINE tinyseg_scale tinyseg_scale_of(float multiplier)
-{
-    return multiplier;
-}
-
-TINYSEG_INLINE int32_t tinyseg_scaled(int32_t acc, tinyseg_scale scale)
-{
-    float product = (float)acc * scale;
-    TINYSEG_ROUNDED(product);
-    return tinyseg_round(product);
-}
 #endif
 
 /* Rounded products in place of two accumulators. */

@@ -140,7 +140,7 @@ def test_metadata_tells_sizes_and_operators():
     conv = described["operators"][0]
     assert conv["name"] == "a|0"
     assert conv["macs"] == 6 * 5 * 4 * 4 * 9
-    assert conv["kernel"] == "conv2d portable"
+    assert conv["kernel"] == "conv2d v7m"
 
 
 def test_equal_constants_are_stored_once():
