@@ -16,7 +16,8 @@ the second, and ``lower`` runs both and hands out the ``network.Network``.
   ``pad_value`` is the quantised value). Concat operands have equal quantisation. Dense has ``flatten=False``; a
   flattened feature map arrives by ``permute_dims`` and ``reshape``, and turning those into ``flatten=True`` with
   permuted weights is the layout pass' business.
-* float Relax operators that have no integer form, between ``tinyseg.dequantize`` and ``tinyseg.quantize``.
+* float Relax operators that have neither an integer form nor a float32 operator, between ``tinyseg.dequantize`` and
+  ``tinyseg.quantize`` or in a float32 network. Float32 operators follow the same rules as the integer ones.
 
 Names: the variable of an integer operator is named after the ONNX compute node (the Conv, not its QuantizeLinear).
 Wrapping transposes are called ``<name>_nhwc`` (operand) and ``<name>_nchw`` (result).
@@ -33,6 +34,7 @@ def integer_pipeline() -> Any:
     """The passes of the first half, in order, as one ``tvm.transform.Sequential``."""
     import tvm
 
+    from tinyseg_tvm.relay_passes.float_to_operators import float_to_operators
     from tinyseg_tvm.relay_passes.fold_batch_norm import fold_batch_norm
     from tinyseg_tvm.relay_passes.fold_constants import fold_constants
     from tinyseg_tvm.relay_passes.fuse_activation import fuse_activation
@@ -53,6 +55,7 @@ def integer_pipeline() -> Any:
             qdq_to_integer(),
             fuse_activation(),
             quantize_borders(),
+            float_to_operators(),
             fold_constants(),
         ],
         name="tinyseg.integer_pipeline",

@@ -14,7 +14,7 @@ from typing import Any
 import tvm
 from tvm import relax
 
-from tinyseg_tvm.operators import Dense, Reshape
+from tinyseg_tvm.operators import Dense, FloatDense, Reshape
 from tinyseg_tvm.relay_passes.dataflow import (
     MAIN,
     Binding,
@@ -57,7 +57,7 @@ def eliminate_reshape(module: tvm.IRModule) -> tvm.IRModule:
             value = writer.emit(call.on(source).to_relax(), binding.name)
             reshaped[value] = source
             return value
-        if isinstance(call.operator, Dense) and call.activations[0] in reshaped:
+        if isinstance(call.operator, (Dense, FloatDense)) and call.activations[0] in reshaped:
             width = call.constants["weight"].shape[1]
             source = reshaped[call.activations[0]]
             if math.prod(shape_of(source)) == width and len(shape_of(binding.var)) == 2:

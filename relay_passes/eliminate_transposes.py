@@ -30,6 +30,11 @@ from tinyseg_tvm.operators import (
     Dequantize,
     Elementwise,
     ElementwiseConstant,
+    FloatClip,
+    FloatDense,
+    FloatElementwise,
+    FloatElementwiseConstant,
+    FloatSoftmax,
     Lookup,
     Pad,
     Quantize,
@@ -128,7 +133,7 @@ def _candidates(module: tvm.IRModule, chosen: tuple[Layout, ...], number: int) -
         elif isinstance(call.operator, Reshape):
             found.append(Layout(old.permutation, call.operator.shape))
             reached.add(binding.var)
-        elif isinstance(call.operator, (Lookup, Quantize, Dequantize)):
+        elif isinstance(call.operator, (Lookup, Quantize, Dequantize, FloatClip)):
             reached.add(binding.var)
     return list(dict.fromkeys(found))
 
@@ -364,7 +369,7 @@ def _last_axis(views: Views, name: str, call: OperatorCall, operands: list[View]
 def _dense(views: Views, name: str, call: OperatorCall, operands: list[View]) -> View | None:
     """One input vector in any order and shape, by permuting the weights' columns."""
     operator, view = call.operator, operands[0]
-    assert isinstance(operator, Dense)
+    assert isinstance(operator, (Dense, FloatDense))
     weight = call.constants["weight"]
     if math.prod(view.shape) != weight.shape[1]:
         return None
@@ -394,4 +399,9 @@ _RULES: dict[type, Callable[[Views, str, OperatorCall, list[View]], View | None]
     Softmax: _last_axis,
     ArgMax: _last_axis,
     Dense: _dense,
+    FloatClip: _unary,
+    FloatElementwise: _elementwise,
+    FloatElementwiseConstant: _elementwise_constant,
+    FloatSoftmax: _last_axis,
+    FloatDense: _dense,
 }

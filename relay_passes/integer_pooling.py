@@ -32,7 +32,7 @@ def rewrite_max_pool2d(rewrite: Rewrite, value: Any, name: str) -> Any:
     operator = MaxPool2d(
         kernel=kernel,
         strides=strides,
-        padding=_padding(value, kernel, strides, dilation),
+        padding=exact_padding(value, kernel, strides, dilation),
         dilation=dilation,
     )
     return in_nhwc(
@@ -57,7 +57,7 @@ def rewrite_average_pool2d(rewrite: Rewrite, value: Any, _name: str) -> Any:
     if activation is None or any(int(step) != 1 for step in attributes.dilation):
         return None
     kernel, strides = ((int(pair[0]), int(pair[1])) for pair in (attributes.pool_size, attributes.strides))
-    padding = _padding(call, kernel, strides, (1, 1))
+    padding = exact_padding(call, kernel, strides, (1, 1))
     count_include_pad = bool(attributes.count_include_pad) and any(padding)
     if count_include_pad and padding != tuple(int(amount) for amount in attributes.padding):
         return None
@@ -159,7 +159,7 @@ def _fields(before: Quantization, after: Quantization) -> dict[str, Any]:
     }
 
 
-def _padding(
+def exact_padding(
     call: Any, kernel: tuple[int, int], strides: tuple[int, int], dilation: tuple[int, int]
 ) -> tuple[int, int, int, int]:
     """The padding that gives the call's result size exactly: a partial last window (``ceil_mode``) is padded full."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import tvm
 
-from tinyseg_tvm.operators import Concat, Conv2d
+from tinyseg_tvm.operators import Concat, Conv2d, FloatConv2d
 from tinyseg_tvm.relay_passes.dataflow import MAIN, Binding, Dataflow, Rewriter, module_pass, rewrite, shape_of
 from tinyseg_tvm.relay_passes.operator_calls import operator_call
 
@@ -54,7 +54,7 @@ def _takes_pieces(reader: Binding | None, virtual: dict[Any, list[Any]]) -> bool
     if reader.var in virtual:
         return True
     call = operator_call(reader.value)
-    return call is not None and isinstance(call.operator, Conv2d) and call.operator.groups == 1
+    return call is not None and isinstance(call.operator, (Conv2d, FloatConv2d)) and call.operator.groups == 1
 
 
 def _flattened(operand: Any, virtual: dict[Any, list[Any]]) -> list[Any]:

@@ -42,7 +42,7 @@ def fused_multiply_add(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarra
 
 def _odd_sum(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """``a + b`` in float64, rounded to odd: where it is inexact, the neighbour with an odd significand."""
-    total = a + b
+    total: np.ndarray = np.asarray(a + b)
     part = total - a
     error = (a - (total - part)) + (b - part)  # Knuth's TwoSum: total + error is exact
     bits = total.view(np.int64)

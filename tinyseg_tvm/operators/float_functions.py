@@ -37,4 +37,4 @@ def exponential(x: np.ndarray) -> np.ndarray:
             y = fused_multiply_add(y, r, coefficient)
         y = fused_multiply_add(y, r * r, r) + np.float32(1)
         power = ((n.astype(np.int32) + 127) << 23).view(np.float32)
-        return np.where(tiny, np.float32(0), y * power)
+        return np.asarray(np.where(tiny, np.float32(0), y * power))

@@ -1,0 +1,135 @@
+"""Rules for float32 arithmetic element by element: clamps and binary operators."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from tvm import relax
+
+from tinyseg_tvm.operators import FloatClip, FloatElementwise, FloatElementwiseConstant
+from tinyseg_tvm.operators.float_arithmetic import FLOAT32_MAX
+from tinyseg_tvm.relay_passes.float_functions import clip_bounds
+from tinyseg_tvm.relay_passes.float_operands import emit_operator, in_nhwc, is_float, is_float_call
+from tinyseg_tvm.relay_passes.operators_registration import call, operator_of
+from tinyseg_tvm.relay_passes.quantized_operands import TO_NHWC, data_movement_above, move_alike
+from tinyseg_tvm.relay_passes.rewriting import Rewrite, array_of, is_call, is_constant, shape_of
+
+CLAMPING = (
+    "tinyseg.float_conv2d",
+    "tinyseg.float_dense",
+    "tinyseg.float_elementwise",
+    "tinyseg.float_elementwise_constant",
+    "tinyseg.float_clip",
+)
+"""Operators with ``output_min`` and ``output_max``."""
+
+_FUNCTIONS = {"add": "add", "subtract": "sub", "multiply": "mul", "divide": "div", "maximum": "max", "minimum": "min"}
+_LIMITS = {"output_min": -FLOAT32_MAX, "output_max": FLOAT32_MAX}
+
+
+def lower_clamp(rewrite: Rewrite, value: Any, name: str) -> Any:
+    """Relu and Clip: of the operator above, through data movement, where nothing else reads it; else on their own."""
+    bounds = _bounds(value)
+    if bounds is None:
+        return None
+    low, high = bounds
+    path = data_movement_above(rewrite, value.args[0])
+    variable = path[-1]
+    source = rewrite.producer(variable)
+    if rewrite.uses(variable) > 1 or not is_call(source, *CLAMPING):
+        return emit_operator(rewrite, FloatClip(low, high), [value.args[0]], {}, name=name)
+    operator: Any = operator_of(source)
+    clamped = dataclasses.replace(
+        operator,
+        output_min=min(max(operator.output_min, low), high),
+        output_max=min(max(operator.output_max, low), high),
+    )
+    result = rewrite.emit(call(clamped, *source.args), rewrite.name(variable))
+    return move_alike(rewrite, path, result)
+
+
+def _bounds(value: Any) -> tuple[float, float] | None:
+    """The finite interval that a call clamps its first operand to, or None."""
+    if not is_float_call(value, "nn.relu", "nn.relu6", "clip", "maximum", "minimum"):
+        return None
+    low, high = -FLOAT32_MAX, FLOAT32_MAX
+    if is_call(value, "nn.relu"):
+        low = 0.0
+    elif is_call(value, "nn.relu6"):
+        low, high = 0.0, 6.0
+    elif is_call(value, "clip"):
+        low, high = clip_bounds(value)
+    else:
+        bound = value.args[1]
+        if not is_constant(bound) or array_of(bound).size != 1 or shape_of(value) != shape_of(value.args[0]):
+            return None
+        number = float(array_of(bound).flat[0])
+        low, high = (number, high) if is_call(value, "maximum") else (low, number)
+    if not low <= high:
+        return None
+    return max(low, -FLOAT32_MAX), min(high, FLOAT32_MAX)
+
+
+def lower_leaky_relu(rewrite: Rewrite, value: Any, name: str) -> Any:
+    """``max(x, alpha * x)``, for an alpha from 0 to 1."""
+    if not is_float_call(value, "nn.leakyrelu") or not 0 <= float(value.attrs.alpha) <= 1:
+        return None
+    operator = FloatElementwiseConstant("mul", **_LIMITS, constant_is_lhs=False)
+    alpha = {"other": np.array([value.attrs.alpha], np.float32)}
+    scaled = emit_operator(rewrite, operator, [value.args[0]], alpha, name=f"{name}_scaled")
+    return emit_operator(rewrite, FloatElementwise("max", **_LIMITS), [value.args[0], scaled], {}, name=name)
+
+
+def lower_binary(rewrite: Rewrite, value: Any, name: str) -> Any:
+    """Two activations of equal shapes, or one broadcast: a single element, or one per channel of a feature map."""
+    if not is_call(value, *_FUNCTIONS) or not all(is_float(operand) for operand in (value, *value.args)):
+        return None
+    if any(is_constant(operand) for operand in value.args):
+        return None
+    operator = FloatElementwise(_function(value), **_LIMITS)
+    shape, shapes = shape_of(value), [shape_of(operand) for operand in value.args]
+    if shape not in shapes:
+        return None
+    alike = shapes[0] == shapes[1] or any(np.prod(s, dtype=np.int64) == 1 for s in shapes)
+    if alike or (len(shape) == 4 and all(s in (shape, (1, 1, 1, shape[3])) for s in shapes)):
+        return emit_operator(rewrite, operator, list(value.args), {}, name=name)
+    return in_nhwc(rewrite, operator, list(value.args), {}, name=name)
+
+
+def lower_binary_with_constant(rewrite: Rewrite, value: Any, name: str) -> Any:
+    """An activation and a constant: a single number, one per channel, or one per element."""
+    if not is_call(value, *_FUNCTIONS) or not all(is_float(operand) for operand in (value, *value.args)):
+        return None
+    for index in (0, 1):
+        activation, constant = value.args[index], value.args[1 - index]
+        if is_constant(constant) and not is_constant(activation):
+            break
+    else:
+        return None
+    shape = shape_of(value)
+    if shape_of(activation) != shape or not shape:
+        return None
+    array = array_of(constant)
+    operator = FloatElementwiseConstant(_function(value), **_LIMITS, constant_is_lhs=index == 1)
+    padded: tuple[int, ...] = (1,) * (len(shape) - array.ndim) + array.shape
+    if array.size == 1 or array.size == shape[-1] == padded[-1]:
+        return emit_operator(rewrite, operator, [activation], {"other": array.reshape(-1)}, name=name)
+    if len(shape) != 4:
+        other = np.broadcast_to(array.reshape(padded), shape)
+        return emit_operator(rewrite, operator, [activation], {"other": other}, name=name)
+    if array.size == shape[1] == padded[1]:
+        other = array.reshape(-1)
+    else:
+        other = np.broadcast_to(array.reshape(padded), shape).transpose(TO_NHWC)
+    return in_nhwc(rewrite, operator, [activation], {"other": other}, name=name)
+
+
+def lower_square(_rewrite: Rewrite, value: Any, _name: str) -> Any:
+    """A square is a product."""
+    return relax.op.multiply(value.args[0], value.args[0]) if is_float_call(value, "square") else None
+
+
+def _function(value: Any) -> str:
+    return _FUNCTIONS[str(value.op.name).removeprefix("relax.")]

@@ -1,0 +1,48 @@
+"""From Relax operators on float32 to the float32 operators of the numeric contract.
+
+What is left in floating point after ``qdq_to_integer``, or was never quantised, becomes operators that work line by
+line: one rule per family, in the modules ``float_*``. Biases, multiplications per channel and clamps go into the
+convolution or fully connected layer that they follow. What no rule takes is left to the long tail.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinyseg_tvm.relay_passes.float_arithmetic import (
+    lower_binary,
+    lower_binary_with_constant,
+    lower_clamp,
+    lower_leaky_relu,
+    lower_square,
+)
+from tinyseg_tvm.relay_passes.float_pooling import (
+    lower_average_pool2d,
+    lower_gather,
+    lower_max_pool2d,
+    lower_reduction,
+    lower_softmax,
+)
+from tinyseg_tvm.relay_passes.float_weighted_sums import fold_into_weights, lower_conv2d, lower_dense
+from tinyseg_tvm.relay_passes.rewriting import main_pass
+
+RULES = (
+    lower_conv2d,
+    lower_dense,
+    fold_into_weights,
+    lower_clamp,
+    lower_leaky_relu,
+    lower_square,
+    lower_binary,
+    lower_binary_with_constant,
+    lower_max_pool2d,
+    lower_average_pool2d,
+    lower_reduction,
+    lower_softmax,
+    lower_gather,
+)
+
+
+def float_to_operators() -> Any:
+    """The pass."""
+    return main_pass("float_to_operators", *RULES)
