@@ -34,12 +34,17 @@ from tinyseg_tvm.operators import (
     Conv2dTranspose,
     Dense,
     Elementwise,
+    FloatConv2d,
+    FloatDense,
+    FloatElementwise,
+    FloatMaxPool2d,
     GlobalPool,
     Lookup,
     MaxPool2d,
     Operator,
     TensorType,
 )
+from tinyseg_tvm.operators.float_arithmetic import FLOAT32_MAX
 from tinyseg_tvm.planner.packing import pack
 from tinyseg_tvm.planner.step_table import step_table
 from tinyseg_tvm.relay import BuildOptions, build, frontend
@@ -60,6 +65,11 @@ class Shape:
     per: str = "MAC"  # or "input", "output": elements
 
     @property
+    def dtype(self) -> str:
+        """Element type of the activations."""
+        return "float32" if self.operator.kind.startswith("float_") else "int8"
+
+    @property
     def constants(self) -> dict[str, np.ndarray]:
         """Random weights whose results spread over int8."""
         rng = np.random.default_rng(0)
@@ -68,6 +78,9 @@ class Shape:
         if self.weight is None:
             return {}
         outputs, terms = self.weight[0], int(np.prod(self.weight[1:]))
+        if self.dtype == "float32":
+            bias = rng.normal(size=outputs).astype(np.float32)
+            return {"weight": rng.normal(size=self.weight).astype(np.float32), "bias": bias}
         return {
             "weight": rng.integers(-127, 128, self.weight).astype(np.int8),
             "bias": rng.integers(-2000, 2000, outputs).astype(np.int32),
@@ -78,7 +91,7 @@ class Shape:
         """The network of this node alone."""
         constants = self.constants
         types = {name: TensorType(array.shape, str(array.dtype)) for name, array in constants.items()}
-        inputs = tuple(TensorType(shape, "int8") for shape in self.inputs)
+        inputs = tuple(TensorType(shape, self.dtype) for shape in self.inputs)
         (result,) = self.operator.infer(inputs, types)
         names = tuple(f"x{k}" for k in range(len(inputs)))
         tensors = {name: Tensor(name, type_) for name, type_ in zip((*names, "y"), (*inputs, result), strict=True)}
@@ -125,6 +138,38 @@ def _binary(name: str, function: str, channels: int = 16) -> Shape:
     return Shape(name, operator, ((1, 64, 64, channels),) * 2, per="output")
 
 
+def _float_conv(name: str, height: int, width: int, channels: int, outputs: int, kernel: int = 3) -> Shape:
+    pad = kernel // 2
+    operator = FloatConv2d((1, 1), (pad, pad, pad, pad), (1, 1), 1, 0.0, FLOAT32_MAX)
+    return Shape(name, operator, ((1, height, width, channels),), (outputs, kernel, kernel, channels))
+
+
+def _float_depthwise(name: str, height: int, width: int, channels: int, stride: int = 1) -> Shape:
+    operator = FloatConv2d((stride, stride), (1, 1, 1, 1), (1, 1), channels, 0.0, FLOAT32_MAX)
+    return Shape(name, operator, ((1, height, width, channels),), (channels, 3, 3, 1))
+
+
+FLOAT_SHAPES = (
+    _float_conv("float conv 3x3 64x64x16->16", 64, 64, 16, 16),
+    _float_conv("float conv 3x3 32x32x32->32", 32, 32, 32, 32),
+    _float_conv("float conv 3x3 16x16x64->64", 16, 16, 64, 64),
+    _float_conv("float conv 3x3 64x64x3->16", 64, 64, 3, 16),
+    _float_conv("float conv 1x1 64x64x32->16", 64, 64, 32, 16, kernel=1),
+    _float_conv("float conv 3x3 63x63x15->15", 63, 63, 15, 15),
+    _float_depthwise("float depthwise 3x3 48x48x32", 48, 48, 32),
+    _float_depthwise("float depthwise 3x3 47x47x30", 47, 47, 30),
+    _float_depthwise("float depthwise 3x3 s2 48x48x32", 48, 48, 32, stride=2),
+    Shape("float dense 256->64", FloatDense(True, 0.0, FLOAT32_MAX), ((1, 256),), (64, 256)),
+    Shape("float dense 250->63", FloatDense(True, 0.0, FLOAT32_MAX), ((1, 250),), (63, 250)),
+    Shape(
+        "float max-pool 2x2 64x64x16",
+        FloatMaxPool2d((2, 2), (2, 2), (0, 0, 0, 0), (1, 1)),
+        ((1, 64, 64, 16),),
+        per="input",
+    ),
+    Shape("float add 64x64x16", FloatElementwise("add", 0.0, FLOAT32_MAX), ((1, 64, 64, 16),) * 2, per="output"),
+)
+
 SHAPES = (
     _conv("conv 3x3 64x64x16->16", 64, 64, 16, 16),
     _conv("conv 3x3 32x32x32->32", 32, 32, 32, 32),
@@ -167,6 +212,7 @@ SHAPES = (
     ),
     Shape("global average 8x8x64", GlobalPool("average", 0.05, 3, 0.03, -4), ((1, 8, 8, 64),), per="input"),
     Shape("lookup 64x64x16", Lookup("int8"), ((1, 64, 64, 16),), per="output"),
+    *FLOAT_SHAPES,
 )
 
 
@@ -237,7 +283,7 @@ def measure(shape: Shape, board_name: str, directory: Path) -> Measurement:
     plan = pack(step_table(problem), steps)
     files = generate(network, problem, plan, name="kernel", core=core, io="resident", metadata={})
     rng = np.random.default_rng(1)
-    vector = [rng.integers(-128, 128, s, dtype=np.int8) for s in shape.inputs]
+    vector = [rng.integers(-128, 128, s, dtype=np.int8).astype(shape.dtype) for s in shape.inputs]
     project = generate_project(board, files, directory)
     result = project.run([vector], profile=True)
     (expected,) = run_reference(network, vector, layout="device")
