@@ -9,11 +9,27 @@ from tinyseg_tvm.operators.global_pool import GlobalPool
 from tinyseg_tvm.operators.requantize import average_multiplier
 
 
-def _emit(view: NodeView, out: FunctionWriter) -> None:
+def _is_average(view: NodeView) -> bool:
+    return cast(GlobalPool, view.operator).function == "average"
+
+
+def _suits_dsp(view: NodeView) -> bool:
+    return view.core.has_dsp and _is_average(view) and view.inputs[0].shape[3] >= 4
+
+
+def _suits_mve(view: NodeView) -> bool:
+    return view.core.has_mve and _is_average(view)
+
+
+def _emit_average(view: NodeView, out: FunctionWriter, family: str) -> None:
+    _emit(view, out, f"tinyseg_average_{family}", f"_{family}")
+
+
+def _emit(view: NodeView, out: FunctionWriter, module: str = "tinyseg_global_pool", family: str = "") -> None:
     operator = cast(GlobalPool, view.operator)
     _, height, width, channels = view.inputs[0].shape
     average = operator.function == "average"
-    out.modules.add("tinyseg_global_pool")
+    out.modules.add(module)
     multiplier = average_multiplier(operator.input_scale, operator.output_scale, height * width)
     parameters = out.parameters(
         view,
@@ -28,9 +44,12 @@ def _emit(view: NodeView, out: FunctionWriter) -> None:
         },
     )
     state = out.state_as("int32_t" if average else "int8_t")
-    out.write(
-        f"tinyseg_global_{operator.function}_line({parameters}, step, {out.line(0)}, {state}, {out.output('0u')});"
-    )
+    kernel = f"tinyseg_global_{operator.function}{family}_line"
+    out.write(f"{kernel}({parameters}, step, {out.line(0)}, {state}, {out.output('0u')});")
 
 
-VARIANTS = (Variant("global_pool portable", always, line_cost(6.0), _emit),)
+VARIANTS = (
+    Variant("global_pool mve", _suits_mve, line_cost(1.0), lambda view, out: _emit_average(view, out, "mve")),
+    Variant("global_pool dsp", _suits_dsp, line_cost(2.5), lambda view, out: _emit_average(view, out, "dsp")),
+    Variant("global_pool portable", always, line_cost(6.0), _emit),
+)

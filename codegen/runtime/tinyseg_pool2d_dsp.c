@@ -168,6 +168,39 @@ TINYSEG_INNER void inside_2x2(
     }
 }
 
+/* The largest of three words from x on, `step` bytes apart. */
+TINYSEG_INLINE uint32_t max_of_three(const int8_t *x, int32_t step)
+{
+    return tinyseg_max_4(tinyseg_max_4(tinyseg_load_4(x), tinyseg_load_4(x + step)), tinyseg_load_4(x + 2 * step));
+}
+
+/* An output pixel of a window of three columns altogether inside the map, from `offset` on in three lines (two may be
+ * the same). The last word overlaps the one before. */
+TINYSEG_INNER void inside_3x3(
+    const int8_t *const *lines, int32_t offset, int32_t channels, int32_t step, int8_t *out)
+{
+    const int8_t *a = lines[0] + offset;
+    const int8_t *b = lines[1] + offset;
+    const int8_t *c = lines[2] + offset;
+    for (int32_t n = channels;;) {
+        const uint32_t upper = tinyseg_max_4(max_of_three(a, step), max_of_three(b, step));
+        int32_t go = 4;
+        tinyseg_store_4(out, tinyseg_max_4(upper, max_of_three(c, step)));
+        n -= 4;
+        if (n < 4) {
+            if (n <= 0) {
+                return;
+            }
+            go = n;
+            n = 4;
+        }
+        a += go;
+        b += go;
+        c += go;
+        out += go;
+    }
+}
+
 void tinyseg_max_pool2d_dsp_line(const tinyseg_pool2d *p, const int8_t *const *lines, int8_t *out)
 {
     const int32_t channels = p->channels;
@@ -187,6 +220,20 @@ void tinyseg_max_pool2d_dsp_line(const tinyseg_pool2d *p, const int8_t *const *l
         x += pixels;
         column += pixels * p->stride;
         out += pixels * channels;
+    }
+    if (p->kernel_height == 3u && p->kernel_width == 3u) {
+        const int8_t *three[3] = {lines[0], lines[1], lines[2]};
+        const int8_t *const some = three[1] != NULL ? three[1] : three[0] != NULL ? three[0] : three[2];
+        for (int32_t row = 0; row < 3; ++row) {
+            three[row] = three[row] != NULL ? three[row] : some; /* padding is no larger than anything */
+        }
+        for (; some != NULL && x < p->output_width; ++x, column += p->stride, out += channels) {
+            if (column >= 0 && column + reach < p->input_width) {
+                inside_3x3(three, column * channels, channels, p->dilation * channels, out);
+            } else {
+                window(p, lines, column, out);
+            }
+        }
     }
     for (; x < p->output_width; ++x, column += p->stride, out += channels) {
         window(p, lines, column, out);

@@ -8,7 +8,16 @@ from typing import Any
 import numpy as np
 
 from tests.operators.operator_cases import Case, fits, int8_array
-from tinyseg_tvm.operators import Conv2d, Conv2dTranspose, Dense, Elementwise, MaxPool2d
+from tinyseg_tvm.operators import (
+    AveragePool2d,
+    Conv2d,
+    Conv2dTranspose,
+    Dense,
+    Elementwise,
+    GlobalPool,
+    Lookup,
+    MaxPool2d,
+)
 
 Rng = np.random.Generator
 CHANNELS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 16, 17, 20, 24, 33]
@@ -128,6 +137,42 @@ def elementwise(rng: Rng) -> Case:
     return Case(operator, (int8_array(rng, shape), int8_array(rng, other)), {})
 
 
+def average_pool(rng: Rng) -> Case:
+    """Small kernels, padding counted or not, windows that lie in the padding in part."""
+    while True:
+        kernel, padding = pick(rng, [(2, 2), (2, 2), (3, 3), (1, 3), (4, 2), (8, 8)]), pick(rng, PADDINGS)
+        shape = (1, int(rng.integers(1, 10)), int(rng.integers(1, 16)), pick(rng, CHANNELS))
+        scale = float(np.float32(rng.uniform(0.01, 0.1)))
+        target = (float(np.float32(scale * rng.uniform(0.5, 1.5))), int8(rng))
+        strides = pick(rng, [(1, 1), (2, 2), (3, 1)])
+        operator = AveragePool2d(kernel, strides, padding, bool(rng.integers(2)), scale, int8(rng), *target)
+        case = Case(operator, (int8_array(rng, shape),), {})
+        try:
+            operator.infer(case.input_types, {})
+        except ValueError:
+            continue
+        return case
+
+
+def global_pool(rng: Rng) -> Case:
+    """One line and several, longer than 16 bit sums are safe for, and of extreme values."""
+    height, width = pick(rng, [(1, 1), (3, 5), (2, 8), (2, 300), (1, 600)])
+    shape = (1, height, width, pick(rng, CHANNELS))
+    values = int8_array(rng, shape) if rng.integers(3) else np.full(shape, pick(rng, [-128, 127]), np.int8)
+    scale, zero_point = float(np.float32(rng.uniform(0.01, 0.1))), int8(rng)
+    operator = GlobalPool("average", scale, zero_point, scale * float(rng.uniform(0.3, 1.5)), int8(rng))
+    if rng.integers(4) == 0:
+        operator = GlobalPool("max", scale, zero_point, scale, zero_point)
+    return Case(operator, (values,), {})
+
+
+def lookup(rng: Rng) -> Case:
+    """Lines of any length."""
+    table = rng.integers(-128, 128, 256).astype(np.int8)
+    shape = pick(rng, [(1, 2, 3, 5), (1, 1, 1, 1), (1, 2, 4, 16), (1, 3, 7, 3)])
+    return Case(Lookup("int8"), (int8_array(rng, shape),), {"table": table})
+
+
 CASES: dict[str, Callable[[Rng], Case]] = {
     "conv2d": convolution,
     "depthwise": depthwise,
@@ -135,6 +180,9 @@ CASES: dict[str, Callable[[Rng], Case]] = {
     "dense": dense,
     "max_pool2d": max_pool,
     "elementwise": elementwise,
+    "average_pool2d": average_pool,
+    "global_pool": global_pool,
+    "lookup": lookup,
 }
 
 
