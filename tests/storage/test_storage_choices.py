@@ -11,6 +11,7 @@ from tests.storage.spilled_networks import small_unet
 from tinyseg_tvm import relay
 from tinyseg_tvm.boards import load_board
 from tinyseg_tvm.micro import generate_project
+from tinyseg_tvm.network.problem import build_problem
 from tinyseg_tvm.network.spilling import Medium, medium_for, transfers
 from tinyseg_tvm.planner.problem import Tensor
 from tinyseg_tvm.relay.options import BuildOptions
@@ -57,6 +58,20 @@ def test_a_part_of_a_tensor_is_spilled_where_the_budget_is_small(module, tmp_pat
     assert run(factory, tmp_path / "out").storage.written <= smallest * 3 // 4
 
 
+def test_rings_grow_for_a_slow_storage_where_there_is_memory(module, tmp_path):
+    slow = tmp_path / "slow.toml"
+    slow.write_text(
+        'name = "slow"\nkind = "file"\ncapacity = 100_000\nblock_bytes = 1\nlatency_microseconds = 100\n'
+        "read_bytes_per_second = 3_000_000\nwrite_bytes_per_second = 3_000_000\n"
+    )
+    wide = relay.build(module[0], f"{TARGET} -storage={slow} -ram=64K", module[1])
+    assert max(max(d.transfer.ring, d.transfer.ahead) for d in wide.planned.spilled) > 1
+    assert wide.timing.waiting < 0.5 * wide.timing.transferring
+    again = build_problem(wide.network, io="resident").operators  # the network's nodes say what the planner decided
+    assert again == tuple(replace(operator, scratch_bytes=0, cycles=0) for operator in wide.problem.operators)
+    run(wide, tmp_path / "out")
+
+
 def test_tensors_without_many_zeros_are_not_coded():
     network = small_unet()
     plain = small_unet().nodes[0]
@@ -66,7 +81,8 @@ def test_tensors_without_many_zeros_are_not_coded():
     assert medium_for(network, "skip0", medium).codec == medium_for(network, "pool0", medium).codec == "mask"
     assert medium_for(mixed, "skip0", medium).codec == medium_for(mixed, "pool0", medium).codec == "none"
     of = transfers(mixed, medium)
-    assert [of(Tensor(name, 16, 1)).codec for name in ("skip0", "skip1", "x")] == ["none", "mask", "none"]
+    size = {name: mixed.tensors[name].type.line_bytes for name in mixed.tensors}
+    assert [of(Tensor(name, 16, size[name])).codec for name in ("skip0", "skip1", "x")] == ["none", "mask", "none"]
 
 
 @pytest.mark.parametrize(("name", "coded"), [("sd", True), ("file", False)])

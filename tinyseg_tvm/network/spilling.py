@@ -92,6 +92,38 @@ def transfer_of(kind: TensorType, medium: Medium, cost: Callable[[Node], Cost] |
     )
 
 
+def deeper(kind: TensorType, transfer: Transfer, ring: int, ahead: int) -> Transfer:
+    """``transfer`` of a tensor of that type with other numbers of staged records."""
+    slot = operators_of(SpillDecision("", (), replace(transfer, ring=ring, ahead=ahead)), 0)
+    records = slot[0].records(kind)
+    return replace(
+        transfer,
+        ring=ring,
+        ahead=ahead,
+        spill_bytes=min(ring, records.count) * records.place_bytes,
+        fetch_bytes=min(slot[1].places, records.count) * records.place_bytes,
+    )
+
+
+def with_staging(network: Network, decisions: Sequence[SpillDecision]) -> Network:
+    """``network``, which has the nodes of ``decisions``, with rings and distances as their transfers now say."""
+    staged: dict[str, Spill | Fetch] = {}
+    nodes = []
+    for decision in decisions:
+        spill, fetch = operators_of(decision, 0)
+        staged[stored_name(decision.tensor)] = spill
+        staged |= {fetched_name(decision.tensor, group): fetch for group in range(len(decision.late))}
+    for node in network.nodes:
+        wanted, operator = staged.get(node.name), node.operator
+        if isinstance(operator, Spill) and isinstance(wanted, Spill):
+            nodes.append(replace(node, operator=replace(operator, ring=wanted.ring)))
+        elif isinstance(operator, Fetch) and isinstance(wanted, Fetch):
+            nodes.append(replace(node, operator=replace(operator, ahead=wanted.ahead)))
+        else:
+            nodes.append(node)
+    return replace(network, nodes=tuple(nodes))
+
+
 def _group(kind: TensorType, medium: Medium) -> int:
     """Lines per record: as many as fit the blocks that one line needs, or ``largest_record``."""
 

@@ -296,7 +296,7 @@ def _names_are_free(problem: Problem, tensor: str) -> bool:
     """Whether nothing of the network is called like what a spill of ``tensor`` would add."""
     reserved = {part_name(tensor), rest_name(tensor)}
     prefixes = (stored_name(tensor), fetched_name(tensor, 0), joined_name(tensor, 0))
-    names = [thing.name for thing in (*problem.tensors, *problem.operators)]
+    names = [*(each.name for each in problem.tensors), *(each.name for each in problem.operators)]
     return not any(name in reserved or name.startswith(prefixes) for name in names)
 
 

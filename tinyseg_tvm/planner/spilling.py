@@ -136,6 +136,28 @@ def _spill_one(problem: Problem, decision: SpillDecision) -> Problem:
     return insert(problem, [in_storage, *copies], inserted, number, copy_of)
 
 
+def restaged(problem: Problem, decision: SpillDecision) -> Problem:
+    """``problem``, which has the spill and fetches of ``decision``, with staging as its transfer now says.
+
+    Records are as long as before; rings and distances may be other ones.
+    """
+    number = tensor_number(problem, decision.tensor, "spill")
+    original, transfer = problem.tensors[number], decision.transfer
+    stored = tensor_number(problem, stored_name(decision.tensor), "spill")
+    fetches = {fetched_name(decision.tensor, group): group for group in range(len(decision.late))}
+    operators = []
+    for operator in problem.operators:
+        if operator.name == stored_name(decision.tensor):
+            operators.append(replace(operator, state_bytes=transfer.spill_bytes))
+        elif operator.name in fetches:
+            copy = operator.writes[0].tensor
+            again = _fetch(decision, fetches[operator.name], original, (number, stored, copy))
+            operators.append(replace(again, cycles=operator.cycles))
+        else:
+            operators.append(operator)
+    return replace(problem, operators=tuple(operators))
+
+
 def _fetch(decision: SpillDecision, group: int, original: Tensor, numbers: tuple[int, int, int]) -> Operator:
     """The operator that makes a copy: stored lines from storage, the others from the original.
 

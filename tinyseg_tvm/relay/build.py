@@ -14,6 +14,7 @@ from tinyseg_tvm.relay.factory import Factory
 from tinyseg_tvm.relay.kernel_choice import with_fast_kernels
 from tinyseg_tvm.relay.options import BuildOptions
 from tinyseg_tvm.relay.planning import Progress, plan_network
+from tinyseg_tvm.relay.staging import with_fitting_staging
 from tinyseg_tvm.relay.target import parse_target
 from tinyseg_tvm.relay_passes.to_network import to_network
 
@@ -52,7 +53,7 @@ def build(
     problem, plan = with_fast_kernels(
         planned.network, planned.problem, planned.plan, io=options.io, core=core, budget=budget
     )
-    planned = replace(planned, problem=problem, plan=plan)
+    planned = with_fitting_staging(replace(planned, problem=problem, plan=plan), options, board, budget)
     validate(planned.problem, planned.plan)
     return Factory(
         name=planned.network.name,
