@@ -118,6 +118,11 @@ def _emit_conv2d(view: NodeView, out: FunctionWriter) -> None:
     out.write(f"tinyseg_conv2d_line{suffix}({parameters}, lines, {out.output()});")
 
 
+def _portable_cost(view: NodeView) -> Cost:
+    segments = view.constants["weight"].shape[1] * len(view.inputs)
+    return sum_cost(2.2, view, 40.0 + 8.0 * segments)
+
+
 def _emit_depthwise(view: NodeView, out: FunctionWriter) -> None:
     operator = cast(Conv2d, view.operator)
     weight = view.constants["weight"]
@@ -482,7 +487,5 @@ VARIANTS = (
     Variant("conv2d direct dsp", _suits_direct_dsp, _direct_dsp_cost, _emit_direct_dsp),
     Variant("conv2d v7m", _suits_v7m, _v7m_cost, _emit_v7m),
     Variant("depthwise portable", _is_depthwise, lambda view: sum_cost(5.0, view), _emit_depthwise),
-    Variant(
-        "conv2d portable", lambda view: not _is_depthwise(view), lambda view: sum_cost(2.6, view, 10.0), _emit_conv2d
-    ),
+    Variant("conv2d portable", lambda view: not _is_depthwise(view), _portable_cost, _emit_conv2d),
 )

@@ -17,7 +17,6 @@ from tinyseg_tvm.codegen.operators.direct_convolution import (
 )
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant
 from tinyseg_tvm.codegen.operators.mve_packing import (
-    VECTOR,
     WIDEST_PIXEL,
     convolution_cost,
     convolution_scratch,
@@ -188,7 +187,7 @@ def _emit_pointwise_mve(view: NodeView, out: FunctionWriter) -> None:
             "pieces": 1,
             "groups": 1,
             "blocks": vectors(channels),
-            "direct": int(channels % VECTOR == 0),
+            "direct": 1,
             "input_width": pixels,
             "output_width": pixels,
             "output_channels": weight.shape[0],
@@ -267,9 +266,8 @@ def _suits_mve(view: NodeView) -> bool:
 
 def _pointwise_mve_cost(view: NodeView) -> Cost:
     weight = view.constants["weight"]
-    direct = weight.shape[1] % VECTOR == 0
-    scratch = convolution_scratch(weight[:, np.newaxis, np.newaxis, :], direct=direct, padded=False)
-    return convolution_cost(view, scratch, view.outputs[0].line_elements / weight.shape[0])
+    scratch = convolution_scratch(weight[:, np.newaxis, np.newaxis, :], direct=True, padded=False)
+    return convolution_cost(view, scratch, view.outputs[0].line_elements / weight.shape[0], direct=True)
 
 
 def _emit_pointwise(view: NodeView, out: FunctionWriter) -> None:
@@ -374,5 +372,7 @@ VARIANTS = (
         _emit_pointwise_v7m,
     ),
     Variant("dense portable", _flattens, lambda view: sum_cost(3.2, view), _emit_flatten),
-    Variant("pointwise portable", lambda view: not _flattens(view), lambda view: sum_cost(2.6, view), _emit_pointwise),
+    Variant(
+        "pointwise portable", lambda view: not _flattens(view), lambda view: sum_cost(2.2, view, 30.0), _emit_pointwise
+    ),
 )

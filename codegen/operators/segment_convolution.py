@@ -44,12 +44,12 @@ def suits(view: NodeView, rows: int, taps: int, groups: int) -> bool:
 
 def cycles(view: NodeView, weight: np.ndarray, pieces: int, pixels: float) -> int:
     """Estimated cycles for so many output pixels of a convolution with this (O, KH, KW, I) weight."""
-    outputs, rows, taps, _ = weight.shape
-    products = weight[0].size
-    block = 15 * products + 20 * rows * pieces + 60
-    per_pixel = -(-outputs // BLOCK) * block / 2 + 15 * rows * taps * pieces
+    outputs, rows, _, _ = weight.shape
+    blocks, rest = divmod(outputs + (outputs % BLOCK == BLOCK - 1), BLOCK)
+    per_product = 15 * blocks + (0, 6, 9)[rest]
+    per_two = per_product * weight[0].size + (blocks + (rest > 0)) * (60 + 20 * rows * pieces) + 60 + 30 * rows * pieces
     slow = 1.0 if view.core.has_wide_multiply else 3.0
-    return round(pixels * (slow * per_pixel + requantize_cycles(view.core) * outputs)) + 100
+    return round(pixels * (slow * per_two / 2 + requantize_cycles(view.core) * outputs)) + 100
 
 
 @dataclass(frozen=True)

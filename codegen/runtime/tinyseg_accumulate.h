@@ -44,6 +44,14 @@ TINYSEG_INNER const TINYSEG_WEIGHT *tinyseg_accumulate_4x2(
     return w;
 }
 
+/* Adds the products of element `i`. */
+#define TINYSEG_ACCUMULATE_ELEMENT(i) \
+    u = x[i] - zero_point; \
+    a0 += u * w[4 * (i)]; \
+    a1 += u * w[4 * (i) + 1]; \
+    a2 += u * w[4 * (i) + 2]; \
+    a3 += u * w[4 * (i) + 3]
+
 /* Adds (x[i] - zero_point) * w[4 * i + k] to a[k]. Returns the weights that follow. */
 TINYSEG_INNER const TINYSEG_WEIGHT *tinyseg_accumulate_4x1(
     int32_t *a, const int8_t *x, int32_t zero_point, const TINYSEG_WEIGHT *w, int32_t n)
@@ -52,12 +60,17 @@ TINYSEG_INNER const TINYSEG_WEIGHT *tinyseg_accumulate_4x1(
     int32_t a1 = a[1];
     int32_t a2 = a[2];
     int32_t a3 = a[3];
-    for (const int8_t *end = x + n; x != end; w += 4) {
-        const int32_t u = *x++ - zero_point;
-        a0 += u * w[0];
-        a1 += u * w[1];
-        a2 += u * w[2];
-        a3 += u * w[3];
+    const int8_t *const fours = x + (n & ~3);
+    const int8_t *const end = x + n;
+    int32_t u;
+    for (; x != fours; x += 4, w += 16) {
+        TINYSEG_ACCUMULATE_ELEMENT(0);
+        TINYSEG_ACCUMULATE_ELEMENT(1);
+        TINYSEG_ACCUMULATE_ELEMENT(2);
+        TINYSEG_ACCUMULATE_ELEMENT(3);
+    }
+    for (; x != end; ++x, w += 4) {
+        TINYSEG_ACCUMULATE_ELEMENT(0);
     }
     a[0] = a0;
     a[1] = a1;
@@ -90,9 +103,17 @@ TINYSEG_INNER const TINYSEG_WEIGHT *tinyseg_accumulate_4_constant(
 /* Sum of (x[i] - zero_point) * w[i]. */
 TINYSEG_INNER int32_t tinyseg_dot(const int8_t *x, int32_t zero_point, const TINYSEG_WEIGHT *w, int32_t n)
 {
+    const int8_t *const fours = x + (n & ~3);
+    const int8_t *const end = x + n;
     int32_t sum = 0;
-    for (int32_t i = 0; i < n; ++i) {
-        sum += (x[i] - zero_point) * w[i];
+    for (; x != fours; x += 4, w += 4) {
+        sum += (x[0] - zero_point) * w[0];
+        sum += (x[1] - zero_point) * w[1];
+        sum += (x[2] - zero_point) * w[2];
+        sum += (x[3] - zero_point) * w[3];
+    }
+    for (; x != end; ++x, ++w) {
+        sum += (x[0] - zero_point) * w[0];
     }
     return sum;
 }

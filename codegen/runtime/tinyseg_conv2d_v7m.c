@@ -98,6 +98,12 @@ static const int8_t *sum_4x2(
 }
 #endif
 
+#define ONE_ELEMENT(i) \
+    s0 += a[i] * w[4 * (i)]; \
+    s1 += a[i] * w[4 * (i) + 1]; \
+    s2 += a[i] * w[4 * (i) + 2]; \
+    s3 += a[i] * w[4 * (i) + 3]
+
 /* The same for the first pixel alone. */
 TINYSEG_INNER const int8_t *sum_4x1(
     const segment *first, const segment *last, const int8_t *w, int32_t *sums, const int32_t *bias)
@@ -107,13 +113,17 @@ TINYSEG_INNER const int8_t *sum_4x1(
     int32_t s2 = bias[2];
     int32_t s3 = bias[3];
     for (; first != last; ++first) {
+        const int8_t *const fours = first->fours;
         const int8_t *const end = first->end;
-        for (const int8_t *a = first->a; a != end; w += 4) {
-            const int32_t u = *a++;
-            s0 += u * w[0];
-            s1 += u * w[1];
-            s2 += u * w[2];
-            s3 += u * w[3];
+        const int8_t *a = first->a;
+        for (; a != fours; a += 4, w += 16) {
+            ONE_ELEMENT(0);
+            ONE_ELEMENT(1);
+            ONE_ELEMENT(2);
+            ONE_ELEMENT(3);
+        }
+        for (; a != end; ++a, w += 4) {
+            ONE_ELEMENT(0);
         }
     }
     sums[0] = s0;
@@ -214,23 +224,35 @@ static const segment *list_segments(
     return segments;
 }
 
-/* Requantises sums of up to four channels of a pixel, or of two pixels. */
-TINYSEG_INLINE void store(
-    const int32_t *sums, int32_t channels, const float *multiplier, const tinyseg_output *output, int8_t *out, int8_t *next)
+/* Requantises sums of `channels` channels of two pixels. */
+TINYSEG_INNER void store_two(
+    const int32_t *sums, int32_t channels, const float *multiplier, const tinyseg_output *output, int8_t *a, int8_t *b)
+{
+    const int32_t zero_point = output->zero_point;
+    const int32_t minimum = output->minimum;
+    const int32_t maximum = output->maximum;
+    const int narrow = tinyseg_narrow(output);
+    for (const int32_t *const end = sums + channels; sums != end; ++sums) {
+        const tinyseg_scale scale = tinyseg_scale_of(*multiplier++);
+        const int32_t x = tinyseg_scaled_to(sums[0], scale, zero_point);
+        const int32_t y = tinyseg_scaled_to(sums[4], scale, zero_point);
+        *a++ = tinyseg_within(x, narrow, minimum, maximum);
+        *b++ = tinyseg_within(y, narrow, minimum, maximum);
+    }
+}
+
+/* The same of one pixel. */
+TINYSEG_INNER void store_one(
+    const int32_t *sums, int32_t channels, const float *multiplier, const tinyseg_output *output, int8_t *out)
 {
     for (int32_t k = 0; k < channels; ++k) {
-        const tinyseg_scale scale = tinyseg_scale_of(multiplier[k]);
-        out[k] = tinyseg_bounded(tinyseg_scaled(sums[k], scale), output);
-        if (next != NULL) {
-            next[k] = tinyseg_bounded(tinyseg_scaled(sums[4 + k], scale), output);
-        }
+        out[k] = tinyseg_requantize(sums[k], multiplier[k], output);
     }
 }
 
 void tinyseg_conv2d_v7m_line(
     const tinyseg_conv2d_v7m *p, const int8_t *const *lines, tinyseg_segment_of_two *segments, int8_t *out)
 {
-    const tinyseg_output output = p->output;
     const int32_t stride = p->stride;
     const int32_t pixels = p->output_width;
     const int32_t outputs = p->output_channels;
@@ -249,9 +271,9 @@ void tinyseg_conv2d_v7m_line(
                 w = rest == 2 ? sum_2x2(segments, end, w, sums, bias) : sum_1x2(segments, end, w, sums, bias);
             }
             if (two) {
-                store(sums, rest < 4 ? rest : 4, p->multiplier + o, &output, out + o, out + p->output_step + o);
+                store_two(sums, rest < 4 ? rest : 4, p->multiplier + o, &p->output, out + o, out + p->output_step + o);
             } else {
-                store(sums, rest < 4 ? rest : 4, p->multiplier + o, &output, out + o, NULL);
+                store_one(sums, rest < 4 ? rest : 4, p->multiplier + o, &p->output, out + o);
             }
         }
     }

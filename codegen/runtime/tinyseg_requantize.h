@@ -139,11 +139,13 @@ TINYSEG_INNER int32_t tinyseg_multiply_integer(int32_t acc, float multiplier)
 }
 
 #if TINYSEG_REQUANTIZE_INTEGER
-/* A multiplier as mantissa * 2^-(32 + shift), 2^30 <= mantissa < 2^31; shift 0: no fast way. */
+/* A multiplier as mantissa * 2^-(32 + shift), 2^30 <= mantissa < 2^31. */
 typedef struct {
     float multiplier;
     int32_t mantissa;
     int32_t shift;
+    uint32_t margin; /* around a tie, where one unit of the product is 2^(32 - shift) */
+    uint32_t ties;   /* largest distance from the margin's beginning that may be a tie; all ones: no fast way */
 } tinyseg_scale;
 
 TINYSEG_INLINE tinyseg_scale tinyseg_scale_of(float multiplier)
@@ -154,24 +156,43 @@ TINYSEG_INLINE tinyseg_scale tinyseg_scale_of(float multiplier)
     scale.multiplier = multiplier;
     scale.mantissa = (int32_t)((bits << 7 & 0x3FFFFFFFu) | 0x40000000u);
     scale.shift = 125 - (int32_t)(bits >> 23);
-    scale.shift = scale.shift < 2 || scale.shift > 24 ? 0 : scale.shift;
+    if (scale.shift >= 2 && scale.shift <= 24) {
+        scale.margin = 1u << (scale.shift > 14 ? 18 : 32 - scale.shift);
+        scale.ties = 2u * scale.margin - 1u;
+    } else {
+        scale.shift = 2;
+        scale.margin = 0u;
+        scale.ties = UINT32_MAX;
+    }
     return scale;
 }
 
-/* round_half_even(float32(acc) * multiplier), saturating somewhere beyond +-511.
+/* round_half_even(float32(acc) * multiplier) + zero_point, saturating somewhere beyond +-511.
  *
  * The two roundings to float32 move a product below 2^9 by less than 2^-14, so it takes no other integer unless it is
  * nearer than that to a tie. One unit of `high` is 2^-shift. */
-TINYSEG_INLINE int32_t tinyseg_scaled(int32_t acc, tinyseg_scale scale)
+TINYSEG_INLINE int32_t tinyseg_scaled_to(int32_t acc, tinyseg_scale scale, int32_t zero_point)
 {
-    if (scale.shift != 0) {
-        const int32_t high = (int32_t)(((int64_t)acc * scale.mantissa) >> 32) + (1 << (scale.shift - 1));
-        const uint32_t margin = scale.shift > 14 ? 1u << (scale.shift - 14) : 1u;
-        if ((((uint32_t)high + margin) & ((1u << scale.shift) - 1u)) >= 2u * margin) {
-            return high >> scale.shift;
-        }
+#if defined(__GNUC__) && defined(__thumb2__)
+    int32_t low;
+    int32_t high;
+    __asm__("smull %0, %1, %2, %3" : "=&r"(low), "=&r"(high) : "r"(acc), "r"(scale.mantissa));
+#else
+    const int32_t high = (int32_t)(((int64_t)acc * scale.mantissa) >> 32);
+#endif
+    if (((uint32_t)high << (32 - scale.shift)) + (scale.margin + 0x80000000u) > scale.ties) {
+#if defined(__GNUC__) && defined(__thumb2__)
+        int32_t result;
+        __asm__("asrs %0, %1, %2\n\tadc %0, %0, %3" /* the bit shifted out last rounds */
+                : "=&r"(result)
+                : "r"(high), "r"(scale.shift), "r"(zero_point)
+                : "cc");
+        return result;
+#else
+        return (((high >> (scale.shift - 1)) + 1) >> 1) + zero_point;
+#endif
     }
-    return tinyseg_multiply_integer(acc, scale.multiplier);
+    return tinyseg_multiply_integer(acc, scale.multiplier) + zero_point;
 }
 #else
 typedef float tinyseg_scale;
@@ -181,23 +202,40 @@ TINYSEG_INLINE tinyseg_scale tinyseg_scale_of(float multiplier)
     return multiplier;
 }
 
-TINYSEG_INLINE int32_t tinyseg_scaled(int32_t acc, tinyseg_scale scale)
+TINYSEG_INLINE int32_t tinyseg_scaled_to(int32_t acc, tinyseg_scale scale, int32_t zero_point)
 {
     float product = (float)acc * scale;
     TINYSEG_ROUNDED(product);
-    return tinyseg_round(product);
+    return tinyseg_round(product) + zero_point;
 }
 #endif
 
-TINYSEG_INLINE int8_t tinyseg_bounded(int32_t rounded, const tinyseg_output *output)
+/* The same without a zero point. */
+TINYSEG_INLINE int32_t tinyseg_scaled(int32_t acc, tinyseg_scale scale)
 {
-    const int32_t zero_point = output->zero_point;
-    return (int8_t)(tinyseg_clamp(rounded, output->minimum - zero_point, output->maximum - zero_point) + zero_point);
+    return tinyseg_scaled_to(acc, scale, 0);
+}
+
+/* A result within its bounds. `narrow`: whether they are narrower than int8. */
+TINYSEG_INLINE int8_t tinyseg_within(int32_t result, int narrow, int32_t minimum, int32_t maximum)
+{
+#if defined(__GNUC__) && defined(__thumb2__)
+    __asm__("ssat %0, #8, %0" : "+r"(result));
+#else
+    result = tinyseg_clamp(result, -128, 127);
+#endif
+    return (int8_t)(narrow ? tinyseg_clamp(result, minimum, maximum) : result);
+}
+
+TINYSEG_INLINE int tinyseg_narrow(const tinyseg_output *output)
+{
+    return output->minimum != -128 || output->maximum != 127;
 }
 
 TINYSEG_INLINE int8_t tinyseg_requantize(int32_t acc, float multiplier, const tinyseg_output *output)
 {
-    return tinyseg_bounded(tinyseg_scaled(acc, tinyseg_scale_of(multiplier)), output);
+    const int32_t result = tinyseg_scaled_to(acc, tinyseg_scale_of(multiplier), output->zero_point);
+    return (int8_t)tinyseg_clamp(result, output->minimum, output->maximum);
 }
 
 #endif

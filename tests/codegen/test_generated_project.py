@@ -89,7 +89,7 @@ def test_only_used_kernels_are_copied():
     problem = problem_of(network)
     files = generate(network, problem, spread_plan(problem), name="net", core=HOST, io="resident", metadata={})
     runtime = {Path(path).name for path in files if path.startswith("runtime/")}
-    assert {"tinyseg_conv2d.c", "tinyseg_elementwise.c", "tinyseg_platform.h"} <= runtime
+    assert {"tinyseg_conv2d_v7m.c", "tinyseg_elementwise.c", "tinyseg_platform.h"} <= runtime
     assert "tinyseg_softmax.c" not in runtime
     assert "tinyseg_conv2d_w16.c" not in runtime
 
