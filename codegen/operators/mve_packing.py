@@ -84,18 +84,19 @@ def depthwise_scratch(weight: np.ndarray) -> int:
 
 
 def windows_lie_together(weight: np.ndarray, groups: int, pieces: int, dilation: int) -> bool:
-    """Whether a window's values lie side by side in the input and fill whole vectors."""
-    _, rows, taps, channels = weight.shape
-    single = rows == 1 and pieces == 1 and groups == 1 and (taps == 1 or dilation == 1)
-    return single and taps * channels % VECTOR == 0
+    """Whether a window's values lie side by side in the input."""
+    _, rows, taps, _ = weight.shape
+    return bool(rows == 1 and pieces == 1 and groups == 1 and (taps == 1 or dilation == 1))
 
 
 def convolution_scratch(weight: np.ndarray, *, direct: bool, padded: bool) -> int:
     """Bytes that hold the windows of four pixels."""
-    return 0 if direct and not padded else 4 * VECTOR * vectors(int(np.prod(weight.shape[1:])))
+    values = int(np.prod(weight.shape[1:]))
+    whole = values % VECTOR == 0
+    return 0 if direct and whole and not padded else 4 * VECTOR * vectors(values)
 
 
-def convolution_cost(view: NodeView, scratch: int, pixels: float, groups: int = 1) -> Cost:
+def convolution_cost(view: NodeView, scratch: int, pixels: float, groups: int = 1, *, direct: bool = False) -> Cost:
     """Estimated cycles of a step: vectors of four pixels and two channels, windows laid out, requantisation.
 
     Args:
@@ -103,11 +104,12 @@ def convolution_cost(view: NodeView, scratch: int, pixels: float, groups: int = 
         scratch: bytes; windows are laid out where there are any.
         pixels: output pixels of a step.
         groups: how often each pixel's values are laid out.
+        direct: most windows are read where they lie.
     """
     outputs = view.outputs[0].elements / max(view.access.steps, 1) / pixels
     blocks = -(-view.macs_per_step / (pixels * outputs) // VECTOR)
     weight = view.constants["weight"]
     segments = (weight.shape[1] if weight.ndim == 4 else 1) * len(view.inputs)
-    laying_out = groups * (10 * blocks + 15 * segments + 40) if scratch else 15
+    laying_out = groups * (10 * blocks + 15 * segments + 40) if scratch and not direct else 15
     pairs = groups * -(-outputs / groups // 2)
     return Cost(scratch, round(pixels / 4 * (pairs * (16 * blocks + 46) + laying_out)) + 150)

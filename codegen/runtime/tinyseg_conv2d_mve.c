@@ -57,8 +57,8 @@ TINYSEG_INNER void lay_out(
     }
 }
 
-/* Copies four times n bytes, `step` bytes apart, to places `size` bytes apart. */
-TINYSEG_INLINE void copy_four(int8_t *to, int32_t size, const int8_t *from, int32_t step, int32_t n)
+/* Copies `pixels` (at most four) times n bytes, `step` bytes apart, to places `size` bytes apart. */
+TINYSEG_INLINE void copy_four(int8_t *to, int32_t size, const int8_t *from, int32_t step, int32_t n, int32_t pixels)
 {
 #if TINYSEG_MVE
     int8_t *to_1 = to + size;
@@ -67,6 +67,11 @@ TINYSEG_INLINE void copy_four(int8_t *to, int32_t size, const int8_t *from, int3
     const int8_t *from_1 = from + step;
     const int8_t *from_2 = from_1 + step;
     const int8_t *from_3 = from_2 + step;
+    if (pixels < 4) { /* what is not there is like what is */
+        from_1 = pixels > 1 ? from_1 : from;
+        from_2 = pixels > 2 ? from_2 : from;
+        from_3 = from;
+    }
     __asm__ volatile("dlstp.8 lr, %[n]\n"
                      "1:\n\t"
                      "vldrb.8 q0, [%[from]], #16\n\t"
@@ -83,14 +88,15 @@ TINYSEG_INLINE void copy_four(int8_t *to, int32_t size, const int8_t *from, int3
                      : [n] "r"(n)
                      : "lr", "q0", "q1", "q2", "q3", "cc", "memory");
 #else
-    for (int32_t i = 0; i < 4; ++i) {
+    for (int32_t i = 0; i < pixels; ++i) {
         memcpy(to + i * size, from + i * step, (size_t)n);
     }
 #endif
 }
 
-/* Lays out four windows that lie in the map altogether and whose rows are of one segment each. */
-TINYSEG_INNER void lay_out_four(const tinyseg_conv2d_mve *p, const int8_t *const *lines, int32_t column, int8_t *to)
+/* Lays out up to four windows that lie in the map altogether and whose rows are of one segment each. */
+TINYSEG_INNER void lay_out_four(
+    const tinyseg_conv2d_mve *p, const int8_t *const *lines, int32_t column, int8_t *to, int32_t pixels)
 {
     const int32_t size = 16 * p->blocks;
     const int8_t *const *const end = lines + p->kernel_height * p->pieces;
@@ -105,7 +111,7 @@ TINYSEG_INNER void lay_out_four(const tinyseg_conv2d_mve *p, const int8_t *const
                 tinyseg_fill_16(to + i * size, p->input_zero_point, n);
             }
         } else {
-            copy_four(to, size, line + column * channels, step, n);
+            copy_four(to, size, line + column * channels, step, n, pixels);
         }
         to += n;
         piece = piece + 1 == p->pieces ? 0 : piece + 1;
@@ -279,6 +285,8 @@ void tinyseg_conv2d_mve_line(const tinyseg_conv2d_mve *p, const int8_t *const *l
     const int32_t stride = p->stride;
     const int simple = p->groups == 1u && (p->dilation == 1u || p->kernel_width == 1u);
     const int8_t *const direct = p->direct != 0u ? lines[0] : NULL;
+    const int32_t bytes = p->piece_channels[0];
+    const int32_t width = p->input_width * bytes;
     int32_t column = -(int32_t)p->pad_left;
     tile t;
     for (int32_t x = 0; x < outputs; x += 4, out += 4 * p->output_step, column += 4 * stride) {
@@ -289,9 +297,9 @@ void tinyseg_conv2d_mve_line(const tinyseg_conv2d_mve *p, const int8_t *const *l
         t.bias = p->bias;
         t.multiplier = p->multiplier;
         t.out = out;
-        if (inside && direct != NULL) {
-            const int32_t step = stride * p->piece_channels[0];
-            t.x[0] = direct + column * p->piece_channels[0];
+        if (inside && direct != NULL && (column + (pixels - 1) * stride) * bytes + size <= width) {
+            const int32_t step = stride * bytes;
+            t.x[0] = direct + column * bytes;
             t.x[1] = t.x[0] + (pixels > 1 ? step : 0);
             t.x[2] = t.x[1] + (pixels > 2 ? step : 0);
             t.x[3] = t.x[2] + (pixels > 3 ? step : 0);
@@ -301,8 +309,8 @@ void tinyseg_conv2d_mve_line(const tinyseg_conv2d_mve *p, const int8_t *const *l
         for (int32_t i = 0; i < 4; ++i) {
             t.x[i] = (int8_t *)scratch + (i < pixels ? i * size : 0);
         }
-        if (inside && simple && pixels == 4) {
-            lay_out_four(p, lines, column, scratch);
+        if (inside && simple) {
+            lay_out_four(p, lines, column, scratch, pixels);
             four_pixels(p, &t, group_outputs, constants);
             continue;
         }

@@ -2,7 +2,8 @@
  *
  * The values under the kernel are laid out in the scratch memory for four output pixels, each filled up to whole
  * vectors of 16; where they lie side by side in the input already, they are read there. Two output channels at a time
- * then run over the four pixels: eight sums in registers. */
+ * then run over the four pixels: eight sums in registers. What a window read in place does not fill of its last vector
+ * is of the next pixel, and has weights 0; the last windows of a line are laid out for that. */
 #ifndef TINYSEG_CONV2D_MVE_H
 #define TINYSEG_CONV2D_MVE_H
 
@@ -19,7 +20,7 @@ typedef struct {
     uint16_t pieces;
     uint16_t groups;
     uint16_t blocks; /* vectors of a pixel */
-    uint16_t direct; /* a window inside the map lies side by side in the input and is whole vectors long */
+    uint16_t direct; /* a window inside the map lies side by side in the input */
     uint16_t input_width;
     uint16_t output_width;
     uint16_t output_channels;
@@ -34,7 +35,7 @@ typedef struct {
 } tinyseg_conv2d_mve;
 
 /* One output line from `lines[row * pieces + piece]`; NULL is a padding line. `scratch` has 64 bytes per block; with
- * `direct` it is used for windows that lie in the padding only. */
+ * `direct` and whole vectors it is used for windows that lie in the padding only. */
 void tinyseg_conv2d_mve_line(const tinyseg_conv2d_mve *p, const int8_t *const *lines, void *scratch, int8_t *out);
 
 #endif
