@@ -32,14 +32,14 @@ def run(factory, directory):
     return result
 
 
-def test_what_does_not_fit_the_first_storage_goes_to_the_second(module, tmp_path):
+def test_what_does_not_fit_the_fastest_storage_goes_to_the_next(module, tmp_path):
     everything = relay.build(module[0], f"{TARGET} -storage=psram", module[1])
     assert len(everything.planned.spilled) > 1
     first = tmp_path / "small.toml"
     capacity = everything.storage_use.traffic.written_physical // 2
     first.write_text(
         f'name = "small"\nkind = "file"\ncapacity = {capacity}\nblock_bytes = 1\n'
-        "read_bytes_per_second = 1_000_000\nwrite_bytes_per_second = 1_000_000\n"
+        "read_bytes_per_second = 1_000_000_000\nwrite_bytes_per_second = 1_000_000_000\n"
     )
     factory = relay.build(module[0], f"{TARGET} -storage={first},psram", module[1])
     assert {decision.transfer.storage for decision in factory.planned.spilled} == {"small", "psram"}

@@ -28,13 +28,15 @@ from tinyseg_tvm.planner.spill_search import State, search
 from tinyseg_tvm.planner.spilling import SpillDecision
 from tinyseg_tvm.relay.memory import overhead_bytes
 from tinyseg_tvm.relay.options import BuildOptions
-from tinyseg_tvm.relay.storage import medium_of, settle, storages_of
+from tinyseg_tvm.relay.storage import medium_of, model_of, storages_of
+from tinyseg_tvm.relay.storage_assignment import assign
 
 logger = logging.getLogger(__name__)
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and the part of it that is done, 0 to 1."""
 
+TYPICAL_RECORD = 512  # bytes; the search reckons with the storage that is fastest for it
 ARENA_ALIGNMENT = 8  # of lines; the widest element of any tensor
 
 
@@ -231,10 +233,11 @@ def _states(
     """What the search over keeping, spilling and recomputing finds."""
     storages = storages_of(options, board)
     room = sum(storage.capacity for storage in storages)
+    fastest = min(storages, key=lambda storage: model_of(storage).read_seconds(TYPICAL_RECORD))
     cost = partial(_kernel_cost, core=core)
     return search(
         problem,
-        transfers(network, medium_of(storages[0], options, board.clock_hz), cost),
+        transfers(network, medium_of(fastest, options, board.clock_hz), cost),
         max_written=room if options.max_written is None else min(options.max_written, room),
         max_percent=options.max_recompute,
         effort=options.effort,
@@ -312,7 +315,8 @@ def _settled(
     storages = storages_of(options, board)
     media = [medium_of(storage, options, board.clock_hz) for storage in storages]
     divided = with_channel_splits(cloned, state.choice.splits)
-    decisions, slots = settle(divided, state.choice.decisions, storages, media)
+    models = {storage.name: model_of(storage) for storage in storages}
+    decisions, slots = assign(divided, state.choice.decisions, storages, media, models, options.frame_rate)
     return with_spills(divided, decisions, slots), decisions
 
 

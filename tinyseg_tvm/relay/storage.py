@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tinyseg_tvm.boards import Board, Storage, load_storage
-from tinyseg_tvm.errors import DoesNotFitError, UsageError
+from tinyseg_tvm.errors import UsageError
 from tinyseg_tvm.network import Network
-from tinyseg_tvm.network.spilling import Medium, medium_for, transfer_of
-from tinyseg_tvm.operators import Spill
+from tinyseg_tvm.network.spilling import Medium
 from tinyseg_tvm.operators.stored_records import NO_CODEC, RECORD_HEADER
 from tinyseg_tvm.planner.spilling import SpillDecision
 from tinyseg_tvm.planner.storage_model import StorageCost, StorageModel, Traffic, cost_of, traffic_of
@@ -52,7 +51,7 @@ class StorageUse:
 
 
 def storages_of(options: BuildOptions, board: Board) -> tuple[Storage, ...]:
-    """The storages that ``--storage`` names, in order of preference.
+    """The storages that ``--storage`` names.
 
     Raises:
         UsageError: the board has none of that name.
@@ -109,38 +108,6 @@ def medium_of(storage: Storage, options: BuildOptions, clock_hz: int) -> Medium:
         largest_record=LARGE_RECORD if fast else 0,
         sparse_only=options.codec == AUTO_CODEC,
     )
-
-
-def settle(
-    network: Network, decisions: Sequence[SpillDecision], storages: Sequence[Storage], media: Sequence[Medium]
-) -> tuple[tuple[SpillDecision, ...], dict[str, int]]:
-    """Decisions on the first storage with room for each, and slot numbers (every tensor has a slot of its own).
-
-    Raises:
-        DoesNotFitError: the storages are too small.
-    """
-    left = {storage.name: storage.capacity for storage in storages}
-    settled, slots = [], {}
-    used = dict.fromkeys(left, 0)
-    for decision in decisions:
-        kind = network.tensors[decision.tensor].type
-        for medium in media:
-            transfer = transfer_of(kind, medium_for(network, decision.tensor, medium)) or decision.transfer
-            spilling = Spill(medium.name, 0, transfer.codec, transfer.block, transfer.group, transfer.ring)
-            size = spilling.records(spilling.infer([kind], {})[0]).storage_bytes
-            if size <= left[medium.name]:
-                break
-        else:
-            room = ", ".join(f"{storage.name} {storage.capacity:,} bytes" for storage in storages)
-            raise DoesNotFitError(
-                f"tensor {decision.tensor!r} ({size:,} bytes) does not fit the storage ({room}) beside the other "
-                "spilled tensors; name a further storage or lower --max-written"
-            )
-        left[medium.name] -= size
-        slots[decision.tensor] = used[medium.name]
-        used[medium.name] += 1
-        settled.append(replace(decision, transfer=transfer))
-    return tuple(settled), slots
 
 
 def use_of(network: Network, decisions: Sequence[SpillDecision], storages: Sequence[Storage]) -> StorageUse:

@@ -1,0 +1,64 @@
+"""Each spilled tensor goes to the storage that costs least, as far as there is room."""
+
+import pytest
+
+from tests.storage.spilled_networks import small_unet
+from tinyseg_tvm.boards import Storage
+from tinyseg_tvm.errors import DoesNotFitError
+from tinyseg_tvm.network.spilling import Medium
+from tinyseg_tvm.planner.spilling import SpillDecision, Transfer
+from tinyseg_tvm.relay.storage import model_of
+from tinyseg_tvm.relay.storage_assignment import assign
+
+NETWORK = small_unet()  # skip0: 16 lines of 48 bytes, skip1: 8 of 48
+DECISIONS = [SpillDecision("skip1", (("join1",),), Transfer()), SpillDecision("skip0", (("join0",),), Transfer())]
+
+
+def storage(name, rate, capacity=100_000, **more):
+    return Storage(name, "file", capacity, 1, rate, rate, **more)
+
+
+def assigned(*storages, decisions=DECISIONS, frames=1.0):
+    media = [Medium(s.name, s.block_bytes) for s in storages]
+    models = {s.name: model_of(s) for s in storages}
+    settled, slots = assign(NETWORK, decisions, storages, media, models, frames)
+    assert [decision.tensor for decision in settled] == [decision.tensor for decision in decisions]
+    return {decision.tensor: (decision.transfer.storage, slots[decision.tensor]) for decision in settled}
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_faster_storage_is_taken_whatever_the_order(turned):
+    storages = [storage("slow", 10_000), storage("fast", 1_000_000)]
+    found = assigned(*(reversed(storages) if turned else storages))
+    assert found == {"skip1": ("fast", 0), "skip0": ("fast", 1)}
+
+
+def test_the_first_named_is_taken_where_both_cost_the_same():
+    assert assigned(storage("a", 1000), storage("b", 1000)) == {"skip1": ("a", 0), "skip0": ("a", 1)}
+
+
+def test_what_finds_no_room_goes_to_the_next():
+    found = assigned(storage("slow", 10_000), storage("fast", 1_000_000, capacity=600))
+    assert found == {"skip1": ("fast", 0), "skip0": ("slow", 0)}
+
+
+def test_the_tensor_that_gains_most_per_byte_gets_the_scarce_storage():
+    """Short lines suffer most from a latency: two fetches of skip0 cost more than one of skip1, per byte as well."""
+    decisions = [DECISIONS[0], SpillDecision("skip0", (("pool0",), ("join0",)), Transfer())]
+    found = assigned(storage("slow", 10_000), storage("fast", 1_000_000, capacity=1000), decisions=decisions)
+    assert found == {"skip1": ("slow", 0), "skip0": ("fast", 0)}
+
+
+def test_a_part_needs_room_for_the_part_only():
+    part = [SpillDecision("skip0", (("join0",),), Transfer(), first_line=0, lines=4)]
+    assert assigned(storage("tiny", 1000, capacity=4 * 56), decisions=part) == {"skip0": ("tiny", 0)}
+    with pytest.raises(DoesNotFitError, match="does not fit the storage"):
+        assigned(storage("tiny", 1000, capacity=3 * 56), decisions=part)
+
+
+def test_a_flash_that_would_soon_be_worn_out_is_left_alone_where_another_has_room():
+    flash = storage("nor", 1_000_000, capacity=1 << 16, erase_block_bytes=4096, endurance_cycles=1000)
+    found = assigned(flash, storage("sd", 10_000), frames=30.0)
+    assert {name for name, _ in found.values()} == {"sd"}
+    assert {name for name, _ in assigned(flash, storage("sd", 10_000), frames=1e-6).values()} == {"nor"}
+    assert {name for name, _ in assigned(flash, frames=30.0).values()} == {"nor"}
