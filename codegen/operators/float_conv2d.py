@@ -7,8 +7,7 @@ from typing import cast
 import numpy as np
 
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant
-from tinyseg_tvm.codegen.operators.float_emission import clamp_value, cycles_per_mac, use
-from tinyseg_tvm.codegen.operators.weight_packing import pack_convolution
+from tinyseg_tvm.codegen.operators.float_emission import clamp_value, cycles_per_mac, pack_weights, use
 from tinyseg_tvm.network.problem import Cost
 from tinyseg_tvm.operators.float_conv2d import FloatConv2d
 
@@ -53,7 +52,7 @@ def _emit(view: NodeView, out: FunctionWriter) -> None:
         view,
         "tinyseg_conv2d_f32",
         {
-            "weight": out.constant("weight", pack_convolution(weight, operator.groups, channels)),
+            "weight": out.constant("weight", pack_weights(weight, operator.groups, channels)),
             "bias": out.constant("bias", view.constants["bias"]),
             "piece_channels": out.constant("piece_channels", np.asarray(channels, np.uint16)),
             "pieces": len(channels),

@@ -7,8 +7,8 @@ from typing import cast
 import numpy as np
 
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant
-from tinyseg_tvm.codegen.operators.float_emission import clamp_value, cycles_per_mac, use
-from tinyseg_tvm.codegen.operators.weight_packing import interleave, pack_dense
+from tinyseg_tvm.codegen.operators.float_emission import clamp_value, cycles_per_mac, pack_weights, use
+from tinyseg_tvm.codegen.operators.weight_packing import pack_dense
 from tinyseg_tvm.network.problem import Cost
 from tinyseg_tvm.operators.float_dense import FloatDense
 
@@ -56,7 +56,7 @@ def _emit_pointwise(view: NodeView, out: FunctionWriter) -> None:
         view,
         "tinyseg_conv2d_f32",
         {
-            "weight": out.constant("weight", interleave(weight)),
+            "weight": out.constant("weight", pack_weights(weight[:, np.newaxis, np.newaxis, :], 1, [weight.shape[1]])),
             "bias": out.constant("bias", view.constants["bias"]),
             "piece_channels": out.constant("piece_channels", np.asarray([weight.shape[1]], np.uint16)),
             "pieces": 1,

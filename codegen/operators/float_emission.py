@@ -1,12 +1,16 @@
-"""What the emitters of float32 operators share: the clamp's initialiser and cycles of the arithmetic."""
+"""What the emitters of float32 operators share: the clamp, the order of weights, cycles of the arithmetic."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from tinyseg_tvm.codegen.c_text import c_float
 from tinyseg_tvm.codegen.core import Core
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter
+from tinyseg_tvm.codegen.operators.weight_packing import BLOCK, pack_convolution
 from tinyseg_tvm.operators.float_arithmetic import FLOAT32_MAX
 
 MODULES = ("tinyseg_fma_f32",)
@@ -22,6 +26,16 @@ def clamp_value(operator: Any) -> tuple[str, ...]:
     else:
         kind = "TINYSEG_RELU_F32" if unbounded and low == 0 else "TINYSEG_CLIP_F32"
     return (kind, c_float(low), c_float(high))
+
+
+def pack_weights(weight: np.ndarray, groups: int, piece_channels: Sequence[int]) -> np.ndarray:
+    """(O, KH, KW, I / groups) in the order of ``tinyseg_conv2d_f32``."""
+    per_group = weight.shape[0] // groups
+    if per_group > BLOCK and per_group % BLOCK == BLOCK - 1:  # the last block repeats a channel
+        rows = [*range(per_group - BLOCK + 1), *range(per_group - BLOCK, per_group)]
+        grouped = weight.reshape(groups, per_group, *weight.shape[1:])
+        weight = grouped[:, rows].reshape(-1, *weight.shape[1:])
+    return pack_convolution(weight, groups, piece_channels)
 
 
 def cycles_per_mac(core: Core, with_fpu: float) -> float:

@@ -231,7 +231,9 @@ void tinyseg_conv2d_f32_line(const tinyseg_conv2d_f32 *p, const float *const *li
         const taps_inside taps = clip_taps(p, column);
         const float *w = p->weight;
         for (int32_t o = 0, end = group_outputs; o < outputs;) {
-            const int block = end - o >= 4;
+            const int repeating = end - o == 3 && group_outputs > 3;
+            const int block = end - o >= 4 || repeating;
+            o -= repeating ? 1 : 0;
             if (four) {
                 w = block ? four_by_four(p, lines, w, column, o, out + o) : one_by_four(p, lines, w, column, o, out + o);
             } else {

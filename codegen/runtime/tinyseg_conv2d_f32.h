@@ -7,7 +7,8 @@
 
 typedef struct {
     /* Output channels of a group go by four, then singly: [group][block][row][piece][tap][channel][4], then
-     * [group][channel - 4 * blocks][row][piece][tap][channel]. */
+     * [group][channel - 4 * blocks][row][piece][tap][channel]. Where three are left after the first four, they are a
+     * block with the one before them. */
     const float *weight;
     const float *bias;
     const uint16_t *piece_channels; /* channels of each piece */

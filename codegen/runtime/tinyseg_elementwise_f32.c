@@ -1,61 +1,61 @@
 /* Binary arithmetic and clamps of float32 lines. */
 #include "tinyseg_elementwise_f32.h"
 
-/* The function on `n` elements; `step` is 0 where `b` is a single number. */
-static void compute(uint8_t function, const float *a, const float *b, uint32_t step, float *out, uint32_t n)
+TINYSEG_INLINE float one(uint8_t function, float a, float b)
 {
-    uint32_t i;
     switch (function) {
     case '+':
-        for (i = 0; i < n; ++i, b += step) {
-            out[i] = a[i] + *b;
-        }
-        break;
+        return a + b;
     case '-':
-        for (i = 0; i < n; ++i, b += step) {
-            out[i] = a[i] - *b;
-        }
-        break;
+        return a - b;
     case 'r':
-        for (i = 0; i < n; ++i, b += step) {
-            out[i] = *b - a[i];
-        }
-        break;
+        return b - a;
     case '*':
-        for (i = 0; i < n; ++i, b += step) {
-            out[i] = a[i] * *b;
-        }
-        break;
+        return a * b;
     case '/':
-        for (i = 0; i < n; ++i, b += step) {
-            out[i] = a[i] / *b;
-        }
-        break;
+        return a / b;
     case 'd':
-        for (i = 0; i < n; ++i, b += step) {
-            out[i] = *b / a[i];
-        }
-        break;
+        return b / a;
     case '>':
-        for (i = 0; i < n; ++i, b += step) {
-            out[i] = a[i] > *b ? a[i] : *b;
-        }
-        break;
+        return a > b ? a : b;
     case 'M':
-        for (i = 0; i < n; ++i, b += step) {
-            out[i] = *b > a[i] ? *b : a[i];
-        }
-        break;
+        return b > a ? b : a;
     case 'm':
-        for (i = 0; i < n; ++i, b += step) {
-            out[i] = *b < a[i] ? *b : a[i];
-        }
-        break;
+        return b < a ? b : a;
     default:
-        for (i = 0; i < n; ++i, b += step) {
-            out[i] = a[i] < *b ? a[i] : *b;
+        return a < b ? a : b;
+    }
+}
+
+/* The function on `n` elements; `step` is 0 where `b` is a single number. */
+static void compute(
+    const tinyseg_elementwise_f32 *p, const float *a, const float *b, uint32_t step, float *out, uint32_t n)
+{
+    const uint8_t function = p->function;
+    for (; n >= 4u; n -= 4u, a += 4, b += 4u * step, out += 4) {
+        TINYSEG_FOUR_LOW(a);
+        TINYSEG_FOUR_HIGH(b);
+        const float *from = a;
+        TINYSEG_LOAD_FOUR(a, from);
+        if (step != 0u) {
+            from = b;
+            TINYSEG_LOAD_FOUR(b, from);
+        } else {
+            b0 = b1 = b2 = b3 = *b;
         }
-        break;
+        if (function == '+') {
+            tinyseg_store_four_f32(&p->clamp, out, a0 + b0, a1 + b1, a2 + b2, a3 + b3);
+        } else if (function == '*') {
+            tinyseg_store_four_f32(&p->clamp, out, a0 * b0, a1 * b1, a2 * b2, a3 * b3);
+        } else {
+            tinyseg_store_f32(&p->clamp, out, one(function, a0, b0));
+            tinyseg_store_f32(&p->clamp, out + 1, one(function, a1, b1));
+            tinyseg_store_f32(&p->clamp, out + 2, one(function, a2, b2));
+            tinyseg_store_f32(&p->clamp, out + 3, one(function, a3, b3));
+        }
+    }
+    for (; n > 0u; --n, ++a, b += step, ++out) {
+        tinyseg_store_f32(&p->clamp, out, one(function, *a, *b));
     }
 }
 
@@ -64,10 +64,7 @@ void tinyseg_elementwise_f32_line(
 {
     const uint32_t run = p->period == 1u ? elements : p->period;
     for (uint32_t begin = 0; begin < elements; begin += run) {
-        compute(p->function, a + begin, b, p->period == 1u ? 0u : 1u, out + begin, run);
-    }
-    if (p->clamp.kind != TINYSEG_ANY_F32) {
-        tinyseg_clip_f32_line(&p->clamp, out, out, elements);
+        compute(p, a + begin, b, p->period == 1u ? 0u : 1u, out + begin, run);
     }
 }
 

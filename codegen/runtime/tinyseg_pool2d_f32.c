@@ -47,26 +47,46 @@ static void divide(float *out, float divisor, int32_t channels)
     }
 }
 
+/* The largest of channels `c` to `c + 3` under the window at `column`. */
+TINYSEG_INNER void four_largest(
+    const tinyseg_pool2d_f32 *p, const float *const *lines, taps_inside taps, int32_t column, int32_t c, float *out)
+{
+    const int32_t channels = p->channels;
+    const int32_t next_tap = p->dilation * channels;
+    const int32_t begin = (column + taps.first * p->dilation) * channels + c;
+    float a0 = -FLT_MAX, a1 = -FLT_MAX, a2 = -FLT_MAX, a3 = -FLT_MAX;
+    for (int32_t row = 0; row < p->kernel_height; ++row) {
+        int32_t at = begin;
+        for (int32_t tap = taps.first; lines[row] != NULL && tap < taps.last; ++tap, at += next_tap) {
+            const float *in = lines[row] + at;
+            a0 = in[0] > a0 ? in[0] : a0;
+            a1 = in[1] > a1 ? in[1] : a1;
+            a2 = in[2] > a2 ? in[2] : a2;
+            a3 = in[3] > a3 ? in[3] : a3;
+        }
+    }
+    out[0] = a0;
+    out[1] = a1;
+    out[2] = a2;
+    out[3] = a3;
+}
+
 void tinyseg_max_pool2d_f32_line(const tinyseg_pool2d_f32 *p, const float *const *lines, float *out)
 {
     const int32_t channels = p->channels;
+    const int32_t blocked = channels / 4 * 4;
     int32_t column = -(int32_t)p->pad_left;
     for (int32_t x = 0; x < p->output_width; ++x, column += p->stride, out += channels) {
         const taps_inside taps = clip_taps(p, column);
-        int begun = 0;
-        for (int32_t row = 0; row < p->kernel_height; ++row) {
+        for (int32_t c = 0; c < blocked; c += 4) {
+            four_largest(p, lines, taps, column, c, out + c);
+        }
+        fill(out + blocked, -FLT_MAX, channels - blocked);
+        for (int32_t row = 0; blocked < channels && row < p->kernel_height; ++row) {
             for (int32_t tap = taps.first; lines[row] != NULL && tap < taps.last; ++tap) {
                 const float *in = lines[row] + (column + tap * p->dilation) * channels;
-                if (begun) {
-                    largest(out, in, channels);
-                } else {
-                    memcpy(out, in, (size_t)channels * sizeof *out);
-                    begun = 1;
-                }
+                largest(out + blocked, in + blocked, channels - blocked);
             }
-        }
-        if (!begun) {
-            fill(out, -FLT_MAX, channels);
         }
     }
 }
