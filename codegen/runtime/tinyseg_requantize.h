@@ -144,9 +144,10 @@ typedef struct {
     float multiplier;
     int32_t mantissa;
     int32_t shift;
-    uint32_t margin; /* around a tie, where one unit of the product is 2^(32 - shift) */
-    uint32_t ties;   /* largest distance from the margin's beginning that may be a tie; all ones: no fast way */
+    uint32_t ties; /* distances from the beginning of the margin around a tie that lie within; all: no fast way */
 } tinyseg_scale;
+
+#define TINYSEG_TIE_MARGIN 0x40000u /* 2^-14 */
 
 TINYSEG_INLINE tinyseg_scale tinyseg_scale_of(float multiplier)
 {
@@ -156,12 +157,9 @@ TINYSEG_INLINE tinyseg_scale tinyseg_scale_of(float multiplier)
     scale.multiplier = multiplier;
     scale.mantissa = (int32_t)((bits << 7 & 0x3FFFFFFFu) | 0x40000000u);
     scale.shift = 125 - (int32_t)(bits >> 23);
-    if (scale.shift >= 2 && scale.shift <= 24) {
-        scale.margin = 1u << (scale.shift > 14 ? 18 : 32 - scale.shift);
-        scale.ties = 2u * scale.margin - 1u;
-    } else {
-        scale.shift = 2;
-        scale.margin = 0u;
+    scale.ties = 2u * TINYSEG_TIE_MARGIN - 1u;
+    if (scale.shift < 1 || scale.shift > 24) {
+        scale.shift = 1;
         scale.ties = UINT32_MAX;
     }
     return scale;
@@ -170,17 +168,20 @@ TINYSEG_INLINE tinyseg_scale tinyseg_scale_of(float multiplier)
 /* round_half_even(float32(acc) * multiplier) + zero_point, saturating somewhere beyond +-511.
  *
  * The two roundings to float32 move a product below 2^9 by less than 2^-14, so it takes no other integer unless it is
- * nearer than that to a tie. One unit of `high` is 2^-shift. */
+ * nearer than that to a tie. One unit of `high` is 2^-shift; `fraction` is what lies below 1, in units of 2^-32. */
 TINYSEG_INLINE int32_t tinyseg_scaled_to(int32_t acc, tinyseg_scale scale, int32_t zero_point)
 {
 #if defined(__GNUC__) && defined(__thumb2__)
-    int32_t low;
+    uint32_t low;
     int32_t high;
     __asm__("smull %0, %1, %2, %3" : "=&r"(low), "=&r"(high) : "r"(acc), "r"(scale.mantissa));
 #else
-    const int32_t high = (int32_t)(((int64_t)acc * scale.mantissa) >> 32);
+    const int64_t product = (int64_t)acc * scale.mantissa;
+    const uint32_t low = (uint32_t)product;
+    const int32_t high = (int32_t)(product >> 32);
 #endif
-    if (((uint32_t)high << (32 - scale.shift)) + (scale.margin + 0x80000000u) > scale.ties) {
+    const uint32_t fraction = ((uint32_t)high << (32 - scale.shift)) + (low >> scale.shift);
+    if (fraction + (TINYSEG_TIE_MARGIN + 0x80000000u) > scale.ties) {
 #if defined(__GNUC__) && defined(__thumb2__)
         int32_t result;
         __asm__("asrs %0, %1, %2\n\tadc %0, %0, %3" /* the bit shifted out last rounds */
@@ -206,7 +207,8 @@ TINYSEG_INLINE int32_t tinyseg_scaled_to(int32_t acc, tinyseg_scale scale, int32
 {
     float product = (float)acc * scale;
     TINYSEG_ROUNDED(product);
-    return tinyseg_round(product) + zero_point;
+    /* saturated to int32, which with a zero point would wrap */
+    return tinyseg_clamp(tinyseg_round(product), -4096, 4096) + zero_point;
 }
 #endif
 
