@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 
 from tinyseg_tvm.codegen.core import Core
@@ -71,7 +72,7 @@ def emitter_for(kind: str) -> tuple[Variant, ...]:
 
 
 def select_variant(view: NodeView, scratch_limit: int | None = None) -> Variant:
-    """The variant of fewest estimated cycles among those that compute the node.
+    """The variant of fewest estimated cycles, then of fewest bytes of flash, among those that compute the node.
 
     Args:
         view: the node.
@@ -84,27 +85,31 @@ def select_variant(view: NodeView, scratch_limit: int | None = None) -> Variant:
     least = min(cost.scratch_bytes for _, cost in costs)
     limit = max(least, scratch_limit) if scratch_limit is not None else None
     fitting = [entry for entry in costs if limit is None or entry[1].scratch_bytes <= limit]
-    return min(fitting, key=lambda entry: entry[1].cycles_per_step)[0]
+    return min(fitting, key=lambda entry: (entry[1].cycles_per_step, entry[1].flash_bytes))[0]
 
 
 def kernel_cost(node: Node, network: Network, core: Core, scratch_limit: int | None = None) -> Cost:
-    """Scratch bytes and estimated cycles per step of the kernel that ``select_variant`` chooses for a node."""
+    """What the kernel costs that ``select_variant`` chooses for a node."""
     view = NodeView.of(node, network, core)
-    return select_variant(view, scratch_limit).cost(view)
+    return _cost(select_variant(view, scratch_limit), view)
 
 
 def kernel_choices(node: Node, network: Network, core: Core) -> tuple[Cost, ...]:
     """Costs of the kernels worth considering: each takes more scratch and fewer cycles than the one before."""
     worthwhile: list[Cost] = []
     costs = (cost for _, cost in _variant_costs(NodeView.of(node, network, core)))
-    for cost in sorted(costs, key=lambda cost: (cost.scratch_bytes, cost.cycles_per_step)):
+    for cost in sorted(costs, key=lambda cost: (cost.scratch_bytes, cost.cycles_per_step, cost.flash_bytes)):
         if not worthwhile or cost.cycles_per_step < worthwhile[-1].cycles_per_step:
             worthwhile.append(cost)
     return tuple(worthwhile)
 
 
+def _cost(variant: Variant, view: NodeView) -> Cost:
+    return replace(variant.cost(view), flash_bytes=variant.flash(view))
+
+
 def _variant_costs(view: NodeView) -> list[tuple[Variant, Cost]]:
-    usable = [(v, v.cost(view)) for v in emitter_for(view.operator.kind) if v.supports(view)]
+    usable = [(v, _cost(v, view)) for v in emitter_for(view.operator.kind) if v.supports(view)]
     if not usable:
         raise view.error(f"no kernel for it on {view.core.name}")
     return usable

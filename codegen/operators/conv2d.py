@@ -15,9 +15,10 @@ from tinyseg_tvm.codegen.operators.direct_convolution import (
     direct_mve_cycles,
     direct_segment_taps,
 )
-from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, requantize_cycles
+from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, packed_weight, requantize_cycles
 from tinyseg_tvm.codegen.operators.mve_packing import (
     WIDEST_PIXEL,
+    channel_pair_bytes,
     convolution_cost,
     convolution_scratch,
     depthwise_lanes,
@@ -34,6 +35,7 @@ from tinyseg_tvm.codegen.operators.pair_packing import (
     one_more,
     pack_depthwise_pairs,
     pack_pairs,
+    pair_bytes,
     pair_cost,
     pair_scratch,
 )
@@ -478,13 +480,46 @@ def _emit_depthwise_mve(view: NodeView, out: FunctionWriter) -> None:
     out.write(f"tinyseg_depthwise_block_mve_line({parameters}, lines, {out.scratch}, {out.output()});")
 
 
+def _pair_bytes(view: NodeView, segment_taps: int) -> int:
+    groups = cast(Conv2d, view.operator).groups
+    channels = [piece.shape[3] // groups for piece in view.inputs]
+    return pair_bytes(view.constants["weight"], groups, channels, segment_taps)
+
+
+def _direct_pair_bytes(view: NodeView) -> int:
+    _, rows, taps, _ = view.constants["weight"].shape
+    channels = [piece.shape[3] for piece in view.inputs]
+    dilation = cast(Conv2d, view.operator).dilation[1]
+    return _pair_bytes(view, direct_segment_taps(rows, taps, channels, dilation)) + max(channels)
+
+
+def _direct_mve_bytes(view: NodeView) -> int:
+    weight = view.constants["weight"]
+    padding = weight.shape[2] * max(piece.shape[3] for piece in view.inputs)
+    return int(weight.nbytes + (padding if any(cast(Conv2d, view.operator).padding) else 0))
+
+
+def _mve_bytes(view: NodeView) -> int:
+    return channel_pair_bytes(view.constants["weight"], cast(Conv2d, view.operator).groups)
+
+
 VARIANTS = (
     Variant("depthwise mve", _suits_depthwise_mve, _depthwise_mve_cost, _emit_depthwise_mve),
-    Variant("conv2d mve", _suits_mve, _mve_cost, _emit_mve),
-    Variant("conv2d direct mve", _suits_direct_mve, _direct_mve_cost, _emit_direct_mve),
+    Variant("conv2d mve", _suits_mve, _mve_cost, _emit_mve, packed_weight(_mve_bytes)),
+    Variant(
+        "conv2d direct mve", _suits_direct_mve, _direct_mve_cost, _emit_direct_mve, packed_weight(_direct_mve_bytes)
+    ),
     Variant("depthwise dsp", _suits_depthwise_dsp, _depthwise_dsp_cost, _emit_depthwise_dsp),
-    Variant("conv2d dsp", lambda view: _suits_dsp(view) and not _is_depthwise(view), _dsp_cost, _emit_dsp),
-    Variant("conv2d direct dsp", _suits_direct_dsp, _direct_dsp_cost, _emit_direct_dsp),
+    Variant(
+        "conv2d dsp",
+        lambda view: _suits_dsp(view) and not _is_depthwise(view),
+        _dsp_cost,
+        _emit_dsp,
+        packed_weight(lambda view: _pair_bytes(view, _segment_taps(view))),
+    ),
+    Variant(
+        "conv2d direct dsp", _suits_direct_dsp, _direct_dsp_cost, _emit_direct_dsp, packed_weight(_direct_pair_bytes)
+    ),
     Variant("conv2d v7m", _suits_v7m, _v7m_cost, _emit_v7m),
     Variant("depthwise portable", _is_depthwise, lambda view: sum_cost(5.0, view), _emit_depthwise),
     Variant("conv2d portable", lambda view: not _is_depthwise(view), _portable_cost, _emit_conv2d),

@@ -17,16 +17,24 @@ from tinyseg_tvm.codegen.operators.direct_convolution import (
     direct_mve_cycles,
     direct_segment_taps,
 )
-from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always
+from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always, packed_weight
 from tinyseg_tvm.codegen.operators.mve_packing import (
     WIDEST_PIXEL,
+    channel_pair_bytes,
     convolution_cost,
     convolution_scratch,
     pack_channel_pairs,
     vectors,
     windows_lie_together,
 )
-from tinyseg_tvm.codegen.operators.pair_packing import can_join, one_more, pack_pairs, pair_cost, pair_scratch
+from tinyseg_tvm.codegen.operators.pair_packing import (
+    can_join,
+    one_more,
+    pack_pairs,
+    pair_bytes,
+    pair_cost,
+    pair_scratch,
+)
 from tinyseg_tvm.codegen.operators.segment_convolution import SegmentConvolution
 from tinyseg_tvm.codegen.operators.segment_convolution import cycles as segment_cycles
 from tinyseg_tvm.codegen.operators.segment_convolution import suits as suits_segments
@@ -430,11 +438,48 @@ def _direct_phase(
     )
 
 
+def _parts(view: NodeView) -> list[tuple[np.ndarray, _Phase]]:
+    """The weights of each remainder of row and column, and its taps across."""
+    weight = view.constants["weight"]
+    return [
+        (weight[:, down.taps][:, :, across.taps], across)
+        for down in _axis_phases(view, 0)
+        for across in _axis_phases(view, 1)
+    ]
+
+
+def _mve_bytes(view: NodeView) -> int:
+    groups = cast(Conv2dTranspose, view.operator).groups
+    return sum(channel_pair_bytes(part, groups) for part, _ in _parts(view))
+
+
+def _pair_bytes(view: NodeView) -> int:
+    operator = cast(Conv2dTranspose, view.operator)
+    channels = [view.inputs[0].shape[3] // operator.groups]
+    parts = _parts(view)
+    return sum(pair_bytes(part, operator.groups, channels, _segment_taps(operator, across)) for part, across in parts)
+
+
+def _direct_pair_bytes(view: NodeView) -> int:
+    channels = [view.inputs[0].shape[3]]
+    total = channels[0]
+    for part, across in _parts(view):
+        taps = direct_segment_taps(part.shape[1], part.shape[2], channels, across.dilation)
+        total += pair_bytes(part, 1, channels, taps)
+    return total
+
+
 VARIANTS = (
-    Variant("conv2d_transpose mve", _suits_mve, _mve_cost, _emit_mve),
+    Variant("conv2d_transpose mve", _suits_mve, _mve_cost, _emit_mve, packed_weight(_mve_bytes)),
     Variant("conv2d_transpose direct mve", _suits_direct_mve, _direct_mve_cost, _emit_direct_mve),
-    Variant("conv2d_transpose dsp", _suits_dsp, _dsp_cost, _emit_dsp),
-    Variant("conv2d_transpose direct dsp", _suits_direct_dsp, _direct_dsp_cost, _emit_direct_dsp),
+    Variant("conv2d_transpose dsp", _suits_dsp, _dsp_cost, _emit_dsp, packed_weight(_pair_bytes)),
+    Variant(
+        "conv2d_transpose direct dsp",
+        _suits_direct_dsp,
+        _direct_dsp_cost,
+        _emit_direct_dsp,
+        packed_weight(_direct_pair_bytes),
+    ),
     Variant("conv2d_transpose v7m", _suits_v7m, _v7m_cost, _emit_v7m),
     Variant("conv2d_transpose portable", always, lambda view: sum_cost(3.6, view, 30.0), _emit),
 )

@@ -15,9 +15,11 @@ from tinyseg_tvm.codegen.operators.direct_convolution import (
     direct_dsp_cycles,
     direct_mve_cycles,
 )
-from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant
+from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, packed_weight
 from tinyseg_tvm.codegen.operators.mve_packing import (
+    VECTOR,
     WIDEST_PIXEL,
+    channel_pair_bytes,
     convolution_cost,
     convolution_scratch,
     filled,
@@ -31,6 +33,7 @@ from tinyseg_tvm.codegen.operators.pair_packing import (
     one_more,
     pack_dense_quads,
     pack_pairs,
+    pair_bytes,
     pair_cost,
     pair_scratch,
 )
@@ -331,18 +334,32 @@ def _emit_pointwise_v7m(view: NodeView, out: FunctionWriter) -> None:
     )
 
 
+def _dense_bytes(view: NodeView, outputs: int, elements: int) -> int:
+    """Bytes of weights whose outputs, and elements of each line, are filled up to multiples."""
+    count, lines = view.constants["weight"].shape[0], view.inputs[0].lines
+    filled_line = -(-view.inputs[0].line_elements // elements) * elements
+    return -(-count // outputs) * outputs * lines * filled_line
+
+
+def _pair_bytes(view: NodeView) -> int:
+    weight = view.constants["weight"]
+    return pair_bytes(weight[:, np.newaxis, np.newaxis, :], 1, [weight.shape[1]], 1)
+
+
 VARIANTS = (
     Variant(
         "dense mve",
         lambda view: _flattens(view) and _suits_mve(view),
         lambda view: Cost(0, round(0.25 * view.macs_per_step) + 10 * view.constants["weight"].shape[0] + 50),
         _emit_flatten_mve,
+        packed_weight(lambda view: _dense_bytes(view, 4, VECTOR)),
     ),
     Variant(
         "pointwise mve",
         lambda view: not _flattens(view) and _suits_mve(view),
         _pointwise_mve_cost,
         _emit_pointwise_mve,
+        packed_weight(lambda view: channel_pair_bytes(view.constants["weight"], 1)),
     ),
     Variant(
         "pointwise direct mve",
@@ -351,19 +368,25 @@ VARIANTS = (
         _emit_pointwise_direct_mve,
     ),
     Variant(
-        "dense dsp", lambda view: _flattens(view) and _suits_dsp(view), lambda v: sum_cost(1.7, v), _emit_flatten_dsp
+        "dense dsp",
+        lambda view: _flattens(view) and _suits_dsp(view),
+        lambda view: sum_cost(1.7, view),
+        _emit_flatten_dsp,
+        packed_weight(lambda view: _dense_bytes(view, 4, 4)),
     ),
     Variant(
         "pointwise dsp",
         lambda view: not _flattens(view) and _suits_dsp(view),
         _pointwise_dsp_cost,
         _emit_pointwise_dsp,
+        packed_weight(_pair_bytes),
     ),
     Variant(
         "pointwise direct dsp",
         lambda view: not _flattens(view) and _suits_dsp(view),
         _pointwise_direct_dsp_cost,
         _emit_pointwise_direct_dsp,
+        packed_weight(_pair_bytes),
     ),
     Variant(
         "pointwise v7m",

@@ -174,6 +174,16 @@ def _affine(variable: str, factor: int, offset: int) -> str:
     return f"{text} {'+' if offset > 0 else '-'} {abs(offset)}"
 
 
+def constant_bytes(view: NodeView) -> int:
+    """Bytes of a node's constants as they are."""
+    return sum(array.nbytes for array in view.constants.values())
+
+
+def packed_weight(weight_bytes: Callable[[NodeView], int]) -> Callable[[NodeView], int]:
+    """Bytes of constants of which the weights are packed into so many."""
+    return lambda view: constant_bytes(view) - view.constants["weight"].nbytes + weight_bytes(view)
+
+
 @dataclass(frozen=True)
 class Variant:
     """One way to compute an operator: a kernel, what it costs, and how its C is written.
@@ -183,12 +193,14 @@ class Variant:
         supports: whether it can compute this node on this core.
         cost: its scratch and cycles per step.
         emit: writes the node's function.
+        flash: bytes of constants as the kernel packs them.
     """
 
     name: str
     supports: Callable[[NodeView], bool]
     cost: Callable[[NodeView], Cost]
     emit: Callable[[NodeView, FunctionWriter], None]
+    flash: Callable[[NodeView], int] = constant_bytes
 
 
 def always(_view: NodeView) -> bool:

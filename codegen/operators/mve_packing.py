@@ -37,6 +37,12 @@ def pack_channel_pairs(weight: np.ndarray, groups: int, piece_channels: Sequence
     return np.concatenate(parts)
 
 
+def channel_pair_bytes(weight: np.ndarray, groups: int) -> int:
+    """Bytes of what ``pack_channel_pairs`` gives."""
+    pairs = -(-(weight.shape[0] // groups) // 2)
+    return int(groups * pairs * 2 * VECTOR * vectors(int(np.prod(weight.shape[1:]))))
+
+
 def pack_dense_vectors(weight: np.ndarray, lines: int) -> np.ndarray:
     """(O, I) int8 as [line][block of four channels][vector][4][16], zeros where there is nothing."""
     parts = []

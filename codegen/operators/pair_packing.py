@@ -130,6 +130,15 @@ def pack_pairs(
     return np.concatenate(words), pairs
 
 
+def pair_bytes(weight: np.ndarray, groups: int, piece_channels: Sequence[int], segment_taps: int) -> int:
+    """Bytes of what ``pack_pairs`` gives."""
+    segments = weight.shape[1] * (weight.shape[2] // segment_taps)
+    pairs = segments * sum(len(pair_order(segment_taps * c)) for c in piece_channels)
+    fours, rest = divmod(weight.shape[0] // groups, 4)
+    words = (0, -(-pairs // 2), pairs, 2 * pairs)[rest] + 2 * pairs * fours
+    return int(4 * groups * words)
+
+
 def one_more(array: np.ndarray) -> np.ndarray:
     """(O + 1,): a block of three channels reads a fourth."""
     return np.concatenate([array, np.zeros(1, array.dtype)])

@@ -22,7 +22,9 @@ from tests.codegen.harness import (
 from tests.kernels.kernel_cases import CASES, accepted_case
 from tinyseg_tvm.boards import load_board
 from tinyseg_tvm.codegen import Core, generate, kernel_cost, project
-from tinyseg_tvm.codegen.operators import NodeView, select_variant
+from tinyseg_tvm.codegen.constants import ConstantPool
+from tinyseg_tvm.codegen.identifiers import Names
+from tinyseg_tvm.codegen.operators import FunctionWriter, NodeView, emitter_for, select_variant
 from tinyseg_tvm.micro import generate_project
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.network.problem import build_problem
@@ -158,6 +160,25 @@ def test_without_scratch_many_convolutions_of_one_group_get_the_extensions_kerne
         small = [select_variant(view, scratch_limit=0) for view in views]
         assert sum(f"direct {family}" in variant.name for variant in small) > len(small) // 3
         assert all(variant.cost(view).scratch_bytes == 0 for variant, view in zip(small, views, strict=True))
+
+
+@pytest.mark.parametrize("core", [DSP, MVE, Core()], ids=["dsp", "mve", "plain"])
+def test_the_flash_of_a_cost_is_what_the_kernel_stores(core):
+    network, _ = network_of(DIRECT_KINDS, 12, 9)
+    seen = set()
+    for node in network.nodes:
+        view = NodeView.of(node, network, core)
+        for variant in emitter_for(node.operator.kind):
+            if variant.supports(view) and "v7m" not in variant.name:
+                pool = ConstantPool(Names())
+                reads = tuple("line" for _ in node.inputs)
+                variant.emit(view, FunctionWriter("node", reads, ("out",), "state", "scratch", pool))
+                stored = sum(c.array.nbytes for c in pool.constants if "weight" in c.symbol)
+                others = sum(a.nbytes for name, a in node.constants.items() if name != "weight")
+                padding = sum(c.array.nbytes for c in pool.constants if "padding" in c.symbol)
+                assert abs(variant.flash(view) - others - stored) <= max(padding, 200), variant.name
+                seen.add(variant.name)
+    assert len(seen) >= 4
 
 
 # file: kind of operator, text, another text, core, limit of scratch

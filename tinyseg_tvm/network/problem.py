@@ -24,10 +24,11 @@ IoMode = Literal["resident", "line"]
 
 @dataclass(frozen=True)
 class Cost:
-    """What a node's kernel costs: scratch bytes during each step, estimated cycles per step."""
+    """What a kernel costs: scratch bytes during each step, estimated cycles per step, bytes of its packed constants."""
 
     scratch_bytes: int = 0
     cycles_per_step: int = 0
+    flash_bytes: int = 0
 
 
 def build_problem(
@@ -101,6 +102,7 @@ def _operator(network: Network, node: Node, access: LineAccess, cost: Cost, numb
         scratch_bytes=cost.scratch_bytes,
         in_place=tuple((operand, 0) for operand in node.operator.in_place(inputs, outputs)),
         cycles=cost.cycles_per_step,
+        flash_bytes=cost.flash_bytes,
         macs=node.operator.macs(inputs, outputs, node.constants),
     )
 

@@ -104,7 +104,9 @@ def _chosen(operator: Operator, costs: tuple[Cost, ...], room: int) -> Operator:
     """The operator with the fastest kernel of so much scratch."""
     fitting = [cost for cost in costs if cost.scratch_bytes <= room]
     best = fitting[-1] if fitting else costs[0]
-    return replace(operator, scratch_bytes=best.scratch_bytes, cycles=best.cycles_per_step)
+    return replace(
+        operator, scratch_bytes=best.scratch_bytes, cycles=best.cycles_per_step, flash_bytes=best.flash_bytes
+    )
 
 
 def _fits(problem: Problem, plan: Plan) -> bool:

@@ -17,6 +17,7 @@ FORMAT = 1
 OPERATOR_COLUMNS = (
     "operator", "kind", "steps", "first_step", "last_step", "macs", "cycles", "reads", "writes", "bytes_read",
     "bytes_written", "state_bytes", "scratch_bytes", "most_alive_bytes",
+    "flash_bytes",
 )  # fmt: skip
 
 
@@ -103,7 +104,7 @@ def operator_rows(memory: MemoryMap, kinds: Mapping[str, str] | None = None) -> 
         about = (operator.name, (kinds or {}).get(operator.name, ""), operator.steps, first, last)
         work = (operator.macs, operator.cycles * operator.steps, names(operator.reads), names(operator.writes))
         moved = (traffic(operator.reads), traffic(operator.writes))
-        rows.append((*about, *work, *moved, operator.state_bytes, operator.scratch_bytes, alive))
+        rows.append((*about, *work, *moved, operator.state_bytes, operator.scratch_bytes, alive, operator.flash_bytes))
     return rows
 
 

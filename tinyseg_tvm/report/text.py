@@ -91,9 +91,12 @@ def holding_table(memory: MemoryMap) -> str:
 
 
 def operator_table(memory: MemoryMap, kinds: Mapping[str, str] | None = None) -> str:
-    """One row per operator: steps, MACs, bytes moved, and most bytes alive while it runs."""
-    chosen = ("operator", "kind", "steps", "MACs", "bytes read", "bytes written", "scratch", "most alive")
-    rows = [(row[0], row[1], row[2], row[5], row[9], row[10], row[12], row[13]) for row in operator_rows(memory, kinds)]
+    """One row per operator: steps, MACs, bytes moved, most bytes alive while it runs, constants in flash."""
+    chosen = ("operator", "kind", "steps", "MACs", "bytes read", "bytes written", "scratch", "most alive", "flash")
+    rows = [
+        (row[0], row[1], row[2], row[5], row[9], row[10], row[12], row[13], row[14])
+        for row in operator_rows(memory, kinds)
+    ]
     return render(rows, chosen)
 
 
