@@ -336,7 +336,7 @@ def _emit_pointwise_v7m(view: NodeView, out: FunctionWriter) -> None:
 
 def _dense_bytes(view: NodeView, outputs: int, elements: int) -> int:
     """Bytes of weights whose outputs, and elements of each line, are filled up to multiples."""
-    count, lines = view.constants["weight"].shape[0], view.inputs[0].lines
+    count, lines = int(view.constants["weight"].shape[0]), view.inputs[0].lines
     filled_line = -(-view.inputs[0].line_elements // elements) * elements
     return -(-count // outputs) * outputs * lines * filled_line
 
