@@ -1,101 +1,330 @@
 /* The depthwise kernel, for one type of weights (TINYSEG_WEIGHT) under one name (TINYSEG_DEPTHWISE_LINE).
  *
- * Four channels at a time; each pixel's taps are clipped to the line once. Taps in the padding read the zero point,
- * because the bias contains the zero point of all taps. */
+ * Pixels whose windows lie inside the line are computed channel by channel, four at a time, so that each weight is
+ * loaded once for four of them; the others one by one. Taps in the padding read the zero point, because the bias contains the
+ * zero point of all taps. */
 #include "tinyseg_depthwise.h"
 
-/* Adds the products of `taps` consecutive taps, for four channels. */
-TINYSEG_INNER void add_taps_4(
-    int32_t *a, const int8_t *x, int32_t x_step, const TINYSEG_WEIGHT *w, int32_t channels, int32_t taps)
+#define RUN 64 /* pixels that are summed before they are requantised; a multiple of 4 */
+#define MOST_ROWS 8
+
+#if defined(__GNUC__) && defined(__thumb2__) && TINYSEG_REQUANTIZE_INTEGER && !defined(TINYSEG_NO_ASSEMBLER)
+#define ASSEMBLER 1
+#pragma GCC optimize("omit-frame-pointer") /* inner loops use every register */
+#else
+#define ASSEMBLER 0
+#endif
+
+/* Where a row of taps reads its values: bytes `step` apart, 0 in a padding line. */
+typedef struct {
+    const int8_t *x;
+    int32_t step;
+} row_of_taps;
+
+/* Sums of groups of four pixels, from `bias` on, for rows of three neighbouring taps and stride 1. Moves the rows on. */
+TINYSEG_INNER void sum_3(
+    row_of_taps *const rows, const row_of_taps *const end, const TINYSEG_WEIGHT *const weight, int32_t channels,
+    int32_t bias, int32_t *sums, const int32_t *const sums_end)
 {
-    int32_t a0 = a[0];
-    int32_t a1 = a[1];
-    int32_t a2 = a[2];
-    int32_t a3 = a[3];
-    for (; taps > 0; --taps) {
-        a0 += x[0] * w[0];
-        a1 += x[1] * w[1];
-        a2 += x[2] * w[2];
-        a3 += x[3] * w[3];
-        x += x_step;
-        w += channels;
+    for (; sums != sums_end; sums += 4) {
+        const TINYSEG_WEIGHT *w = weight;
+        int32_t s0 = bias;
+        int32_t s1 = bias;
+        int32_t s2 = bias;
+        int32_t s3 = bias;
+        for (row_of_taps *row = rows; row != end; ++row) {
+            const int32_t step = row->step;
+            const int8_t *x = row->x;
+            const int32_t w0 = w[0];
+            const int32_t w1 = w[channels];
+            const int32_t w2 = w[2 * channels];
+            int32_t v = x[0];
+            s0 += v * w0;
+            v = x[step];
+            s0 += v * w1;
+            s1 += v * w0;
+            v = x[2 * step];
+            s0 += v * w2;
+            s1 += v * w1;
+            s2 += v * w0;
+            x += 4 * step;
+            row->x = x;
+            v = x[-step];
+            s1 += v * w2;
+            s2 += v * w1;
+            s3 += v * w0;
+            v = x[0];
+            s2 += v * w2;
+            s3 += v * w1;
+            v = x[step];
+            s3 += v * w2;
+            w += 3 * channels;
+        }
+        sums[0] = s0;
+        sums[1] = s1;
+        sums[2] = s2;
+        sums[3] = s3;
     }
-    a[0] = a0;
-    a[1] = a1;
-    a[2] = a2;
-    a[3] = a3;
 }
 
-static int32_t add_taps(const int8_t *x, int32_t x_step, const TINYSEG_WEIGHT *w, int32_t channels, int32_t taps)
+#if ASSEMBLER && defined(TINYSEG_WEIGHT_IS_BYTE)
+/* r4-r6 the rows, r1 channels, r2 weights, r3 sums, r7-r10 a group's sums, r0 r11 r12 a row's weights. */
+#define ROW(x) \
+    "ldrsb r0, [r2]\n\t" \
+    "ldrsb r11, [r2, r1]\n\t" \
+    "ldrsb r12, [r2, r1, lsl #1]\n\t" \
+    "ldrsb lr, [" x "]\n\t" \
+    "mla r7, lr, r0, r7\n\t" \
+    "ldrsb lr, [" x ", r1]\n\t" \
+    "mla r7, lr, r11, r7\n\t" \
+    "mla r8, lr, r0, r8\n\t" \
+    "add " x ", " x ", r1, lsl #1\n\t" \
+    "ldrsb lr, [" x "]\n\t" \
+    "mla r7, lr, r12, r7\n\t" \
+    "mla r8, lr, r11, r8\n\t" \
+    "mla r9, lr, r0, r9\n\t" \
+    "ldrsb lr, [" x ", r1]\n\t" \
+    "mla r8, lr, r12, r8\n\t" \
+    "mla r9, lr, r11, r9\n\t" \
+    "mla r10, lr, r0, r10\n\t" \
+    "add " x ", " x ", r1, lsl #1\n\t" \
+    "ldrsb lr, [" x "]\n\t" \
+    "mla r9, lr, r12, r9\n\t" \
+    "mla r10, lr, r11, r10\n\t" \
+    "ldrsb lr, [" x ", r1]\n\t" \
+    "mla r10, lr, r12, r10\n\t"
+#define NEXT_WEIGHTS \
+    "add r2, r2, r1\n\t" \
+    "add r2, r2, r1, lsl #1\n\t"
+
+/* As sum_3, of three rows none of which is padding, from the values at x[0] to x[2] on. */
+__attribute__((naked, noinline)) static void sum_3x3(
+    __attribute__((unused)) const int8_t *const *x,
+    __attribute__((unused)) int32_t channels,
+    __attribute__((unused)) const int8_t *weight,
+    __attribute__((unused)) int32_t *sums,
+    __attribute__((unused)) const int32_t *sums_end,
+    __attribute__((unused)) int32_t bias)
 {
-    int32_t sum = 0;
-    for (; taps > 0; --taps) {
-        sum += *x * *w;
-        x += x_step;
-        w += channels;
+    __asm__ volatile("push {r4-r11, lr}\n\t"
+                     "ldrd r4, r5, [sp, #36]\n\t"
+                     "push {r2, r4, r5}\n\t"
+                     "ldm r0, {r4, r5, r6}\n"
+                     "1:\n\t"
+                     "ldr r7, [sp, #8]\n\t"
+                     "mov r8, r7\n\t"
+                     "mov r9, r7\n\t"
+                     "mov r10, r7\n\t" ROW("r4") NEXT_WEIGHTS ROW("r5") NEXT_WEIGHTS ROW("r6")
+                     "stm r3!, {r7-r10}\n\t"
+                     "ldrd r2, lr, [sp]\n\t"
+                     "cmp r3, lr\n\t"
+                     "bne 1b\n\t"
+                     "add sp, #12\n\t"
+                     "pop {r4-r11, pc}");
+}
+#endif
+
+/* The same for any taps and stride. */
+TINYSEG_INNER void sum_any(
+    const tinyseg_depthwise *p, row_of_taps *const rows, const TINYSEG_WEIGHT *const weight, int32_t bias, int32_t *sums,
+    const int32_t *const sums_end)
+{
+    const int32_t channels = p->channels;
+    const row_of_taps *const end = rows + p->kernel_height;
+    for (; sums != sums_end; sums += 4) {
+        const TINYSEG_WEIGHT *w = weight;
+        int32_t s0 = bias;
+        int32_t s1 = bias;
+        int32_t s2 = bias;
+        int32_t s3 = bias;
+        for (row_of_taps *row = rows; row != end; ++row) {
+            const int32_t next = row->step * p->stride;
+            const int32_t three = 3 * next;
+            const int32_t tap_step = row->step * p->dilation;
+            const int8_t *x = row->x;
+            row->x = x + 4 * next;
+            for (int32_t tap = p->kernel_width; tap > 0; --tap) {
+                const int32_t v = *w;
+                w += channels;
+                s0 += x[0] * v;
+                s1 += x[next] * v;
+                s2 += x[2 * next] * v;
+                s3 += x[three] * v;
+                x += tap_step;
+            }
+        }
+        sums[0] = s0;
+        sums[1] = s1;
+        sums[2] = s2;
+        sums[3] = s3;
     }
-    return sum;
 }
 
-/* Sum of the weights of `taps` consecutive taps of one channel. */
-static int32_t sum_taps(const TINYSEG_WEIGHT *w, int32_t channels, int32_t taps)
-{
-    int32_t sum = 0;
-    for (; taps > 0; --taps) {
-        sum += *w;
-        w += channels;
-    }
-    return sum;
-}
-
-static void pixel(const tinyseg_depthwise *p, const int8_t *const *lines, int32_t column, int8_t *out)
+/* All channels of a pixel whose window begins at `column`, wherever that lies. */
+TINYSEG_INNER void any_pixel(const tinyseg_depthwise *p, const int8_t *const *lines, int32_t column, int8_t *out)
 {
     const int32_t channels = p->channels;
     const int32_t taps = p->kernel_width;
     const int32_t dilation = p->dilation;
+    const int32_t step = dilation * channels;
     const int32_t zero_point = p->input_zero_point;
-    const int32_t row_weights = taps * channels;
-    const int32_t x_step = dilation * channels;
-    const int32_t room = p->input_width - column; /* columns from the first tap to the end of the line */
-    int32_t first = column < 0 ? (-column + dilation - 1) / dilation : 0;
-    int32_t last = room <= 0 ? 0 : (room + dilation - 1) / dilation;
-    first = first > taps ? taps : first;
-    last = last > taps ? taps : last;
-    last = last < first ? first : last;
-    for (int32_t c = 0; c < channels;) {
-        const int32_t width = channels - c >= 4 ? 4 : 1;
-        const TINYSEG_WEIGHT *w = (const TINYSEG_WEIGHT *)p->weight + c;
-        int32_t a[4] = {0, 0, 0, 0};
-        for (int32_t row = 0; row < p->kernel_height; ++row, w += row_weights) {
-            const int8_t *line = lines[row];
-            const int32_t begin = line != NULL ? first : taps;
-            const int32_t end = line != NULL ? last : taps;
-            if (begin < end) {
-                const int8_t *x = line + (column + begin * dilation) * channels + c;
-                if (width == 4) {
-                    add_taps_4(a, x, x_step, w + begin * channels, channels, end - begin);
-                } else {
-                    a[0] += add_taps(x, x_step, w + begin * channels, channels, end - begin);
+    const TINYSEG_WEIGHT *weight = p->weight;
+    const int8_t *const *const end = lines + p->kernel_height;
+    int32_t before = 0; /* taps before the line, inside it and behind it */
+    int32_t inside = 0;
+    while (before < taps && column < 0) {
+        ++before;
+        column += dilation;
+    }
+    while (before + inside < taps && column + inside * dilation < p->input_width) {
+        ++inside;
+    }
+    const int32_t behind = taps - before - inside;
+    const int32_t first = column * channels;
+    for (int32_t c = 0; c < channels; ++c) {
+        const TINYSEG_WEIGHT *w = weight++;
+        int32_t sum = 0;
+        int32_t padding = 0;
+        for (const int8_t *const *line = lines; line != end; ++line) {
+            int32_t left = taps;
+            if (*line != NULL) {
+                const int8_t *x = *line + first + c;
+                for (int32_t tap = before; tap > 0; --tap, w += channels) {
+                    padding += *w;
                 }
+                for (int32_t tap = inside; tap > 0; --tap, w += channels, x += step) {
+                    sum += *x * *w;
+                }
+                left = behind;
             }
-            if (end - begin < taps && zero_point != 0) {
-                for (int32_t k = 0; k < width; ++k) {
-                    a[k] += zero_point * (sum_taps(w + k, channels, begin) +
-                                          sum_taps(w + end * channels + k, channels, taps - end));
-                }
+            for (; left > 0; --left, w += channels) {
+                padding += *w;
             }
         }
-        for (int32_t k = 0; k < width; ++k, ++c) {
-            const int32_t sum = (int32_t)((uint32_t)a[k] + (uint32_t)p->bias[c]);
-            out[c] = tinyseg_requantize(sum, p->multiplier[c], &p->output);
+        sum += zero_point * padding + p->bias[c];
+        out[c] = tinyseg_requantize(sum, p->multiplier[c], &p->output);
+    }
+}
+
+/* Requantises `count` sums, to bytes `step` apart. */
+TINYSEG_INNER void store(
+    const int32_t *sums, int32_t count, float multiplier, const tinyseg_output *output, int8_t *out, int32_t step)
+{
+    const tinyseg_scale scale = tinyseg_scale_of(multiplier);
+    const int32_t zero_point = output->zero_point;
+    const int32_t *const end = sums + count;
+    int8_t *to = out;
+#if ASSEMBLER
+    while (scale.ties != UINT32_MAX) {
+        int32_t high;
+        uint32_t low;
+        uint32_t fraction;
+        /* Leaves at a sum that may be a tie. */
+        __asm__ volatile("1:\n\t"
+                         "ldr %[f], [%[sums]], #4\n\t"
+                         "smull %[l], %[h], %[f], %[mantissa]\n\t"
+                         "lsl %[f], %[h], %[up]\n\t"
+                         "lsr %[l], %[l], %[shift]\n\t"
+                         "add %[f], %[l]\n\t"
+                         "add %[f], %[margin]\n\t"
+                         "cmp %[f], #0x80000\n\t"
+                         "it lo\n\t"
+                         "sublo %[sums], #4\n\t"
+                         "blo 2f\n\t"
+                         "asrs %[h], %[h], %[shift]\n\t"
+                         "adc %[h], %[zero]\n\t"
+                         "ssat %[h], #8, %[h]\n\t"
+                         "strb %[h], [%[to]]\n\t"
+                         "add %[to], %[step]\n\t"
+                         "cmp %[sums], %[end]\n\t"
+                         "bne 1b\n"
+                         "2:"
+                         : [sums] "+r"(sums), [to] "+r"(to), [f] "=&r"(fraction), [l] "=&r"(low), [h] "=&r"(high)
+                         : [mantissa] "r"(scale.mantissa), [shift] "r"(scale.shift), [up] "r"(32 - scale.shift),
+                           [margin] "r"(TINYSEG_TIE_MARGIN + 0x80000000u), [zero] "r"(zero_point), [end] "r"(end),
+                           [step] "r"(step)
+                         : "cc", "memory");
+        if (sums == end) {
+            break;
         }
+        *to = (int8_t)tinyseg_clamp(tinyseg_scaled_to(*sums++, scale, zero_point), -128, 127);
+        to += step;
+        if (sums == end) {
+            break;
+        }
+    }
+#endif
+    for (; sums != end; ++sums, to += step) {
+        *to = (int8_t)tinyseg_clamp(tinyseg_scaled_to(*sums, scale, zero_point), -128, 127);
+    }
+    if (tinyseg_narrow(output)) {
+        for (; out != to; out += step) {
+            *out = (int8_t)tinyseg_clamp(*out, output->minimum, output->maximum);
+        }
+    }
+}
+
+/* Sums of `count` pixels of channel `c`, a multiple of four and at most RUN, whose windows lie inside the line from
+ * `column` on. */
+static void sum_run(
+    const tinyseg_depthwise *p, const int8_t *const *lines, int32_t c, int32_t column, int32_t *sums, int32_t count)
+{
+    const int32_t channels = p->channels;
+    const int32_t rows = p->kernel_height;
+    const int32_t first = column * channels + c;
+    const int32_t bias = p->bias[c];
+    const int8_t zero_point = (int8_t)p->input_zero_point;
+    const TINYSEG_WEIGHT *const w = (const TINYSEG_WEIGHT *)p->weight + c;
+    const int neighbours = p->kernel_width == 3u && p->stride == 1u && p->dilation == 1u;
+    row_of_taps table[MOST_ROWS];
+#if ASSEMBLER && defined(TINYSEG_WEIGHT_IS_BYTE)
+    if (neighbours && rows == 3 && lines[0] != NULL && lines[1] != NULL && lines[2] != NULL) {
+        const int8_t *const x[3] = {lines[0] + first, lines[1] + first, lines[2] + first};
+        sum_3x3(x, channels, w, sums, sums + count, bias);
+        return;
+    }
+#endif
+    for (int32_t row = 0; row < rows; ++row) {
+        const int8_t *const line = lines[row];
+        table[row].x = line != NULL ? line + first : &zero_point;
+        table[row].step = line != NULL ? channels : 0;
+    }
+    if (neighbours) {
+        sum_3(table, table + rows, w, channels, bias, sums, sums + count);
+    } else {
+        sum_any(p, table, w, bias, sums, sums + count);
     }
 }
 
 void TINYSEG_DEPTHWISE_LINE(const tinyseg_depthwise *p, const int8_t *const *lines, int8_t *out)
 {
-    int32_t column = -(int32_t)p->pad_left;
-    for (int32_t x = 0; x < p->output_width; ++x, column += p->stride, out += p->channels) {
-        pixel(p, lines, column, out);
+    const int32_t stride = p->stride;
+    const int32_t pixels = p->output_width;
+    const int32_t channels = p->channels;
+    const int32_t before = p->pad_left;
+    const int32_t room = p->input_width + before - (p->kernel_width - 1) * p->dilation;
+    /* The pixels whose windows lie inside the line. */
+    int32_t first = (before + stride - 1) / stride;
+    int32_t last = room <= 0 ? 0 : (room + stride - 1) / stride;
+    int32_t sums[RUN];
+    last = last > pixels ? pixels : last;
+    if (last - first < 4 || p->kernel_height > MOST_ROWS) {
+        first = last = pixels;
+    }
+    for (int32_t x = first == 0 ? last : 0; x < pixels; x = x + 1 == first ? last : x + 1) {
+        any_pixel(p, lines, x * stride - before, out + x * channels);
+    }
+    for (int32_t c = 0; c < channels; ++c) {
+        int32_t count;
+        for (int32_t x = first; x < last; x += count) {
+            count = last - x < RUN ? last - x : RUN;
+            if (count < 4) { /* some again: there are four */
+                count = 4;
+                x = last - count;
+            }
+            count &= ~3;
+            sum_run(p, lines, c, x * stride - before, sums, count);
+            store(sums, count, p->multiplier[c], &p->output, out + x * channels + c, channels);
+        }
     }
 }
