@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from tests.end_to_end.small_models import segmenter
-from tests.storage.spilled_networks import small_unet
+from tests.storage.spilled_networks import project, small_unet
 from tinyseg_tvm import relay
 from tinyseg_tvm.boards import load_board
 from tinyseg_tvm.micro import generate_project
+from tinyseg_tvm.network import reference
 from tinyseg_tvm.network.problem import build_problem
-from tinyseg_tvm.network.spilling import Medium, medium_for, transfers
+from tinyseg_tvm.network.spilling import Medium, medium_for, transfer_of, transfers, with_spills
 from tinyseg_tvm.planner.problem import Tensor
+from tinyseg_tvm.planner.spilling import SpillDecision
 from tinyseg_tvm.relay.options import BuildOptions
 from tinyseg_tvm.relay.storage import medium_of
 
@@ -68,7 +71,9 @@ def test_rings_grow_for_a_slow_storage_where_there_is_memory(module, tmp_path):
     assert max(max(d.transfer.ring, d.transfer.ahead) for d in wide.planned.spilled) > 1
     assert wide.timing.waiting < 0.5 * wide.timing.transferring
     again = build_problem(wide.network, io="resident").operators  # the network's nodes say what the planner decided
-    assert again == tuple(replace(operator, scratch_bytes=0, cycles=0, flash_bytes=0) for operator in wide.problem.operators)
+    assert again == tuple(
+        replace(operator, scratch_bytes=0, cycles=0, flash_bytes=0) for operator in wide.problem.operators
+    )
     run(wide, tmp_path / "out")
 
 
@@ -77,7 +82,7 @@ def test_tensors_without_many_zeros_are_not_coded():
     plain = small_unet().nodes[0]
     unbounded = replace(plain, operator=replace(plain.operator, output_zero_point=0))
     mixed = replace(network, nodes=(unbounded, *network.nodes[1:]))
-    medium = Medium("sd", codec="mask", sparse_only=True)
+    medium = Medium("sd", codec="mask", expected_ratio=0.5)
     assert medium_for(network, "skip0", medium).codec == medium_for(network, "pool0", medium).codec == "mask"
     assert medium_for(mixed, "skip0", medium).codec == medium_for(mixed, "pool0", medium).codec == "none"
     of = transfers(mixed, medium)
@@ -85,10 +90,38 @@ def test_tensors_without_many_zeros_are_not_coded():
     assert [of(Tensor(name, 16, size[name])).codec for name in ("skip0", "skip1", "x")] == ["none", "mask", "none"]
 
 
+@pytest.mark.parametrize(
+    ("block", "width", "coded"),
+    [(4, 12, True), (64, 12, False), (64, 48, True), (512, 48, False)],
+    ids=["short lines of words", "one block either way", "fewer blocks", "less than a block"],
+)
+def test_lines_are_coded_where_records_take_fewer_blocks(block, width, coded):
+    network = small_unet(16, width)  # lines of skip0 have 4 bytes per pixel
+    medium = Medium("sd", block=block, codec="mask", expected_ratio=0.6, coding_price=0.1)
+    assert (medium_for(network, "skip0", medium).codec == "mask") == coded
+
+
 @pytest.mark.parametrize(("name", "coded"), [("sd", True), ("file", False)])
 def test_slow_storages_are_coded_where_that_pays(name, coded):
     board = load_board("lm3s6965evb")
     storage = next(storage for storage in board.storages if storage.name == name)
-    medium = medium_of(storage, BuildOptions(codec="auto"), board.clock_hz)
-    assert medium.sparse_only
-    assert (medium.codec != "none") == coded
+    medium = replace(medium_of(storage, BuildOptions(codec="auto"), board.clock_hz), block=4)
+    assert (medium_for(small_unet(), "skip0", medium).codec != "none") == coded
+    plain = medium_of(storage, BuildOptions(), board.clock_hz)
+    assert medium_for(small_unet(), "skip0", plain).codec == "none"
+
+
+def test_what_auto_codes_is_exact_and_transfers_less(tmp_path):
+    """A flat image, so that whole lines are equal."""
+    network = small_unet(16, 48)
+    auto = Medium("file", block=16, codec="delta", expected_ratio=0.6, coding_price=0.1)
+    flat = [np.zeros(network.tensors[port.tensor].type.shape, np.int8) for port in network.inputs]
+    (expected,) = reference.run(network, flat, layout="device")
+    runs = {}
+    for name, medium in {"none": replace(auto, codec="none"), "auto": auto}.items():
+        way = transfer_of(network.tensors["skip0"].type, medium_for(network, "skip0", medium))
+        both = with_spills(network, [SpillDecision("skip0", (("join0",),), way)])
+        runs[name] = project(both, "host", tmp_path / name).run([flat])
+        assert runs[name].status == 0
+        assert runs[name].outputs[0][0].tobytes() == expected.tobytes()
+    assert runs["auto"].storage.written_physical < 0.5 * runs["none"].storage.written_physical

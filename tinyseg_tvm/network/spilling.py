@@ -13,7 +13,7 @@ from tinyseg_tvm.network.channel_split import channels_of, divisible_channels
 from tinyseg_tvm.network.network import Network, Node, Tensor
 from tinyseg_tvm.network.problem import Cost
 from tinyseg_tvm.operators import Fetch, Spill, TensorType
-from tinyseg_tvm.operators.stored_records import NO_CODEC
+from tinyseg_tvm.operators.stored_records import NO_CODEC, RECORD_HEADER
 from tinyseg_tvm.planner import problem as planning
 from tinyseg_tvm.planner.spilling import SpillDecision, Transfer, fetched_name, stored_name
 
@@ -32,7 +32,9 @@ class Medium:
         ring: records staged on their way out.
         ahead: records asked for ahead.
         largest_record: bytes that a record of several lines may take; longer records waste less of their blocks.
-        sparse_only: only tensors that hold many zeros are coded; the others would not get shorter.
+        expected_ratio: coded by raw bytes of lines with many zeros. Where it is stated, only such lines are coded (the
+            others would not get shorter), and only where that pays.
+        coding_price: bytes whose transfer takes as long as coding one byte.
     """
 
     name: str
@@ -41,12 +43,28 @@ class Medium:
     ring: int = 1
     ahead: int = 1
     largest_record: int = 0
-    sparse_only: bool = False
+    expected_ratio: float = 0.0
+    coding_price: float = 0.0
 
 
 def medium_for(network: Network, tensor: str, medium: Medium) -> Medium:
     """The medium as that tensor (or a clone of it) uses it: its codec may not be worth while."""
-    return replace(medium, codec=NO_CODEC) if medium.sparse_only and not _is_sparse(network, tensor) else medium
+    if medium.codec == NO_CODEC or not medium.expected_ratio:
+        return medium
+    pays = _is_sparse(network, tensor) and _coding_pays(network.tensors[tensor].type, medium)
+    return medium if pays else replace(medium, codec=NO_CODEC)
+
+
+def _coding_pays(kind: TensorType, medium: Medium) -> bool:
+    """Whether records get so much shorter, in whole blocks, that it is worth the processor's time."""
+    if kind.lines < 2:
+        return False
+    raw = replace(medium, codec=NO_CODEC)
+    group = _group(kind, raw)
+    whole = Spill(medium.name, 0, NO_CODEC, medium.block, group).records(kind)
+    unit = max(medium.block, 4)
+    coded = -(-int(RECORD_HEADER + group + medium.expected_ratio * whole.payload_bytes) // unit) * unit
+    return whole.record_bytes - coded > medium.coding_price * whole.payload_bytes
 
 
 def _is_sparse(network: Network, tensor: str) -> bool:

@@ -12,15 +12,15 @@ from tinyseg_tvm.boards import Board, Storage, load_storage
 from tinyseg_tvm.errors import UsageError
 from tinyseg_tvm.network import Network
 from tinyseg_tvm.network.spilling import Medium
-from tinyseg_tvm.operators.stored_records import NO_CODEC, RECORD_HEADER
+from tinyseg_tvm.operators.stored_records import RECORD_HEADER
 from tinyseg_tvm.planner.spilling import SpillDecision
 from tinyseg_tvm.planner.storage_model import StorageCost, StorageModel, Traffic, cost_of, traffic_of
 from tinyseg_tvm.relay.options import BuildOptions
 
 LARGE_RECORD = 4096  # bytes staged at once where speed counts more than RAM
 AUTO_CODEC = "auto"
-CODEC = "mask"  # of those there are, the one that "auto" uses
-CODEC_RATIO = 0.7  # assumed of "auto": coded by raw bytes of feature maps after ReLU
+CODEC = "delta"  # of those there are, the one that "auto" uses: shorter and cheaper (benchmarks/codecs.py)
+CODEC_RATIO = 0.6  # assumed of "auto": coded by raw bytes of feature maps after ReLU
 CODEC_CYCLES_PER_BYTE = 12  # and what coding costs
 WORN_OUT_SOON_YEARS = 1.0
 
@@ -94,19 +94,16 @@ def model_of(storage: Storage) -> StorageModel:
 
 def medium_of(storage: Storage, options: BuildOptions, clock_hz: int) -> Medium:
     """How tensors go to a storage: codec as told, or for the tensors where it pays; long records where speed counts."""
-    codec = options.codec
-    if codec == AUTO_CODEC:
-        slowest = min(storage.read_bytes_per_second, storage.write_bytes_per_second)
-        saved, spent = (1 - CODEC_RATIO) / slowest, CODEC_CYCLES_PER_BYTE / clock_hz
-        codec = CODEC if saved > spent else NO_CODEC
-    fast = options.objective == "speed"
+    auto, fast = options.codec == AUTO_CODEC, options.objective == "speed"
+    slowest = min(storage.read_bytes_per_second, storage.write_bytes_per_second)
     return Medium(
         storage.name,
         storage.block_bytes,
-        codec,
+        CODEC if auto else options.codec,
         ring=2 if fast else 1,
         largest_record=LARGE_RECORD if fast else 0,
-        sparse_only=options.codec == AUTO_CODEC,
+        expected_ratio=CODEC_RATIO if auto else 0.0,
+        coding_price=CODEC_CYCLES_PER_BYTE / clock_hz * slowest,
     )
 
 
