@@ -18,6 +18,7 @@ from tinyseg_tvm.relay_passes.rewriting import Rewrite, array_of, is_call, is_co
 
 CLAMPING = (
     "tinyseg.float_conv2d",
+    "tinyseg.float_conv2d_transpose",
     "tinyseg.float_dense",
     "tinyseg.float_elementwise",
     "tinyseg.float_elementwise_constant",

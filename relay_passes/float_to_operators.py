@@ -23,11 +23,24 @@ from tinyseg_tvm.relay_passes.float_pooling import (
     lower_reduction,
     lower_softmax,
 )
-from tinyseg_tvm.relay_passes.float_weighted_sums import fold_into_weights, lower_conv2d, lower_dense
-from tinyseg_tvm.relay_passes.rewriting import main_pass
+from tinyseg_tvm.relay_passes.float_weighted_sums import (
+    fold_into_weights,
+    lower_conv2d,
+    lower_conv2d_transpose,
+    lower_dense,
+)
+from tinyseg_tvm.relay_passes.integer_data_movement import depth_to_space
+from tinyseg_tvm.relay_passes.rewriting import Rewrite, dtype_of, is_call, main_pass
+
+
+def lower_depth_to_space(rewrite: Rewrite, value: Any, name: str) -> Any:
+    """DepthToSpace on float32."""
+    return depth_to_space(rewrite, value, name) if is_call(value, "reshape") and dtype_of(value) == "float32" else None
+
 
 RULES = (
     lower_conv2d,
+    lower_conv2d_transpose,
     lower_dense,
     fold_into_weights,
     lower_clamp,
@@ -40,6 +53,7 @@ RULES = (
     lower_reduction,
     lower_softmax,
     lower_gather,
+    lower_depth_to_space,
 )
 
 

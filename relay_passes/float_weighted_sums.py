@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from tinyseg_tvm.operators import FloatConv2d, FloatDense
+from tinyseg_tvm.operators import FloatConv2d, FloatConv2dTranspose, FloatDense
 from tinyseg_tvm.operators.float_arithmetic import FLOAT32_MAX
 from tinyseg_tvm.relay_passes.float_operands import emit_operator, in_nhwc, is_float, is_float_call, per_channel, undone
 from tinyseg_tvm.relay_passes.operators_registration import activations_of, constants_of, operator_of
 from tinyseg_tvm.relay_passes.quantized_operands import data_movement_above, move_alike, node_name
 from tinyseg_tvm.relay_passes.rewriting import Rewrite, array_of, is_call, is_constant, shape_of
 
-_SUMS = ("tinyseg.float_conv2d", "tinyseg.float_dense")
+_SUMS = ("tinyseg.float_conv2d", "tinyseg.float_conv2d_transpose", "tinyseg.float_dense")
 
 
 def lower_conv2d(rewrite: Rewrite, value: Any, name: str) -> Any:
@@ -35,6 +35,35 @@ def lower_conv2d(rewrite: Rewrite, value: Any, name: str) -> Any:
         output_max=FLOAT32_MAX,
     )
     constants = {"weight": weight, "bias": np.zeros(weight.shape[0], np.float32)}
+    return in_nhwc(rewrite, operator, [value.args[0]], constants, name=name, layout=layout)
+
+
+def lower_conv2d_transpose(rewrite: Rewrite, value: Any, name: str) -> Any:
+    """ConvTranspose with constant weights."""
+    if not is_float_call(value, "nn.conv2d_transpose") or not is_constant(value.args[1]):
+        return None
+    attributes = value.attrs
+    if str(attributes.kernel_layout) != "IOHW":
+        return None
+    groups, weight = int(attributes.groups), array_of(value.args[1])
+    inputs, per_group, height, width = weight.shape
+    # (I, O / groups, KH, KW) to (O, KH, KW, I / groups)
+    grouped = weight.reshape(groups, inputs // groups, per_group, height, width).transpose(0, 2, 3, 4, 1)
+    top, left, bottom, right = (int(amount) for amount in attributes.padding)
+    operator = FloatConv2dTranspose(
+        strides=(int(attributes.strides[0]), int(attributes.strides[1])),
+        padding=(top, left, bottom, right),
+        output_padding=(int(attributes.output_padding[0]), int(attributes.output_padding[1])),
+        dilation=(int(attributes.dilation[0]), int(attributes.dilation[1])),
+        groups=groups,
+        output_min=-FLOAT32_MAX,
+        output_max=FLOAT32_MAX,
+    )
+    constants = {
+        "weight": grouped.reshape(groups * per_group, height, width, inputs // groups),
+        "bias": np.zeros(groups * per_group, np.float32),
+    }
+    layout = str(attributes.data_layout)
     return in_nhwc(rewrite, operator, [value.args[0]], constants, name=name, layout=layout)
 
 

@@ -12,8 +12,14 @@ _PERMUTATIONS = {"DCR": [0, 3, 4, 1, 5, 2], "CRD": [0, 1, 4, 2, 5, 3]}
 
 
 def rewrite_depth_to_space(rewrite: Rewrite, value: Any, name: str) -> Any:
-    """(N, C, H, W) split into blocks, transposed and joined as ONNX DepthToSpace does, on 8-bit values."""
-    if not is_call(value, "reshape") or dtype_of(value) not in ("int8", "uint8") or not has_static_shape(value):
+    """DepthToSpace on 8-bit values."""
+    is_quantized = is_call(value, "reshape") and dtype_of(value) in ("int8", "uint8")
+    return depth_to_space(rewrite, value, name) if is_quantized else None
+
+
+def depth_to_space(rewrite: Rewrite, value: Any, name: str) -> Any:
+    """(N, C, H, W) split into blocks, transposed and joined as ONNX DepthToSpace does."""
+    if not is_call(value, "reshape") or not has_static_shape(value):
         return None
     transpose = rewrite.producing_call(value.args[0], "permute_dims")
     split = None if transpose is None else rewrite.producing_call(transpose.args[0], "reshape")

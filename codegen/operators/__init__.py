@@ -26,6 +26,7 @@ KINDS = (
     "float_average_pool2d",
     "float_clip",
     "float_conv2d",
+    "float_conv2d_transpose",
     "float_dense",
     "float_elementwise",
     "float_elementwise_constant",

@@ -50,6 +50,24 @@ def conv2d(case: Case) -> np.ndarray:
     return result
 
 
+def conv2d_transpose(case: Case) -> np.ndarray:
+    op, weight, bias, x = case.operator, case.constants["weight"], case.constants["bias"], case.inputs[0]
+    result = np.zeros(case.output_types[0].shape, np.float32)
+    outputs, kh, kw, depth = weight.shape
+    for _, y0, x0, o in np.ndindex(*result.shape):
+        acc = bias[o]
+        group = o // (outputs // op.groups)
+        for ky in range(kh):
+            for kx in range(kw):
+                i, i_rest = divmod(y0 + op.padding[0] - ky * op.dilation[0], op.strides[0])
+                j, j_rest = divmod(x0 + op.padding[1] - kx * op.dilation[1], op.strides[1])
+                if i_rest == j_rest == 0 and 0 <= i < x.shape[1] and 0 <= j < x.shape[2]:
+                    for c in range(depth):
+                        acc = fma(x[0, i, j, group * depth + c], weight[o, ky, kx, c], acc)
+        result[0, y0, x0, o] = clamped(acc, op)
+    return result
+
+
 def dense(case: Case) -> np.ndarray:
     weight, bias = case.constants["weight"], case.constants["bias"]
     vectors = case.inputs[0].reshape(-1, weight.shape[1])
@@ -172,6 +190,7 @@ LOOPS = {
     "float_average_pool2d": average_pool2d,
     "float_clip": clip,
     "float_conv2d": conv2d,
+    "float_conv2d_transpose": conv2d_transpose,
     "float_dense": dense,
     "float_elementwise": elementwise,
     "float_elementwise_constant": elementwise_constant,

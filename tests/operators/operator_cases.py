@@ -23,6 +23,7 @@ from tinyseg_tvm.operators import (
     FloatAveragePool2d,
     FloatClip,
     FloatConv2d,
+    FloatConv2dTranspose,
     FloatDense,
     FloatElementwise,
     FloatElementwiseConstant,
@@ -413,6 +414,18 @@ def float_conv2d(draw: Any) -> Case:
 
 
 @st.composite
+def float_conv2d_transpose(draw: Any) -> Case:
+    case = draw(conv2d_transpose())
+    rng = draw(generators)
+    old = case.operator
+    operator = FloatConv2dTranspose(
+        old.strides, old.padding, old.output_padding, old.dilation, old.groups, **draw(float_clamps())
+    )
+    constants = float_weights(rng, case.constants["weight"].shape)
+    return Case(operator, (float_array(rng, case.inputs[0].shape),), constants)
+
+
+@st.composite
 def float_dense(draw: Any) -> Case:
     case = draw(dense())
     rng = draw(generators)
@@ -496,6 +509,7 @@ CASES: dict[str, Callable[[], st.SearchStrategy[Case]]] = {
     "float_average_pool2d": lambda: float_pools(average=True),
     "float_clip": float_clip,
     "float_conv2d": float_conv2d,
+    "float_conv2d_transpose": float_conv2d_transpose,
     "float_dense": float_dense,
     "float_elementwise": float_elementwise,
     "float_elementwise_constant": float_elementwise_constant,

@@ -50,6 +50,23 @@ def test_convolution_bias_and_clamp_are_one_operator(groups):
     assert kinds(m.build(m.op("Relu", y))) == {"float_conv2d": 1}
 
 
+@pytest.mark.parametrize("groups", [1, 2])
+def test_transposed_convolution_bias_and_clamp_are_one_operator(groups):
+    m = FloatModel()
+    weight = m.values(6, 5, 3, 2)
+    y = m.op(
+        "ConvTranspose", m.map(1, 6, 5, 4), weight, m.values(5 * groups), group=groups, strides=[2, 2], pads=[1] * 4
+    )
+    assert kinds(m.build(m.op("Relu", y))) == {"float_conv2d_transpose": 1}
+
+
+@pytest.mark.parametrize("mode", ["DCR", "CRD"])
+def test_depth_to_space_moves_lines(mode):
+    m = FloatModel()
+    y = m.op("DepthToSpace", m.op("Conv", m.map(1, 3, 5, 4), m.values(8, 3, 1, 1)), blocksize=2, mode=mode)
+    assert kinds(m.build(m.op("Conv", y, m.values(3, 2, 3, 3)))) == {"float_conv2d": 2, "depth_to_space": 1}
+
+
 def test_a_clamp_of_a_map_that_others_read_stays():
     m = FloatModel()
     y = m.op("Conv", m.map(1, 3, 9, 11), m.values(5, 3, 3, 3), m.values(5), strides=[2, 1], dilations=[1, 2])

@@ -260,6 +260,7 @@ _RULES: dict[type[Operator], Callable[[Any, Constants, TensorType], Swapped]] = 
     operators.FloatAveragePool2d: _windowed,
     operators.FloatClip: _unchanged,
     operators.FloatConv2d: _windowed,
+    operators.FloatConv2dTranspose: _windowed,
     operators.FloatDense: _dense,
     operators.FloatElementwise: _unchanged,
     operators.FloatElementwiseConstant: _elementwise_constant,

@@ -15,6 +15,7 @@ from tinyseg_tvm.operators.fetch import Fetch
 from tinyseg_tvm.operators.float_average_pool2d import FloatAveragePool2d
 from tinyseg_tvm.operators.float_clip import FloatClip
 from tinyseg_tvm.operators.float_conv2d import FloatConv2d
+from tinyseg_tvm.operators.float_conv2d_transpose import FloatConv2dTranspose
 from tinyseg_tvm.operators.float_dense import FloatDense
 from tinyseg_tvm.operators.float_elementwise import FloatElementwise
 from tinyseg_tvm.operators.float_elementwise_constant import FloatElementwiseConstant
@@ -52,6 +53,7 @@ OPERATORS: dict[str, type[Operator]] = {
         FloatAveragePool2d,
         FloatClip,
         FloatConv2d,
+        FloatConv2dTranspose,
         FloatDense,
         FloatElementwise,
         FloatElementwiseConstant,
@@ -90,6 +92,7 @@ __all__ = [
     "FloatAveragePool2d",
     "FloatClip",
     "FloatConv2d",
+    "FloatConv2dTranspose",
     "FloatDense",
     "FloatElementwise",
     "FloatElementwiseConstant",
