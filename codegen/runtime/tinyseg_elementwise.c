@@ -9,7 +9,8 @@ TINYSEG_INLINE int32_t without_tie(int32_t result, uint8_t ties)
     return result - ((result + ties - 1) & 1);
 }
 
-void tinyseg_linear_line(const tinyseg_linear *p, const int8_t *a, const int8_t *b, int8_t *out, uint32_t elements)
+/* `n` elements, no more than the period. */
+TINYSEG_INNER void linear(const tinyseg_linear *p, const int8_t *a, const int8_t *b, int8_t *out, uint32_t n)
 {
     const int32_t a_factor = p->a_factor;
     const int32_t b_factor = p->b_factor;
@@ -18,36 +19,75 @@ void tinyseg_linear_line(const tinyseg_linear *p, const int8_t *a, const int8_t 
     const int32_t maximum = p->maximum;
     const uint8_t shift = p->shift;
     const uint8_t ties = p->ties;
-    const uint32_t period = p->period;
-    uint32_t j = 0;
-    for (uint32_t i = 0; i < elements; ++i) {
-        const int32_t sum = a_factor * a[i] + b_factor * b[j] + offset;
+    const int8_t *const end = a + n;
+    if (ties == 0u) {
+        while (a != end) {
+            const int32_t sum = a_factor * *a++ + (b_factor * *b++ + offset);
+            *out++ = (int8_t)tinyseg_clamp(sum >> shift, minimum, maximum);
+        }
+        return;
+    }
+    while (a != end) {
+        const int32_t sum = a_factor * *a++ + (b_factor * *b++ + offset);
         int32_t result = sum >> shift;
-        if (ties != 0u && ((uint32_t)sum & ((1u << shift) - 1u)) == 0u) {
+        if (((uint32_t)sum & ((1u << shift) - 1u)) == 0u) {
             result = without_tie(result, ties);
         }
-        out[i] = (int8_t)tinyseg_clamp(result, minimum, maximum);
-        j = j + 1u == period ? 0u : j + 1u;
+        *out++ = (int8_t)tinyseg_clamp(result, minimum, maximum);
+    }
+}
+
+void tinyseg_linear_line(const tinyseg_linear *p, const int8_t *a, const int8_t *b, int8_t *out, uint32_t elements)
+{
+    const uint32_t period = p->period;
+    while (elements > 0u) {
+        const uint32_t n = elements < period ? elements : period;
+        linear(p, a, b, out, n);
+        a += n;
+        out += n;
+        elements -= n;
+    }
+}
+
+TINYSEG_INNER void product(const tinyseg_product *p, const int8_t *a, const int8_t *b, int8_t *out, uint32_t n)
+{
+    const int32_t a_zero_point = p->a_zero_point;
+    const int32_t b_zero_point = p->b_zero_point;
+    const int32_t factor = p->factor;
+    const int64_t offset = p->offset;
+    const int32_t minimum = p->minimum;
+    const int32_t maximum = p->maximum;
+    const uint8_t shift = p->shift;
+    const uint8_t ties = p->ties;
+    const int8_t *const end = a + n;
+    if (ties == 0u && shift >= 1u && shift < 32u) {
+        while (a != end) {
+            const int64_t sum = (int64_t)factor * ((*a++ - a_zero_point) * (*b++ - b_zero_point)) + offset;
+            /* the lower bits of sum >> shift, which is an int32 */
+            const uint32_t result = ((uint32_t)sum >> shift) | ((uint32_t)((uint64_t)sum >> 32) << (32u - shift));
+            *out++ = (int8_t)tinyseg_clamp((int32_t)result, minimum, maximum);
+        }
+        return;
+    }
+    while (a != end) {
+        const int64_t sum = (int64_t)factor * ((*a++ - a_zero_point) * (*b++ - b_zero_point)) + offset;
+        int32_t result = (int32_t)(sum >> shift);
+        if (ties != 0u && ((uint64_t)sum & (((uint64_t)1 << shift) - 1u)) == 0u) {
+            result = without_tie(result, ties);
+        }
+        *out++ = (int8_t)tinyseg_clamp(result, minimum, maximum);
     }
 }
 
 void tinyseg_product_line(const tinyseg_product *p, const int8_t *a, const int8_t *b, int8_t *out, uint32_t elements)
 {
-    const int32_t minimum = p->minimum;
-    const int32_t maximum = p->maximum;
-    const uint8_t shift = p->shift;
-    const uint8_t ties = p->ties;
     const uint32_t period = p->period;
-    uint32_t j = 0;
-    for (uint32_t i = 0; i < elements; ++i) {
-        const int32_t product = (a[i] - p->a_zero_point) * (b[j] - p->b_zero_point);
-        const int64_t sum = (int64_t)p->factor * product + p->offset;
-        int32_t result = (int32_t)(sum >> shift);
-        if (ties != 0u && ((uint64_t)sum & (((uint64_t)1 << shift) - 1u)) == 0u) {
-            result = without_tie(result, ties);
-        }
-        out[i] = (int8_t)tinyseg_clamp(result, minimum, maximum);
-        j = j + 1u == period ? 0u : j + 1u;
+    while (elements > 0u) {
+        const uint32_t n = elements < period ? elements : period;
+        product(p, a, b, out, n);
+        a += n;
+        out += n;
+        elements -= n;
     }
 }
 

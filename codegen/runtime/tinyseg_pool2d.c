@@ -18,30 +18,97 @@ static taps_inside clip_taps(const tinyseg_pool2d *p, int32_t column)
     return taps;
 }
 
+TINYSEG_INLINE int32_t larger(int32_t a, int32_t b)
+{
+    return a > b ? a : b;
+}
+
+/* out = the largest of out, a and b, or of a and b alone if `fresh`. */
+TINYSEG_INNER void largest_of_two(int8_t *out, const int8_t *a, const int8_t *b, int32_t n, int fresh)
+{
+    if (fresh) {
+        for (const int8_t *const end = out + n; out != end;) {
+            *out++ = (int8_t)larger(*a++, *b++);
+        }
+    } else {
+        for (const int8_t *const end = out + n; out != end; ++out) {
+            *out = (int8_t)larger(*out, larger(*a++, *b++));
+        }
+    }
+}
+
+/* The largest of two neighbouring pixels of `n` channels of two lines. */
+TINYSEG_INNER void largest_of_square(int8_t *out, const int8_t *a, const int8_t *b, int32_t n)
+{
+    const int8_t *const end = a + n;
+    while (a != end) {
+        const int32_t x = larger(a[0], a[n]);
+        const int32_t y = larger(b[0], b[n]);
+        ++a;
+        ++b;
+        *out++ = (int8_t)larger(x, y);
+    }
+}
+
 void tinyseg_max_pool2d_line(const tinyseg_pool2d *p, const int8_t *const *lines, int8_t *out)
 {
     const int32_t channels = p->channels;
+    const int32_t step = p->dilation * channels;
+    const int square = p->kernel_height == 2u && p->kernel_width == 2u && p->dilation == 1u && lines[0] != NULL &&
+                       lines[1] != NULL;
     int32_t column = -(int32_t)p->pad_left;
     for (int32_t x = 0; x < p->output_width; ++x, column += p->stride, out += channels) {
         const taps_inside taps = clip_taps(p, column);
-        memset(out, -128, (size_t)channels);
+        const int32_t first = column * channels + taps.first * step;
+        int fresh = 1;
+        if (square && taps.last - taps.first == 2) {
+            largest_of_square(out, lines[0] + first, lines[1] + first, channels);
+            continue;
+        }
         for (int32_t row = 0; row < p->kernel_height; ++row) {
-            if (lines[row] == NULL) {
-                continue;
-            }
-            for (int32_t tap = taps.first; tap < taps.last; ++tap) {
-                const int8_t *in = lines[row] + (column + tap * p->dilation) * channels;
-                for (int32_t c = 0; c < channels; ++c) {
-                    out[c] = in[c] > out[c] ? in[c] : out[c];
+            if (lines[row] != NULL) {
+                const int8_t *in = lines[row] + first;
+                for (int32_t left = taps.last - taps.first; left > 0; left -= 2, in += 2 * step, fresh = 0) {
+                    largest_of_two(out, in, left > 1 ? in + step : in, channels, fresh);
                 }
             }
         }
+        if (fresh) {
+            memset(out, -128, (size_t)channels);
+        }
     }
+}
+
+/* A scale for sums that are multiplied by 2^up before, which keeps multipliers about 1 to the fast way. */
+typedef struct {
+    tinyseg_scale scale;
+    int32_t up;
+} scale_of_sums;
+
+static scale_of_sums scale_for(float multiplier, int32_t taps)
+{
+    scale_of_sums result = {tinyseg_scale_of(multiplier), 0};
+#if TINYSEG_REQUANTIZE_INTEGER
+    uint32_t bits;
+    memcpy(&bits, &multiplier, sizeof bits);
+    if (taps <= 4096 && bits >= 32u << 23 && bits < 200u << 23) { /* 4096 sums of 255 times 2^10 are below 2^31 */
+        bits -= 10u << 23;
+        memcpy(&multiplier, &bits, sizeof bits);
+        result.scale = tinyseg_scale_of(multiplier);
+        result.up = 10;
+    }
+#else
+    (void)taps;
+#endif
+    return result;
 }
 
 void tinyseg_average_pool2d_line(const tinyseg_pool2d *p, const int8_t *const *lines, int8_t *out)
 {
     const int32_t channels = p->channels;
+    const int32_t step = p->dilation * channels;
+    const int32_t most = p->kernel_height * p->kernel_width;
+    const int32_t zero_point = p->output.zero_point;
     int32_t column = -(int32_t)p->pad_left;
     int32_t rows = 0;
     for (int32_t row = 0; row < p->kernel_height; ++row) {
@@ -49,20 +116,24 @@ void tinyseg_average_pool2d_line(const tinyseg_pool2d *p, const int8_t *const *l
     }
     for (int32_t x = 0; x < p->output_width; ++x, column += p->stride, out += channels) {
         const taps_inside taps = clip_taps(p, column);
-        const int32_t pixels = rows * (taps.last - taps.first);
+        const int32_t count = taps.last - taps.first;
+        const int32_t pixels = count > 0 ? rows * count : 0;
         const int32_t zero = pixels * p->input_zero_point;
+        const int32_t first = column * channels + taps.first * step;
         const float multiplier = pixels <= 0 ? 0.0f : p->multiplier[p->fixed_count != 0u ? 0 : pixels - 1];
+        const scale_of_sums scale = scale_for(multiplier, most);
         for (int32_t c = 0; c < channels; ++c) {
-            int32_t sum = 0;
+            int32_t sum = -zero;
             for (int32_t row = 0; row < p->kernel_height; ++row) {
                 if (lines[row] != NULL) {
-                    const int8_t *in = lines[row] + (column + taps.first * p->dilation) * channels + c;
-                    for (int32_t tap = taps.first; tap < taps.last; ++tap, in += p->dilation * channels) {
+                    const int8_t *in = lines[row] + first + c;
+                    for (int32_t tap = count; tap > 0; --tap, in += step) {
                         sum += *in;
                     }
                 }
             }
-            out[c] = tinyseg_requantize(pixels <= 0 ? 0 : sum - zero, multiplier, &p->output);
+            sum = tinyseg_scaled_to(sum * (1 << scale.up), scale.scale, zero_point);
+            out[c] = (int8_t)tinyseg_clamp(sum, p->output.minimum, p->output.maximum);
         }
     }
 }

@@ -165,6 +165,16 @@ TINYSEG_INLINE tinyseg_scale tinyseg_scale_of(float multiplier)
     return scale;
 }
 
+/* For a product at or near a tie: `floor` is it rounded down, `tie` whether it is one exactly. Then, unless it is beyond
+ * +-511, the odd factors of accumulator and product are below 2^10: float32 has both exactly. */
+TINYSEG_INNER int32_t tinyseg_near_tie(int32_t acc, float multiplier, int32_t floor, int tie)
+{
+    if (tie) {
+        return floor + (floor & 1);
+    }
+    return tinyseg_multiply_integer(acc, multiplier);
+}
+
 /* round_half_even(float32(acc) * multiplier) + zero_point, saturating somewhere beyond +-511.
  *
  * The two roundings to float32 move a product below 2^9 by less than 2^-14, so it takes no other integer unless it is
@@ -193,7 +203,8 @@ TINYSEG_INLINE int32_t tinyseg_scaled_to(int32_t acc, tinyseg_scale scale, int32
         return (((high >> (scale.shift - 1)) + 1) >> 1) + zero_point;
 #endif
     }
-    return tinyseg_multiply_integer(acc, scale.multiplier) + zero_point;
+    const int tie = scale.ties != UINT32_MAX && fraction == 0x80000000u && low << (32 - scale.shift) == 0u;
+    return tinyseg_near_tie(acc, scale.multiplier, high >> scale.shift, tie) + zero_point;
 }
 #else
 typedef float tinyseg_scale;
