@@ -73,7 +73,7 @@ TINYSEG_INLINE void tinyseg_store_relu_f32(float *out, float v)
 {
     int32_t bits;
     memcpy(&bits, &v, sizeof bits);
-    bits &= ~(bits >> 31);
+    bits = bits > 0 ? bits : 0;
     memcpy(out, &bits, sizeof bits);
 }
 

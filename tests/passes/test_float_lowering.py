@@ -11,6 +11,7 @@ from qdq_models import QdqModel, random_inputs, run_onnxruntime
 
 from tinyseg_tvm.frontend import from_onnx
 from tinyseg_tvm.network import Network, reference
+from tinyseg_tvm.network.streaming_axis import transpose_spatial
 from tinyseg_tvm.relay_passes import lower
 
 FLOAT = onnx.TensorProto.FLOAT
@@ -179,3 +180,16 @@ def test_what_no_rule_takes_is_left_to_the_long_tail_between_streaming_operators
     y = m.op("Conv", m.map(1, 3, 8, 8), m.values(4, 3, 3, 3), m.values(4))
     y = m.op("Conv", m.op("Tanh", y), m.values(2, 4, 3, 3), m.values(2))
     assert kinds(m.build(y)) == {"float_conv2d": 2, "opaque": 1}
+
+
+def test_columns_compute_the_same_within_rounding():
+    m = FloatModel()
+    x = m.op("Conv", m.map(1, 3, 8, 6), m.values(4, 3, 3, 2), m.values(4), pads=[1, 0, 0, 1], strides=[1, 2])
+    y = m.op("ConvTranspose", m.op("Mul", x, m.values(4, 1, 1)), m.values(4, 5, 2, 3), strides=[1, 2])
+    y = m.op("AveragePool", m.op("Add", y, m.values(1, 5, 8, 7)), kernel_shape=[3, 2], pads=[1, 0, 1, 1])
+    y = m.op("Flatten", m.op("MaxPool", y, kernel_shape=[2, 3]))
+    model = m.build(m.op("Softmax", m.op("MatMul", y, m.values(175, 4))))
+    network = network_of(model)
+    inputs = random_inputs(model)
+    (rows,), (columns,) = reference.run(network, inputs), reference.run(transpose_spatial(network), inputs)
+    np.testing.assert_allclose(columns, rows, rtol=1e-4, atol=1e-6)

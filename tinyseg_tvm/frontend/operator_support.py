@@ -14,7 +14,8 @@ from tinyseg_tvm.frontend.graph import Graph
 from tinyseg_tvm.frontend.importing import converter_names
 from tinyseg_tvm.frontend.rewrites.qoperators import EXPANSIONS, MICROSOFT
 
-# Quantised (QDQ), these become the named integer operators (tinyseg_tvm.operators); in float32, the long tail.
+# Quantised (QDQ), these become the named integer operators (tinyseg_tvm.operators); in float32 their float32 twins
+# (relay_passes/float_to_operators.py) or the long tail.
 INTEGER: dict[str, str] = {
     "Conv": "conv2d",
     "ConvTranspose": "conv2d_transpose",
