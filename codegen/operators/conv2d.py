@@ -44,12 +44,14 @@ from tinyseg_tvm.codegen.operators.segment_convolution import call as segment_ca
 from tinyseg_tvm.codegen.operators.segment_convolution import cycles as segment_cycles
 from tinyseg_tvm.codegen.operators.segment_convolution import suits as suits_segments
 from tinyseg_tvm.codegen.operators.weight_packing import folded_bias, pack_convolution
+from tinyseg_tvm.codegen.operators.winograd import emit_winograd, suits_winograd, winograd_bytes, winograd_cost
 from tinyseg_tvm.network.problem import Cost
 from tinyseg_tvm.operators.conv2d import Conv2d
 from tinyseg_tvm.operators.conv2d_transpose import Conv2dTranspose
 from tinyseg_tvm.operators.dense import Dense
 
 DEPTHWISE_SCRATCH = 1600  # bytes of widened columns, about
+DEPTHWISE_STACK = 320  # bytes at the most that a depthwise kernel takes of the stack in place of scratch
 
 
 def requantization(operator: Conv2d | Conv2dTranspose | Dense) -> tuple[str, ...]:
@@ -301,12 +303,30 @@ def _depthwise_run(view: NodeView) -> int:
     return int(min(view.outputs[0].shape[2], pixels // 4 * 4))
 
 
-def _depthwise_dsp_cost(view: NodeView) -> Cost:
+def _depthwise_dsp_scratch(view: NodeView, run: int) -> int:
     operator = cast(Conv2d, view.operator)
     _, rows, taps, _ = view.constants["weight"].shape
-    columns = (_depthwise_run(view) - 1) * operator.strides[1] + (taps - 1) * operator.dilation[1] + 1
+    columns = (run - 1) * operator.strides[1] + (taps - 1) * operator.dilation[1] + 1
     widened_weights = 0 if _is_3x3(view) else 4 * taps * ((rows + 1) // 2)
-    scratch = widened_weights + columns * _depthwise_column(view)
+    return int(widened_weights + columns * _depthwise_column(view))
+
+
+def _shortest_run(view: NodeView) -> int:
+    return min(4, view.outputs[0].shape[2])
+
+
+def _suits_stack_dsp(view: NodeView) -> bool:
+    return _suits_depthwise_dsp(view) and _depthwise_dsp_scratch(view, _shortest_run(view)) <= DEPTHWISE_STACK
+
+
+def _stack_dsp_cost(view: NodeView) -> Cost:
+    return Cost(0, round(1.25 * _depthwise_dsp_cost(view).cycles_per_step))
+
+
+def _depthwise_dsp_cost(view: NodeView) -> Cost:
+    operator = cast(Conv2d, view.operator)
+    rows = view.constants["weight"].shape[1]
+    scratch = _depthwise_dsp_scratch(view, _depthwise_run(view))
     outputs = view.outputs[0].elements / max(view.access.steps, 1)
     widening = 2.2 * rows * operator.strides[1] * outputs
     products = (0.95 if _is_3x3(view) else 1.7) * view.macs_per_step
@@ -314,6 +334,16 @@ def _depthwise_dsp_cost(view: NodeView) -> Cost:
 
 
 def _emit_depthwise_dsp(view: NodeView, out: FunctionWriter) -> None:
+    _write_depthwise_dsp(view, out, _depthwise_run(view), str(out.scratch))
+
+
+def _emit_stack_dsp(view: NodeView, out: FunctionWriter) -> None:
+    run = _shortest_run(view)
+    out.write(f"uint32_t columns[{-(-_depthwise_dsp_scratch(view, run) // 4)}];")
+    _write_depthwise_dsp(view, out, run, "columns")
+
+
+def _write_depthwise_dsp(view: NodeView, out: FunctionWriter, run: int, memory: str) -> None:
     operator = cast(Conv2d, view.operator)
     weight = view.constants["weight"]
     out.modules.add("tinyseg_depthwise_dsp")
@@ -331,14 +361,14 @@ def _emit_depthwise_dsp(view: NodeView, out: FunctionWriter) -> None:
             "kernel_width": weight.shape[2],
             "stride": operator.strides[1],
             "dilation": operator.dilation[1],
-            "run": _depthwise_run(view),
+            "run": run,
             "pad_left": operator.padding[1],
             "input_zero_point": operator.input_zero_point,
             "output": requantization(operator),
         },
     )
     _window(view, out)
-    out.write(f"tinyseg_depthwise_dsp_line({parameters}, lines, {out.scratch}, {out.output()});")
+    out.write(f"tinyseg_depthwise_dsp_line({parameters}, lines, {memory}, {out.output()});")
 
 
 def _suits_depthwise_dsp(view: NodeView) -> bool:
@@ -449,7 +479,24 @@ def _depthwise_mve_cost(view: NodeView) -> Cost:
     return Cost(depthwise_scratch(weight), lanes * (12 * taps + 60) + 30 * taps + 100)
 
 
+def _suits_stack_mve(view: NodeView) -> bool:
+    return _suits_depthwise_mve(view) and depthwise_scratch(view.constants["weight"]) <= DEPTHWISE_STACK
+
+
+def _stack_mve_cost(view: NodeView) -> Cost:
+    return Cost(0, _depthwise_mve_cost(view).cycles_per_step + 1)
+
+
 def _emit_depthwise_mve(view: NodeView, out: FunctionWriter) -> None:
+    _write_depthwise_mve(view, out, str(out.scratch))
+
+
+def _emit_stack_mve(view: NodeView, out: FunctionWriter) -> None:
+    out.write(f"int32_t table[{depthwise_scratch(view.constants['weight']) // 4}];")
+    _write_depthwise_mve(view, out, "table")
+
+
+def _write_depthwise_mve(view: NodeView, out: FunctionWriter, memory: str) -> None:
     operator = cast(Conv2d, view.operator)
     weight = view.constants["weight"]
     packed = pack_depthwise_vectors(weight)
@@ -477,7 +524,7 @@ def _emit_depthwise_mve(view: NodeView, out: FunctionWriter) -> None:
         },
     )
     _window(view, out)
-    out.write(f"tinyseg_depthwise_block_mve_line({parameters}, lines, {out.scratch}, {out.output()});")
+    out.write(f"tinyseg_depthwise_block_mve_line({parameters}, lines, {memory}, {out.output()});")
 
 
 def _pair_bytes(view: NodeView, segment_taps: int) -> int:
@@ -503,13 +550,18 @@ def _mve_bytes(view: NodeView) -> int:
     return channel_pair_bytes(view.constants["weight"], cast(Conv2d, view.operator).groups)
 
 
+_DEPTHWISE_MVE_FLASH = packed_weight(lambda view: pack_depthwise_vectors(view.constants["weight"]).nbytes)
+_DEPTHWISE_DSP_FLASH = packed_weight(lambda view: pack_depthwise_pairs(view.constants["weight"]).nbytes)
+
 VARIANTS = (
-    Variant("depthwise mve", _suits_depthwise_mve, _depthwise_mve_cost, _emit_depthwise_mve),
+    Variant("depthwise mve", _suits_depthwise_mve, _depthwise_mve_cost, _emit_depthwise_mve, _DEPTHWISE_MVE_FLASH),
+    Variant("depthwise stack mve", _suits_stack_mve, _stack_mve_cost, _emit_stack_mve, _DEPTHWISE_MVE_FLASH),
     Variant("conv2d mve", _suits_mve, _mve_cost, _emit_mve, packed_weight(_mve_bytes)),
     Variant(
         "conv2d direct mve", _suits_direct_mve, _direct_mve_cost, _emit_direct_mve, packed_weight(_direct_mve_bytes)
     ),
-    Variant("depthwise dsp", _suits_depthwise_dsp, _depthwise_dsp_cost, _emit_depthwise_dsp),
+    Variant("depthwise dsp", _suits_depthwise_dsp, _depthwise_dsp_cost, _emit_depthwise_dsp, _DEPTHWISE_DSP_FLASH),
+    Variant("depthwise stack dsp", _suits_stack_dsp, _stack_dsp_cost, _emit_stack_dsp, _DEPTHWISE_DSP_FLASH),
     Variant(
         "conv2d dsp",
         lambda view: _suits_dsp(view) and not _is_depthwise(view),
@@ -520,6 +572,7 @@ VARIANTS = (
     Variant(
         "conv2d direct dsp", _suits_direct_dsp, _direct_dsp_cost, _emit_direct_dsp, packed_weight(_direct_pair_bytes)
     ),
+    Variant("conv2d winograd", suits_winograd, winograd_cost, emit_winograd, packed_weight(winograd_bytes)),
     Variant("conv2d v7m", _suits_v7m, _v7m_cost, _emit_v7m),
     Variant("depthwise portable", _is_depthwise, lambda view: sum_cost(5.0, view), _emit_depthwise),
     Variant("conv2d portable", lambda view: not _is_depthwise(view), _portable_cost, _emit_conv2d),

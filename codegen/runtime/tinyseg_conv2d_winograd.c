@@ -1,0 +1,331 @@
+/* Convolution by Winograd's F(4, 3) for cores with the DSP extension.
+ *
+ * Two tiles of four output pixels at a time: their transformed windows lie in the scratch memory, then each block of
+ * four output channels runs over them six times, eight sums in registers. */
+#include "tinyseg_conv2d_winograd.h"
+
+#include "tinyseg_scale.h"
+
+#define POSITIONS 6
+#define TILE 4                         /* output pixels of a tile */
+#define PAIR_WORDS (2 * POSITIONS)     /* of the strip: [position][tile] */
+#define SUMS (POSITIONS * 8)           /* [position][channel][tile] */
+#define INVERSE_OF_3 0xAAAAAAABu       /* modulo 2^32 */
+#define OFFSET 0x00800080u             /* makes int8 values non-negative */
+#define LAST_OFFSET 0x08800880u        /* and their combinations: 2048 more for the last two columns */
+
+/* Bytes 0 and 2, or 1 and 3, as numbers in the halves of a word, plus an offset that makes them non-negative. */
+TINYSEG_INLINE uint32_t even_plus(uint32_t offset, uint32_t word)
+{
+#if TINYSEG_DSP
+    uint32_t result;
+    __asm__("sxtab16 %0, %1, %2" : "=r"(result) : "r"(offset), "r"(word));
+    return result;
+#else
+    return tinyseg_halves(
+        tinyseg_low(offset) + tinyseg_byte(word, 0), tinyseg_high(offset) + tinyseg_byte(word, 2));
+#endif
+}
+
+TINYSEG_INLINE uint32_t odd_plus(uint32_t offset, uint32_t word)
+{
+#if TINYSEG_DSP
+    uint32_t result;
+    __asm__("sxtab16 %0, %1, %2, ror #8" : "=r"(result) : "r"(offset), "r"(word));
+    return result;
+#else
+    return even_plus(offset, word >> 8);
+#endif
+}
+
+/* The six numbers of a pair of channels, from the values of six columns. Both halves at once: with the offsets no result
+ * is negative, so none borrows of the other. */
+TINYSEG_INLINE void transform(
+    uint32_t *to, uint32_t d0, uint32_t d1, uint32_t d2, uint32_t d3, uint32_t d4, uint32_t d5)
+{
+    const uint32_t a = d4 - (d2 << 2);
+    const uint32_t b = d3 - (d1 << 2);
+    const uint32_t c = d4 - d2;
+    const uint32_t e = d3 - d1;
+    to[0] = c + ((d0 - d2) << 2);
+    to[2] = a + b;
+    to[4] = a - b;
+    to[6] = c + (e << 1);
+    to[8] = c - (e << 1);
+    to[10] = d5 - d3 - (e << 2);
+}
+
+/* The last one to three of n channels of a pixel, in the lower bytes of a word; two are bytes 0 and 2. */
+TINYSEG_INLINE uint32_t rest_of(const int8_t *pixel, int32_t n)
+{
+    const int32_t rest = n & 3;
+    uint32_t word;
+    if (n >= 4) {
+        word = tinyseg_load_4(pixel + n - 4) >> (32 - 8 * rest);
+    } else {
+        word = (uint8_t)pixel[0];
+        word |= rest > 1 ? (uint32_t)(uint8_t)pixel[1] << 8 : 0u;
+        word |= rest > 2 ? (uint32_t)(uint8_t)pixel[2] << 16 : 0u;
+    }
+    return rest == 2 ? word | (word & 0xFF00u) << 8 : word;
+}
+
+/* Transforms six columns of n channels, for one tile. Returns where the next segment begins. */
+TINYSEG_INNER uint32_t *transform_columns(uint32_t *to, const int8_t *from, int32_t n)
+{
+    const int8_t *x = from;
+    const int8_t *y = from + 3 * n;
+    for (int32_t quads = n >> 2; quads > 0; --quads, x += 4, y += 4, to += 2 * PAIR_WORDS) {
+        transform(
+            to,
+            even_plus(OFFSET, tinyseg_load_4(x)),
+            even_plus(OFFSET, tinyseg_load_4(x + n)),
+            even_plus(OFFSET, tinyseg_load_4(x + 2 * n)),
+            even_plus(OFFSET, tinyseg_load_4(y)),
+            even_plus(LAST_OFFSET, tinyseg_load_4(y + n)),
+            even_plus(LAST_OFFSET, tinyseg_load_4(y + 2 * n)));
+        transform(
+            to + PAIR_WORDS,
+            odd_plus(OFFSET, tinyseg_load_4(x)),
+            odd_plus(OFFSET, tinyseg_load_4(x + n)),
+            odd_plus(OFFSET, tinyseg_load_4(x + 2 * n)),
+            odd_plus(OFFSET, tinyseg_load_4(y)),
+            odd_plus(LAST_OFFSET, tinyseg_load_4(y + n)),
+            odd_plus(LAST_OFFSET, tinyseg_load_4(y + 2 * n)));
+    }
+    if ((n & 3) != 0) {
+        uint32_t w[POSITIONS];
+        for (int32_t column = 0; column < POSITIONS; ++column) {
+            w[column] = rest_of(from + column * n, n);
+        }
+        transform(
+            to,
+            even_plus(OFFSET, w[0]),
+            even_plus(OFFSET, w[1]),
+            even_plus(OFFSET, w[2]),
+            even_plus(OFFSET, w[3]),
+            even_plus(LAST_OFFSET, w[4]),
+            even_plus(LAST_OFFSET, w[5]));
+        to += PAIR_WORDS;
+        if ((n & 3) == 3) {
+            transform(
+                to,
+                odd_plus(OFFSET, w[0]),
+                odd_plus(OFFSET, w[1]),
+                odd_plus(OFFSET, w[2]),
+                odd_plus(OFFSET, w[3]),
+                odd_plus(LAST_OFFSET, w[4]),
+                odd_plus(LAST_OFFSET, w[5]));
+            to += PAIR_WORDS;
+        }
+    }
+    return to;
+}
+
+/* Six columns from `column` on in `copy`, the zero point in the place of what is not in the map. */
+static void copy_columns(
+    const tinyseg_conv2d_winograd *p, const int8_t *line, int32_t column, int32_t channels, int8_t *copy)
+{
+    const int32_t width = p->input_width;
+    const int32_t first = line == NULL ? POSITIONS : tinyseg_clamp(-column, 0, POSITIONS);
+    const int32_t end = line == NULL ? POSITIONS : tinyseg_clamp(width - column, first, POSITIONS);
+    const int32_t bytes = (end - first) * channels;
+    memset(copy, p->input_zero_point, (size_t)(first * channels));
+    copy += first * channels;
+    if (bytes > 0) {
+        const int8_t *from = line + (column + first) * channels;
+        const int8_t *const stop = from + bytes;
+        for (; stop - from >= 4; from += 4, copy += 4) {
+            tinyseg_store_4(copy, tinyseg_load_4(from));
+        }
+        while (from != stop) {
+            *copy++ = *from++;
+        }
+    }
+    memset(copy, p->input_zero_point, (size_t)((POSITIONS - end) * channels));
+}
+
+/* Transforms the windows of four output pixels, whose first begins at input column `column`. */
+TINYSEG_INNER void lay_out(
+    const tinyseg_conv2d_winograd *p, const int8_t *const *lines, int32_t column, uint32_t *strip, int8_t *copy)
+{
+    const int inside = column >= 0 && column + POSITIONS <= p->input_width;
+    for (int32_t row = 0; row < p->kernel_height; ++row) {
+        for (int32_t piece = 0; piece < p->pieces; ++piece) {
+            const int8_t *const line = *lines++;
+            const int32_t channels = p->piece_channels[piece];
+            const int8_t *from = copy;
+            if (inside && line != NULL) {
+                from = line + column * channels;
+            } else {
+                copy_columns(p, line, column, channels, copy);
+            }
+            strip = transform_columns(strip, from, channels);
+        }
+    }
+}
+
+#if TINYSEG_DSP_ASSEMBLER
+/* A pair of values of two tiles times the weights of four channels: PAIR_BYTES of code. */
+#define PAIR \
+    "ldrd %[u], %[v], [%[x]], #48\n\t" \
+    "ldrd %[s], %[t], [%[w]], #8\n\t" \
+    "smlad r4, %[s], %[u], r4\n\t" \
+    "smlad r5, %[s], %[v], r5\n\t" \
+    "smlad r6, %[t], %[u], r6\n\t" \
+    "smlad r7, %[t], %[v], r7\n\t" \
+    "ldrd %[s], %[t], [%[w]], #8\n\t" \
+    "smlad r8, %[s], %[u], r8\n\t" \
+    "smlad r9, %[s], %[v], r9\n\t" \
+    "smlad r10, %[t], %[u], r10\n\t" \
+    "smlad r11, %[t], %[v], r11\n\t"
+#define PAIR_BYTES 44
+#endif
+
+/* All sums of four output channels of two tiles. Returns the weights that follow. */
+TINYSEG_INNER const uint32_t *sum_up(const uint32_t *x, const uint32_t *w, int32_t pairs, int32_t *sums)
+{
+#if TINYSEG_DSP_ASSEMBLER
+    /* In memory: the loop takes all registers. */
+    const uint32_t *volatile end = x + pairs * PAIR_WORDS;
+    int32_t *volatile to = sums;
+    int32_t *volatile last = sums + SUMS;
+    volatile int32_t back = pairs * PAIR_WORDS * 4 - 8;       /* bytes to the next position */
+    volatile int32_t entry = (pairs & 7) * PAIR_BYTES - 1; /* bytes of code to begin with, less the Thumb bit */
+    uint32_t s, t, u, v;
+    __asm__ volatile("1:\n\t"
+                     "ldr %[t], %[entry]\n\t"
+                     "ldmia %[w]!, {r4, r6, r8, r10}\n\t"
+                     "adr.w %[u], 3f\n\t"
+                     "sub.w %[u], %[u], %[t]\n\t"
+                     "mov r5, r4\n\t"
+                     "mov r7, r6\n\t"
+                     "mov r9, r8\n\t"
+                     "mov r11, r10\n\t"
+                     "bx %[u]\n"
+                     "2:\n\t" PAIR PAIR PAIR PAIR PAIR PAIR PAIR PAIR
+                     "3:\n\t"
+                     "ldr %[t], %[end]\n\t"
+                     "cmp %[x], %[t]\n\t"
+                     "bne.w 2b\n\t"
+                     "add.w %[t], %[t], #8\n\t"
+                     "str %[t], %[end]\n\t"
+                     "ldr %[s], %[to]\n\t"
+                     "ldr %[u], %[back]\n\t"
+                     "ldr %[v], %[last]\n\t"
+                     "stmia %[s]!, {r4, r5, r6, r7, r8, r9, r10, r11}\n\t"
+                     "str %[s], %[to]\n\t"
+                     "sub.w %[x], %[x], %[u]\n\t"
+                     "cmp %[s], %[v]\n\t"
+                     "bne.w 1b"
+                     : [x] "+r"(x), [w] "+r"(w), [s] "=&r"(s), [t] "=&r"(t), [u] "=&r"(u), [v] "=&r"(v),
+                       [end] "+m"(end), [to] "+m"(to)
+                     : [last] "m"(last), [back] "m"(back), [entry] "m"(entry)
+                     : "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "cc", "memory");
+#else
+    for (int32_t position = 0; position < POSITIONS; ++position, sums += 8) {
+        const uint32_t *u = x + 2 * position;
+        for (int32_t k = 0; k < 4; ++k) {
+            sums[2 * k] = sums[2 * k + 1] = (int32_t)w[k];
+        }
+        w += 4;
+        for (int32_t pair = 0; pair < pairs; ++pair, u += PAIR_WORDS, w += 4) {
+            for (int32_t k = 0; k < 4; ++k) {
+                sums[2 * k] = tinyseg_dual_multiply(w[k], u[0], sums[2 * k]);
+                sums[2 * k + 1] = tinyseg_dual_multiply(w[k], u[1], sums[2 * k + 1]);
+            }
+        }
+    }
+#endif
+    return w;
+}
+
+/* Results of four pixels of a channel from its six sums, which are eight apart. */
+TINYSEG_INLINE void four_results(const int32_t *sums, tinyseg_scale scale, const tinyseg_bounds *bounds, int32_t *y)
+{
+    const uint32_t m1 = (uint32_t)sums[8];
+    const uint32_t m2 = (uint32_t)sums[16];
+    const uint32_t m3 = (uint32_t)sums[24];
+    const uint32_t m4 = (uint32_t)sums[32];
+    const uint32_t s = m1 + m2;
+    const uint32_t d = m1 - m2;
+    const uint32_t t = m3 + m4;
+    const uint32_t u = m3 - m4;
+    int32_t y0 = (int32_t)(((uint32_t)sums[0] + s + t) * INVERSE_OF_3);
+    int32_t y1 = (int32_t)((d + (u << 1)) * INVERSE_OF_3);
+    int32_t y2 = (int32_t)((s + (t << 2)) * INVERSE_OF_3);
+    int32_t y3 = (int32_t)((d + (u << 3) + (uint32_t)sums[40]) * INVERSE_OF_3);
+    tinyseg_scale_two(&y0, &y1, scale, scale);
+    tinyseg_scale_two(&y2, &y3, scale, scale);
+    y[0] = tinyseg_add_saturate_8(y0, bounds->zero_point);
+    y[1] = tinyseg_add_saturate_8(y1, bounds->zero_point);
+    y[2] = tinyseg_add_saturate_8(y2, bounds->zero_point);
+    y[3] = tinyseg_add_saturate_8(y3, bounds->zero_point);
+    if (bounds->clamped != 0) {
+        const uint32_t four = tinyseg_bound_4(tinyseg_pack_4(y[0], y[1], y[2], y[3]), bounds);
+        y[0] = (int32_t)four;
+        y[1] = (int32_t)(four >> 8);
+        y[2] = (int32_t)(four >> 16);
+        y[3] = (int32_t)(four >> 24);
+    }
+}
+
+/* Writes `channels` of a block for `pixels` of two tiles. */
+TINYSEG_INNER void write_results(
+    const int32_t *sums,
+    const float *multiplier,
+    const tinyseg_bounds *bounds,
+    int32_t channels,
+    int32_t pixels,
+    int32_t step,
+    int8_t *out)
+{
+    int32_t y[TILE];
+    for (; channels > 0; --channels, sums += 2, ++out) {
+        const tinyseg_scale scale = tinyseg_scale_of(*multiplier++);
+        const int32_t *tile = sums;
+        int8_t *to = out;
+        int32_t rest = pixels;
+        for (; rest >= TILE; rest -= TILE, ++tile) {
+            four_results(tile, scale, bounds, y);
+            to[0] = (int8_t)(uint8_t)y[0];
+            to[step] = (int8_t)(uint8_t)y[1];
+            to += 2 * step;
+            to[0] = (int8_t)(uint8_t)y[2];
+            to[step] = (int8_t)(uint8_t)y[3];
+            to += 2 * step;
+        }
+        if (rest > 0) {
+            four_results(tile, scale, bounds, y);
+            for (int32_t pixel = 0; pixel < rest; ++pixel, to += step) {
+                *to = (int8_t)(uint8_t)y[pixel];
+            }
+        }
+    }
+}
+
+void tinyseg_conv2d_winograd_line(
+    const tinyseg_conv2d_winograd *p, const int8_t *const *lines, void *scratch, int8_t *out)
+{
+    uint32_t *const strip = scratch;
+    const int32_t pairs = p->pairs;
+    int32_t *const sums = (int32_t *)scratch + pairs * PAIR_WORDS;
+    int8_t *const copy = (int8_t *)(sums + SUMS);
+    const int32_t outputs = p->output_channels;
+    const int32_t width = p->output_width;
+    const tinyseg_bounds bounds = tinyseg_bounds_of(&p->output);
+    for (int32_t x = 0; x < width; x += 2 * TILE, out += 2 * TILE * outputs) {
+        const int32_t column = x - (int32_t)p->pad_left;
+        const int32_t pixels = width - x < 2 * TILE ? width - x : 2 * TILE;
+        const uint32_t *w = p->weight;
+        lay_out(p, lines, column, strip, copy);
+        if (pixels > TILE) { /* else the sums of the second tile are never looked at */
+            lay_out(p, lines, column + TILE, strip + 1, copy);
+        }
+        for (int32_t o = 0; o < outputs; o += 4) {
+            const int32_t channels = outputs - o < 4 ? outputs - o : 4;
+            w = sum_up(strip, w, pairs, sums);
+            write_results(sums, p->multiplier + o, &bounds, channels, pixels, outputs, out + o);
+        }
+    }
+}
