@@ -84,9 +84,9 @@ def pack_depthwise_vectors(weight: np.ndarray) -> np.ndarray:
 
 
 def depthwise_scratch(weight: np.ndarray) -> int:
-    """Bytes of the table of taps and of a pixel of padding."""
+    """Bytes of the table of taps and of a vector of padding."""
     taps = weight.shape[1] * weight.shape[2] * (2 if needs_spread(weight) else 1)
-    return int(8 * (-(-taps // 4) * 4) + -(-max(weight.shape[0], VECTOR) // 4) * 4)
+    return int(8 * (-(-taps // 4) * 4) + VECTOR)
 
 
 def windows_lie_together(weight: np.ndarray, groups: int, pieces: int, dilation: int) -> bool:

@@ -34,7 +34,7 @@ from tinyseg_tvm.relay.build import generator_core
 
 DSP = Core("host", has_dsp=True)
 MVE = Core("host", has_dsp=True, has_mve=True)
-DIRECT_KINDS = ["conv2d", "conv2d_transpose", "dense"]  # with kernels that take no scratch memory
+DIRECT_KINDS = ["conv2d", "conv2d_transpose", "dense", "depthwise"]  # with kernels that take no scratch memory
 INTEGER = "-DTINYSEG_REQUANTIZE_INTEGER=1"
 BOARDS = ["mps2_an385", "mps2_an386", "mps2_an500", "mps2_an505", "mps3_an547"]
 
