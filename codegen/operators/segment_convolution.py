@@ -47,7 +47,7 @@ def cycles(view: NodeView, weight: np.ndarray, pieces: int, pixels: float) -> in
     outputs, rows, _, _ = weight.shape
     blocks, rest = divmod(outputs + (outputs % BLOCK == BLOCK - 1), BLOCK)
     per_product = 15 * blocks + (0, 6, 9)[rest]
-    per_two = per_product * weight[0].size + (blocks + (rest > 0)) * (60 + 20 * rows * pieces) + 60 + 30 * rows * pieces
+    per_two = per_product * int(weight[0].size) + (blocks + (rest > 0)) * (60 + 20 * rows * pieces) + 60 + 30 * rows * pieces
     slow = 1.0 if view.core.has_wide_multiply else 3.0
     return round(pixels * (slow * per_two / 2 + requantize_cycles(view.core) * outputs)) + 100
 

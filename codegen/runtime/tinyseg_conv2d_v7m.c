@@ -133,6 +133,12 @@ TINYSEG_INNER const int8_t *sum_4x1(
     return w;
 }
 
+#define TWO_ELEMENTS(i) \
+    a0 += a[i] * w[2 * (i)]; \
+    b0 += b[i] * w[2 * (i)]; \
+    a1 += a[i] * w[2 * (i) + 1]; \
+    b1 += b[i] * w[2 * (i) + 1]
+
 /* Two output channels of two pixels: a[i] * w[2 * i + k] to sums[k] and b[i] * w[2 * i + k] to sums[4 + k]. */
 TINYSEG_INNER const int8_t *sum_2x2(
     const segment *first, const segment *last, const int8_t *w, int32_t *sums, const int32_t *bias)
@@ -142,17 +148,18 @@ TINYSEG_INNER const int8_t *sum_2x2(
     int32_t b0 = a0;
     int32_t b1 = a1;
     for (; first != last; ++first) {
+        const int8_t *const fours = first->fours;
         const int8_t *const end = first->end;
+        const int8_t *a = first->a;
         const int8_t *b = first->b;
-        for (const int8_t *a = first->a; a != end; w += 2) {
-            const int32_t u = *a++;
-            const int32_t v = *b++;
-            const int32_t w0 = w[0];
-            const int32_t w1 = w[1];
-            a0 += u * w0;
-            a1 += u * w1;
-            b0 += v * w0;
-            b1 += v * w1;
+        for (; a != fours; a += 4, b += 4, w += 8) {
+            TWO_ELEMENTS(0);
+            TWO_ELEMENTS(1);
+            TWO_ELEMENTS(2);
+            TWO_ELEMENTS(3);
+        }
+        for (; a != end; ++a, ++b, w += 2) {
+            TWO_ELEMENTS(0);
         }
     }
     sums[0] = a0;

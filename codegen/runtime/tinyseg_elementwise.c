@@ -69,6 +69,13 @@ TINYSEG_INNER void product(const tinyseg_product *p, const int8_t *a, const int8
         }
         return;
     }
+    if (ties == 0u && shift >= 32u) {
+        while (a != end) {
+            const int64_t sum = (int64_t)factor * ((*a++ - a_zero_point) * (*b++ - b_zero_point)) + offset;
+            *out++ = (int8_t)tinyseg_clamp((int32_t)(sum >> 32) >> (shift - 32u), minimum, maximum);
+        }
+        return;
+    }
     while (a != end) {
         const int64_t sum = (int64_t)factor * ((*a++ - a_zero_point) * (*b++ - b_zero_point)) + offset;
         int32_t result = (int32_t)(sum >> shift);
