@@ -47,9 +47,11 @@ def cycles(view: NodeView, weight: np.ndarray, pieces: int, pixels: float) -> in
     outputs, rows, _, _ = weight.shape
     blocks, rest = divmod(outputs + (outputs % BLOCK == BLOCK - 1), BLOCK)
     per_product = 15 * blocks + (0, 6, 9)[rest]
-    per_two = per_product * int(weight[0].size) + (blocks + (rest > 0)) * (60 + 20 * rows * pieces) + 60 + 30 * rows * pieces
+    segments = rows * pieces
+    overhead = (blocks + (rest > 0)) * (60 + 20 * segments) + 60 + 30 * segments
+    per_pixel: float = (per_product * weight[0].size + overhead) / 2
     slow = 1.0 if view.core.has_wide_multiply else 3.0
-    return round(pixels * (slow * per_two / 2 + requantize_cycles(view.core) * outputs)) + 100
+    return round(pixels * (slow * per_pixel + requantize_cycles(view.core) * int(outputs))) + 100
 
 
 @dataclass(frozen=True)
