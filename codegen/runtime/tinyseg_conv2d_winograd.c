@@ -240,66 +240,89 @@ TINYSEG_INNER const uint32_t *sum_up(const uint32_t *x, const uint32_t *w, int32
     return w;
 }
 
-/* Results of four pixels of a channel from its six sums, which are eight apart. */
-TINYSEG_INLINE void four_results(const int32_t *sums, tinyseg_scale scale, const tinyseg_bounds *bounds, int32_t *y)
+/* Results of four pixels of a channel, from its six sums, which are eight apart, to `out` and on every `step` bytes. */
+TINYSEG_INLINE void four_results(
+    const int32_t *sums, tinyseg_scale scale, const tinyseg_bounds *bounds, int clamped, int32_t step, uint8_t *out)
 {
-    const uint32_t m1 = (uint32_t)sums[8];
-    const uint32_t m2 = (uint32_t)sums[16];
-    const uint32_t m3 = (uint32_t)sums[24];
-    const uint32_t m4 = (uint32_t)sums[32];
-    const uint32_t s = m1 + m2;
-    const uint32_t d = m1 - m2;
-    const uint32_t t = m3 + m4;
-    const uint32_t u = m3 - m4;
+    const uint32_t s = (uint32_t)sums[8] + (uint32_t)sums[16];
+    const uint32_t d = (uint32_t)sums[8] - (uint32_t)sums[16];
+    const uint32_t t = (uint32_t)sums[24] + (uint32_t)sums[32];
+    const uint32_t u = (uint32_t)sums[24] - (uint32_t)sums[32];
     int32_t y0 = (int32_t)(((uint32_t)sums[0] + s + t) * INVERSE_OF_3);
     int32_t y1 = (int32_t)((d + (u << 1)) * INVERSE_OF_3);
     int32_t y2 = (int32_t)((s + (t << 2)) * INVERSE_OF_3);
     int32_t y3 = (int32_t)((d + (u << 3) + (uint32_t)sums[40]) * INVERSE_OF_3);
+    uint8_t *const third = out + 2 * step;
     tinyseg_scale_two(&y0, &y1, scale, scale);
     tinyseg_scale_two(&y2, &y3, scale, scale);
-    y[0] = tinyseg_add_saturate_8(y0, bounds->zero_point);
-    y[1] = tinyseg_add_saturate_8(y1, bounds->zero_point);
-    y[2] = tinyseg_add_saturate_8(y2, bounds->zero_point);
-    y[3] = tinyseg_add_saturate_8(y3, bounds->zero_point);
-    if (bounds->clamped != 0) {
-        const uint32_t four = tinyseg_bound_4(tinyseg_pack_4(y[0], y[1], y[2], y[3]), bounds);
-        y[0] = (int32_t)four;
-        y[1] = (int32_t)(four >> 8);
-        y[2] = (int32_t)(four >> 16);
-        y[3] = (int32_t)(four >> 24);
+    y0 = tinyseg_add_saturate_8(y0, bounds->zero_point);
+    y1 = tinyseg_add_saturate_8(y1, bounds->zero_point);
+    y2 = tinyseg_add_saturate_8(y2, bounds->zero_point);
+    y3 = tinyseg_add_saturate_8(y3, bounds->zero_point);
+    if (clamped) {
+        uint32_t four = tinyseg_pack_4(y0, y1, y2, y3);
+        four = tinyseg_min_4(tinyseg_max_4(four, bounds->minimum), bounds->maximum);
+        out[0] = (uint8_t)four;
+        out[step] = (uint8_t)(four >> 8);
+        third[0] = (uint8_t)(four >> 16);
+        third[step] = (uint8_t)(four >> 24);
+    } else {
+        out[0] = (uint8_t)y0;
+        out[step] = (uint8_t)y1;
+        third[0] = (uint8_t)y2;
+        third[step] = (uint8_t)y3;
     }
 }
 
-/* Writes `channels` of a block for `pixels` of two tiles. */
+/* Results of both tiles for so many channels of a block. */
+TINYSEG_INLINE void results_of_block(
+    const int32_t *sums,
+    const float *multiplier,
+    const tinyseg_bounds *bounds,
+    int clamped,
+    int32_t channels,
+    int32_t step,
+    uint8_t *out)
+{
+    const tinyseg_bounds b = *bounds;
+    uint8_t *second = out + TILE * step;
+    for (const int32_t *const end = sums + 2 * channels; sums != end; sums += 2) {
+        const tinyseg_scale scale = tinyseg_scale_of(*multiplier++);
+        four_results(sums, scale, &b, clamped, step, out++);
+        four_results(sums + 1, scale, &b, clamped, step, second++);
+    }
+}
+
 TINYSEG_INNER void write_results(
+    const int32_t *sums,
+    const float *multiplier,
+    const tinyseg_bounds *bounds,
+    int32_t channels,
+    int32_t step,
+    uint8_t *out)
+{
+    if (bounds->clamped != 0) {
+        results_of_block(sums, multiplier, bounds, 1, channels, step, out);
+    } else {
+        results_of_block(sums, multiplier, bounds, 0, channels, step, out);
+    }
+}
+
+/* The same of fewer pixels than two tiles have. */
+static void write_some(
     const int32_t *sums,
     const float *multiplier,
     const tinyseg_bounds *bounds,
     int32_t channels,
     int32_t pixels,
     int32_t step,
-    int8_t *out)
+    uint8_t *out)
 {
-    int32_t y[TILE];
-    for (; channels > 0; --channels, sums += 2, ++out) {
-        const tinyseg_scale scale = tinyseg_scale_of(*multiplier++);
-        const int32_t *tile = sums;
-        int8_t *to = out;
-        int32_t rest = pixels;
-        for (; rest >= TILE; rest -= TILE, ++tile) {
-            four_results(tile, scale, bounds, y);
-            to[0] = (int8_t)(uint8_t)y[0];
-            to[step] = (int8_t)(uint8_t)y[1];
-            to += 2 * step;
-            to[0] = (int8_t)(uint8_t)y[2];
-            to[step] = (int8_t)(uint8_t)y[3];
-            to += 2 * step;
-        }
-        if (rest > 0) {
-            four_results(tile, scale, bounds, y);
-            for (int32_t pixel = 0; pixel < rest; ++pixel, to += step) {
-                *to = (int8_t)(uint8_t)y[pixel];
-            }
+    uint8_t block[2 * TILE * 4];
+    write_results(sums, multiplier, bounds, channels, 4, block);
+    for (int32_t pixel = 0; pixel < pixels; ++pixel, out += step) {
+        for (int32_t k = 0; k < channels; ++k) {
+            out[k] = block[4 * pixel + k];
         }
     }
 }
@@ -325,7 +348,11 @@ void tinyseg_conv2d_winograd_line(
         for (int32_t o = 0; o < outputs; o += 4) {
             const int32_t channels = outputs - o < 4 ? outputs - o : 4;
             w = sum_up(strip, w, pairs, sums);
-            write_results(sums, p->multiplier + o, &bounds, channels, pixels, outputs, out + o);
+            if (pixels == 2 * TILE) {
+                write_results(sums, p->multiplier + o, &bounds, channels, outputs, (uint8_t *)out + o);
+            } else {
+                write_some(sums, p->multiplier + o, &bounds, channels, pixels, outputs, (uint8_t *)out + o);
+            }
         }
     }
 }

@@ -142,7 +142,7 @@ MUTATIONS = [
     ("tinyseg_clamp(width - column, first, POSITIONS)", "tinyseg_clamp(width - column + 1, first, POSITIONS)"),
     ("if (pixels > TILE) {", "if (pixels > TILE + 1) {"),
     ("d + (u << 3)", "d + (u << 2)"),
-    ("pixel < rest", "pixel < rest - 1"),
+    ("pixel < pixels;", "pixel < pixels - 1;"),
 ]
 
 
