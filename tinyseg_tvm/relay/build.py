@@ -51,7 +51,13 @@ def build(
     # A stated limit may be used up for speed; without one the smallest arena stays the smallest.
     budget = planned.problem.pools[0].bytes if options.ram is not None or options.objective == "speed" else None
     problem, plan = with_fast_kernels(
-        planned.network, planned.problem, planned.plan, io=options.io, core=core, budget=budget
+        planned.network,
+        planned.problem,
+        planned.plan,
+        io=options.io,
+        core=core,
+        budget=budget,
+        flash=board.flash_bytes,
     )
     planned = with_fitting_staging(replace(planned, problem=problem, plan=plan), options, board, budget)
     validate(planned.problem, planned.plan)

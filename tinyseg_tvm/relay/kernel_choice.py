@@ -21,10 +21,18 @@ from tinyseg_tvm.planner.step_table import step_table
 
 SHARES = (1.0, 0.9, 0.7, 0.5, 0.25)  # of the room that live bytes leave; packing may not reach all of it
 TRIES = 4  # placements per share
+CODE_BYTES = 96 << 10  # of flash: driver, kernels, port; a generous guess
 
 
 def with_fast_kernels(
-    network: Network, problem: Problem, plan: Plan, *, io: IoMode, core: codegen.Core, budget: int | None = None
+    network: Network,
+    problem: Problem,
+    plan: Plan,
+    *,
+    io: IoMode,
+    core: codegen.Core,
+    budget: int | None = None,
+    flash: int | None = None,
 ) -> tuple[Problem, Plan]:
     """The problem and plan with faster kernels where they fit.
 
@@ -35,12 +43,15 @@ def with_fast_kernels(
         io: how the problem was built.
         core: whose kernels to choose from.
         budget: bytes that the arena may grow to; None: no byte more than the plan uses.
+        flash: bytes of the board for code and weights together; None: no limit.
     """
     limit = max(sum(plan.pool_bytes), budget or 0)
     table = step_table(problem)
     life = lifetimes(table, plan.steps)
     offset = first_node(network, io)
     choices = {offset + i: codegen.kernel_choices(node, network, core) for i, node in enumerate(network.nodes)}
+    if flash is not None:
+        choices = _within_flash(problem, choices, flash - CODE_BYTES)
     candidates = [_in_gaps(problem, plan, life, choices, limit)]
     anew = _placed_anew(problem, plan, life, choices, limit)
     if anew is not None:
@@ -50,6 +61,29 @@ def with_fast_kernels(
 
 def _cycles(problem: Problem) -> int:
     return sum(operator.cycles * operator.steps for operator in problem.operators)
+
+
+def _within_flash(problem: Problem, choices: dict[int, tuple[Cost, ...]], limit: int) -> dict[int, tuple[Cost, ...]]:
+    """The choices without those of the largest constants, until any of the remaining together fit.
+
+    Those go first that save the fewest cycles per byte; the kernels of least scratch stay, for there is no other plan.
+    """
+    kept = dict(choices)
+    while sum(max(cost.flash_bytes for cost in costs) for costs in kept.values()) > limit:
+        ways = []
+        for number, costs in kept.items():
+            largest = max(costs, key=lambda cost: cost.flash_bytes)
+            others = tuple(cost for cost in costs if cost is not largest)
+            if largest is costs[0] or largest.flash_bytes == costs[0].flash_bytes:
+                continue
+            saved = largest.flash_bytes - max(cost.flash_bytes for cost in others)
+            lost = min(cost.cycles_per_step for cost in others) - min(cost.cycles_per_step for cost in costs)
+            ways.append((lost * problem.operators[number].steps / max(saved, 1), number, others))
+        if not ways:
+            break
+        _, number, others = min(ways)
+        kept[number] = others
+    return kept
 
 
 def _placed_anew(
