@@ -129,10 +129,14 @@ def winograd_cost(view: NodeView) -> Cost:
     outputs = int(view.constants["weight"].shape[0])
     width = view.outputs[0].shape[2]
     tiles = -(-width // TILE)
-    sums = 6 * (18 * pairs + 45)
+    double, single = 6 * (18 * pairs + 45) + 60, 6 * (14 * pairs + 45) + 60
     results = outputs * width * (requantize_cycles(view.core) + 8)
-    cycles = -(-tiles // 2) * -(-outputs // BLOCK) * sums + tiles * 40 * pairs + results
-    return Cost(48 * pairs + SUMS_BYTES + _copy_bytes(view), cycles + 200)
+    cycles = -(-outputs // BLOCK) * (tiles // 2 * double + tiles % 2 * single) + results
+    segments = int(view.constants["weight"].shape[1]) * len(view.inputs)
+    partial = sum(piece.shape[3] % 4 > 0 for piece in view.inputs) * segments // len(view.inputs)
+    cycles += tiles * (40 * pairs + 45 * segments + 60 * partial)
+    edges = 2 if _copy_bytes(view) else 0
+    return Cost(48 * pairs + SUMS_BYTES + _copy_bytes(view), cycles + 150 * edges * segments + 200)
 
 
 def emit_winograd(view: NodeView, out: FunctionWriter) -> None:

@@ -55,7 +55,8 @@ TINYSEG_INLINE void transform(
     to[10] = d5 - d3 - (e << 2);
 }
 
-/* The last one to three of n channels of a pixel, in the lower bytes of a word; two are bytes 0 and 2. */
+/* The last one to three of n channels of a pixel, in the lower bytes of a word; two are bytes 0 and 2. Nothing that lies
+ * behind the pixel is read. */
 TINYSEG_INLINE uint32_t rest_of(const int8_t *pixel, int32_t n)
 {
     const int32_t rest = n & 3;
@@ -63,9 +64,7 @@ TINYSEG_INLINE uint32_t rest_of(const int8_t *pixel, int32_t n)
     if (n >= 4) {
         word = tinyseg_load_4(pixel + n - 4) >> (32 - 8 * rest);
     } else {
-        word = (uint8_t)pixel[0];
-        word |= rest > 1 ? (uint32_t)(uint8_t)pixel[1] << 8 : 0u;
-        word |= rest > 2 ? (uint32_t)(uint8_t)pixel[2] << 16 : 0u;
+        word = (uint8_t)pixel[0] | (uint32_t)(uint8_t)pixel[rest >> 1] << 8 | (uint32_t)(uint8_t)pixel[rest - 1] << 16;
     }
     return rest == 2 ? word | (word & 0xFF00u) << 8 : word;
 }
@@ -95,6 +94,9 @@ TINYSEG_INNER uint32_t *transform_columns(uint32_t *to, const int8_t *from, int3
     }
     if ((n & 3) != 0) {
         uint32_t w[POSITIONS];
+#if defined(__GNUC__)
+#pragma GCC unroll 6
+#endif
         for (int32_t column = 0; column < POSITIONS; ++column) {
             w[column] = rest_of(from + column * n, n);
         }
@@ -180,48 +182,68 @@ TINYSEG_INNER void lay_out(
     "smlad r10, %[t], %[u], r10\n\t" \
     "smlad r11, %[t], %[v], r11\n\t"
 #define PAIR_BYTES 44
+
+/* The same of the first tile alone. */
+#define PAIR_OF_ONE \
+    "ldr %[u], [%[x]], #48\n\t" \
+    "ldrd %[s], %[t], [%[w]], #8\n\t" \
+    "smlad r4, %[s], %[u], r4\n\t" \
+    "smlad r6, %[t], %[u], r6\n\t" \
+    "ldrd %[s], %[t], [%[w]], #8\n\t" \
+    "smlad r8, %[s], %[u], r8\n\t" \
+    "smlad r10, %[t], %[u], r10\n\t"
+#define PAIR_OF_ONE_BYTES 28
+
+/* All positions, with eight pairs to a round of the loop, which is entered where the rest of them begins. */
+#define SUM_UP(EIGHT_PAIRS) \
+    __asm__ volatile("1:\n\t" \
+                     "ldr %[t], %[entry]\n\t" \
+                     "ldmia %[w]!, {r4, r6, r8, r10}\n\t" \
+                     "adr.w %[u], 3f\n\t" \
+                     "sub.w %[u], %[u], %[t]\n\t" \
+                     "mov r5, r4\n\t" \
+                     "mov r7, r6\n\t" \
+                     "mov r9, r8\n\t" \
+                     "mov r11, r10\n\t" \
+                     "bx %[u]\n" \
+                     "2:\n\t" EIGHT_PAIRS \
+                     "3:\n\t" \
+                     "ldr %[t], %[end]\n\t" \
+                     "cmp %[x], %[t]\n\t" \
+                     "bne.w 2b\n\t" \
+                     "add.w %[t], %[t], #8\n\t" \
+                     "str %[t], %[end]\n\t" \
+                     "ldr %[s], %[to]\n\t" \
+                     "ldr %[u], %[back]\n\t" \
+                     "ldr %[v], %[last]\n\t" \
+                     "stmia %[s]!, {r4, r5, r6, r7, r8, r9, r10, r11}\n\t" \
+                     "str %[s], %[to]\n\t" \
+                     "sub.w %[x], %[x], %[u]\n\t" \
+                     "cmp %[s], %[v]\n\t" \
+                     "bne.w 1b" \
+                     : [x] "+r"(x), [w] "+r"(w), [s] "=&r"(s), [t] "=&r"(t), [u] "=&r"(u), [v] "=&r"(v), \
+                       [end] "+m"(end), [to] "+m"(to) \
+                     : [last] "m"(last), [back] "m"(back), [entry] "m"(entry) \
+                     : "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "cc", "memory")
 #endif
 
-/* All sums of four output channels of two tiles. Returns the weights that follow. */
-TINYSEG_INNER const uint32_t *sum_up(const uint32_t *x, const uint32_t *w, int32_t pairs, int32_t *sums)
+/* All sums of four output channels, of two tiles or the first alone. Returns the weights that follow. */
+TINYSEG_INNER const uint32_t *sum_up(const uint32_t *x, const uint32_t *w, int32_t pairs, int both, int32_t *sums)
 {
 #if TINYSEG_DSP_ASSEMBLER
     /* In memory: the loop takes all registers. */
     const uint32_t *volatile end = x + pairs * PAIR_WORDS;
     int32_t *volatile to = sums;
     int32_t *volatile last = sums + SUMS;
-    volatile int32_t back = pairs * PAIR_WORDS * 4 - 8;       /* bytes to the next position */
-    volatile int32_t entry = (pairs & 7) * PAIR_BYTES - 1; /* bytes of code to begin with, less the Thumb bit */
+    volatile int32_t back = pairs * PAIR_WORDS * 4 - 8; /* bytes to the next position */
+    /* bytes of code to begin with, less the Thumb bit */
+    volatile int32_t entry = (pairs & 7) * (both ? PAIR_BYTES : PAIR_OF_ONE_BYTES) - 1;
     uint32_t s, t, u, v;
-    __asm__ volatile("1:\n\t"
-                     "ldr %[t], %[entry]\n\t"
-                     "ldmia %[w]!, {r4, r6, r8, r10}\n\t"
-                     "adr.w %[u], 3f\n\t"
-                     "sub.w %[u], %[u], %[t]\n\t"
-                     "mov r5, r4\n\t"
-                     "mov r7, r6\n\t"
-                     "mov r9, r8\n\t"
-                     "mov r11, r10\n\t"
-                     "bx %[u]\n"
-                     "2:\n\t" PAIR PAIR PAIR PAIR PAIR PAIR PAIR PAIR
-                     "3:\n\t"
-                     "ldr %[t], %[end]\n\t"
-                     "cmp %[x], %[t]\n\t"
-                     "bne.w 2b\n\t"
-                     "add.w %[t], %[t], #8\n\t"
-                     "str %[t], %[end]\n\t"
-                     "ldr %[s], %[to]\n\t"
-                     "ldr %[u], %[back]\n\t"
-                     "ldr %[v], %[last]\n\t"
-                     "stmia %[s]!, {r4, r5, r6, r7, r8, r9, r10, r11}\n\t"
-                     "str %[s], %[to]\n\t"
-                     "sub.w %[x], %[x], %[u]\n\t"
-                     "cmp %[s], %[v]\n\t"
-                     "bne.w 1b"
-                     : [x] "+r"(x), [w] "+r"(w), [s] "=&r"(s), [t] "=&r"(t), [u] "=&r"(u), [v] "=&r"(v),
-                       [end] "+m"(end), [to] "+m"(to)
-                     : [last] "m"(last), [back] "m"(back), [entry] "m"(entry)
-                     : "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "cc", "memory");
+    if (both) {
+        SUM_UP(PAIR PAIR PAIR PAIR PAIR PAIR PAIR PAIR);
+    } else {
+        SUM_UP(PAIR_OF_ONE PAIR_OF_ONE PAIR_OF_ONE PAIR_OF_ONE PAIR_OF_ONE PAIR_OF_ONE PAIR_OF_ONE PAIR_OF_ONE);
+    }
 #else
     for (int32_t position = 0; position < POSITIONS; ++position, sums += 8) {
         const uint32_t *u = x + 2 * position;
@@ -232,7 +254,7 @@ TINYSEG_INNER const uint32_t *sum_up(const uint32_t *x, const uint32_t *w, int32
         for (int32_t pair = 0; pair < pairs; ++pair, u += PAIR_WORDS, w += 4) {
             for (int32_t k = 0; k < 4; ++k) {
                 sums[2 * k] = tinyseg_dual_multiply(w[k], u[0], sums[2 * k]);
-                sums[2 * k + 1] = tinyseg_dual_multiply(w[k], u[1], sums[2 * k + 1]);
+                sums[2 * k + 1] = both ? tinyseg_dual_multiply(w[k], u[1], sums[2 * k + 1]) : 0;
             }
         }
     }
@@ -342,12 +364,12 @@ void tinyseg_conv2d_winograd_line(
         const int32_t pixels = width - x < 2 * TILE ? width - x : 2 * TILE;
         const uint32_t *w = p->weight;
         lay_out(p, lines, column, strip, copy);
-        if (pixels > TILE) { /* else the sums of the second tile are never looked at */
+        if (pixels > TILE) {
             lay_out(p, lines, column + TILE, strip + 1, copy);
         }
         for (int32_t o = 0; o < outputs; o += 4) {
             const int32_t channels = outputs - o < 4 ? outputs - o : 4;
-            w = sum_up(strip, w, pairs, sums);
+            w = sum_up(strip, w, pairs, pixels > TILE, sums);
             if (pixels == 2 * TILE) {
                 write_results(sums, p->multiplier + o, &bounds, channels, outputs, (uint8_t *)out + o);
             } else {

@@ -31,7 +31,7 @@ from tinyseg_tvm.relay.build import generator_core
 
 DSP = Core("host", has_dsp=True)
 INTEGER = "-DTINYSEG_REQUANTIZE_INTEGER=1"
-BOARDS = ["mps2_an386", "mps2_an500", "mps2_an505"]
+BOARDS = ["mps2_an386", "mps2_an500", "mps2_an505", "mps3_an547"]
 RESULT_TRANSFORM = np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]])
 WINOGRAD = next(variant for variant in conv2d.VARIANTS if variant.name == "conv2d winograd")
 
@@ -157,6 +157,7 @@ def test_a_mutated_kernel_is_found(number, tmp_path, monkeypatch, only_winograd)
     "mutation",
     [
         ("smlad r11, %[t], %[v], r11", "smlad r11, %[t], %[u], r11"),
+        ("smlad r10, %[t], %[u], r10", "smlad r10, %[s], %[u], r10"),
         ("sxtab16 %0, %1, %2, ror #8", "sxtab16 %0, %1, %2, ror #0"),
     ],
 )
