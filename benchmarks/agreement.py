@@ -266,15 +266,20 @@ def table(agreements: list[Agreement]) -> str:
     return "\n".join(lines)
 
 
+def _files(path: Path) -> list[Path]:
+    """The models of a folder, or the file itself."""
+    return sorted(path.rglob("*.onnx")) if path.is_dir() else [path]
+
+
 def main() -> None:
     """Print the table for the models named on the command line."""
     parser = argparse.ArgumentParser(description="Compare the reference executor with ONNX Runtime.")
-    parser.add_argument("models", nargs="+", type=Path)
+    parser.add_argument("models", nargs="+", type=Path, help="ONNX files, or folders that hold some")
     parser.add_argument("--seed", type=int, default=0, help="of the random input")
     parser.add_argument("--details", action="store_true", help="also list every operator that differs")
     options = parser.parse_args()
     agreements = []
-    for path in options.models:
+    for path in [file for given in options.models for file in _files(given)]:
         agreements.append(compare(path, options.seed))
         if options.details:
             for c in agreements[-1].operators:
