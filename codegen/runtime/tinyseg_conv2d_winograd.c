@@ -62,7 +62,7 @@ TINYSEG_INLINE uint32_t rest_of(const int8_t *pixel, int32_t n)
     const int32_t rest = n & 3;
     uint32_t word;
     if (n >= 4) {
-        word = tinyseg_load_4(pixel + n - 4) >> (32 - 8 * rest);
+        word = tinyseg_load_4(pixel + n - 4) >> 8 * (-n & 3);
     } else {
         word = (uint8_t)pixel[0] | (uint32_t)(uint8_t)pixel[rest >> 1] << 8 | (uint32_t)(uint8_t)pixel[rest - 1] << 16;
     }
