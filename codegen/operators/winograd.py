@@ -134,7 +134,7 @@ def winograd_cost(view: NodeView) -> Cost:
     cycles = -(-outputs // BLOCK) * (tiles // 2 * double + tiles % 2 * single) + results
     segments = int(view.constants["weight"].shape[1]) * len(view.inputs)
     partial = sum(piece.shape[3] % 4 > 0 for piece in view.inputs) * segments // len(view.inputs)
-    cycles += tiles * (40 * pairs + 45 * segments + 60 * partial)
+    cycles += tiles * (40 * pairs + 45 * segments + 25 * partial)
     edges = 2 if _copy_bytes(view) else 0
     return Cost(48 * pairs + SUMS_BYTES + _copy_bytes(view), cycles + 150 * edges * segments + 200)
 
