@@ -26,10 +26,12 @@ from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.network.problem import build_problem
 from tinyseg_tvm.network.reference import run as run_reference
 from tinyseg_tvm.operators import (
+    OPERATORS,
     Concat,
     FloatAveragePool2d,
     FloatClip,
     FloatConv2d,
+    FloatConv2dTranspose,
     FloatDense,
     FloatElementwise,
     FloatElementwiseConstant,
@@ -92,7 +94,20 @@ class RandomGraph:
         _, height, width, channels = shape = self.shape(source)
         partners = [name for name in self.maps if self.shape(name)[:3] == shape[:3]]
         equals = [name for name in self.maps if self.shape(name) == shape]
-        kind = pick(rng, ["conv", "conv", "conv", "depthwise", "pool", "binary", "constant", "clip", "concat", "dense"])
+        kinds = [
+            "conv",
+            "conv",
+            "conv",
+            "depthwise",
+            "transposed",
+            "pool",
+            "binary",
+            "constant",
+            "clip",
+            "concat",
+            "dense",
+        ]
+        kind = pick(rng, kinds)
         name = f"{kind}_{number}"
         padding = pick(rng, [(1, 1, 1, 1), (0, 1, 1, 0), (1, 2, 1, 2)])
         if kind == "conv":
@@ -103,6 +118,9 @@ class RandomGraph:
         if kind == "depthwise":
             operator = FloatConv2d((1, 1), (1, 1, 1, 1), (1, 1), channels, *self.clamp())
             return self.sum(name, operator, source, (channels, 3, 3, 1))
+        if kind == "transposed" and height * width <= 64:
+            operator = FloatConv2dTranspose((2, 2), (0, 0, 0, 0), (0, 0), (1, 1), 1, *self.clamp())
+            return self.sum(name, operator, source, (int(rng.integers(1, 6)), 2, int(rng.integers(2, 4)), channels))
         if kind == "pool" and min(height, width) > 3:
             if rng.integers(2):
                 return self.node(name, FloatMaxPool2d((2, 2), (2, 1), (0, 0, 0, 0), (1, 1)), source)
@@ -127,6 +145,11 @@ def graph(seed: int, nodes: int) -> tuple[Network, list[np.ndarray]]:
     rng = np.random.default_rng(seed)
     network = RandomGraph(rng, nodes).builder.build()
     return network, random_inputs(network, rng)
+
+
+def test_random_graphs_hold_every_float_operator():
+    kinds = {node.operator.kind for seed in range(12) for node in graph(seed, 12)[0].nodes}
+    assert kinds >= {kind for kind in OPERATORS if kind.startswith("float_")}
 
 
 def check(seed: int, directory: Path, nodes: int = 12) -> None:
@@ -186,7 +209,7 @@ def test_a_mutated_float_kernel_is_found(file, tmp_path, monkeypatch):
         project, "runtime_text", lambda name: true_text(name).replace(before, after if name == file else before)
     )
     with pytest.raises(AssertionError):
-        check_all(range(4), tmp_path)
+        check_all(range(12), tmp_path)
 
 
 def compiled_multiply_add(directory: Path, source: str) -> ctypes._CFuncPtr:
