@@ -1,15 +1,19 @@
 """From a planned network to C: kernels, schedule, placement, weights, project files."""
 
 from tinyseg_tvm.codegen.core import Core
+from tinyseg_tvm.codegen.fast_memory import FastContents, FastSpace
 from tinyseg_tvm.codegen.identifiers import project_identifier
 from tinyseg_tvm.codegen.model_library_format import export_library_format
 from tinyseg_tvm.codegen.operators import kernel_choices, kernel_cost
-from tinyseg_tvm.codegen.project import generate, tool_version
+from tinyseg_tvm.codegen.project import fast_contents, generate, tool_version
 from tinyseg_tvm.codegen.storage_layout import storage_regions
 
 __all__ = [
     "Core",
+    "FastContents",
+    "FastSpace",
     "export_library_format",
+    "fast_contents",
     "generate",
     "kernel_choices",
     "kernel_cost",

@@ -85,8 +85,14 @@ class ConstantPool:
             parts.append(f"{constant.declaration} = {c_array(array)};\n")
         return "\n".join(parts)
 
-    def assembler(self, name: str) -> str:
-        """The same symbols at their offsets in ``weights/<name>.bin`` (found by -Iweights)."""
+    def assembler(self, name: str, apart: frozenset[str] = frozenset()) -> str:
+        """The same symbols at their offsets in ``weights/<name>.bin`` (found by -Iweights).
+
+        ``apart``: symbols that get sections of their own (``.rodata.<symbol>``), as the C file's have, so that a
+        linker script can place them by name.
+        """
+        if apart:
+            return self._assembler_in_sections(name, apart)
         begin = f"{name}_weights_begin"
         lines = [
             f"/* Constants of {name}, from {name}.bin: the same symbols as src/{name}_weights.c. */",
@@ -104,6 +110,27 @@ class ConstantPool:
                 f"    .type {symbol}, %object",
                 f"    .size {symbol}, {max(constant.array.nbytes, 1)}",
                 f"    .set {symbol}, {begin} + {offset}",
+            ]
+        lines += ["", '    .section .note.GNU-stack,"",%progbits', "#else", "#error ELF assemblers only", "#endif", ""]
+        return "\n".join(lines)
+
+    def _assembler_in_sections(self, name: str, apart: frozenset[str]) -> str:
+        """Every constant included by itself; those not ``apart`` follow each other in one section."""
+        lines = [
+            f"/* Constants of {name}, from {name}.bin: the same symbols as src/{name}_weights.c. */",
+            "#if defined(__ELF__)",
+        ]
+        for constant in self._constants:
+            symbol, size = constant.symbol, constant.array.nbytes
+            section = symbol if symbol in apart else f"{name}_weights"
+            lines += [
+                f'    .section .rodata.{section},"a",%progbits',
+                f"    .balign {max(_ALIGNMENT, constant.array.itemsize)}",
+                f"    .globl {symbol}",
+                f"    .type {symbol}, %object",
+                f"    .size {symbol}, {max(size, 1)}",
+                f"{symbol}:",
+                f'    .incbin "{name}.bin", {constant.offset}, {size}' if size else "    .byte 0",
             ]
         lines += ["", '    .section .note.GNU-stack,"",%progbits', "#else", "#error ELF assemblers only", "#endif", ""]
         return "\n".join(lines)

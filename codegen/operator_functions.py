@@ -25,6 +25,7 @@ class OperatorFunction:
         sources: C functions that it calls, for the file of the long tail.
         variant: name of the kernel chosen, empty for sources and sinks.
         weights_bytes: flash of the constants that it was the first to need.
+        constants: symbols of all constants that it uses.
     """
 
     function: str
@@ -35,6 +36,7 @@ class OperatorFunction:
     sources: tuple[str, ...] = ()
     variant: str = ""
     weights_bytes: int = 0
+    constants: tuple[str, ...] = ()
 
 
 def node_function(generation: Generation, index: int) -> OperatorFunction:
@@ -73,6 +75,7 @@ def node_function(generation: Generation, index: int) -> OperatorFunction:
         sources=tuple(out.sources),
         variant=variant.name,
         weights_bytes=pool.size - before,
+        constants=tuple(dict.fromkeys(out.constants)),
     )
 
 

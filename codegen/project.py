@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -12,6 +12,7 @@ import jinja2
 from tinyseg_tvm.codegen.c_text import C_TYPES, c_float
 from tinyseg_tvm.codegen.constants import ConstantPool
 from tinyseg_tvm.codegen.core import Core
+from tinyseg_tvm.codegen.fast_memory import FastContents, FastSpace, fill_fast_memories, hot_constants, hot_kernels
 from tinyseg_tvm.codegen.generation import Generation
 from tinyseg_tvm.codegen.identifiers import Names, comment_text, project_identifier
 from tinyseg_tvm.codegen.long_tail import long_tail_files
@@ -48,6 +49,7 @@ def generate(
     core: Core,
     io: IoMode,
     metadata: Mapping[str, Any],
+    fast: Sequence[FastSpace] = (),
 ) -> dict[str, bytes]:
     """The library's files: relative path to content. The same arguments give the same bytes.
 
@@ -59,14 +61,47 @@ def generate(
         core: the core that kernels are chosen for.
         io: "resident" or "line", as the problem was made.
         metadata: what else metadata.json states (model hash, options); plain values.
+        fast: fast memories for copies of hot kernels and constants.
 
     Raises:
         TinySegError: a node has no kernel, or exceeds a limit of the generated code.
     """
+    generation = _generation(network, problem, plan, name, core, io)
+    functions = _functions(generation)
+    contents = _fast_contents(generation, functions, fast)
+    table = schedule_table(plan.steps, len(problem.operators))
+    described = project_metadata(generation, functions, table)
+    if fast:
+        described["fast"] = [content.as_metadata() for content in contents]
+    tool = {"name": "tinyseg-tvm", "version": tool_version()}
+    sources = _sources(generation, functions, table, name)
+    sources[f"weights/{generation.name}.S"] = generation.constants.assembler(
+        generation.name, frozenset(symbol for content in contents for symbol in content.weights)
+    )
+    sources["metadata.json"] = (
+        json.dumps({"version": METADATA_VERSION, "tool": tool, **metadata, **described}, indent=2, sort_keys=True)
+        + "\n"
+    )
+    files = {path: text.encode("ascii") for path, text in sources.items()}
+    files[f"weights/{generation.name}.bin"] = generation.constants.binary()
+    return dict(sorted(files.items()))
+
+
+def fast_contents(
+    network: Network, problem: Problem, plan: Plan, *, name: str, core: Core, io: IoMode, fast: Sequence[FastSpace]
+) -> tuple[FastContents, ...]:
+    """What ``generate`` with these arguments puts into the fast memories."""
+    if not fast:
+        return ()
+    generation = _generation(network, problem, plan, name, core, io)
+    return _fast_contents(generation, _functions(generation), fast)
+
+
+def _generation(network: Network, problem: Problem, plan: Plan, name: str, core: Core, io: IoMode) -> Generation:
     _check(network, problem, plan, io)
     prefix = project_identifier(name)
     names = _reserved_names(prefix)
-    generation = Generation(
+    return Generation(
         network,
         problem,
         plan,
@@ -78,18 +113,13 @@ def generate(
         tensor_addresses(network, plan),
         storage_regions(network),
     )
-    functions = _functions(generation)
-    table = schedule_table(plan.steps, len(problem.operators))
-    described = project_metadata(generation, functions, table)
-    tool = {"name": "tinyseg-tvm", "version": tool_version()}
-    sources = _sources(generation, functions, table, name)
-    sources["metadata.json"] = (
-        json.dumps({"version": METADATA_VERSION, "tool": tool, **metadata, **described}, indent=2, sort_keys=True)
-        + "\n"
-    )
-    files = {path: text.encode("ascii") for path, text in sources.items()}
-    files[f"weights/{prefix}.bin"] = generation.constants.binary()
-    return dict(sorted(files.items()))
+
+
+def _fast_contents(
+    generation: Generation, functions: Sequence[OperatorFunction], fast: Sequence[FastSpace]
+) -> tuple[FastContents, ...]:
+    kernels, constants = hot_kernels(generation, functions), hot_constants(generation, functions)
+    return fill_fast_memories(fast, kernels, constants, generation.core)
 
 
 def _check(network: Network, problem: Problem, plan: Plan, io: IoMode) -> None:
@@ -177,7 +207,6 @@ def _sources(
         f"src/{name}_placement.h": _render("placement.h.jinja", values),
         f"src/{name}_weights.h": generation.constants.c_header(name),
         f"src/{name}_weights.c": generation.constants.c_source(name),
-        f"weights/{name}.S": generation.constants.assembler(name),
         **long_tail,
     }
     return files | {f"runtime/{file}": runtime_text(file) for file in runtime_closure(modules)}

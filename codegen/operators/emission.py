@@ -74,6 +74,7 @@ class FunctionWriter:
         statements: the function's body.
         stored: where the tensor of a Spill or Fetch lies in storage.
         sources: C functions that it calls, for the file of the long tail.
+        constants: symbols of the constants that it uses.
     """
 
     symbol: str
@@ -87,6 +88,7 @@ class FunctionWriter:
     definitions: list[str] = field(default_factory=list)
     statements: list[str] = field(default_factory=list)
     sources: list[str] = field(default_factory=list)
+    constants: list[str] = field(default_factory=list)
 
     def line(self, operand: int, index: str = "step", ctype: str = "int8_t") -> str:
         """Pointer to a line of an operand, as a C expression."""
@@ -102,7 +104,8 @@ class FunctionWriter:
 
     def constant(self, name: str, array: np.ndarray) -> str:
         """Store a constant; returns its symbol."""
-        return self.pool.add(f"{self.symbol}_{name}", array)
+        self.constants.append(self.pool.add(f"{self.symbol}_{name}", array))
+        return self.constants[-1]
 
     def parameters(self, view: NodeView, struct: str, values: Mapping[str, int | float | str | tuple[str, ...]]) -> str:
         """Define a constant parameter struct; returns its address expression.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MEMORY_KINDS = ("flash", "weights", "ram", "slow")
+MEMORY_KINDS = ("flash", "weights", "ram", "slow", "fast")
+FAST_CONTENTS = ("code", "weights")
 STORAGE_KINDS = ("file", "sd", "timed", "nor", "psram", "eeprom", "uart")
 FPU_KINDS = ("none", "single", "double")
 
@@ -34,12 +35,23 @@ class Core:
 
 @dataclass(frozen=True)
 class Memory:
-    """An address range: ``flash`` (code), ``weights`` (read-only, if apart), ``ram``, ``slow`` (writable)."""
+    """An address range.
+
+    Attributes:
+        name: of a region of the linker script.
+        kind: ``flash`` (code), ``weights`` (read-only, if apart), ``ram``, ``slow`` (writable), ``fast`` (for copies of
+            what is in flash).
+        origin, length: in bytes.
+        holds: what a fast memory can be used for: ``code``, ``weights``.
+        default_bytes: of a fast memory, used by builds that are not told how many.
+    """
 
     name: str
     kind: str
     origin: int
     length: int
+    holds: tuple[str, ...] = ()
+    default_bytes: int = 0
 
     @property
     def end(self) -> int:
@@ -133,6 +145,11 @@ class Board:
     def memory(self, kind: str) -> Memory | None:
         """The board's memory of a kind, None where it has none."""
         return next((memory for memory in self.memories if memory.kind == kind), None)
+
+    @property
+    def fast_memories(self) -> tuple[Memory, ...]:
+        """Memories of kind ``fast``, in the order in which they are filled."""
+        return tuple(memory for memory in self.memories if memory.kind == "fast")
 
     @property
     def ram_bytes(self) -> int | None:

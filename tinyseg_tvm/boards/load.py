@@ -10,7 +10,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
-from tinyseg_tvm.boards.board import FPU_KINDS, MEMORY_KINDS, STORAGE_KINDS, Board, Core, Memory, Qemu, Storage
+from tinyseg_tvm.boards.board import (
+    FAST_CONTENTS,
+    FPU_KINDS,
+    MEMORY_KINDS,
+    STORAGE_KINDS,
+    Board,
+    Core,
+    Memory,
+    Qemu,
+    Storage,
+)
 from tinyseg_tvm.boards.size import parse_size
 from tinyseg_tvm.errors import TinySegError, UsageError
 
@@ -21,7 +31,8 @@ else:
 
 FOLDER = Path(__file__).resolve().parent
 CORES = FOLDER / "cores.toml"
-SIZE_KEYS = frozenset({"length", "capacity"})
+SIZE_KEYS = frozenset({"length", "capacity", "default_bytes"})
+STACK_GUARD_BYTES = 1 << 16  # below the RAM, of version 7 (codegen/port/cortex_m/startup.c)
 ADDRESS_SPACE = 1 << 32
 TYPE_NAMES = {
     str: "a string",
@@ -125,6 +136,18 @@ def _memory(entry: Any, where: str) -> Memory:
         )
     if memory.length <= 0 or memory.end > ADDRESS_SPACE:
         raise TinySegError(f"{where}: '{memory.name}' must have a positive length and end within 32 bits")
+    if memory.kind != "fast":
+        if memory.holds or memory.default_bytes:
+            raise TinySegError(f"{where}: holds and default_bytes are for memories of kind 'fast'")
+        return memory
+    if not memory.holds or len(set(memory.holds)) != len(memory.holds):
+        raise TinySegError(f"{where}: holds must name what '{memory.name}' is for: {', '.join(FAST_CONTENTS)}")
+    for content in memory.holds:
+        _one_of(content, FAST_CONTENTS, where, "holds")
+    if not 0 <= memory.default_bytes <= memory.length:
+        raise TinySegError(f"{where}: default_bytes must be between 0 and the length of '{memory.name}'")
+    if memory.origin % 16:
+        raise TinySegError(f"{where}: '{memory.name}' must begin at a multiple of 16")
     return memory
 
 
@@ -154,6 +177,14 @@ def _check_board(board: Board, where: str) -> None:
         count = sum(memory.kind == kind for memory in board.memories)
         if count != 1:
             raise TinySegError(f"{where}: needs exactly one memory of kind '{kind}', has {count}")
+    ram = board.memory("ram")
+    assert ram is not None
+    for memory in board.fast_memories:
+        if board.core.version == 7 and ram.origin - STACK_GUARD_BYTES < memory.end <= ram.origin:
+            raise TinySegError(
+                f"{where}: memory {memory.name} must end {STACK_GUARD_BYTES} bytes below {ram.name} or lie above it: "
+                "what is between them is guarded against a stack overflow"
+            )
     if board.stack_bytes % 8 or board.stack_bytes < 256:
         raise TinySegError(f"{where}: stack_bytes must be a multiple of 8 and at least 256")
 

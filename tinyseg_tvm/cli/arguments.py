@@ -47,6 +47,12 @@ def add_build_options(parser: argparse.ArgumentParser) -> None:
         "--io-type", default="", help="model (default): port types as in the file; quantized: edge conversions dropped"
     )
     group.add_argument("--effort", default="", metavar="N", help="search effort of the planner (default: 1)")
+    group.add_argument(
+        "--fast",
+        default="",
+        metavar="N",
+        help="bytes of the board's fast memory for kernels and weights (default: what the board says; 0: none)",
+    )
     group.add_argument("--layerwise", action="store_true", help="run layer by layer, for comparison")
 
 

@@ -70,6 +70,8 @@ def _text(figures: dict[str, Any]) -> str:
     from tinyseg_tvm.report.tables import render
 
     ram, flash, storage = figures["ram"], figures["flash"], figures["storage"]
+    fast = figures["fast"]
+    fast_row = ["  of static, copies in fast memory", f"code {fast['code']:,} B, weights {fast['weights']:,} B"]
     per_mac = f" ({figures['instructions'] / figures['macs']:.2f} per MAC)" if figures["macs"] else ""
     rows = [
         ["board", figures["board"]],
@@ -77,6 +79,7 @@ def _text(figures: dict[str, Any]) -> str:
         ["RAM, whole program", f"{ram['total']:,} B"],
         ["  arena (resident I/O included)", f"{ram['arena']:,} B"],
         ["  static, stack, slow", f"{ram['static']:,} B, {ram['stack']:,} B, {ram['slow']:,} B"],
+        *([fast_row] if fast["total"] else []),
         ["flash", f"{flash['total']:,} B (code {flash['code']:,}, weights {flash['weights']:,})"],
         ["instructions", f"{figures['instructions']:,}{per_mac}"],
         ["MACs, of them recomputed", f"{figures['macs']:,}, {figures['recomputed_macs']:,}"],

@@ -82,6 +82,8 @@ def _fit_remedy(board: Board, region: str) -> str:
     ram = board.memory("ram")
     if ram is not None and region == ram.name:
         return "compile with a smaller --ram, with --io line, or choose a larger board"
+    if any(memory.name == region for memory in board.fast_memories):
+        return "its kernels are larger than was reckoned with: compile with more --fast, or with --fast 0"
     return "choose a board with more flash, or a smaller network"
 
 

@@ -13,11 +13,12 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from tinyseg_tvm.errors import TinySegError
-from tinyseg_tvm.micro.results import Flash
+from tinyseg_tvm.micro.results import Fast, Flash
 
 PERIPHERALS = (0x4000_0000, 0x6000_0000)  # of every Cortex-M
 SYSTEM_REGISTERS = (0xE000_0000, 0xE010_0000)
 HOST_STATIC = frozenset({".data", ".bss"})
+FAST_CODE, FAST_WEIGHTS = ".fast_code.", ".fast_weights."  # with the memory's name, in the linker script
 
 
 @dataclass(frozen=True)
@@ -91,21 +92,30 @@ class Image:
         return sum(symbol.bytes for symbol in self.symbols if not symbol.function and slow.fullmatch(symbol.name))
 
     @property
+    def fast(self) -> Fast:
+        """Bytes of the copies in fast memory."""
+        return Fast(self._bytes_of(FAST_CODE), self._bytes_of(FAST_WEIGHTS))
+
+    def _bytes_of(self, prefix: str) -> int:
+        return sum(section.bytes for section in self.sections if section.name.startswith(prefix))
+
+    @property
     def static_bytes(self) -> int:
-        """Writable bytes outside arena, stack and slow memory, gaps for alignment included."""
+        """Writable bytes outside arena, stack and slow memory, with gaps for alignment and copies in fast memory."""
         if self.host:
             return sum(s.bytes for s in self.sections if s.name in HOST_STATIC) - self.arena_bytes - self.slow_bytes
-        start = self.address("stack_limit")
-        end = max(s.address + s.bytes for s in self.sections if s.writable and s.name != ".slow" and s.bytes)
+        start, ram_end = self.address("stack_limit"), self.address("ram_end")
+        in_ram = [s for s in self.sections if s.bytes and start <= s.address < ram_end and s.name != ".slow"]
+        end = max(s.address + s.bytes for s in in_ram if s.writable)
         slow_in_ram = 0 if self.section_bytes(".slow") else self.slow_bytes
-        return end - start - self.section_bytes(".stack") - self.arena_bytes - slow_in_ram
+        return end - start - self.section_bytes(".stack") - self.arena_bytes - slow_in_ram + self.fast.total
 
     def flash(self, host_weights: int) -> Flash:
         """Sizes in flash; ``host_weights`` are the weights of a native program, which has no section for them."""
         if self.host:
             loaded = sum(s.bytes for s in self.sections if s.name in (".text", ".rodata"))
             return Flash(max(loaded - host_weights, 0), host_weights)
-        weights = self.section_bytes(".weights")
+        weights = self.section_bytes(".weights") + self.fast.weights
         return Flash(self.loaded_bytes - weights, weights)
 
     def writable_by_network(self) -> list[tuple[int, int]]:

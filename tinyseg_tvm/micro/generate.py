@@ -13,6 +13,7 @@ import jinja2
 from tinyseg_tvm.boards import Board, Storage, load_board
 from tinyseg_tvm.errors import DoesNotFitError
 from tinyseg_tvm.micro.emulator import PORT_FOLDER, qemu_command, timer_ratio
+from tinyseg_tvm.micro.fast_memory import FastUse, fast_uses
 from tinyseg_tvm.micro.library import Library, ProjectSource, library_files, read_library
 from tinyseg_tvm.micro.project import PROJECT_FILE, Project
 from tinyseg_tvm.micro.storages import (
@@ -58,7 +59,7 @@ def generate_project(
     library = read_library(files)
     uses = storage_uses(library, files)
     ports = board_storages(board, uses, storages)
-    files.update(_port_files(board, library, ram_limit, uses, emulation(board, ports)))
+    files.update(_port_files(board, library, ram_limit, uses, emulation(board, ports), fast_uses(board, files)))
     files.update(_storage_files(library, board, ports))
     if not board.is_host:
         files.update(_storage_files(library, load_board("host"), host_storages(uses)))
@@ -67,10 +68,10 @@ def generate_project(
     return Project(directory)
 
 
-def ram_available(board: Board, ram_limit: int | None) -> int:
-    """Bytes of main RAM that a program may use: the board's own, or the limit where that is smaller."""
+def ram_available(board: Board, ram_limit: int | None, fast: Sequence[FastUse] = ()) -> int:
+    """Bytes of main RAM that a program may use: the board's own, or what fast memory leaves of a smaller limit."""
     own = board.ram_bytes or 0
-    return own if ram_limit is None else min(own, ram_limit)
+    return own if ram_limit is None else min(own, max(ram_limit - sum(use.bytes for use in fast), 0))
 
 
 def _stack_bytes(board: Board, library: Library, ram: int) -> int:
@@ -86,7 +87,12 @@ def _stack_bytes(board: Board, library: Library, ram: int) -> int:
 
 
 def _port_files(
-    board: Board, library: Library, ram_limit: int | None, storages: Sequence[StorageUse], emulated: Emulation
+    board: Board,
+    library: Library,
+    ram_limit: int | None,
+    storages: Sequence[StorageUse],
+    emulated: Emulation,
+    fast: Sequence[FastUse],
 ) -> dict[str, bytes]:
     """The files that depend on the board, and the harness, by path."""
     values: dict[str, Any] = {
@@ -98,6 +104,7 @@ def _port_files(
         "line_io": library.line_io,
         "pools": library.pools,
         "storages": storages,
+        "fast": fast,
         "flash_command": _shell(board.flash_command, library),
         "run_command": _run_command(board, library, emulated),
         "images": emulated.images,
@@ -112,7 +119,7 @@ def _port_files(
         f"port/{board.name}/board.toml": board.toml.encode(),
     }
     if not board.is_host:
-        values |= _linker_values(board, library, ram_limit)
+        values |= _linker_values(board, library, ram_limit, fast)
         files[f"port/{board.name}/board.ld"] = _render("cortex_m/board.ld.jinja", values)
         files[f"port/{board.name}/toolchain.cmake"] = _render("toolchain.cmake.jinja", values)
         for path in sorted((PORT_FOLDER / "cortex_m").glob("*.[ch]")):
@@ -140,18 +147,22 @@ def _storage_files(library: Library, board: Board, storages: Sequence[PortStorag
     return files
 
 
-def _linker_values(board: Board, library: Library, ram_limit: int | None) -> dict[str, Any]:
+def _linker_values(board: Board, library: Library, ram_limit: int | None, fast: Sequence[FastUse]) -> dict[str, Any]:
     ram, flash = board.memory("ram"), board.memory("flash")
     assert ram is not None  # checked when the board was loaded
     assert flash is not None
-    available = ram_available(board, ram_limit)
+    available = ram_available(board, ram_limit, fast)
+    lengths = {memory.name: memory.length for memory in board.memories if memory.kind != "fast"}
+    lengths |= {ram.name: available, **{use.memory.name: use.bytes // 16 * 16 for use in fast}}
     behind = min((memory.origin for memory in board.memories if memory.origin >= ram.end), default=1 << 32)
     slow = board.memory("slow")
     return {
         "memories": [
-            {"name": m.name, "kind": m.kind, "origin": m.origin, "length": available if m is ram else m.length}
+            {"name": m.name, "kind": m.kind, "origin": m.origin, "length": lengths[m.name]}
             for m in board.memories
+            if m.name in lengths
         ],
+        "fast_sections": [section for use in fast for section in use.sections],
         "ram": ram,
         "flash": flash,
         "weights": (board.memory("weights") or flash).name,

@@ -156,6 +156,7 @@ class Project:
                 stack=report.get("stack", 0),
                 slow=image.slow_bytes,
             ),
+            fast=image.fast,
             flash=image.flash(host_weight_bytes(self.directory, self.library.name, self.board, variant)),
             mismatches=count_mismatches(tests, outputs) if inputs is None else None,
             instructions=slowest.run,

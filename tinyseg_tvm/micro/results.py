@@ -16,7 +16,7 @@ class Ram:
     Attributes:
         arena: lines, states and scratch; resident inputs and outputs included.
         io: input and output buffers outside the arena.
-        static: every other variable (.data and .bss), the network's context included.
+        static: every other variable (.data and .bss), the network's context included, and copies in fast memory.
         stack: most bytes used from reset to the last output; 0 on the host, where it is not measured.
         slow: writable memory behind a slower bus.
     """
@@ -39,6 +39,19 @@ class Flash:
 
     code: int
     weights: int
+
+    @property
+    def total(self) -> int:
+        """Code and weights."""
+        return self.code + self.weights
+
+
+@dataclass(frozen=True)
+class Fast:
+    """Copies of flash in fast memory, which are part of ``Ram.static``: code and weights."""
+
+    code: int = 0
+    weights: int = 0
 
     @property
     def total(self) -> int:
@@ -91,6 +104,7 @@ class RunResult:
     Attributes:
         outputs: per vector, per output port: int8 array (lines, line bytes) in the device layout.
         status: the network's status; 0 is success. Outputs are those of the vectors before the failing one.
+        fast: copies in fast memory, which ``ram.static`` includes.
         mismatches: bytes that differ from the project's own expected outputs; None where there are none to compare.
         instructions: of ``<name>_run`` alone, the largest of all vectors; 0 where they are not counted.
         callback_instructions: of the line callbacks of that vector.
@@ -108,6 +122,7 @@ class RunResult:
     status: int
     ram: Ram
     flash: Flash
+    fast: Fast = Fast()
     mismatches: int | None = None
     instructions: int = 0
     callback_instructions: int = 0
@@ -135,6 +150,7 @@ class RunResult:
                 "slow": self.ram.slow,
             },
             "flash": {"total": self.flash.total, "code": self.flash.code, "weights": self.flash.weights},
+            "fast": {"total": self.fast.total, "code": self.fast.code, "weights": self.fast.weights},
             "instructions": self.instructions,
             "callback_instructions": self.callback_instructions,
             "storage": {

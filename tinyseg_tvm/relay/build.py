@@ -11,6 +11,7 @@ from tinyseg_tvm.boards import Core, load_board, load_core
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.planner.validator import validate
 from tinyseg_tvm.relay.factory import Factory
+from tinyseg_tvm.relay.fast_memory import fast_spaces
 from tinyseg_tvm.relay.kernel_choice import with_fast_kernels
 from tinyseg_tvm.relay.options import BuildOptions
 from tinyseg_tvm.relay.planning import Progress, plan_network
@@ -44,6 +45,7 @@ def build(
     """
     options = target if isinstance(target, BuildOptions) else parse_target(target)
     board = load_board(options.board)
+    fast_spaces(options, board)  # refuses what the board does not have before anything takes long
     core = generator_core(load_core(options.mcpu) if options.mcpu else board.core)
     lowered = relay_passes.layout_pipeline(options.io_type)(relay_passes.integer_pipeline()(_bound(mod, params or {})))
     network = to_network(lowered, codegen.project_identifier(name or _attribute(mod, "tinyseg.model_name", "network")))

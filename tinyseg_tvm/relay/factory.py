@@ -19,6 +19,7 @@ from tinyseg_tvm.network.serialization import dump_network
 from tinyseg_tvm.planner.plan import Plan
 from tinyseg_tvm.planner.problem import Problem
 from tinyseg_tvm.planner.storage_timing import Timing, replay
+from tinyseg_tvm.relay.fast_memory import fast_spaces
 from tinyseg_tvm.relay.memory import Memory, overhead_bytes, promised_memory
 from tinyseg_tvm.relay.options import BuildOptions
 from tinyseg_tvm.relay.planning import Planned
@@ -84,7 +85,21 @@ class Factory:
     @property
     def memory(self) -> Memory:
         """The promised RAM figures."""
-        return promised_memory(self.board, self.problem, self.plan, self.network, self.storages)
+        fast = sum(content.bytes for content in self.fast_contents)
+        return promised_memory(self.board, self.problem, self.plan, self.network, self.storages, fast)
+
+    @cached_property
+    def fast_contents(self) -> tuple[codegen.FastContents, ...]:
+        """What is copied to the board's fast memories."""
+        return codegen.fast_contents(
+            self.network,
+            self.problem,
+            self.plan,
+            name=self.name,
+            core=self.core,
+            io=self.options.io,
+            fast=fast_spaces(self.options, self.board),
+        )
 
     @property
     def macs(self) -> int:
@@ -126,6 +141,11 @@ class Factory:
         return {
             "board": self.board.name,
             "ram": asdict(self.memory),
+            "fast": {
+                "total": sum(content.bytes for content in self.fast_contents),
+                "code": sum(content.code_bytes for content in self.fast_contents),
+                "weights": sum(content.weights_bytes for content in self.fast_contents),
+            },
             "macs": self.macs,
             "recomputed_macs": self.planned.recomputed_macs,
             "storage": self.storage_use.figures(),
@@ -144,7 +164,14 @@ class Factory:
             "promised": self.figures,
         }
         return codegen.generate(
-            self.network, self.problem, self.plan, name=self.name, core=self.core, io=self.options.io, metadata=metadata
+            self.network,
+            self.problem,
+            self.plan,
+            name=self.name,
+            core=self.core,
+            io=self.options.io,
+            metadata=metadata,
+            fast=fast_spaces(self.options, self.board),
         )
 
     def project_files(self) -> dict[str, bytes]:

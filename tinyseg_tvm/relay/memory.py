@@ -49,7 +49,7 @@ class Memory:
         total: the sum of the others.
         arena: lines, states and scratch; resident inputs and outputs included.
         io: input and output buffers outside the arena.
-        static: .data and .bss outside the arena (context, runtime, test harness).
+        static: .data and .bss outside the arena (context, runtime, test harness), and copies in fast memory.
         stack: high-water mark of the stack.
         slow: writable slow memory.
     """
@@ -63,9 +63,14 @@ class Memory:
 
 
 def promised_memory(
-    board: Board, problem: Problem, plan: Plan, network: Network | None = None, storages: Sequence[Storage] = ()
+    board: Board,
+    problem: Problem,
+    plan: Plan,
+    network: Network | None = None,
+    storages: Sequence[Storage] = (),
+    fast: int = 0,
 ) -> Memory:
-    """RAM of the firmware that a plan becomes; ``network`` and ``storages``: where it spills."""
-    arena, static, stack = sum(plan.pool_bytes), static_bytes(board, problem, network), board.stack_bytes
+    """RAM of the firmware that a plan becomes; ``network`` and ``storages``: where it spills; ``fast``: bytes there."""
+    arena, static, stack = sum(plan.pool_bytes), static_bytes(board, problem, network) + fast, board.stack_bytes
     slow = slow_bytes(storages, network) if network else 0
     return Memory(arena + static + stack + slow, arena=arena, io=0, static=static, stack=stack, slow=slow)

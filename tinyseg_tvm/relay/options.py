@@ -40,6 +40,8 @@ class BuildOptions:
         io_type: port types as in the model, or ``quantized`` (edge quantise/dequantise dropped).
         effort: search effort of the planner, 1 (default) or more.
         layerwise: run layer by layer instead of line by line.
+        fast: bytes of the board's fast memories for copies of kernels and weights, counted as RAM; None: what the board
+            says by itself.
     """
 
     board: str = "host"
@@ -56,6 +58,7 @@ class BuildOptions:
     io_type: str = "model"
     effort: int = 1
     layerwise: bool = False
+    fast: int | None = None
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
@@ -74,6 +77,8 @@ class BuildOptions:
             raise UsageError(f"-effort={self.effort}: must be 1 or more")
         if self.ram is not None and self.ram < 1:
             raise UsageError(f"-ram={self.ram}: must be 1 byte or more")
+        if self.fast is not None and self.fast < 0:
+            raise UsageError(f"-fast={self.fast}: must be 0 bytes or more")
 
 
 def options_from_text(values: Mapping[str, str], base: BuildOptions | None = None) -> BuildOptions:
@@ -94,7 +99,7 @@ def options_from_text(values: Mapping[str, str], base: BuildOptions | None = Non
 
 
 def _convert(name: str, key: str, text: str) -> object:
-    if name in ("ram", "max_written"):
+    if name in ("ram", "max_written", "fast"):
         try:
             return parse_size(text)
         except UsageError as error:

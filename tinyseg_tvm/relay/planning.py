@@ -26,6 +26,7 @@ from tinyseg_tvm.planner.plan import Plan
 from tinyseg_tvm.planner.problem import Pool, Problem
 from tinyseg_tvm.planner.spill_search import State, search
 from tinyseg_tvm.planner.spilling import SpillDecision
+from tinyseg_tvm.relay.fast_memory import fast_reserve
 from tinyseg_tvm.relay.memory import overhead_bytes
 from tinyseg_tvm.relay.options import BuildOptions
 from tinyseg_tvm.relay.storage import medium_of, model_of, storages_of
@@ -102,7 +103,8 @@ def plan_network(
                 choices.append(_best(axis, oriented, problem, options, report))
         except DoesNotFitError as error:
             refusals.append(f"by {axis}, {error}")
-            budgets += [error.needed_bytes + overhead_bytes(board, problem)] if error.needed_bytes else []
+            beside = overhead_bytes(board, problem) + fast_reserve(options, board)
+            budgets += [error.needed_bytes + beside] if error.needed_bytes else []
     if not choices:
         raise DoesNotFitError(_refusal(refusals, budgets, options, board), min(budgets, default=0))
     if options.objective == "speed":
@@ -140,7 +142,8 @@ def arena_problem(network: Network, options: BuildOptions, board: Board, core: c
     problem = build_problem(
         network, io=options.io, cost=partial(codegen.kernel_cost, network=network, core=core, scratch_limit=0)
     )
-    available = None if limit is None else max(limit - overhead_bytes(board, problem, network), 0)
+    beside = overhead_bytes(board, problem, network) + fast_reserve(options, board)
+    available = None if limit is None else max(limit - beside, 0)
     return replace(problem, pools=(Pool("arena", available, ARENA_ALIGNMENT),))
 
 
@@ -336,6 +339,7 @@ def _refusal(refusals: list[str], budgets: list[int], options: BuildOptions, boa
         "--io-type quantized": options.io_type == "quantized",
         "--max-recompute 20": options.max_recompute > 0,
         "--storage": bool(options.storage),
+        "--fast 0": fast_reserve(options, board) == 0,
     }
     others = ", ".join(option for option, used in tried.items() if not used)
     remedy = f". The smallest budget that works with these options: --ram {min(budgets)}" if budgets else ""

@@ -19,7 +19,7 @@ AT_PEAK = 12
 _RAM_PARTS = (
     ("arena", "lines, states, scratch, resident input and output"),
     ("io", "input and output buffers outside the arena"),
-    ("static", "data and bss outside the arena"),
+    ("static", "data and bss outside the arena, copies in fast memory"),
     ("stack", "deepest stack"),
     ("slow", "writable slow memory"),
 )
@@ -133,6 +133,10 @@ def _work(memory: MemoryMap, figures: Mapping[str, Any]) -> list[tuple[Cell, ...
     rows: list[tuple[Cell, ...]] = [("steps", memory.steps), ("MACs", figures["macs"])]
     if figures.get("recomputed_macs"):
         rows.append(("of these recomputed", figures["recomputed_macs"]))
+    fast = figures.get("fast", {})
+    if fast.get("total"):
+        rows.append(("bytes in fast memory: code, at most", fast["code"]))
+        rows.append(("bytes in fast memory: weights", fast["weights"]))
     rows += [
         (f"bytes {name}", size)
         for name, size in figures.get("storage", {}).items()

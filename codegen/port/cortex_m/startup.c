@@ -10,6 +10,9 @@
 /* From the linker script. */
 extern uint32_t stack_limit[], stack_top[];
 extern uint32_t data_load[], data_start[], data_end[], bss_start[], bss_end[];
+#ifdef PORT_FAST_MEMORY
+extern uint32_t fast_copies_start[], fast_copies_end[]; /* from, to, bytes; multiples of 4 */
+#endif
 extern uint8_t flash_start[], flash_end[], ram_start[], ram_end[], guard_end[];
 
 int main(void);
@@ -197,6 +200,20 @@ static void enable_coprocessors(void)
 #endif
 }
 
+#ifdef PORT_FAST_MEMORY
+/* Kernels and weights that run and are read from fast memory. */
+static void fill_fast_memory(void)
+{
+    for (uintptr_t entry = (uintptr_t)fast_copies_start; entry < (uintptr_t)fast_copies_end; entry += 12u) {
+        const uintptr_t from = WORD(entry), to = WORD(entry + 4u), bytes = WORD(entry + 8u);
+        for (uintptr_t offset = 0; offset < bytes; offset += 4u) {
+            WORD(to + offset) = WORD(from + offset);
+        }
+    }
+    __asm__ volatile("dsb\n isb" ::: "memory"); /* before any of it is executed */
+}
+#endif
+
 void Reset_Handler(void)
 {
 #if __ARM_ARCH >= 8
@@ -213,6 +230,9 @@ void Reset_Handler(void)
     for (uintptr_t to = (uintptr_t)bss_start; to < (uintptr_t)bss_end; to += 4u) {
         WORD(to) = 0;
     }
+#ifdef PORT_FAST_MEMORY
+    fill_fast_memory();
+#endif
     uintptr_t stack_pointer;
     __asm__ volatile("mov %0, sp" : "=r"(stack_pointer));
     for (uintptr_t to = (uintptr_t)stack_limit; to < stack_pointer; to += 4u) {

@@ -1,0 +1,73 @@
+"""Bytes of code that a kernel is reckoned with before any compiler has seen it.
+
+Fast memory is divided when the C is generated (fast_memory.py), on computers that may have no Arm compiler. The linker
+knows the truth, and refuses what does not fit.
+"""
+
+from __future__ import annotations
+
+from tinyseg_tvm.codegen.core import Core
+
+UNKNOWN = (8192, 12288)  # of a module that is not in the table
+_SLACK = 1.15  # for other versions of the compiler, and of the kernels
+
+# Module: text with a floating point unit, and without. The largest of all cores that may use it, GCC 12.2 with -O2.
+_MEASURED = {
+    "tinyseg_argmax": (656, 680),
+    "tinyseg_average_dsp": (1344, 2844),
+    "tinyseg_average_mve": (892, 892),
+    "tinyseg_codec_delta": (1124, 1468),
+    "tinyseg_codec_mask": (280, 308),
+    "tinyseg_conv2d": (2252, 3936),
+    "tinyseg_conv2d_direct_dsp": (3916, 5520),
+    "tinyseg_conv2d_direct_dsp_plain": (3940, 5476),
+    "tinyseg_conv2d_direct_mve": (1440, 1440),
+    "tinyseg_conv2d_dsp": (4956, 7840),
+    "tinyseg_conv2d_dsp_plain": (5048, 7960),
+    "tinyseg_conv2d_f32": (3444, 4708),
+    "tinyseg_conv2d_mve": (2708, 2708),
+    "tinyseg_conv2d_transpose": (1172, 2432),
+    "tinyseg_conv2d_transpose_f32": (1160, 1456),
+    "tinyseg_conv2d_transpose_w16": (1168, 2472),
+    "tinyseg_conv2d_v7m": (2472, 4088),
+    "tinyseg_conv2d_w16": (2336, 3980),
+    "tinyseg_conv2d_winograd": (3552, 5536),
+    "tinyseg_copy": (160, 192),
+    "tinyseg_crc32": (136, 136),
+    "tinyseg_dense": (736, 2128),
+    "tinyseg_dense_dsp": (1784, 3256),
+    "tinyseg_dense_f32": (808, 964),
+    "tinyseg_dense_mve": (344, 344),
+    "tinyseg_dense_w16": (828, 2156),
+    "tinyseg_depthwise": (1716, 3376),
+    "tinyseg_depthwise_block_mve": (1540, 1540),
+    "tinyseg_depthwise_dsp": (5572, 8476),
+    "tinyseg_depthwise_f32": (2424, 3208),
+    "tinyseg_depthwise_w16": (1728, 3428),
+    "tinyseg_elementwise": (892, 1176),
+    "tinyseg_elementwise_f32": (2580, 3256),
+    "tinyseg_fma_f32": (784, 856),
+    "tinyseg_gather": (160, 240),
+    "tinyseg_global_pool": (272, 1584),
+    "tinyseg_linear_dsp": (2772, 2420),
+    "tinyseg_linear_mve": (92, 92),
+    "tinyseg_lookup": (124, 104),
+    "tinyseg_lookup_dsp": (180, 148),
+    "tinyseg_lookup_mve": (28, 28),
+    "tinyseg_pool2d": (956, 2480),
+    "tinyseg_pool2d_dsp": (1744, 1684),
+    "tinyseg_pool2d_f32": (1648, 1672),
+    "tinyseg_pool2d_mve": (612, 612),
+    "tinyseg_quantize": (180, 264),
+    "tinyseg_resize2d": (300, 1616),
+    "tinyseg_softmax": (232, 300),
+    "tinyseg_softmax_f32": (424, 476),
+    "tinyseg_spill": (852, 904),
+    "tinyseg_storage": (668, 688),
+}
+
+
+def code_bytes(module: str, core: Core) -> int:
+    """Bytes to set aside for a module of the runtime, a multiple of 16."""
+    measured = _MEASURED.get(module, UNKNOWN)[0 if core.has_fpu else 1]
+    return -(-int(measured * _SLACK) // 16) * 16

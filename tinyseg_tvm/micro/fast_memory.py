@@ -1,0 +1,58 @@
+"""What of a library the linker puts into fast memory, as its metadata.json says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tinyseg_tvm.boards import Board, Memory
+from tinyseg_tvm.errors import TinySegError
+from tinyseg_tvm.micro.elf import FAST_CODE, FAST_WEIGHTS
+
+METADATA_FILE = "metadata.json"
+
+
+@dataclass(frozen=True)
+class FastUse:
+    """Contents of a fast memory.
+
+    Attributes:
+        memory: where.
+        bytes: that may be used of it.
+        modules: runtime modules whose code lies there.
+        weights: symbols of constants.
+    """
+
+    memory: Memory
+    bytes: int
+    modules: tuple[str, ...]
+    weights: tuple[str, ...]
+
+    @property
+    def sections(self) -> tuple[str, ...]:
+        """Names of the linker script's output sections."""
+        chosen = ((FAST_CODE, self.modules), (FAST_WEIGHTS, self.weights))
+        return tuple(f"{prefix}{self.memory.name}" for prefix, contents in chosen if contents)
+
+
+def fast_uses(board: Board, files: Mapping[str, bytes]) -> tuple[FastUse, ...]:
+    """Fast memories of the board that the library uses; none on the host.
+
+    Raises:
+        TinySegError: the library was generated for memories that the board does not have.
+    """
+    if board.is_host or METADATA_FILE not in files:
+        return ()
+    memories = {memory.name: memory for memory in board.fast_memories}
+    uses = []
+    for entry in json.loads(files[METADATA_FILE]).get("fast", ()):
+        name, size = entry["memory"], entry["bytes"]
+        if name not in memories or size > memories[name].length:
+            raise TinySegError(
+                f"the library was compiled for {size} bytes of fast memory '{name}', which the board '{board.name}' "
+                "does not have: compile it for this board, or with --fast 0"
+            )
+        if entry["modules"] or entry["weights"]:
+            uses.append(FastUse(memories[name], size, tuple(entry["modules"]), tuple(entry["weights"])))
+    return tuple(uses)
