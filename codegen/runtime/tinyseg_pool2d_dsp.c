@@ -16,6 +16,20 @@
     "ssub8 %[u], %[s], %[t]\n\t" \
     "sel %[s], %[s], %[t]\n\t" \
     "str %[s], [%[out]], #4\n\t"
+
+/* The same where b is `next` bytes behind a, and d behind c. */
+#define MAX_OF_TWO_COLUMNS \
+    "ldr %[t], [%[a], %[next]]\n\t" \
+    "ldr %[s], [%[a]], #4\n\t" \
+    "ssub8 %[u], %[s], %[t]\n\t" \
+    "sel %[s], %[s], %[t]\n\t" \
+    "ldr %[t], [%[c], %[next]]\n\t" \
+    "ssub8 %[u], %[s], %[t]\n\t" \
+    "sel %[s], %[s], %[t]\n\t" \
+    "ldr %[t], [%[c]], #4\n\t" \
+    "ssub8 %[u], %[s], %[t]\n\t" \
+    "sel %[s], %[s], %[t]\n\t" \
+    "str %[s], [%[out]], #4\n\t"
 #endif
 
 /* The largest of corresponding bytes of four addresses, for `n` bytes, at least four; the last word overlaps the one
@@ -136,31 +150,33 @@ TINYSEG_INNER void inside_2x2(
     const int32_t next = p->dilation * channels;
     const int32_t step = p->stride * channels;
 #if TINYSEG_DSP_ASSEMBLER
-    if ((channels & 3) == 0 && pixels > 0) {
-        const int8_t *b = a + next;
-        const int8_t *d = c + next;
-        const int32_t skip = step - channels;
-        const int32_t words = channels >> 2;
+    const int32_t words = (channels + 3) >> 2;
+    const int32_t beyond = 4 * words - channels; /* bytes that a pixel writes of the next, which writes them again */
+    const int32_t together = pixels - (beyond != 0);
+    if (together > 0) {
+        const int32_t skip = step - 4 * words;
+        int32_t count = together;
         int32_t n;
         uint32_t s, t, u;
         __asm__ volatile("1:\n\t"
                          "lsrs %[n], %[words], #1\n\t"
-                         "bcc 2f\n\t" MAX_OF_FOUR
-                         "2:\n\t"
-                         "cbz %[n], 4f\n"
-                         "3:\n\t" MAX_OF_FOUR "subs %[n], %[n], #1\n\t" MAX_OF_FOUR "bne 3b\n"
+                         "bcc 3f\n\t" MAX_OF_TWO_COLUMNS
+                         "beq 4f\n"
+                         "3:\n\t" MAX_OF_TWO_COLUMNS "subs %[n], %[n], #1\n\t" MAX_OF_TWO_COLUMNS "bne 3b\n"
                          "4:\n\t"
                          "add %[a], %[a], %[skip]\n\t"
-                         "add %[b], %[b], %[skip]\n\t"
                          "add %[c], %[c], %[skip]\n\t"
-                         "add %[d], %[d], %[skip]\n\t"
-                         "subs %[pixels], %[pixels], #1\n\t"
+                         "subs %[count], %[count], #1\n\t"
+                         "sub %[out], %[out], %[beyond]\n\t"
                          "bne.w 1b"
-                         : [out] "+r"(out), [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [n] "=&l"(n),
-                           [s] "=&r"(s), [t] "=&r"(t), [u] "=&r"(u), [pixels] "+r"(pixels)
-                         : [words] "r"(words), [skip] "r"(skip)
+                         : [out] "+r"(out), [a] "+r"(a), [c] "+r"(c), [n] "=&l"(n), [s] "=&r"(s), [t] "=&r"(t),
+                           [u] "=&r"(u), [count] "+r"(count)
+                         : [words] "r"(words), [next] "r"(next), [skip] "r"(skip), [beyond] "r"(beyond)
                          : "cc", "memory");
-        return;
+        if (beyond == 0) {
+            return;
+        }
+        pixels -= together;
     }
 #endif
     for (; pixels > 0; --pixels, a += step, c += step, out += channels) {

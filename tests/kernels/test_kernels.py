@@ -222,6 +222,7 @@ MUTATED_INSTRUCTIONS = {
     ("mps2_an386", None): [
         ("conv2d", "tinyseg_conv2d_dsp_body.h", "smlad %[b2], %[s], %[v], %[b2]", "smlad %[b2], %[s], %[u], %[b2]"),
         ("elementwise", "tinyseg_linear_dsp.c", "ssat %0, #8", "ssat %0, #7"),
+        ("max_pool2d", "tinyseg_pool2d_dsp.c", "sub %[out], %[out], %[beyond]", "add %[out], %[out], %[beyond]"),
     ],
     ("mps2_an386", 0): [
         ("conv2d", "tinyseg_conv2d_direct_dsp_body.h", "pkhbt r11, r11, lr, lsl #16", "pkhbt r11, r11, lr, lsl #15"),
