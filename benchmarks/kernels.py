@@ -5,12 +5,15 @@ Instructions are those of ``<name>_run`` (driver included), per multiply-accumul
 cycles of a Cortex-M4 (cycle_estimate.py).
 
     python benchmarks/kernels.py [--boards mps2_an386,mps2_an385] [SHAPE ...]
+    python benchmarks/kernels.py --boards mps2_an385:cortex-m0plus   # code for another core on a machine that runs it
+    python benchmarks/kernels.py --networks FOLDER [--boards mps2_an386,mps3_an547,mps2_an385] [NETWORK ...]
     python benchmarks/kernels.py --profile MODEL.onnx [--boards mps2_an386] [--stream-axis rows] [--ram KIB]
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
 import tempfile
@@ -20,8 +23,9 @@ from pathlib import Path
 
 import numpy as np
 from cycle_estimate import estimate_cycles
+from network_table import print_networks
 
-from tinyseg_tvm.boards import load_board
+from tinyseg_tvm.boards import Board, load_board, parse_board
 from tinyseg_tvm.codegen import generate, kernel_cost
 from tinyseg_tvm.codegen.operators import NodeView, select_variant
 from tinyseg_tvm.micro import RunResult, generate_project
@@ -273,9 +277,19 @@ HEADERS = [
 ]
 
 
+def board_of(name: str) -> Board:
+    """A board, or ``board:core``: that board with code for another core that its own one executes too."""
+    name, _, core = name.partition(":")
+    board = load_board(name)
+    if not core:
+        return board
+    text = board.toml.replace(f'core = "{board.core.name}"', f'core = "{core}"', 1)
+    return parse_board(re.sub(r"\W", "_", f"{name}_{core}"), text, f"{name} with {core}")
+
+
 def measure(shape: Shape, board_name: str, directory: Path) -> Measurement:
     """Generates, builds and runs the shape's network in ``directory``."""
-    board = load_board(board_name)
+    board = board_of(board_name)
     core = generator_core(board.core)
     network = shape.network()
     problem = build_problem(network, io="resident", cost=lambda node: kernel_cost(node, network, core))
@@ -352,11 +366,14 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="parts of shape names (default: all)")
     parser.add_argument("--boards", default=BOARDS, help="separated by commas")
     parser.add_argument("--profile", type=Path, help="an ONNX model to profile instead")
+    parser.add_argument("--networks", type=Path, help="a folder of ONNX models: a table of whole networks instead")
     parser.add_argument("--stream-axis", default="rows")
     parser.add_argument("--ram", type=int, metavar="KIB", help="limit of the whole program, for the profile")
     arguments = parser.parse_args()
     boards = arguments.boards.split(",")
     failed = 0
+    if arguments.networks:
+        return min(print_networks(arguments.networks, boards, arguments.names), 1)
     if arguments.profile:
         for board in boards:
             ram = arguments.ram * 1024 if arguments.ram else None
