@@ -83,12 +83,19 @@ def pack_winograd(weight: np.ndarray, bias: np.ndarray, piece_channels: list[int
     positions = []
     for numbers in transformed:
         rows = np.pad(numbers.astype(np.int16)[:, :, None, :], ((0, fill), (0, 0), (0, 0), (0, 0)))
-        pairs = pairs_of_segments(list(convolution_segments(rows, piece_channels, 1)))  # (O, P, 2)
+        segments = [_whole_quads(segment) for segment in convolution_segments(rows, piece_channels, 1)]
+        pairs = pairs_of_segments(segments)  # (O, P, 2)
         words = np.ascontiguousarray(pairs).view("<u4")[..., 0]
         positions.append(words.reshape(-1, BLOCK, words.shape[1]).transpose(0, 2, 1))  # (O / 4, P, 4)
     first = (begin % (1 << 32)).astype(np.uint32).reshape(6, -1, 1, BLOCK).transpose(1, 0, 2, 3)
     packed = np.concatenate([first, np.stack(positions, axis=1)], axis=2)  # (O / 4, 6, 1 + P, 4)
     return packed.reshape(-1), positions[0].shape[1]
+
+
+def _whole_quads(segment: np.ndarray) -> np.ndarray:
+    """(O, n) as the kernel reads it: the last three of more than four values come with the one before them, times 0."""
+    n = segment.shape[1]
+    return np.insert(segment, n - 3, 0, axis=1) if n > 4 and n % 4 == 3 else segment
 
 
 def _pairs(view: NodeView) -> int:

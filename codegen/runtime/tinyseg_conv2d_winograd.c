@@ -69,57 +69,69 @@ TINYSEG_INLINE uint32_t rest_of(const int8_t *pixel, int32_t n)
     return rest == 2 ? word | (word & 0xFF00u) << 8 : word;
 }
 
-/* Transforms six columns of n channels, for one tile. Returns where the next segment begins. */
+/* Transforms six columns of n channels, for one tile. Returns where the next segment begins. The last three of more than
+ * four channels are transformed with the one before them, whose weights are 0 there. */
 TINYSEG_INNER uint32_t *transform_columns(uint32_t *to, const int8_t *from, int32_t n)
 {
+    const int8_t *const end = from + n;
     const int8_t *x = from;
     const int8_t *y = from + 3 * n;
-    for (int32_t quads = n >> 2; quads > 0; --quads, x += 4, y += 4, to += 2 * PAIR_WORDS) {
-        transform(
-            to,
-            even_plus(OFFSET, tinyseg_load_4(x)),
-            even_plus(OFFSET, tinyseg_load_4(x + n)),
-            even_plus(OFFSET, tinyseg_load_4(x + 2 * n)),
-            even_plus(OFFSET, tinyseg_load_4(y)),
-            even_plus(LAST_OFFSET, tinyseg_load_4(y + n)),
-            even_plus(LAST_OFFSET, tinyseg_load_4(y + 2 * n)));
-        transform(
-            to + PAIR_WORDS,
-            odd_plus(OFFSET, tinyseg_load_4(x)),
-            odd_plus(OFFSET, tinyseg_load_4(x + n)),
-            odd_plus(OFFSET, tinyseg_load_4(x + 2 * n)),
-            odd_plus(OFFSET, tinyseg_load_4(y)),
-            odd_plus(LAST_OFFSET, tinyseg_load_4(y + n)),
-            odd_plus(LAST_OFFSET, tinyseg_load_4(y + 2 * n)));
+    int32_t quads = n >> 2;
+    for (;;) {
+        for (; quads > 0; --quads, x += 4, y += 4, to += 2 * PAIR_WORDS) {
+            transform(
+                to,
+                even_plus(OFFSET, tinyseg_load_4(x)),
+                even_plus(OFFSET, tinyseg_load_4(x + n)),
+                even_plus(OFFSET, tinyseg_load_4(x + 2 * n)),
+                even_plus(OFFSET, tinyseg_load_4(y)),
+                even_plus(LAST_OFFSET, tinyseg_load_4(y + n)),
+                even_plus(LAST_OFFSET, tinyseg_load_4(y + 2 * n)));
+            transform(
+                to + PAIR_WORDS,
+                odd_plus(OFFSET, tinyseg_load_4(x)),
+                odd_plus(OFFSET, tinyseg_load_4(x + n)),
+                odd_plus(OFFSET, tinyseg_load_4(x + 2 * n)),
+                odd_plus(OFFSET, tinyseg_load_4(y)),
+                odd_plus(LAST_OFFSET, tinyseg_load_4(y + n)),
+                odd_plus(LAST_OFFSET, tinyseg_load_4(y + 2 * n)));
+        }
+        if (x == end) {
+            return to;
+        }
+        if ((n & 3) != 3 || n < 4) {
+            break;
+        }
+        --x;
+        --y;
+        quads = 1;
     }
-    if ((n & 3) != 0) {
-        uint32_t w[POSITIONS];
+    uint32_t w[POSITIONS];
 #if defined(__GNUC__)
 #pragma GCC unroll 6
 #endif
-        for (int32_t column = 0; column < POSITIONS; ++column) {
-            w[column] = rest_of(from + column * n, n);
-        }
+    for (int32_t column = 0; column < POSITIONS; ++column) {
+        w[column] = rest_of(from + column * n, n);
+    }
+    transform(
+        to,
+        even_plus(OFFSET, w[0]),
+        even_plus(OFFSET, w[1]),
+        even_plus(OFFSET, w[2]),
+        even_plus(OFFSET, w[3]),
+        even_plus(LAST_OFFSET, w[4]),
+        even_plus(LAST_OFFSET, w[5]));
+    to += PAIR_WORDS;
+    if ((n & 3) == 3) {
         transform(
             to,
-            even_plus(OFFSET, w[0]),
-            even_plus(OFFSET, w[1]),
-            even_plus(OFFSET, w[2]),
-            even_plus(OFFSET, w[3]),
-            even_plus(LAST_OFFSET, w[4]),
-            even_plus(LAST_OFFSET, w[5]));
+            odd_plus(OFFSET, w[0]),
+            odd_plus(OFFSET, w[1]),
+            odd_plus(OFFSET, w[2]),
+            odd_plus(OFFSET, w[3]),
+            odd_plus(LAST_OFFSET, w[4]),
+            odd_plus(LAST_OFFSET, w[5]));
         to += PAIR_WORDS;
-        if ((n & 3) == 3) {
-            transform(
-                to,
-                odd_plus(OFFSET, w[0]),
-                odd_plus(OFFSET, w[1]),
-                odd_plus(OFFSET, w[2]),
-                odd_plus(OFFSET, w[3]),
-                odd_plus(LAST_OFFSET, w[4]),
-                odd_plus(LAST_OFFSET, w[5]));
-            to += PAIR_WORDS;
-        }
     }
     return to;
 }
@@ -194,8 +206,32 @@ TINYSEG_INNER void lay_out(
     "smlad r10, %[t], %[u], r10\n\t"
 #define PAIR_OF_ONE_BYTES 28
 
-/* All positions, with eight pairs to a round of the loop, which is entered where the rest of them begins. */
-#define SUM_UP(EIGHT_PAIRS) \
+/* The same of two tiles and the first three, two or one of four channels. */
+#define PAIR_OF_3_CHANNELS \
+    "ldrd %[u], %[v], [%[x]], #48\n\t" \
+    "ldrd %[s], %[t], [%[w]], #8\n\t" \
+    "smlad r4, %[s], %[u], r4\n\t" \
+    "smlad r5, %[s], %[v], r5\n\t" \
+    "smlad r6, %[t], %[u], r6\n\t" \
+    "smlad r7, %[t], %[v], r7\n\t" \
+    "ldr.w %[s], [%[w]], #8\n\t" \
+    "smlad r8, %[s], %[u], r8\n\t" \
+    "smlad r9, %[s], %[v], r9\n\t"
+#define PAIR_OF_2_CHANNELS \
+    "ldrd %[u], %[v], [%[x]], #48\n\t" \
+    "ldrd %[s], %[t], [%[w]], #16\n\t" \
+    "smlad r4, %[s], %[u], r4\n\t" \
+    "smlad r5, %[s], %[v], r5\n\t" \
+    "smlad r6, %[t], %[u], r6\n\t" \
+    "smlad r7, %[t], %[v], r7\n\t"
+#define PAIR_OF_1_CHANNEL \
+    "ldrd %[u], %[v], [%[x]], #48\n\t" \
+    "ldr.w %[s], [%[w]], #16\n\t" \
+    "smlad r4, %[s], %[u], r4\n\t" \
+    "smlad r5, %[s], %[v], r5\n\t"
+
+/* All positions, with several pairs to a round of the loop, which is entered where the rest of them begins. */
+#define SUM_UP(PAIRS) \
     __asm__ volatile("1:\n\t" \
                      "ldr %[t], %[entry]\n\t" \
                      "ldmia %[w]!, {r4, r6, r8, r10}\n\t" \
@@ -206,7 +242,7 @@ TINYSEG_INNER void lay_out(
                      "mov r9, r8\n\t" \
                      "mov r11, r10\n\t" \
                      "bx %[u]\n" \
-                     "2:\n\t" EIGHT_PAIRS \
+                     "2:\n\t" PAIRS \
                      "3:\n\t" \
                      "ldr %[t], %[end]\n\t" \
                      "cmp %[x], %[t]\n\t" \
@@ -227,8 +263,10 @@ TINYSEG_INNER void lay_out(
                      : "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "cc", "memory")
 #endif
 
-/* All sums of four output channels, of two tiles or the first alone. Returns the weights that follow. */
-TINYSEG_INNER const uint32_t *sum_up(const uint32_t *x, const uint32_t *w, int32_t pairs, int both, int32_t *sums)
+/* Sums of both tiles for the first `channels` of four output channels, or, where that is 0, of the first tile for all of
+ * them. Returns the weights that follow. */
+TINYSEG_INNER const uint32_t *sum_up(
+    const uint32_t *x, const uint32_t *w, int32_t pairs, int32_t channels, int32_t *sums)
 {
 #if TINYSEG_DSP_ASSEMBLER
     /* In memory: the loop takes all registers. */
@@ -236,13 +274,23 @@ TINYSEG_INNER const uint32_t *sum_up(const uint32_t *x, const uint32_t *w, int32
     int32_t *volatile to = sums;
     int32_t *volatile last = sums + SUMS;
     volatile int32_t back = pairs * PAIR_WORDS * 4 - 8; /* bytes to the next position */
-    /* bytes of code to begin with, less the Thumb bit */
-    volatile int32_t entry = (pairs & 7) * (both ? PAIR_BYTES : PAIR_OF_ONE_BYTES) - 1;
+    volatile int32_t entry; /* bytes of code to begin with, less the Thumb bit */
     uint32_t s, t, u, v;
-    if (both) {
+    if (channels == 4) {
+        entry = (pairs & 7) * PAIR_BYTES - 1;
         SUM_UP(PAIR PAIR PAIR PAIR PAIR PAIR PAIR PAIR);
-    } else {
+    } else if (channels == 0) {
+        entry = (pairs & 7) * PAIR_OF_ONE_BYTES - 1;
         SUM_UP(PAIR_OF_ONE PAIR_OF_ONE PAIR_OF_ONE PAIR_OF_ONE PAIR_OF_ONE PAIR_OF_ONE PAIR_OF_ONE PAIR_OF_ONE);
+    } else if (channels == 3) {
+        entry = (pairs & 3) * 36 - 1;
+        SUM_UP(PAIR_OF_3_CHANNELS PAIR_OF_3_CHANNELS PAIR_OF_3_CHANNELS PAIR_OF_3_CHANNELS);
+    } else if (channels == 2) {
+        entry = (pairs & 3) * 24 - 1;
+        SUM_UP(PAIR_OF_2_CHANNELS PAIR_OF_2_CHANNELS PAIR_OF_2_CHANNELS PAIR_OF_2_CHANNELS);
+    } else {
+        entry = (pairs & 3) * 16 - 1;
+        SUM_UP(PAIR_OF_1_CHANNEL PAIR_OF_1_CHANNEL PAIR_OF_1_CHANNEL PAIR_OF_1_CHANNEL);
     }
 #else
     for (int32_t position = 0; position < POSITIONS; ++position, sums += 8) {
@@ -253,8 +301,8 @@ TINYSEG_INNER const uint32_t *sum_up(const uint32_t *x, const uint32_t *w, int32
         w += 4;
         for (int32_t pair = 0; pair < pairs; ++pair, u += PAIR_WORDS, w += 4) {
             for (int32_t k = 0; k < 4; ++k) {
-                sums[2 * k] = tinyseg_dual_multiply(w[k], u[0], sums[2 * k]);
-                sums[2 * k + 1] = both ? tinyseg_dual_multiply(w[k], u[1], sums[2 * k + 1]) : 0;
+                sums[2 * k] = k < channels || channels == 0 ? tinyseg_dual_multiply(w[k], u[0], sums[2 * k]) : 0;
+                sums[2 * k + 1] = k < channels ? tinyseg_dual_multiply(w[k], u[1], sums[2 * k + 1]) : 0;
             }
         }
     }
@@ -296,22 +344,23 @@ TINYSEG_INLINE void four_results(
     }
 }
 
-/* Results of both tiles for so many channels of a block. */
+/* Results of both tiles for so many channels of a block; the second tile begins `second` pixels after the first. */
 TINYSEG_INLINE void results_of_block(
     const int32_t *sums,
     const float *multiplier,
     const tinyseg_bounds *bounds,
     int clamped,
     int32_t channels,
+    int32_t second,
     int32_t step,
     uint8_t *out)
 {
     const tinyseg_bounds b = *bounds;
-    uint8_t *second = out + TILE * step;
+    uint8_t *other = out + second * step;
     for (const int32_t *const end = sums + 2 * channels; sums != end; sums += 2) {
         const tinyseg_scale scale = tinyseg_scale_of(*multiplier++);
         four_results(sums, scale, &b, clamped, step, out++);
-        four_results(sums + 1, scale, &b, clamped, step, second++);
+        four_results(sums + 1, scale, &b, clamped, step, other++);
     }
 }
 
@@ -320,17 +369,18 @@ TINYSEG_INNER void write_results(
     const float *multiplier,
     const tinyseg_bounds *bounds,
     int32_t channels,
+    int32_t second,
     int32_t step,
     uint8_t *out)
 {
     if (bounds->clamped != 0) {
-        results_of_block(sums, multiplier, bounds, 1, channels, step, out);
+        results_of_block(sums, multiplier, bounds, 1, channels, second, step, out);
     } else {
-        results_of_block(sums, multiplier, bounds, 0, channels, step, out);
+        results_of_block(sums, multiplier, bounds, 0, channels, second, step, out);
     }
 }
 
-/* The same of fewer pixels than two tiles have. */
+/* The same of fewer pixels, of the first tile alone. */
 static void write_some(
     const int32_t *sums,
     const float *multiplier,
@@ -341,7 +391,7 @@ static void write_some(
     uint8_t *out)
 {
     uint8_t block[2 * TILE * 4];
-    write_results(sums, multiplier, bounds, channels, 4, block);
+    write_results(sums, multiplier, bounds, channels, TILE, 4, block);
     for (int32_t pixel = 0; pixel < pixels; ++pixel, out += step) {
         for (int32_t k = 0; k < channels; ++k) {
             out[k] = block[4 * pixel + k];
@@ -362,16 +412,17 @@ void tinyseg_conv2d_winograd_line(
     for (int32_t x = 0; x < width; x += 2 * TILE, out += 2 * TILE * outputs) {
         const int32_t column = x - (int32_t)p->pad_left;
         const int32_t pixels = width - x < 2 * TILE ? width - x : 2 * TILE;
+        const int32_t second = pixels - TILE; /* its pixels may be the first tile's in part */
         const uint32_t *w = p->weight;
         lay_out(p, lines, column, strip, copy);
         if (pixels > TILE) {
-            lay_out(p, lines, column + TILE, strip + 1, copy);
+            lay_out(p, lines, column + second, strip + 1, copy);
         }
         for (int32_t o = 0; o < outputs; o += 4) {
             const int32_t channels = outputs - o < 4 ? outputs - o : 4;
-            w = sum_up(strip, w, pairs, pixels > TILE, sums);
-            if (pixels == 2 * TILE) {
-                write_results(sums, p->multiplier + o, &bounds, channels, outputs, (uint8_t *)out + o);
+            w = sum_up(strip, w, pairs, pixels > TILE ? channels : 0, sums);
+            if (pixels > TILE) {
+                write_results(sums, p->multiplier + o, &bounds, channels, second, outputs, (uint8_t *)out + o);
             } else {
                 write_some(sums, p->multiplier + o, &bounds, channels, pixels, outputs, (uint8_t *)out + o);
             }

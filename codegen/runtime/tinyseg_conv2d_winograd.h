@@ -13,7 +13,8 @@
 typedef struct {
     /* Output channels by four, the last block filled with zeros: [block][position 6] of four sums to begin with (bias,
      * zero point and offsets of the transformed values), then [pair][channel 4] of two int16. Pairs go by row, piece
-     * and channel: of four channels the first and third, the second and fourth; of three the same, of two both. */
+     * and channel: of four channels the first and third, the second and fourth; of two both, of three alone the first and
+     * third. The last three of more than four follow the one before them once more, times 0. */
     const uint32_t *weight;
     const float *multiplier; /* an eighth of it */
     const uint16_t *piece_channels; /* channels of each piece */

@@ -143,6 +143,9 @@ MUTATIONS = [
     ("if (pixels > TILE) {", "if (pixels > TILE + 1) {"),
     ("d + (u << 3)", "d + (u << 2)"),
     ("pixel < pixels;", "pixel < pixels - 1;"),
+    ("lay_out(p, lines, column + second", "lay_out(p, lines, column + TILE"),
+    ("uint8_t *other = out + second * step;", "uint8_t *other = out + TILE * step;"),
+    ("        --y;\n", ""),
 ]
 
 
@@ -150,7 +153,7 @@ MUTATIONS = [
 def test_a_mutated_kernel_is_found(number, tmp_path, monkeypatch, only_winograd):
     mutate(monkeypatch, *MUTATIONS[number])
     with pytest.raises(AssertionError):
-        check_on_host(*random_network(1, 10), tmp_path)
+        check_on_host(*random_network(1, 20), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -159,11 +162,14 @@ def test_a_mutated_kernel_is_found(number, tmp_path, monkeypatch, only_winograd)
         ("smlad r11, %[t], %[v], r11", "smlad r11, %[t], %[u], r11"),
         ("smlad r10, %[t], %[u], r10", "smlad r10, %[s], %[u], r10"),
         ("sxtab16 %0, %1, %2, ror #8", "sxtab16 %0, %1, %2, ror #0"),
+        ("ldr.w %[s], [%[w]], #8", "ldr.w %[s], [%[w]], #12"),
+        ("ldrd %[s], %[t], [%[w]], #16", "ldrd %[s], %[t], [%[w]], #8"),
+        ("ldr.w %[s], [%[w]], #16", "ldr.w %[s], [%[w]], #8"),
     ],
 )
 def test_a_mutated_instruction_is_found_in_qemu(mutation, tmp_path, monkeypatch, only_winograd):
     mutate(monkeypatch, *mutation)
-    assert wrong_on_board("mps2_an386", *random_network(2, 12), tmp_path / "project")
+    assert wrong_on_board("mps2_an386", *random_network(2, 30), tmp_path / "project")
 
 
 def mutate(monkeypatch, before: str, after: str) -> None:
