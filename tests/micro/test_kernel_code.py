@@ -1,0 +1,129 @@
+"""The kernels' machine code: inner loops fit small caches and prefetch buffers, and sizes are what is reckoned with."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from elftools.elf.elffile import ELFFile
+
+from tinyseg_tvm.boards import load_core
+from tinyseg_tvm.codegen.code_bytes import code_bytes
+from tinyseg_tvm.codegen.runtime_files import RUNTIME
+from tinyseg_tvm.relay.build import generator_core
+
+LARGEST_LOOP = 1024
+CORES = ("cortex-m0plus", "cortex-m3", "cortex-m4+nofp", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
+HOT = {
+    "cortex-m3": ("conv2d_v7m", "depthwise"),
+    "cortex-m4": (
+        "conv2d_dsp",
+        "conv2d_direct_dsp_plain",
+        "conv2d_winograd",
+        "depthwise_dsp",
+        "dense_dsp",
+        "conv2d_f32",
+    ),
+    "cortex-m55": ("conv2d_mve", "conv2d_direct_mve", "depthwise_block_mve", "dense_mve"),
+}
+INSTRUCTION = re.compile(r"\s*([0-9a-f]+):\t[0-9a-f ]+\t(\S+)\s*(.*)")
+BRANCH = re.compile(r"(b|le|letp|cbn?z|b(eq|ne|cs|cc|mi|pl|vs|vc|hi|ls|ge|lt|gt|le))(\.[nw])?")
+FUNCTION = re.compile(r"[0-9a-f]+ <(.+)>:")
+TARGET = re.compile(r"\b([0-9a-f]+) <([^>+]+)")
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Addresses from the target of a backward branch to behind that branch, within one function."""
+
+    function: str
+    start: int
+    end: int
+
+    @property
+    def bytes(self) -> int:
+        return self.end - self.start
+
+
+def compiled(source: Path, core: str, folder: Path) -> Path:
+    """The object file of a C file as the generated Makefile compiles it."""
+    result = folder / f"{source.stem}.o"
+    options = ["-std=c99", "-O2", "-ffp-contract=off", "-ffunction-sections", f"-I{RUNTIME}", *load_core(core).flags]
+    subprocess.run(["arm-none-eabi-gcc", *options, "-c", str(source), "-o", str(result)], check=True, timeout=100)
+    return result
+
+
+def innermost_loops(program: Path) -> list[Loop]:
+    """Loops that hold no other, by the backward branches of the disassembly."""
+    command = ["arm-none-eabi-objdump", "-d", str(program)]
+    text = subprocess.run(command, check=True, capture_output=True, text=True, timeout=100).stdout
+    loops: dict[str, list[Loop]] = {}
+    function = ""
+    for line in text.splitlines():
+        if header := FUNCTION.fullmatch(line):
+            function = header[1]
+        elif (instruction := INSTRUCTION.match(line)) and BRANCH.fullmatch(instruction[2]):
+            address, target = int(instruction[1], 16), TARGET.search(instruction[3])
+            if target and target[2] == function and int(target[1], 16) <= address:
+                loops.setdefault(function, []).append(Loop(function, int(target[1], 16), address + 4))
+    return [
+        loop
+        for others in loops.values()
+        for loop in others
+        if not any(other != loop and loop.start <= other.start and other.end <= loop.end for other in others)
+    ]
+
+
+def text_bytes(program: Path) -> int:
+    with program.open("rb") as stream:
+        return sum(s["sh_size"] for s in ELFFile(stream).iter_sections() if s.name.startswith(".text"))
+
+
+def modules_of(core: str) -> list[str]:
+    """Runtime modules that networks for a core may use."""
+    facts = load_core(core)
+    names = sorted(path.stem.removeprefix("tinyseg_") for path in RUNTIME.glob("tinyseg_*.c"))
+    return [
+        name
+        for name in names
+        if ("_mve" not in name or facts.mve) and (("_dsp" not in name and "winograd" not in name) or facts.dsp)
+    ]
+
+
+def check(module: str, core: str, folder: Path) -> int:
+    """The kernel's largest inner loop in bytes."""
+    loops = innermost_loops(compiled(RUNTIME / f"tinyseg_{module}.c", core, folder))
+    for loop in loops:
+        assert loop.bytes < LARGEST_LOOP, f"{module} on {core}: the loop at {loop.start:#x} in {loop.function}"
+    return max((loop.bytes for loop in loops), default=0)
+
+
+@pytest.mark.parametrize("core", HOT)
+def test_inner_loops_of_the_hottest_kernels_are_under_1_kib(core: str, tmp_path: Path) -> None:
+    assert all(check(module, core, tmp_path) > 0 for module in HOT[core])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("core", CORES)
+def test_inner_loops_of_all_kernels_are_under_1_kib_and_their_code_is_as_reckoned(core: str, tmp_path: Path) -> None:
+    largest = {module: check(module, core, tmp_path) for module in modules_of(core)}
+    assert len(largest) > 30
+    assert max(largest.values()) > 300
+    facts = generator_core(load_core(core))
+    sizes = {module: text_bytes(tmp_path / f"tinyseg_{module}.o") for module in largest}
+    reckoned = {module: code_bytes(f"tinyseg_{module}", facts) for module in largest}
+    larger = {module: size for module, size in sizes.items() if size > reckoned[module]}
+    assert not larger, "measure them anew for codegen/code_bytes.py"
+
+
+def test_a_loop_of_more_than_1_kib_is_found(tmp_path: Path) -> None:
+    source = tmp_path / "large.c"
+    loop = 'void {0}(int n);\nvoid {0}(int n)\n{{\n    do {{\n        __asm__ volatile(".rept {1}\\n nop\\n .endr");\n'
+    loop += "    } while (--n);\n}\n".replace("}", "}}")
+    source.write_text(loop.format("small", 500) + loop.format("large", 520))
+    for core in ("cortex-m4", "cortex-m55"):
+        found = {loop.function: loop.bytes for loop in innermost_loops(compiled(source, core, tmp_path))}
+        assert 1000 < found["small"] < LARGEST_LOOP < found["large"] < 1060
