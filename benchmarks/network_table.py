@@ -5,6 +5,7 @@ spent on. Used by kernels.py (``--networks``).
 from __future__ import annotations
 
 import re
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -108,7 +109,7 @@ def compare_layerwise(path: Path, board: str) -> tuple[list[list[str]], float, b
     """
     rows, counts, exact = [], [], True
     for title, layerwise in ((f"{path.stem}: by rows", False), (f"{path.stem}: by layer", True)):
-        options = BuildOptions(board=board, stream_axis="rows", ram=AMPLE, objective="speed", layerwise=layerwise)
+        options = BuildOptions(board=board, stream_axis="rows", ram=AMPLE, layerwise=layerwise)
         factory, result = run(path, options)
         rows.append(row(title, factory, result))
         counts.append(result.instructions)
@@ -123,9 +124,10 @@ def print_networks(models: Path, boards: list[str], names: list[str]) -> int:
     for board in boards:
         for model in chosen:
             title, axis, ram = NETWORKS[model]
-            options = BuildOptions(board=board, stream_axis=axis, ram=ram * 1024, objective="speed")
+            options = BuildOptions(board=board, stream_axis=axis, ram=ram * 1024)
             factory, result = run(models / f"{model}.onnx", options)
             rows.append(row(title, factory, result))
+            print(*rows[-1], file=sys.stderr, sep=" | ")
             failed += not is_exact(result)
     print(render(rows, HEADERS))
     if UNET not in chosen:

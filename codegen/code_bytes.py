@@ -29,6 +29,7 @@ _MEASURED = {
     "tinyseg_conv2d_transpose": (1172, 2432),
     "tinyseg_conv2d_transpose_f32": (1160, 1456),
     "tinyseg_conv2d_transpose_w16": (1168, 2472),
+    "tinyseg_conv2d_v6m": (2472, 2692),
     "tinyseg_conv2d_v7m": (2472, 4088),
     "tinyseg_conv2d_w16": (2336, 3980),
     "tinyseg_conv2d_winograd": (3552, 5536),

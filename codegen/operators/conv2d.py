@@ -29,6 +29,7 @@ from tinyseg_tvm.codegen.operators.mve_packing import (
     vectors,
     windows_lie_together,
 )
+from tinyseg_tvm.codegen.operators.narrow_convolution import CONVOLUTION as NARROW
 from tinyseg_tvm.codegen.operators.pair_packing import (
     can_join,
     depthwise_column_bytes,
@@ -51,6 +52,7 @@ from tinyseg_tvm.operators.conv2d_transpose import Conv2dTranspose
 from tinyseg_tvm.operators.dense import Dense
 
 DEPTHWISE_SCRATCH = 1600  # bytes of widened columns, about
+ARMV6M_FACTOR = 2.3  # what products of the portable kernels take on Armv6-M, of what they take elsewhere
 DEPTHWISE_STACK = 320  # bytes at the most that a depthwise kernel takes of the stack in place of scratch
 
 
@@ -67,6 +69,8 @@ def weight_suffix(weight: np.ndarray) -> str:
 def sum_cost(cycles_per_mac: float, view: NodeView, wide_overhead: float = 0.0) -> Cost:
     """Products, and a requantisation per result."""
     outputs = view.outputs[0].elements / max(view.access.steps, 1)
+    if not view.core.has_wide_multiply:
+        cycles_per_mac *= ARMV6M_FACTOR
     cycles = cycles_per_mac * view.macs_per_step + (requantize_cycles(view.core) + 12 + wide_overhead) * outputs
     return Cost(0, round(cycles) + 100)
 
@@ -575,6 +579,7 @@ VARIANTS = (
         "conv2d direct dsp", _suits_direct_dsp, _direct_dsp_cost, _emit_direct_dsp, packed_weight(_direct_pair_bytes)
     ),
     Variant("conv2d winograd", suits_winograd, winograd_cost, emit_winograd, packed_weight(winograd_bytes)),
+    NARROW,
     Variant("conv2d v7m", _suits_v7m, _v7m_cost, _emit_v7m),
     Variant("depthwise portable", _is_depthwise, lambda view: sum_cost(5.0, view), _emit_depthwise),
     Variant("conv2d portable", lambda view: not _is_depthwise(view), _portable_cost, _emit_conv2d),

@@ -27,6 +27,7 @@ from tinyseg_tvm.codegen.operators.mve_packing import (
     pack_dense_vectors,
     vectors,
 )
+from tinyseg_tvm.codegen.operators.narrow_convolution import POINTWISE as NARROW
 from tinyseg_tvm.codegen.operators.pair_packing import (
     can_join,
     filled_to_blocks,
@@ -388,6 +389,7 @@ VARIANTS = (
         _emit_pointwise_direct_dsp,
         packed_weight(_pair_bytes),
     ),
+    NARROW,
     Variant(
         "pointwise v7m",
         lambda view: not _flattens(view) and suits_segments(view, 1, 1, 1),

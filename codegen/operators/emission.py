@@ -225,7 +225,7 @@ def requantize_cycles(core: Core) -> int:
     """Estimated cycles of one requantisation."""
     if core.has_fpu:
         return 16
-    return 24 if core.has_wide_multiply else 130
+    return 24 if core.has_wide_multiply else 55
 
 
 def as_float(value: float) -> float:

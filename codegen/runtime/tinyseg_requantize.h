@@ -12,6 +12,15 @@
 
 #include "tinyseg_platform.h"
 
+/* Without 32 x 32 to 64 bit multiplication (Armv6-M), products of 32 bits decide all but one result in fifty. */
+#ifndef TINYSEG_REQUANTIZE_NARROW
+#if defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 1
+#define TINYSEG_REQUANTIZE_NARROW 1
+#else
+#define TINYSEG_REQUANTIZE_NARROW 0
+#endif
+#endif
+
 #ifndef TINYSEG_REQUANTIZE_INTEGER
 #if defined(__ARM_FP) && (__ARM_FP & 4)
 #define TINYSEG_REQUANTIZE_INTEGER 0
@@ -138,7 +147,81 @@ TINYSEG_INNER int32_t tinyseg_multiply_integer(int32_t acc, float multiplier)
     return acc < 0 ? -result : result;
 }
 
-#if TINYSEG_REQUANTIZE_INTEGER
+#if TINYSEG_REQUANTIZE_INTEGER && TINYSEG_REQUANTIZE_NARROW
+/* A multiplier as factor * 2^-(22 + down) with an error of at most half a unit of factor. */
+typedef struct {
+    float multiplier;
+    uint32_t factor;
+    uint32_t down;
+    uint32_t limit;  /* of |accumulator >> down|, below which the product has 32 bits */
+    uint32_t before; /* in units of 2^-32, from the beginning of the doubtful products around a tie to 1 */
+    uint32_t ties;   /* how many of them are doubtful; all: no fast way */
+} tinyseg_scale;
+
+#define TINYSEG_SCALE_BITS 22
+#define TINYSEG_TIE_MARGIN 0x1040000u /* 2^-8 by the factor's rounding, 2^-14 by those to float32 */
+
+TINYSEG_INLINE tinyseg_scale tinyseg_scale_of(float multiplier)
+{
+    tinyseg_scale scale;
+    uint32_t bits;
+    uint32_t mantissa;
+    int32_t down;
+    memcpy(&bits, &multiplier, sizeof bits);
+    mantissa = (bits & 0x7FFFFFu) | 0x800000u;
+    down = 120 - (int32_t)(bits >> 23);
+    scale.multiplier = multiplier;
+    if (down >= 0 && down < 31) { /* below 2^-6: a factor of 16 bits */
+        scale.factor = (mantissa + 0x80u) >> 8;
+        scale.down = (uint32_t)down;
+        scale.limit = 0x7FFFu;
+        scale.before = scale.factor << (32 - TINYSEG_SCALE_BITS);
+    } else if (down < 0 && down > -8) { /* below 2: what is exact in the accumulator's own units */
+        scale.factor = (mantissa + (0x40u >> (-down - 1))) >> (8 + down);
+        scale.down = 0;
+        scale.limit = 0x7FFFu >> -down;
+        scale.before = 0;
+    } else {
+        scale.factor = 0;
+        scale.down = 0;
+        scale.limit = 0;
+        scale.before = 0;
+    }
+    if (scale.factor != 0u) {
+        scale.ties = scale.before + 2u * TINYSEG_TIE_MARGIN;
+        scale.before += TINYSEG_TIE_MARGIN + 0x80000000u;
+    } else {
+        scale.ties = UINT32_MAX;
+    }
+    return scale;
+}
+
+/* Where a product of 32 bits does not decide. */
+TINYSEG_INNER int32_t tinyseg_scaled_exactly(int32_t acc, float multiplier, uint32_t down)
+{
+    const int32_t high = acc >> down;
+    if (down != 0u && (high > 0xFFFF || high < -0x10000)) {
+        return high < 0 ? -512 : 512; /* the factor is 2^15 or more */
+    }
+    return tinyseg_multiply_integer(acc, multiplier);
+}
+
+/* round_half_even(float32(acc) * multiplier) + zero_point, saturating somewhere beyond +-511.
+ *
+ * The low bits of the accumulator are left out: the true product is up to one factor larger, and a tie in between, or
+ * within the margin, leaves it to the exact way. */
+TINYSEG_INLINE int32_t tinyseg_scaled_to(int32_t acc, tinyseg_scale scale, int32_t zero_point)
+{
+    const int32_t high = acc >> scale.down;
+    if ((uint32_t)high + scale.limit <= 2u * scale.limit) {
+        const int32_t product = high * (int32_t)scale.factor;
+        if (((uint32_t)product << (32 - TINYSEG_SCALE_BITS)) + scale.before > scale.ties) {
+            return (((product >> (TINYSEG_SCALE_BITS - 1)) + 1) >> 1) + zero_point;
+        }
+    }
+    return tinyseg_scaled_exactly(acc, scale.multiplier, scale.down) + zero_point;
+}
+#elif TINYSEG_REQUANTIZE_INTEGER
 /* A multiplier as mantissa * 2^-(32 + shift), 2^30 <= mantissa < 2^31. */
 typedef struct {
     float multiplier;

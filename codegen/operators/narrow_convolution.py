@@ -1,0 +1,174 @@
+"""Convolutions of one group for cores without wide multiplication (runtime/tinyseg_conv2d_v6m.h)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+
+from tinyseg_tvm.codegen.operators.direct_convolution import Columns, pack_plain
+from tinyseg_tvm.codegen.operators.emission import (
+    FunctionWriter,
+    NodeView,
+    Variant,
+    packed_weight,
+    requantize_cycles,
+)
+from tinyseg_tvm.codegen.operators.weight_packing import folded_bias
+from tinyseg_tvm.network.problem import Cost
+from tinyseg_tvm.operators.conv2d import Conv2d
+from tinyseg_tvm.operators.dense import Dense
+
+RECORD_BYTES = 12  # of the table, per pair of values
+
+
+def pack_narrow(weight: np.ndarray, channels: tuple[int, ...]) -> np.ndarray:
+    """(O, KH, KW, I) int8 as uint8 ``128 + w`` of shape (O / 2, pairs, 2, 2): [pair][channel of two][of the pair].
+
+    Pairs are of values in the order [row][piece][tap][channel]; odd counts of either are filled up with weight 0.
+    """
+    matrix = pack_plain(weight, list(channels)).astype(np.int16)
+    outputs, values = matrix.shape
+    filled = np.pad(matrix, ((0, outputs % 2), (0, values % 2)))
+    return (filled.reshape(-1, 2, filled.shape[1] // 2, 2).transpose(0, 2, 1, 3) + 128).astype(np.uint8)
+
+
+def fits_halves(weight: np.ndarray, channels: tuple[int, ...]) -> bool:
+    """Whether the products of every pair of weights sum to 16 bits, whatever the values: not both -128."""
+    packed = pack_narrow(weight, channels)
+    return bool(packed.any(axis=-1).all())
+
+
+@dataclass(frozen=True)
+class NarrowConvolution:
+    """A convolution by the kernel that joins two pixels.
+
+    Attributes:
+        weight: (O, KH, KW, I) int8.
+        channels: of each piece.
+        columns: where the windows lie.
+        dilation: columns from tap to tap.
+    """
+
+    weight: np.ndarray
+    channels: tuple[int, ...]
+    columns: Columns
+    dilation: int
+
+    @property
+    def pairs(self) -> int:
+        """Of values under the kernel."""
+        return -(-self.weight[0].size // 2)
+
+    def cost(self, view: NodeView, pixels: float) -> Cost:
+        """Scratch, and cycles of so many output pixels; as many cycles as instructions, and one per word loaded."""
+        outputs = len(self.weight)
+        segments = self.weight.shape[1] * len(self.channels)
+        table = 24 * self.pairs + 30 * segments + 60  # of two pixels
+        sums = (outputs + 1) // 2 * (24.0 * self.pairs + 90)
+        results = 2 * requantize_cycles(view.core) * outputs
+        twos = (self.columns.outputs + 1) // 2 * pixels / self.columns.outputs  # an odd pixel is computed twice
+        return Cost(RECORD_BYTES * self.pairs, round(twos * (table + sums + results)) + 100)
+
+    def parameters(self, view: NodeView, out: FunctionWriter) -> str:
+        """Defines the ``tinyseg_conv2d_v6m`` of the node; returns its address."""
+        operator = cast(Conv2d | Dense, view.operator)
+        outputs, rows, taps, _ = self.weight.shape
+        bias = folded_bias(view.constants["bias"], view.constants["weight"], operator.input_zero_point)
+        out.modules.add("tinyseg_conv2d_v6m")
+        return out.parameters(
+            view,
+            "tinyseg_conv2d_v6m",
+            {
+                "weight": out.constant("weight", pack_narrow(self.weight, self.channels)),
+                "bias": out.constant("bias", bias),
+                "multiplier": out.constant("multiplier", view.constants["multiplier"]),
+                "piece_channels": out.constant("piece_channels", np.asarray(self.channels, np.uint16)),
+                "pieces": len(self.channels),
+                "pairs": self.pairs,
+                "input_width": self.columns.width,
+                "output_width": self.columns.outputs,
+                "output_channels": outputs,
+                "output_step": outputs,
+                "kernel_height": rows,
+                "kernel_width": taps,
+                "stride": self.columns.stride,
+                "dilation": self.dilation,
+                "pad_left": self.columns.before,
+                "input_zero_point": operator.input_zero_point,
+                "output": (str(operator.output_zero_point), str(operator.output_min), str(operator.output_max)),
+            },
+        )
+
+
+def _convolution(view: NodeView) -> NarrowConvolution:
+    operator = cast(Conv2d, view.operator)
+    columns = Columns(view.inputs[0].shape[2], view.outputs[0].shape[2], operator.strides[1], operator.padding[1])
+    channels = tuple(piece.shape[3] for piece in view.inputs)
+    return NarrowConvolution(view.constants["weight"], channels, columns, operator.dilation[1])
+
+
+def _pointwise(view: NodeView) -> NarrowConvolution:
+    weight = view.constants["weight"]
+    pixels = view.outputs[0].line_elements // weight.shape[0]
+    return NarrowConvolution(weight[:, np.newaxis, np.newaxis, :], (weight.shape[1],), Columns(pixels, pixels, 1, 0), 1)
+
+
+def _is_narrow(view: NodeView) -> bool:
+    return not view.core.has_wide_multiply and view.constants["weight"].dtype == np.int8
+
+
+def _suits_convolution(view: NodeView) -> bool:
+    if not _is_narrow(view) or cast(Conv2d, view.operator).groups != 1:
+        return False
+    return fits_halves(view.constants["weight"], _convolution(view).channels)
+
+
+def _suits_pointwise(view: NodeView) -> bool:
+    if not _is_narrow(view) or cast(Dense, view.operator).flatten:
+        return False
+    pointwise = _pointwise(view)
+    return fits_halves(pointwise.weight, pointwise.channels)
+
+
+def _convolution_cost(view: NodeView) -> Cost:
+    pixels = view.outputs[0].elements / view.constants["weight"].shape[0] / max(view.access.steps, 1)
+    return _convolution(view).cost(view, pixels)
+
+
+def _pointwise_cost(view: NodeView) -> Cost:
+    return _pointwise(view).cost(view, view.outputs[0].line_elements / view.constants["weight"].shape[0])
+
+
+def _emit_convolution(view: NodeView, out: FunctionWriter) -> None:
+    operator = cast(Conv2d, view.operator)
+    parameters = _convolution(view).parameters(view, out)
+    out.window(
+        len(view.inputs),
+        view.constants["weight"].shape[1],
+        stride=operator.strides[0],
+        before=operator.padding[0],
+        dilation=operator.dilation[0],
+        extent=view.inputs[0].lines,
+    )
+    out.write(f"tinyseg_conv2d_v6m_line({parameters}, lines, {out.scratch}, {out.output()});")
+
+
+def _emit_pointwise(view: NodeView, out: FunctionWriter) -> None:
+    parameters = _pointwise(view).parameters(view, out)
+    out.write(
+        f"const int8_t *const line = {out.line(0)};",
+        f"tinyseg_conv2d_v6m_line({parameters}, &line, {out.scratch}, {out.output()});",
+    )
+
+
+def _weight_bytes(view: NodeView) -> int:
+    outputs, *window = view.constants["weight"].shape
+    return -(-outputs // 2) * 2 * -(-int(np.prod(window)) // 2) * 2
+
+
+CONVOLUTION = Variant(
+    "conv2d v6m", _suits_convolution, _convolution_cost, _emit_convolution, packed_weight(_weight_bytes)
+)
+POINTWISE = Variant("pointwise v6m", _suits_pointwise, _pointwise_cost, _emit_pointwise, packed_weight(_weight_bytes))
