@@ -75,6 +75,21 @@ def test_memory_figures_are_those_of_the_program(projects, board: str) -> None:
     assert content <= result.flash.total <= content + 32  # gaps between them
 
 
+@pytest.mark.parametrize("board", ["microbit", "mps2_an386"])
+def test_an_arena_may_have_any_size(tmp_path: Path, board: str) -> None:
+    """What follows it is copied and cleared by words, which a Cortex-M0 cannot write at odd addresses."""
+    for arena in (129, 131):
+        files = fake_files(arena=arena)
+        initialised = b"const volatile uint32_t fake_nowhere = "  # would align what follows the arena
+        assert initialised in files["src/fake.c"]
+        files["src/fake.c"] = (
+            files["src/fake.c"].replace(initialised, b"#define fake_nowhere ").replace(b"_NOWHERE;", b"_NOWHERE")
+        )
+        result = generate_project(board, files, tmp_path / f"{arena}").run(count="none")
+        assert result.mismatches == 0
+        assert result.ram.arena == arena
+
+
 @pytest.mark.parametrize("line_io", [False, True], ids=["resident", "line"])
 @pytest.mark.parametrize("board", QEMU_BOARDS)
 def test_plugin_and_timer_count_the_same_instructions(projects, board: str, line_io: bool) -> None:
