@@ -89,7 +89,9 @@ def modules_of(core: str) -> list[str]:
     return [
         name
         for name in names
-        if ("_mve" not in name or facts.mve) and (("_dsp" not in name and "winograd" not in name) or facts.dsp)
+        if ("_mve" not in name or facts.mve)
+        and ("_v6m" not in name or facts.version == 6)
+        and (("_dsp" not in name and "winograd" not in name) or facts.dsp)
     ]
 
 
