@@ -1,11 +1,6 @@
 /* Convolution for cores with a 32 bit multiplier and few registers. */
 #include "tinyseg_conv2d_v6m.h"
-
-#if defined(__GNUC__) && defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 1 && !defined(TINYSEG_NO_ASSEMBLER)
-#define ASSEMBLER 1
-#else
-#define ASSEMBLER 0
-#endif
+#include "tinyseg_store_v6m.h"
 
 /* Of an output channel: the sum of all joined sums, modulo 2^32, and the second pixel's. */
 typedef struct {
@@ -14,7 +9,7 @@ typedef struct {
 } sum_of_two;
 
 /* Sums of two output channels over `pairs` records of the table. */
-#if ASSEMBLER
+#if TINYSEG_ASSEMBLER_V6M
 /* r0 table, r1 weights, r2 r6 products, r3-r5 record, r8-r11 sums, r12 end of the table. Entered behind the records that
  * make the number a multiple of four. */
 #define CHANNEL(offset, joined, second) \
@@ -172,9 +167,8 @@ static void fill(const tinyseg_conv2d_v6m *p, const int8_t *const *lines, int32_
     complete(table, values, end);
 }
 
-/* Requantises a channel's sums. */
-TINYSEG_INNER void store(
-    const tinyseg_conv2d_v6m *p, const sum_of_two *sum, int32_t channel, int8_t *a, int8_t *b)
+/* Requantises a channel's sums of two pixels, `step` bytes apart. */
+TINYSEG_INNER void store(const tinyseg_conv2d_v6m *p, const sum_of_two *sum, int32_t channel, int8_t *out, int32_t step)
 {
     const tinyseg_scale scale = tinyseg_scale_of(p->multiplier[channel]);
     const int32_t zero_point = p->output.zero_point;
@@ -183,8 +177,8 @@ TINYSEG_INNER void store(
     const uint32_t bias = (uint32_t)p->bias[channel];
     const uint32_t second = (uint32_t)sum->second;
     const uint32_t first = sum->joined - ((uint32_t)p->pairs << 15) - (second << 16);
-    *a = (int8_t)tinyseg_clamp(tinyseg_scaled_to((int32_t)(first + bias), scale, zero_point), minimum, maximum);
-    *b = (int8_t)tinyseg_clamp(tinyseg_scaled_to((int32_t)(second + bias), scale, zero_point), minimum, maximum);
+    out[0] = (int8_t)tinyseg_clamp(tinyseg_scaled_to((int32_t)(first + bias), scale, zero_point), minimum, maximum);
+    out[step] = (int8_t)tinyseg_clamp(tinyseg_scaled_to((int32_t)(second + bias), scale, zero_point), minimum, maximum);
 }
 
 void tinyseg_conv2d_v6m_line(const tinyseg_conv2d_v6m *p, const int8_t *const *lines, void *table, int8_t *out)
@@ -197,14 +191,14 @@ void tinyseg_conv2d_v6m_line(const tinyseg_conv2d_v6m *p, const int8_t *const *l
     for (int32_t x = 0; x < pixels; x += 2, column += 2 * stride, out += 2 * p->output_step) {
         const int two = x + 1 < pixels;
         const uint8_t *w = p->weight;
-        int8_t *const other = two ? out + p->output_step : out; /* an odd pixel is computed twice */
+        const int32_t step = two ? p->output_step : 0; /* an odd pixel is computed twice */
         fill(p, lines, column, two ? stride : 0, table);
         for (int32_t o = 0; o < outputs; o += 2, w += 4 * pairs) {
             sum_of_two sums[2];
             sum_pairs(table, w, pairs, sums);
-            store(p, &sums[0], o, out + o, other + o);
+            store(p, &sums[0], o, out + o, step);
             if (o + 1 < outputs) {
-                store(p, &sums[1], o + 1, out + o + 1, other + o + 1);
+                store(p, &sums[1], o + 1, out + o + 1, step);
             }
         }
     }

@@ -4,6 +4,7 @@
  * loaded once for four of them; the others one by one. Taps in the padding read the zero point, because the bias contains the
  * zero point of all taps. */
 #include "tinyseg_depthwise.h"
+#include "tinyseg_store_v6m.h"
 
 #define RUN 64 /* pixels that are summed before they are requantised; a multiple of 4 */
 #define MOST_ROWS 8
@@ -13,6 +14,10 @@
 #pragma GCC optimize("omit-frame-pointer") /* inner loops use every register */
 #else
 #define ASSEMBLER 0
+#endif
+
+#if TINYSEG_ASSEMBLER_V6M
+#include "tinyseg_depthwise_v6m.h"
 #endif
 
 /* Where a row of taps reads its values: bytes `step` apart, 0 in a padding line. */
@@ -253,6 +258,9 @@ TINYSEG_INNER void store(
             break;
         }
     }
+#elif TINYSEG_ASSEMBLER_V6M
+    to = tinyseg_store_all_v6m(sums, end, scale, zero_point, to, step);
+    sums = end;
 #endif
     for (; sums != end; ++sums, to += step) {
         *to = (int8_t)tinyseg_clamp(tinyseg_scaled_to(*sums, scale, zero_point), -128, 127);
@@ -277,10 +285,14 @@ static void sum_run(
     const TINYSEG_WEIGHT *const w = (const TINYSEG_WEIGHT *)p->weight + c;
     const int neighbours = p->kernel_width == 3u && p->stride == 1u && p->dilation == 1u;
     row_of_taps table[MOST_ROWS];
-#if ASSEMBLER && defined(TINYSEG_WEIGHT_IS_BYTE)
+#if (ASSEMBLER || TINYSEG_ASSEMBLER_V6M) && defined(TINYSEG_WEIGHT_IS_BYTE)
     if (neighbours && rows == 3 && lines[0] != NULL && lines[1] != NULL && lines[2] != NULL) {
         const int8_t *const x[3] = {lines[0] + first, lines[1] + first, lines[2] + first};
+#if TINYSEG_ASSEMBLER_V6M
+        tinyseg_sum_3x3_v6m(x, channels, w, sums, sums + count, bias);
+#else
         sum_3x3(x, channels, w, sums, sums + count, bias);
+#endif
         return;
     }
 #endif

@@ -79,12 +79,16 @@ TINYSEG_INLINE uint64_t tinyseg_shift_half_even(uint64_t value, int32_t shift)
 
 TINYSEG_INLINE int32_t tinyseg_bit_length(uint64_t value)
 {
-    int32_t length = 0;
-    while (value != 0u) {
-        value >>= 1;
-        ++length;
+    uint32_t word = (uint32_t)(value >> 32);
+    int32_t length = word != 0u ? 32 : 0;
+    word = word != 0u ? word : (uint32_t)value;
+    for (int32_t half = 16; half > 0; half >>= 1) {
+        if (word >> half != 0u) {
+            word >>= half;
+            length += half;
+        }
     }
-    return length;
+    return length + (int32_t)word;
 }
 
 /* |float32(acc) * multiplier| rounded to integer half to even, in integer arithmetic; saturates at 4096.

@@ -151,44 +151,45 @@ def test_a_mistake_in_the_narrow_requantisation_is_found(before, after, tmp_path
     assert not np.array_equal(np.frombuffer(result.stdout, np.int8), expected)
 
 
+def mutate(monkeypatch: pytest.MonkeyPatch, *mutations: tuple[str, str, str]) -> None:
+    """Generate kernels with other texts: (file, text, another text)."""
+    true_text = project.runtime_text
+
+    def mutated(name: str) -> str:
+        text = true_text(name)
+        for file, before, after in mutations:
+            if name == file:
+                assert before in text
+                text = text.replace(before, after)
+        return text
+
+    monkeypatch.setattr(project, "runtime_text", mutated)
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
-    [("x + next < width", "x + next <= width"), ("record[2]", "record[1]"), ("(second << 16);\n    *a", "0u;\n    *a")],
+    [("x + next < width", "x + next <= width"), ("record[2]", "record[1]"), ("- (second << 16);", "- 0u;")],
 )
 def test_a_mutated_c_twin_is_found(before, after, tmp_path, monkeypatch):
-    mutate(monkeypatch, before, after)
+    mutate(monkeypatch, ("tinyseg_conv2d_v6m.c", before, after))
     network, inputs = network_of(["conv2d"], 16, 2)
     with pytest.raises(AssertionError):
         check_on_host(network, inputs, tmp_path, INTEGER, NARROW, streamed=False, core=M0)
 
 
 @pytest.mark.parametrize(
-    ("before", "after"),
+    ("convolution", "depthwise"),
     [
-        ("asrs r2, r2, #16", "lsrs r2, r2, #16"),
-        ("muls r6, r5, r6", "muls r6, r4, r6"),
-        ("subs r1, r1, r4", "adds r1, r1, r4"),
+        (("asrs r2, r2, #16", "lsrs r2, r2, #16"), ('TINYSEG_PRODUCT("r4", "r10")', 'TINYSEG_PRODUCT("r3", "r10")')),
+        (("subs r1, r1, r4", "adds r1, r1, r4"), ("adcs %[a], %[zero]", "add %[a], %[zero]")),
     ],
 )
-def test_a_mutated_instruction_is_found_in_qemu(before, after, tmp_path, monkeypatch):
-    mutate(monkeypatch, before, after)
-    network, inputs = network_of(["conv2d"], 8, 3)
+def test_a_mutated_instruction_is_found_in_qemu(convolution, depthwise, tmp_path, monkeypatch):
+    file = "tinyseg_store_v6m.h" if "adcs" in depthwise[0] else "tinyseg_depthwise_v6m.h"
+    mutate(monkeypatch, ("tinyseg_conv2d_v6m.c", *convolution), (file, *depthwise))
+    network, inputs = network_of(["conv2d", "depthwise"], 12, 1)
     wrong = run_on_board(armv6m_board(tmp_path), network, inputs, tmp_path / "project")
-    assert any(name.startswith("conv2d") for name in wrong)
-
-
-def mutate(monkeypatch: pytest.MonkeyPatch, before: str, after: str) -> None:
-    """Generate the convolution kernel with another text."""
-    true_text = project.runtime_text
-
-    def mutated(name: str) -> str:
-        text = true_text(name)
-        if name == "tinyseg_conv2d_v6m.c":
-            assert before in text
-            text = text.replace(before, after)
-        return text
-
-    monkeypatch.setattr(project, "runtime_text", mutated)
+    assert {name.rsplit("_", 1)[0] for name in wrong} == {"conv2d", "depthwise"}
 
 
 def test_other_cores_do_not_get_these_kernels():
