@@ -5,6 +5,9 @@ A linear form is ``(a_factor * a + b_factor * b + offset) >> shift`` for additio
 offset is solved for: every pair's exact result bounds it from both sides (results at a clamp from one). Where exact
 results fall on ties, which round to even, the form takes back the ties that were rounded up to an odd number (before
 the output zero point is added: with an odd zero point, to an even one). Sums are of 32 bits, products of 64.
+
+A narrow product form does with 32 bits: the lower 16 bits of the product count for nothing, because the offset's are 0
+(runtime/tinyseg_product_dsp.h).
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ import numpy as np
 from tinyseg_tvm.operators.binary_arithmetic import binary
 
 _INT32_MAX = 2**31 - 1
+NARROW_BITS = 16  # of the 48 bits of a product that are dropped before the offset is added
+_NARROW_FACTOR = _INT32_MAX // 255  # times an operand without its zero point it is an int32
 _MOST_SHIFTS = 8  # a shift less is a bit less of precision: what eight shifts cannot do, fewer bits cannot
 
 
@@ -63,8 +68,24 @@ class IntegerForm:
         return np.clip(result, minimum, maximum)
 
 
-def find_integer_form(function: BinaryFunction) -> IntegerForm | None:
-    """A form equal to ``function`` for all pairs, or None where none was found."""
+def find_narrow_product(function: BinaryFunction) -> IntegerForm | None:
+    """A product form without ties whose offset is a multiple of 2 ** NARROW_BITS, equal for all pairs; or None.
+
+    ``((factor * (b - b_zero_point) * (a - a_zero_point) >> 16) + (offset >> 16)) >> (shift - 16)`` is the same. Both
+    sums are int32, and ``factor * (b - b_zero_point)`` as well, whichever operand is b.
+    """
+    terms, ratios, expected = _problem(function)
+    if len(terms) != 1 or not all(np.isfinite(ratios)):
+        return None
+    for factors, shift in _candidates(ratios, range(NARROW_BITS + 31, NARROW_BITS, -1), _NARROW_FACTOR):
+        form = _solve(IntegerForm(factors, 0, shift, 0), terms, expected, function, 1 << NARROW_BITS)
+        if form is not None:
+            return form
+    return None
+
+
+def _problem(function: BinaryFunction) -> tuple[tuple[np.ndarray, ...], tuple[float, ...], np.ndarray]:
+    """The terms of all pairs and their ideal factors, and the results."""
     expected = function.table().astype(np.int64)
     a = np.arange(-128, 128, dtype=np.int64)[:, None]
     b = np.arange(-128, 128, dtype=np.int64)[None, :]
@@ -76,6 +97,12 @@ def find_integer_form(function: BinaryFunction) -> IntegerForm | None:
         sign = -1 if function.function == "sub" else 1
         terms = (np.broadcast_to(a, expected.shape), np.broadcast_to(b, expected.shape))
         ratios = (float(lhs) / float(out), sign * float(rhs) / float(out))
+    return terms, ratios, expected
+
+
+def find_integer_form(function: BinaryFunction) -> IntegerForm | None:
+    """A form equal to ``function`` for all pairs, or None where none was found."""
+    terms, ratios, expected = _problem(function)
     if not all(np.isfinite(ratios)):
         return None
     for factors, shift in _candidates(ratios, range(40, 15, -1) if len(ratios) == 1 else range(24, 5, -1)):
@@ -86,12 +113,14 @@ def find_integer_form(function: BinaryFunction) -> IntegerForm | None:
     return None
 
 
-def _candidates(ratios: tuple[float, ...], shifts: range) -> Iterator[tuple[tuple[int, ...], int]]:
+def _candidates(
+    ratios: tuple[float, ...], shifts: range, most: int = _INT32_MAX
+) -> Iterator[tuple[tuple[int, ...], int]]:
     """Factors and shifts to try, the most exact first."""
     tries = 0
     for shift in shifts:
         factors = tuple(round(ratio * (1 << shift)) for ratio in ratios)
-        if max(abs(f) for f in factors) > _INT32_MAX:
+        if max(abs(f) for f in factors) >= most:
             continue
         tries += 1
         if tries > _MOST_SHIFTS:
@@ -103,11 +132,16 @@ def _candidates(ratios: tuple[float, ...], shifts: range) -> Iterator[tuple[tupl
 
 
 def _solve(
-    form: IntegerForm, terms: tuple[np.ndarray, ...], expected: np.ndarray, function: BinaryFunction
+    form: IntegerForm,
+    terms: tuple[np.ndarray, ...],
+    expected: np.ndarray,
+    function: BinaryFunction,
+    granule: int = 1,
 ) -> IntegerForm | None:
-    """The form with an offset that makes it equal everywhere, None where there is none."""
+    """The form with an offset (a multiple of ``granule``) that makes it equal everywhere, None where there is none."""
     shift = form.shift
-    largest = _INT32_MAX if len(terms) > 1 else _INT32_MAX << shift  # of sums, so that results are int32
+    dropped = 0 if len(terms) > 1 else NARROW_BITS if granule > 1 else shift
+    largest = _INT32_MAX << dropped  # of sums, so that what is left of them is int32
     partial = sum(int(np.abs(f * t).max()) for f, t in zip(form.factors, terms, strict=True))
     if partial > largest:
         return None
@@ -121,7 +155,7 @@ def _solve(
         return None
     bounded = [bound for bound in (int(low), int(high)) if abs(bound) < 2**61]
     middle = sum(bounded) // max(len(bounded), 1)
-    for offset in dict.fromkeys((middle, int(low), int(high))):
+    for offset in dict.fromkeys(n // granule * granule for n in (middle, int(low) + granule - 1, int(high))):
         solved = replace(form, offset=offset)
         if (
             low <= offset <= high

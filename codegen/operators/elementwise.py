@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import cast
 
-from tinyseg_tvm.codegen.integer_forms import BinaryFunction, IntegerForm, find_integer_form
+from tinyseg_tvm.codegen.integer_forms import (
+    NARROW_BITS,
+    BinaryFunction,
+    IntegerForm,
+    find_integer_form,
+    find_narrow_product,
+)
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always, as_float
 from tinyseg_tvm.network.problem import Cost
 from tinyseg_tvm.operators.elementwise import Elementwise
@@ -35,6 +42,12 @@ def integer_form(function: BinaryFunction) -> IntegerForm | None:
     return find_integer_form(function)
 
 
+@lru_cache(maxsize=4096)
+def narrow_product(function: BinaryFunction) -> IntegerForm | None:
+    """As find_narrow_product, remembered."""
+    return find_narrow_product(function)
+
+
 def cost(view: NodeView) -> Cost:
     """By the kernel that the arithmetic gets."""
     operator = cast("Elementwise | ElementwiseConstant", view.operator)
@@ -44,32 +57,41 @@ def cost(view: NodeView) -> Cost:
     return Cost(0, (70 if view.core.has_fpu else 500) * elements + 40)
 
 
-def suits_dsp(view: NodeView, period: int) -> bool:
-    """Whether the kernel for the DSP extension computes it: a sum or difference of lines without ties."""
-    operator = cast("Elementwise | ElementwiseConstant", view.operator)
-    if not view.core.has_dsp or operator.function == "mul" or period != view.outputs[0].line_elements:
+def _is_product(view: NodeView) -> bool:
+    return cast("Elementwise | ElementwiseConstant", view.operator).function == "mul"
+
+
+def extension_form(view: NodeView) -> IntegerForm | None:
+    """What the extensions' kernels compute: a product of 32 bits, or a sum without ties."""
+    function = binary_function(cast("Elementwise | ElementwiseConstant", view.operator))
+    form = narrow_product(function) if _is_product(view) else integer_form(function)
+    return form if form is not None and form.ties == 0 else None
+
+
+def suits_dsp(view: NodeView) -> bool:
+    """Whether the kernel for the DSP extension computes it."""
+    if not view.core.has_dsp:
         return False
-    form = integer_form(binary_function(operator))
-    return form is not None and form.shift in DSP_SHIFTS and form.ties == 0
+    form = extension_form(view)
+    return form is not None and (_is_product(view) or form.shift in DSP_SHIFTS)
 
 
-def suits_mve(view: NodeView, period: int) -> bool:
+def suits_mve(view: NodeView) -> bool:
     """Whether the kernel for the vector extension computes it."""
-    operator = cast("Elementwise | ElementwiseConstant", view.operator)
-    if not view.core.has_mve or operator.function == "mul" or period != view.outputs[0].line_elements:
-        return False
-    form = integer_form(binary_function(operator))
-    return form is not None and form.ties == 0
+    return view.core.has_mve and extension_form(view) is not None
 
 
-def mve_cost(view: NodeView) -> Cost:
-    """Cycles of the kernel for the vector extension."""
-    return Cost(0, 3 * view.outputs[0].line_elements + 40)
+def mve_cost(view: NodeView, period: int) -> Cost:
+    """Cycles of the kernel for the vector extension, whose operand repeats after ``period`` elements."""
+    elements = view.outputs[0].line_elements
+    return Cost(0, round((4 if _is_product(view) else 3) * elements + 25 * elements / period) + 15)
 
 
-def dsp_cost(view: NodeView) -> Cost:
-    """Cycles of the kernel for the DSP extension."""
-    return Cost(0, 9 * view.outputs[0].line_elements + 60)
+def dsp_cost(view: NodeView, period: int) -> Cost:
+    """Cycles of the kernel for the DSP extension, whose operand repeats after ``period`` elements."""
+    elements = view.outputs[0].line_elements
+    period_cycles = 40 + 20 * (period % 4)
+    return Cost(0, round((9.7 if _is_product(view) else 9) * elements + period_cycles * elements / period) + 20)
 
 
 def emit_binary(
@@ -80,9 +102,10 @@ def emit_binary(
     ``swapped``: ``a`` is the operator's right operand. ``family``: "_dsp" or "_mve" for that extension's kernel.
     """
     operator = cast("Elementwise | ElementwiseConstant", view.operator)
-    form = integer_form(binary_function(operator))
+    product = operator.function == "mul"
+    form = (narrow_product if family and product else integer_form)(binary_function(operator))
     elements = view.outputs[0].line_elements
-    out.modules.add(f"tinyseg_linear{family}" if family else "tinyseg_elementwise")
+    out.modules.add(f"tinyseg_{'product' if product else 'linear'}{family}" if family else "tinyseg_elementwise")
     zero_points = (operator.lhs_zero_point, operator.rhs_zero_point)
     scales = (as_float(operator.lhs_scale), as_float(operator.rhs_scale))
     if swapped:
@@ -105,9 +128,18 @@ def emit_binary(
             "output_zero_point": operator.output_zero_point,
             "function": f"'{symbol}'",
         }
+    elif family and product:
+        struct, kernel = "tinyseg_narrow_product", f"tinyseg_product{family}_line"
+        values = {
+            "offset": form.offset >> NARROW_BITS,
+            "shift": form.shift - NARROW_BITS,
+            "factor": form.factors[0],
+            "a_zero_point": zero_points[0],
+            "b_zero_point": zero_points[1],
+        }
     else:
         values = {"offset": form.offset, "shift": form.shift, "ties": form.ties}
-        if operator.function == "mul":
+        if product:
             struct, kernel = "tinyseg_product", "tinyseg_product_line"
             values |= {"factor": form.factors[0], "a_zero_point": zero_points[0], "b_zero_point": zero_points[1]}
         else:
@@ -129,25 +161,38 @@ def _period(view: NodeView) -> int:
     return view.outputs[0].line_elements if other.shape == view.outputs[0].shape else other.elements
 
 
-def _emit(view: NodeView, out: FunctionWriter, family: str = "") -> None:
+def _emit(view: NodeView, out: FunctionWriter, family: str) -> None:
     full = _full_operand(view)
     by_lines = view.inputs[1 - full].shape == view.outputs[0].shape
     b = out.line(1 - full, "step" if by_lines else "0u")
     emit_binary(view, out, out.line(full), b, period=_period(view), swapped=full == 1, family=family)
 
 
-VARIANTS = (
-    Variant(
-        "elementwise mve",
-        lambda view: suits_mve(view, _period(view)),
-        mve_cost,
-        lambda view, out: _emit(view, out, "_mve"),
-    ),
-    Variant(
-        "elementwise dsp",
-        lambda view: suits_dsp(view, _period(view)),
-        dsp_cost,
-        lambda view, out: _emit(view, out, "_dsp"),
-    ),
-    Variant("elementwise portable", always, cost, _emit),
-)
+def variants(
+    name: str, period: Callable[[NodeView], int], emit: Callable[[NodeView, FunctionWriter, str], None]
+) -> tuple[Variant, ...]:
+    """The kernels by preference.
+
+    Args:
+        name: of the kind.
+        period: elements after which the other operand repeats.
+        emit: writes the function for a family of kernels: "_mve", "_dsp" or "".
+    """
+    return (
+        Variant(
+            f"{name} mve",
+            suits_mve,
+            lambda view: mve_cost(view, period(view)),
+            lambda view, out: emit(view, out, "_mve"),
+        ),
+        Variant(
+            f"{name} dsp",
+            suits_dsp,
+            lambda view: dsp_cost(view, period(view)),
+            lambda view, out: emit(view, out, "_dsp"),
+        ),
+        Variant(f"{name} portable", always, cost, lambda view, out: emit(view, out, "")),
+    )
+
+
+VARIANTS = variants("elementwise", _period, _emit)

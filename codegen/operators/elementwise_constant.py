@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from typing import cast
 
-from tinyseg_tvm.codegen.operators.elementwise import cost, emit_binary
-from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always
+from tinyseg_tvm.codegen.operators.elementwise import emit_binary, variants
+from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView
 from tinyseg_tvm.operators.elementwise_constant import ElementwiseConstant
 
 
-def _emit(view: NodeView, out: FunctionWriter) -> None:
-    operator = cast(ElementwiseConstant, view.operator)
+def _per_channel(view: NodeView) -> bool:
     other = view.constants["other"]
-    elements = view.outputs[0].line_elements
-    symbol = out.constant("other", other)
-    per_channel = other.ndim == 1 and other.shape != view.inputs[0].shape
-    b = symbol if per_channel else f"{symbol} + step * {elements}u"
-    period = other.size if per_channel else elements
-    emit_binary(view, out, out.line(0), b, period=period, swapped=operator.constant_is_lhs)
+    return other.ndim == 1 and other.shape != view.inputs[0].shape
 
 
-VARIANTS = (Variant("elementwise_constant portable", always, cost, _emit),)
+def _period(view: NodeView) -> int:
+    """Elements after which the constant starts again."""
+    return int(view.constants["other"].size) if _per_channel(view) else view.outputs[0].line_elements
+
+
+def _emit(view: NodeView, out: FunctionWriter, family: str) -> None:
+    operator = cast(ElementwiseConstant, view.operator)
+    symbol = out.constant("other", view.constants["other"])
+    b = symbol if _per_channel(view) else f"{symbol} + step * {view.outputs[0].line_elements}u"
+    emit_binary(view, out, out.line(0), b, period=_period(view), swapped=operator.constant_is_lhs, family=family)
+
+
+VARIANTS = variants("elementwise_constant", _period, _emit)

@@ -36,6 +36,28 @@ typedef struct {
 
 void tinyseg_product_line(const tinyseg_product *p, const int8_t *a, const int8_t *b, int8_t *out, uint32_t elements);
 
+/* The same in 32 bits, for extensions (tinyseg_product_dsp.h, tinyseg_product_mve.h):
+ * y = clamp(((factor * (b - b_zero_point) * (a - a_zero_point) >> 16) + offset) >> shift, minimum, maximum).
+ * |factor| is less than 2^31 / 255. */
+typedef struct {
+    int32_t factor;
+    int32_t offset;
+    uint32_t period; /* elements of b, after which it starts again */
+    int16_t a_zero_point;
+    int16_t b_zero_point;
+    uint8_t shift; /* at most 31 */
+    int8_t minimum;
+    int8_t maximum;
+} tinyseg_narrow_product;
+
+/* One element. */
+TINYSEG_INLINE int8_t tinyseg_narrow_product_1(const tinyseg_narrow_product *p, int32_t a, int32_t b)
+{
+    const int64_t product = (int64_t)(p->factor * (b - p->b_zero_point)) * (a - p->a_zero_point);
+    const int32_t value = ((int32_t)(product >> 16) + p->offset) >> p->shift;
+    return (int8_t)(value < p->minimum ? p->minimum : value > p->maximum ? p->maximum : value);
+}
+
 /* The definition: float32 with one rounding per operation. */
 typedef struct {
     float a_scale;

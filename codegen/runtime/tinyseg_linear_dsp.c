@@ -46,36 +46,47 @@ TINYSEG_INLINE void linear(
     }
 }
 
+/* Whole words of `n` elements. */
+static void whole_words(const tinyseg_linear *p, const int8_t *a, const int8_t *b, int8_t *out, uint32_t n)
+{
+    switch (p->shift) {
+    case 18:
+        linear(p, a, b, out, n, 18);
+        break;
+    case 19:
+        linear(p, a, b, out, n, 19);
+        break;
+    case 20:
+        linear(p, a, b, out, n, 20);
+        break;
+    case 21:
+        linear(p, a, b, out, n, 21);
+        break;
+    case 22:
+        linear(p, a, b, out, n, 22);
+        break;
+    case 23:
+        linear(p, a, b, out, n, 23);
+        break;
+    default:
+        linear(p, a, b, out, n, 24);
+        break;
+    }
+}
+
 void tinyseg_linear_dsp_line(
     const tinyseg_linear *p, const int8_t *a, const int8_t *b, int8_t *out, uint32_t elements)
 {
-    const uint32_t whole = elements & ~3u;
-    switch (p->shift) {
-    case 18:
-        linear(p, a, b, out, elements, 18);
-        break;
-    case 19:
-        linear(p, a, b, out, elements, 19);
-        break;
-    case 20:
-        linear(p, a, b, out, elements, 20);
-        break;
-    case 21:
-        linear(p, a, b, out, elements, 21);
-        break;
-    case 22:
-        linear(p, a, b, out, elements, 22);
-        break;
-    case 23:
-        linear(p, a, b, out, elements, 23);
-        break;
-    default:
-        linear(p, a, b, out, elements, 24);
-        break;
-    }
-    for (uint32_t i = whole; i < elements; ++i) {
-        int32_t value = (p->a_factor * a[i] + p->b_factor * b[i] + p->offset) >> p->shift;
-        value = value < p->minimum ? p->minimum : value;
-        out[i] = (int8_t)(value > p->maximum ? p->maximum : value);
+    while (elements > 0u) {
+        const uint32_t n = elements < p->period ? elements : p->period;
+        whole_words(p, a, b, out, n);
+        for (uint32_t i = n & ~3u; i < n; ++i) {
+            int32_t value = (p->a_factor * a[i] + p->b_factor * b[i] + p->offset) >> p->shift;
+            value = value < p->minimum ? p->minimum : value;
+            out[i] = (int8_t)(value > p->maximum ? p->maximum : value);
+        }
+        a += n;
+        out += n;
+        elements -= n;
     }
 }

@@ -1,11 +1,10 @@
-/* Sums and differences of int8 lines of equal length for cores with the DSP extension, four elements at a time. */
+/* Sums and differences of int8 lines for cores with the DSP extension, four elements at a time. */
 #ifndef TINYSEG_LINEAR_DSP_H
 #define TINYSEG_LINEAR_DSP_H
 
 #include "tinyseg_elementwise.h"
 
-/* As tinyseg_linear_line without ties, for shifts from 18 to 24 and a period of all elements. `out` may be `a` or
- * `b`. */
+/* As tinyseg_linear_line without ties, for shifts from 18 to 24. */
 void tinyseg_linear_dsp_line(
     const tinyseg_linear *p, const int8_t *a, const int8_t *b, int8_t *out, uint32_t elements);
 

@@ -3,8 +3,8 @@
 
 #include "tinyseg_mve.h"
 
-void tinyseg_linear_mve_line(
-    const tinyseg_linear *p, const int8_t *a, const int8_t *b, int8_t *out, uint32_t elements)
+/* `elements`, no more than the period. */
+TINYSEG_INNER void linear(const tinyseg_linear *p, const int8_t *a, const int8_t *b, int8_t *out, uint32_t elements)
 {
 #if TINYSEG_MVE
     __asm__ volatile("vdup.32 q2, %[a_factor]\n\t"
@@ -34,4 +34,16 @@ void tinyseg_linear_mve_line(
         out[i] = (int8_t)(value > p->maximum ? p->maximum : value);
     }
 #endif
+}
+
+void tinyseg_linear_mve_line(
+    const tinyseg_linear *p, const int8_t *a, const int8_t *b, int8_t *out, uint32_t elements)
+{
+    while (elements > 0u) {
+        const uint32_t n = elements < p->period ? elements : p->period;
+        linear(p, a, b, out, n);
+        a += n;
+        out += n;
+        elements -= n;
+    }
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tinyseg_tvm.codegen.integer_forms import BinaryFunction, find_integer_form
+from tinyseg_tvm.codegen.integer_forms import BinaryFunction, find_integer_form, find_narrow_product
 
 
 def random_function(rng: np.random.Generator, kind: str) -> BinaryFunction:
@@ -39,3 +39,30 @@ def test_ties_round_to_even(kind):
 def test_no_form_is_offered_for_what_is_not_proved():
     """Scales so far apart that no 32-bit form is exact."""
     assert find_integer_form(BinaryFunction("mul", 3e38, 0, 3e38, 0, 1e-30, 0, -128, 127)) is None
+
+
+def test_most_products_have_a_narrow_form_which_is_exact_as_the_kernels_compute_it():
+    """Products of factor and operand without zero point are int32, then 16 bits are dropped before the offset."""
+    rng = np.random.default_rng(4)
+    found = 0
+    a, b = np.meshgrid(np.arange(-128, 128), np.arange(-128, 128), indexing="ij")
+    for _ in range(12):
+        function = random_function(rng, "mul")
+        form = find_narrow_product(function)
+        if form is not None:
+            found += 1
+            scaled = form.factors[0] * (b - function.rhs_zero_point)
+            wide = scaled * (a - function.lhs_zero_point)
+            total = (wide >> 16) + (form.offset >> 16)
+            assert max(np.abs(scaled).max(), abs(form.factors[0]) * 255, np.abs(total).max()) < 2**31
+            assert 0 <= form.shift - 16 <= 31
+            results = np.clip(total >> (form.shift - 16), function.output_min, function.output_max)
+            np.testing.assert_array_equal(results, function.table())
+    assert found >= 9
+
+
+def test_a_product_on_ties_has_no_narrow_form():
+    """An eighth of a product lies halfway between two results in one of eight cases."""
+    function = BinaryFunction("mul", 0.5, 0, 0.25, 0, 1.0, 0, -128, 127)
+    assert find_integer_form(function) is not None
+    assert find_narrow_product(function) is None

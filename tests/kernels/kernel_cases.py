@@ -14,6 +14,7 @@ from tinyseg_tvm.operators import (
     Conv2dTranspose,
     Dense,
     Elementwise,
+    ElementwiseConstant,
     GlobalPool,
     Lookup,
     MaxPool2d,
@@ -137,6 +138,24 @@ def elementwise(rng: Rng) -> Case:
     return Case(operator, (int8_array(rng, shape), int8_array(rng, other)), {})
 
 
+def elementwise_constant(rng: Rng) -> Case:
+    """A constant per channel or per element, as the left or right operand."""
+    shape = pick(rng, [(1, 3, 5, 7), (1, 2, 4, 16), (1, 2, 7, 20), (3, 9)])
+    other = pick(rng, [shape, shape[-1:], shape[-1:]])
+    scales = np.float32(rng.uniform(0.005, 0.1, 3))
+    operator = ElementwiseConstant(
+        pick(rng, ["add", "sub", "mul", "mul"]),
+        float(scales[0]),
+        int8(rng),
+        float(scales[1]),
+        int8(rng),
+        float(scales[2]),
+        **clamp(rng),
+        constant_is_lhs=bool(rng.integers(2)),
+    )
+    return Case(operator, (int8_array(rng, shape),), {"other": int8_array(rng, other)})
+
+
 def average_pool(rng: Rng) -> Case:
     """Small kernels, padding counted or not, windows that lie in the padding in part."""
     while True:
@@ -180,6 +199,7 @@ CASES: dict[str, Callable[[Rng], Case]] = {
     "dense": dense,
     "max_pool2d": max_pool,
     "elementwise": elementwise,
+    "elementwise_constant": elementwise_constant,
     "average_pool2d": average_pool,
     "global_pool": global_pool,
     "lookup": lookup,

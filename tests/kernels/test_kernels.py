@@ -189,7 +189,16 @@ MUTATIONS = {
     "tinyseg_depthwise_dsp.c": ("depthwise", "(y & 0xFFFF0000u)", "(y & 0x7FFF0000u)", DSP, None),
     "tinyseg_dense_dsp.c": ("dense", "w += quads * block", "w += quads * 4", DSP, None),
     "tinyseg_pool2d_dsp.c": ("max_pool2d", "const int32_t back = rest - 4;", "const int32_t back = -4;", DSP, None),
-    "tinyseg_linear_dsp.c": ("elementwise", "result < -128 ? -128", "result < -127 ? -127", DSP, None),
+    "tinyseg_linear_dsp.c": ("elementwise", "(y >> (8 * (n))) + offset", "(y >> (8 * ((n) & 2))) + offset", DSP, None),
+    "tinyseg_product_dsp.c": (
+        "elementwise",
+        "return wide_times_low(x, y >> 16, sum)",
+        "return wide_times_low(x, y, sum)",
+        DSP,
+        None,
+    ),
+    "tinyseg_product_mve.c": ("elementwise_constant", "a += n;", "a += 0u;", MVE, None),
+    "tinyseg_elementwise.h": ("elementwise", "+ p->offset) >> p->shift", ") >> p->shift", MVE, None),
     "tinyseg_dsp.h": ("conv2d_transpose", "sum > 127 ? 127", "sum > 126 ? 126", DSP, None),
     "tinyseg_average_dsp.c": ("average_pool2d", "channels - 4 : channel + 4", "channels : channel + 4", DSP, None),
     "tinyseg_lookup_dsp.c": ("lookup", "elements & ~7u", "elements & ~3u", DSP, None),
@@ -222,6 +231,7 @@ MUTATED_INSTRUCTIONS = {
     ("mps2_an386", None): [
         ("conv2d", "tinyseg_conv2d_dsp_body.h", "smlad %[b2], %[s], %[v], %[b2]", "smlad %[b2], %[s], %[u], %[b2]"),
         ("elementwise", "tinyseg_linear_dsp.c", "ssat %0, #8", "ssat %0, #7"),
+        ("elementwise_constant", "tinyseg_product_dsp.c", "smlawt %0", "smlawb %0"),
         ("max_pool2d", "tinyseg_pool2d_dsp.c", "sub %[out], %[out], %[beyond]", "add %[out], %[out], %[beyond]"),
     ],
     ("mps2_an386", 0): [
@@ -233,9 +243,14 @@ MUTATED_INSTRUCTIONS = {
         ("dense", "tinyseg_dense_mve.c", "vmladava.s8 %[a3], q0, q2", "vmladava.s8 %[a3], q0, q1"),
         ("max_pool2d", "tinyseg_pool2d_mve.c", "vdupq_n_s8(-128)", "vdupq_n_s8(-20)"),
         ("elementwise", "tinyseg_linear_mve.c", "vmla.s32 q0, q4", "vmla.s32 q0, q2"),
+        ("elementwise_constant", "tinyseg_product_mve.c", "vmlas.s32 q4, q5", "vmlas.s32 q4, q2"),
         ("lookup", "tinyseg_lookup_mve.c", "vldrb.u8 q1, [%[table], q0]", "vldrb.8 q1, [%[table]]"),
         ("average_pool2d", "tinyseg_average_mve.c", "vsubq_n_s32(vmovlbq_s16(sums), zero)", "vmovlbq_s16(sums)"),
         ("global_pool", "tinyseg_average_mve.c", "MOST_PIXELS 255", "MOST_PIXELS 600"),
+    ],
+    ("mps3_an547", 1 << 20): [  # as without a limit
+        ("conv2d", "tinyseg_conv2d_mve.c", "vldrb.8 q0, [%[w]], #32", "vldrb.8 q0, [%[w]], #16"),
+        ("depthwise", "tinyseg_depthwise_block_mve.c", "b->moved = whole * move;", "b->moved = 0;"),
     ],
     ("mps3_an547", 0): [
         ("conv2d", "tinyseg_conv2d_direct_mve.c", "and r11, r11, #15", "and r11, r11, #7"),
@@ -258,6 +273,6 @@ def test_every_mutated_instruction_is_found_in_qemu(board, limit, tmp_path, monk
 
     monkeypatch.setattr(project, "runtime_text", mutated)
     kinds = [kind for kind, *_ in mutations]
-    network, inputs = network_of(kinds, 12, 1)
+    network, inputs = network_of(kinds, 20, 1)
     wrong = run_on_board(board, network, inputs, tmp_path / "project", scratch_limit=limit)
     assert {name.rsplit("_", 1)[0] for name in wrong} == set(kinds)
