@@ -207,6 +207,45 @@ TINYSEG_INLINE void channel_pairs(tile *tile_pointer, uint16x8_t place, int16x8_
                        "q2", "q3", "s28", "p0", "cc", "memory");
 }
 
+/* The last one of an odd number of channels, whose weights lie beside zeros, of four pixels. */
+TINYSEG_INNER void last_channel(const tinyseg_conv2d_mve *p, tile *t)
+{
+    const uint32x4_t place = vmulq_n_u32(vidupq_n_u32(0, 1), p->output_step);
+    const int8_t *w = t->weight;
+    const int8_t *x_0 = t->x[0];
+    const int8_t *x_1 = t->x[1];
+    const int8_t *x_2 = t->x[2];
+    const int8_t *x_3 = t->x[3];
+    int32_t a = *t->bias;
+    int32_t b = a;
+    int32_t c = a;
+    int32_t d = a;
+    int32x4_t sums;
+    __asm__ volatile("dls lr, %[blocks]\n"
+                     "1:\n\t"
+                     "vldrb.8 q0, [%[w]], #32\n\t"
+                     "vldrb.8 q1, [%[x_0]], #16\n\t"
+                     "vmladava.s8 %[a], q0, q1\n\t"
+                     "vldrb.8 q2, [%[x_1]], #16\n\t"
+                     "vmladava.s8 %[b], q0, q2\n\t"
+                     "vldrb.8 q1, [%[x_2]], #16\n\t"
+                     "vmladava.s8 %[c], q0, q1\n\t"
+                     "vldrb.8 q2, [%[x_3]], #16\n\t"
+                     "vmladava.s8 %[d], q0, q2\n\t"
+                     "le lr, 1b\n\t"
+                     "vmov d0, %[a], %[b]\n\t"
+                     "vmov d1, %[c], %[d]\n\t"
+                     "vmov %q[sums], q0"
+                     : [w] "+r"(w), [x_0] "+r"(x_0), [x_1] "+r"(x_1), [x_2] "+r"(x_2), [x_3] "+r"(x_3), [a] "+Te"(a),
+                       [b] "+Te"(b), [c] "+Te"(c), [d] "+Te"(d), [sums] "=&w"(sums)
+                     : [blocks] "r"(t->blocks)
+                     : "lr", "q0", "q1", "q2", "memory");
+    sums = vqaddq_n_s32(tinyseg_scale_4(sums, vdupq_n_f32(*t->multiplier)), t->zero_point);
+    sums = vminq_s32(vmaxq_s32(sums, vdupq_n_s32(p->output.minimum)), vdupq_n_s32(p->output.maximum));
+    vstrbq_scatter_offset_p_s32(t->out, place, sums, vctp32q((uint32_t)t->pixels));
+    t->weight = w;
+}
+
 /* What every tile of a line has in common. */
 typedef struct {
     uint16x8_t place; /* of the results of pixel and channel 00 01 10 11 20 21 30 31 */
@@ -236,9 +275,7 @@ TINYSEG_INLINE void four_pixels(const tinyseg_conv2d_mve *p, tile *t, int32_t co
         channel_pairs(t, c.place, c.minimum, c.maximum);
     }
     if ((count & 1) != 0) {
-        t->lanes &= 0x3333u;
-        t->channels = 1;
-        channel_pairs(t, c.place, c.minimum, c.maximum);
+        last_channel(p, t);
     }
 }
 #else

@@ -19,6 +19,8 @@ typedef struct {
     int32_t *step; /* how far it moves from one output pixel to the next */
     const int8_t *padding;
     int32_t channel; /* the block's first */
+    int32_t whole; /* vectors of 16 channels are read */
+    int32_t moved; /* bytes from the taps to those of the first pixel */
 } block;
 
 /* q4 to q7: sums of channels 0 4 8 12, 2 6 10 14, 1 5 9 13 and 3 7 11 15. */
@@ -147,18 +149,38 @@ TINYSEG_INNER void move_taps(int32_t *at, const int32_t *step, int32_t vectors)
 
 TINYSEG_INNER void block_pixels(const block *b, int32_t channels, int32_t move, int32_t pixels, int8_t *out)
 {
-    int32_t moved = 0;
+    int32_t moved = b->moved;
     int32_t x, y;
     const void *at;
     const int8_t *w;
-    if (channels >= 16) {
+    if (b->whole != 0) {
         PIXELS(WHOLE);
     } else {
         PIXELS(PART);
     }
 }
 
-static void block_line(const tinyseg_depthwise_block_mve *p, const int8_t *const *lines, const block *b, int8_t *out)
+/* `pixels` of fewer than 16 channels, whose windows lie in the map: vectors are read whole where they end in the line.
+ * `room`: columns where a window may begin, from the first one's. */
+static void narrow_pixels(block *b, int32_t channels, int32_t stride, int32_t room, int32_t pixels, int8_t *out)
+{
+    const int32_t move = stride * channels;
+    const int32_t inside = room - 15 / channels;
+    int32_t whole = inside > 0 ? (inside - 1) / stride + 1 : 0;
+    whole = whole < pixels ? whole : pixels;
+    if (whole > 0) {
+        b->whole = 1;
+        block_pixels(b, channels, move, whole, out);
+        b->whole = 0;
+    }
+    if (whole < pixels) {
+        b->moved = whole * move;
+        block_pixels(b, channels, move, pixels - whole, out + whole * channels);
+        b->moved = 0;
+    }
+}
+
+static void block_line(const tinyseg_depthwise_block_mve *p, const int8_t *const *lines, block *b, int8_t *out)
 {
     const int32_t channels = p->channels;
     const int32_t stride = p->stride;
@@ -175,7 +197,11 @@ static void block_line(const tinyseg_depthwise_block_mve *p, const int8_t *const
         left -= pixels;
         column += pixels * stride;
         if (place_taps(p, lines, b, column - pixels * stride)) {
-            block_pixels(b, channels, stride * channels, pixels, out);
+            if (channels < 16) {
+                narrow_pixels(b, channels, stride, beyond - (column - pixels * stride), pixels, out);
+            } else {
+                block_pixels(b, channels, stride * channels, pixels, out);
+            }
             out += pixels * channels;
             continue;
         }
@@ -206,6 +232,8 @@ void tinyseg_depthwise_block_mve_line(
     b.step = b.at + words;
     b.padding = padding;
     b.lanes = channels >= 16 ? 0xFFFF : (1 << channels) - 1;
+    b.whole = channels >= 16;
+    b.moved = 0;
     b.weight = p->weight;
     b.bias = p->bias;
     b.multiplier = p->multiplier;
