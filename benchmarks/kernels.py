@@ -39,6 +39,7 @@ from tinyseg_tvm.operators import (
     Dense,
     Elementwise,
     FloatConv2d,
+    FloatConv2dTranspose,
     FloatDense,
     FloatElementwise,
     FloatMaxPool2d,
@@ -153,6 +154,12 @@ def _float_depthwise(name: str, height: int, width: int, channels: int, stride: 
     return Shape(name, operator, ((1, height, width, channels),), (channels, 3, 3, 1))
 
 
+def _float_transposed(name: str, height: int, width: int, channels: int, outputs: int, kernel: int = 2) -> Shape:
+    pad = (kernel - 2) // 2
+    operator = FloatConv2dTranspose((2, 2), (pad, pad, pad, pad), (0, 0), (1, 1), 1, 0.0, FLOAT32_MAX)
+    return Shape(name, operator, ((1, height, width, channels),), (outputs, kernel, kernel, channels))
+
+
 FLOAT_SHAPES = (
     _float_conv("float conv 3x3 64x64x16->16", 64, 64, 16, 16),
     _float_conv("float conv 3x3 32x32x32->32", 32, 32, 32, 32),
@@ -163,6 +170,9 @@ FLOAT_SHAPES = (
     _float_depthwise("float depthwise 3x3 48x48x32", 48, 48, 32),
     _float_depthwise("float depthwise 3x3 47x47x30", 47, 47, 30),
     _float_depthwise("float depthwise 3x3 s2 48x48x32", 48, 48, 32, stride=2),
+    _float_transposed("float transposed 2x2 s2 16x16x64->32", 16, 16, 64, 32),
+    _float_transposed("float transposed 2x2 s2 15x15x30->18", 15, 15, 30, 18),
+    _float_transposed("float transposed 4x4 s2 16x16x32->16", 16, 16, 32, 16, kernel=4),
     Shape("float dense 256->64", FloatDense(True, 0.0, FLOAT32_MAX), ((1, 256),), (64, 256)),
     Shape("float dense 250->63", FloatDense(True, 0.0, FLOAT32_MAX), ((1, 250),), (63, 250)),
     Shape(
