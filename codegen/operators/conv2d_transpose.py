@@ -7,7 +7,7 @@ from typing import cast
 
 import numpy as np
 
-from tinyseg_tvm.codegen.operators.conv2d import requantization, sum_cost, weight_suffix
+from tinyseg_tvm.codegen.operators.conv2d import portable_cost, requantization, sum_cost, weight_suffix
 from tinyseg_tvm.codegen.operators.direct_convolution import (
     Columns,
     DirectConvolution,
@@ -168,7 +168,8 @@ def _segment_taps(operator: Conv2dTranspose, across: _Phase) -> int:
 def _dsp_cost(view: NodeView) -> Cost:
     operator = cast(Conv2dTranspose, view.operator)
     pixels = view.outputs[0].elements / view.outputs[0].shape[3] / max(view.access.steps, 1)
-    return pair_cost(view, _dsp_scratch(view), pixels, operator.groups)
+    rows = -(-int(view.constants["weight"].shape[1]) // operator.strides[0])
+    return pair_cost(view, _dsp_scratch(view), pixels, operator.groups, rows)
 
 
 def _suits_direct_dsp(view: NodeView) -> bool:
@@ -481,5 +482,5 @@ VARIANTS = (
         packed_weight(_direct_pair_bytes),
     ),
     Variant("conv2d_transpose v7m", _suits_v7m, _v7m_cost, _emit_v7m),
-    Variant("conv2d_transpose portable", always, lambda view: sum_cost(3.6, view, 30.0), _emit),
+    Variant("conv2d_transpose portable", always, lambda view: portable_cost(sum_cost(3.6, view, 30.0), view), _emit),
 )

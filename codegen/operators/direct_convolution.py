@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -37,7 +38,7 @@ def direct_segment_taps(rows: int, taps: int, channels: Sequence[int], dilation:
 def direct_dsp_cycles(
     view: NodeView, rows: int, taps: int, channels: Sequence[int], dilation: int, pixels: float, outputs: int
 ) -> int:
-    """Estimated cycles for so many output pixels.
+    """Estimated cycles for so many output pixels of a line, fitted as pair_packing.pair_cost is.
 
     Args:
         view: the node.
@@ -51,9 +52,12 @@ def direct_dsp_cycles(
     segment_taps = direct_segment_taps(rows, taps, channels, dilation)
     segments = rows * len(channels) * taps // segment_taps
     quads = rows * taps // segment_taps * sum(-(-segment_taps * c // 4) for c in channels)
-    block = (40 if view.core.has_fpu else 70) * quads + 22 * segments + 40
-    per_two = -(-outputs // 4) * block + 10 * segments + 40
-    return round(pixels / 2 * per_two + requantize_cycles(view.core) * pixels * outputs)
+    block = (42 if view.core.has_fpu else 72) * quads + 10 * segments + 175
+    fours = -(-outputs // 4)
+    per_two = fours * block + 70 * segments
+    padded = any(getattr(view.operator, "padding", ()))
+    edges = (160 * fours + 580) * segments if padded else 0  # windows at the sides, looked for tap by tap
+    return round(math.ceil(pixels / 2) * per_two + edges + requantize_cycles(view.core) * pixels * outputs)
 
 
 def direct_dsp_cost(view: NodeView, channels: Sequence[int], dilation: int) -> Cost:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -152,18 +153,30 @@ def pair_scratch(weight: np.ndarray, piece_channels: Sequence[int], segment_taps
     return int(8 * pairs + -(-copies // 4) * 4)
 
 
-def pair_cost(view: NodeView, scratch: int, pixels: float, groups: int = 1) -> Cost:
-    """Estimated cycles of a step: products, widening of the window, requantisation.
+def pair_cost(view: NodeView, scratch: int, pixels: float, groups: int = 1, rows: int | None = None) -> Cost:
+    """Estimated cycles of a step, fitted to the Cortex-M4 estimates of benchmarks/cycle_estimate.py.
 
     Args:
         view: the node.
-        scratch: bytes, of which eight are written per pair for two pixels.
+        scratch: bytes.
         pixels: output pixels of a step.
         groups: how often each pixel's values are laid out.
+        rows: of the kernel, where not all are used for a pixel.
     """
-    outputs = view.outputs[0].elements / max(view.access.steps, 1)
-    widening = pixels * groups * scratch / 8 * 2.2
-    return Cost(scratch, round(1.1 * view.macs_per_step + widening + requantize_cycles(view.core) * outputs) + 200)
+    weight = view.constants["weight"]
+    outputs = view.outputs[0].elements / max(view.access.steps, 1) / pixels
+    values = view.macs_per_step / (pixels * outputs)
+    height, taps = (rows or weight.shape[1], weight.shape[2]) if weight.ndim == 4 else (1, 1)
+    segments = height * len(view.inputs) * (taps if groups > 1 else 1)
+    pairs = segments * math.ceil(values / segments / 2)
+    fours, rest = divmod(round(outputs / groups), 4)
+    fours, rest = (fours + 1, 0) if rest == 3 else (fours, rest)
+    requantize = requantize_cycles(view.core)
+    blocks = fours * (8.6 * pairs + 20 + 4 * requantize) + rest * (2.4 * pairs + requantize)
+    pixel = groups * (blocks + 5.7 * pairs + 25 * segments + 72)
+    odd = 0.75 * (round(pixels) % 2)  # two pixels go together; the last one alone is not much faster
+    edges = 250 * groups * segments if any(getattr(view.operator, "padding", ())) else 0
+    return Cost(scratch, round((pixels + odd) * pixel) + edges + 300)
 
 
 def depthwise_column_bytes(rows: int) -> int:

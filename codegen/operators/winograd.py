@@ -136,12 +136,15 @@ def winograd_cost(view: NodeView) -> Cost:
     outputs = int(view.constants["weight"].shape[0])
     width = view.outputs[0].shape[2]
     tiles = -(-width // TILE)
-    double, single = 6 * (18 * pairs + 45) + 60, 6 * (14 * pairs + 45) + 60
+    blocks, rest = -(-outputs // BLOCK), outputs % BLOCK
+    saved = (0, 10, 7, 3)[rest]  # cycles per pair of the block of the remaining channels, for two tiles
+    double = blocks * (6 * (18 * pairs + 45) + 60) - 6 * saved * pairs
+    single = blocks * (6 * (14 * pairs + 45) + 60)
     results = outputs * width * (requantize_cycles(view.core) + 8)
-    cycles = -(-outputs // BLOCK) * (tiles // 2 * double + tiles % 2 * single) + results
+    cycles = tiles // 2 * double + tiles % 2 * single + results
     segments = int(view.constants["weight"].shape[1]) * len(view.inputs)
-    partial = sum(piece.shape[3] % 4 > 0 for piece in view.inputs) * segments // len(view.inputs)
-    cycles += tiles * (40 * pairs + 45 * segments + 25 * partial)
+    partial = sum(piece.shape[3] % 4 in (1, 2) for piece in view.inputs) * segments // len(view.inputs)
+    cycles += tiles * (40 * pairs + 45 * segments + 45 * partial)
     edges = 2 if _copy_bytes(view) else 0
     return Cost(48 * pairs + SUMS_BYTES + _copy_bytes(view), cycles + 150 * edges * segments + 200)
 
