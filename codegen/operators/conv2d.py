@@ -75,11 +75,6 @@ def sum_cost(cycles_per_mac: float, view: NodeView, wide_overhead: float = 0.0) 
     return Cost(0, round(cycles) + 100)
 
 
-def portable_cost(cost: Cost, view: NodeView) -> Cost:
-    """The cost of a portable kernel, on the scale of the DSP extension's kernels where it competes with them."""
-    return Cost(0, round(1.6 * cost.cycles_per_step)) if view.core.has_dsp else cost
-
-
 def _is_depthwise(view: NodeView) -> bool:
     operator = cast(Conv2d, view.operator)
     channels = view.inputs[0].shape[3]
@@ -135,7 +130,7 @@ def _portable_cost(view: NodeView) -> Cost:
     segments = view.constants["weight"].shape[1] * len(view.inputs)
     outputs = view.constants["weight"].shape[0] // cast(Conv2d, view.operator).groups
     fours = outputs // 4 * 4  # channels by four share the values that they multiply; the others are on their own
-    return portable_cost(sum_cost((2.2 * fours + 6.0 * (outputs - fours)) / outputs, view, 40.0 + 8.0 * segments), view)
+    return sum_cost((2.2 * fours + 6.0 * (outputs - fours)) / outputs, view, 40.0 + 8.0 * segments)
 
 
 def _emit_depthwise(view: NodeView, out: FunctionWriter) -> None:
@@ -164,6 +159,10 @@ def _emit_depthwise(view: NodeView, out: FunctionWriter) -> None:
     )
     _window(view, out)
     out.write(f"tinyseg_depthwise_line{suffix}({parameters}, lines, {out.output()});")
+
+
+def _portable_depthwise_cost(view: NodeView) -> Cost:
+    return sum_cost(5.0 if view.core.has_wide_multiply else 3.0, view)
 
 
 def _suits_v7m(view: NodeView) -> bool:
@@ -586,6 +585,6 @@ VARIANTS = (
     Variant("conv2d winograd", suits_winograd, winograd_cost, emit_winograd, packed_weight(winograd_bytes)),
     NARROW,
     Variant("conv2d v7m", _suits_v7m, _v7m_cost, _emit_v7m),
-    Variant("depthwise portable", _is_depthwise, lambda view: sum_cost(5.0, view), _emit_depthwise),
+    Variant("depthwise portable", _is_depthwise, _portable_depthwise_cost, _emit_depthwise),
     Variant("conv2d portable", lambda view: not _is_depthwise(view), _portable_cost, _emit_conv2d),
 )

@@ -65,9 +65,9 @@ class NarrowConvolution:
         """Scratch, and cycles of so many output pixels; as many cycles as instructions, and one per word loaded."""
         outputs = len(self.weight)
         segments = self.weight.shape[1] * len(self.channels)
-        table = 24 * self.pairs + 30 * segments + 60  # of two pixels
-        sums = (outputs + 1) // 2 * (24.0 * self.pairs + 90)
-        results = 2 * requantize_cycles(view.core) * outputs
+        table = 36 * self.pairs + 50 * segments + 100  # of two pixels
+        sums = (outputs + 1) // 2 * (24.0 * self.pairs + 80)
+        results = 2 * (requantize_cycles(view.core) + 12) * outputs
         twos = (self.columns.outputs + 1) // 2 * pixels / self.columns.outputs  # an odd pixel is computed twice
         return Cost(RECORD_BYTES * self.pairs, round(twos * (table + sums + results)) + 100)
 

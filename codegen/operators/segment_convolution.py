@@ -39,7 +39,8 @@ def filled_to_blocks(values: np.ndarray) -> np.ndarray:
 def suits(view: NodeView, rows: int, taps: int, groups: int) -> bool:
     """Whether the kernel computes a convolution of so many rows and taps on this core."""
     few = rows * taps * len(view.inputs) <= MOST_SEGMENTS
-    return not view.core.has_dsp and view.constants["weight"].dtype == np.int8 and groups == 1 and few
+    plain = not view.core.has_dsp and view.core.has_wide_multiply  # Armv6-M has too few registers for it
+    return plain and view.constants["weight"].dtype == np.int8 and groups == 1 and few
 
 
 def cycles(view: NodeView, weight: np.ndarray, pieces: int, pixels: float) -> int:
@@ -50,8 +51,7 @@ def cycles(view: NodeView, weight: np.ndarray, pieces: int, pixels: float) -> in
     segments = rows * pieces
     overhead = (blocks + (rest > 0)) * (60 + 20 * segments) + 60 + 30 * segments
     per_pixel: float = (per_product * weight[0].size + overhead) / 2
-    slow = 1.0 if view.core.has_wide_multiply else 3.0
-    return round(pixels * (slow * per_pixel + requantize_cycles(view.core) * int(outputs))) + 100
+    return round(pixels * (per_pixel + requantize_cycles(view.core) * int(outputs))) + 100
 
 
 @dataclass(frozen=True)
