@@ -75,6 +75,11 @@ def sum_cost(cycles_per_mac: float, view: NodeView, wide_overhead: float = 0.0) 
     return Cost(0, round(cycles) + 100)
 
 
+def portable_cost(cost: Cost, view: NodeView) -> Cost:
+    """The cost of a portable kernel, on the scale of the DSP extension's kernels where it competes with them."""
+    return Cost(0, round(1.6 * cost.cycles_per_step)) if view.core.has_dsp else cost
+
+
 def _is_depthwise(view: NodeView) -> bool:
     operator = cast(Conv2d, view.operator)
     channels = view.inputs[0].shape[3]
@@ -130,7 +135,7 @@ def _portable_cost(view: NodeView) -> Cost:
     segments = view.constants["weight"].shape[1] * len(view.inputs)
     outputs = view.constants["weight"].shape[0] // cast(Conv2d, view.operator).groups
     fours = outputs // 4 * 4  # channels by four share the values that they multiply; the others are on their own
-    return sum_cost((2.2 * fours + 6.0 * (outputs - fours)) / outputs, view, 40.0 + 8.0 * segments)
+    return portable_cost(sum_cost((2.2 * fours + 6.0 * (outputs - fours)) / outputs, view, 40.0 + 8.0 * segments), view)
 
 
 def _emit_depthwise(view: NodeView, out: FunctionWriter) -> None:

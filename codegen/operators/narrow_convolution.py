@@ -31,7 +31,8 @@ def pack_narrow(weight: np.ndarray, channels: tuple[int, ...]) -> np.ndarray:
     matrix = pack_plain(weight, list(channels)).astype(np.int16)
     outputs, values = matrix.shape
     filled = np.pad(matrix, ((0, outputs % 2), (0, values % 2)))
-    return (filled.reshape(-1, 2, filled.shape[1] // 2, 2).transpose(0, 2, 1, 3) + 128).astype(np.uint8)
+    blocks = filled.reshape(-1, 2, filled.shape[1] // 2, 2).transpose(0, 2, 1, 3)
+    return np.asarray(blocks + 128, np.uint8)
 
 
 def fits_halves(weight: np.ndarray, channels: tuple[int, ...]) -> bool:
@@ -59,7 +60,7 @@ class NarrowConvolution:
     @property
     def pairs(self) -> int:
         """Of values under the kernel."""
-        return -(-self.weight[0].size // 2)
+        return -(-int(self.weight[0].size) // 2)
 
     def cost(self, view: NodeView, pixels: float) -> Cost:
         """Scratch, and cycles of so many output pixels; as many cycles as instructions, and one per word loaded."""
@@ -164,8 +165,9 @@ def _emit_pointwise(view: NodeView, out: FunctionWriter) -> None:
 
 
 def _weight_bytes(view: NodeView) -> int:
-    outputs, *window = view.constants["weight"].shape
-    return -(-outputs // 2) * 2 * -(-int(np.prod(window)) // 2) * 2
+    weight = view.constants["weight"]
+    outputs, values = len(weight), int(weight[0].size)
+    return (outputs + outputs % 2) * (values + values % 2)
 
 
 CONVOLUTION = Variant(
