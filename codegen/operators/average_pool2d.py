@@ -32,7 +32,7 @@ def _suits_dsp(view: NodeView) -> bool:
 
 def _dsp_cost(view: NodeView) -> Cost:
     kernel = cast(AveragePool2d, view.operator).kernel
-    per_value = 1.7 * kernel[0] * kernel[1] + 3 * kernel[0] + 5 + requantize_cycles(view.core)
+    per_value = 1.7 * kernel[0] * kernel[1] + 3 * kernel[0] + 11 + requantize_cycles(view.core)
     return Cost(0, round(per_value * view.outputs[0].line_elements) + 30 * view.outputs[0].shape[2])
 
 

@@ -39,6 +39,7 @@ from tinyseg_tvm.codegen.operators.pair_packing import (
     pair_bytes,
     pair_cost,
     pair_scratch,
+    portable_cost,
 )
 from tinyseg_tvm.codegen.operators.segment_convolution import SegmentConvolution
 from tinyseg_tvm.codegen.operators.segment_convolution import call as segment_call
@@ -73,11 +74,6 @@ def sum_cost(cycles_per_mac: float, view: NodeView, wide_overhead: float = 0.0) 
         cycles_per_mac *= ARMV6M_FACTOR
     cycles = cycles_per_mac * view.macs_per_step + (requantize_cycles(view.core) + 12 + wide_overhead) * outputs
     return Cost(0, round(cycles) + 100)
-
-
-def portable_cost(cost: Cost, view: NodeView) -> Cost:
-    """The cost of a portable kernel, on the scale of the DSP extension's kernels where it competes with them."""
-    return Cost(0, round(1.6 * cost.cycles_per_step)) if view.core.has_dsp else cost
 
 
 def _is_depthwise(view: NodeView) -> bool:

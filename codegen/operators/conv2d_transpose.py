@@ -7,7 +7,7 @@ from typing import cast
 
 import numpy as np
 
-from tinyseg_tvm.codegen.operators.conv2d import portable_cost, requantization, sum_cost, weight_suffix
+from tinyseg_tvm.codegen.operators.conv2d import requantization, sum_cost, weight_suffix
 from tinyseg_tvm.codegen.operators.direct_convolution import (
     Columns,
     DirectConvolution,
@@ -33,6 +33,7 @@ from tinyseg_tvm.codegen.operators.pair_packing import (
     pack_pairs,
     pair_bytes,
     pair_cost,
+    portable_cost,
     pair_scratch,
 )
 from tinyseg_tvm.codegen.operators.segment_convolution import SegmentConvolution

@@ -91,7 +91,7 @@ def dsp_cost(view: NodeView, period: int) -> Cost:
     """Cycles of the kernel for the DSP extension, whose operand repeats after ``period`` elements."""
     elements = view.outputs[0].line_elements
     period_cycles = 40 + 20 * (period % 4)
-    return Cost(0, round((9.7 if _is_product(view) else 9) * elements + period_cycles * elements / period) + 20)
+    return Cost(0, round((8.8 if _is_product(view) else 7.5) * elements + period_cycles * elements / period) + 20)
 
 
 def emit_binary(

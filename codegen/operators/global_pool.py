@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always, line_cost
+from tinyseg_tvm.network.problem import Cost
 from tinyseg_tvm.operators.global_pool import GlobalPool
 from tinyseg_tvm.operators.requantize import average_multiplier
 
@@ -15,6 +16,11 @@ def _is_average(view: NodeView) -> bool:
 
 def _suits_dsp(view: NodeView) -> bool:
     return view.core.has_dsp and _is_average(view) and view.inputs[0].shape[3] >= 4
+
+
+def _dsp_cost(view: NodeView) -> Cost:
+    _, _, width, channels = view.inputs[0].shape
+    return Cost(0, round(2.5 * width * channels) + 40 * channels + 20)
 
 
 def _suits_mve(view: NodeView) -> bool:
@@ -50,6 +56,6 @@ def _emit(view: NodeView, out: FunctionWriter, module: str = "tinyseg_global_poo
 
 VARIANTS = (
     Variant("global_pool mve", _suits_mve, line_cost(1.0), lambda view, out: _emit_average(view, out, "mve")),
-    Variant("global_pool dsp", _suits_dsp, line_cost(2.5), lambda view, out: _emit_average(view, out, "dsp")),
-    Variant("global_pool portable", always, line_cost(6.0), _emit),
+    Variant("global_pool dsp", _suits_dsp, _dsp_cost, lambda view, out: _emit_average(view, out, "dsp")),
+    Variant("global_pool portable", always, line_cost(11.5), _emit),
 )

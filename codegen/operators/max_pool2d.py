@@ -16,7 +16,9 @@ def _cost(view: NodeView) -> Cost:
 
 def _dsp_cost(view: NodeView) -> Cost:
     kernel = cast(MaxPool2d, view.operator).kernel
-    return Cost(0, round(1.2 * kernel[0] * kernel[1] * view.outputs[0].line_elements) + 20 * view.outputs[0].shape[2])
+    outputs = view.outputs[0]
+    per_value = 4.0 if kernel == (2, 2) else 1.5 * kernel[0] * kernel[1]
+    return Cost(0, round(per_value * outputs.line_elements) + 16 * outputs.shape[2])
 
 
 def _suits_dsp(view: NodeView) -> bool:

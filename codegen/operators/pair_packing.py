@@ -179,6 +179,11 @@ def pair_cost(view: NodeView, scratch: int, pixels: float, groups: int = 1, rows
     return Cost(scratch, round((pixels + odd) * pixel) + edges + 300)
 
 
+def portable_cost(cost: Cost, view: NodeView) -> Cost:
+    """The cost of a portable kernel, on the scale of the DSP extension's kernels where it competes with them."""
+    return Cost(0, round(1.6 * cost.cycles_per_step)) if view.core.has_dsp else cost
+
+
 def depthwise_column_bytes(rows: int) -> int:
     """Bytes that a column of four channels takes when widened: a word per channel and pair of rows."""
     return 16 * (rows // 2) + 8 * (rows % 2)
