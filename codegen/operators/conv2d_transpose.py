@@ -33,8 +33,8 @@ from tinyseg_tvm.codegen.operators.pair_packing import (
     pack_pairs,
     pair_bytes,
     pair_cost,
-    portable_cost,
     pair_scratch,
+    portable_cost,
 )
 from tinyseg_tvm.codegen.operators.segment_convolution import SegmentConvolution
 from tinyseg_tvm.codegen.operators.segment_convolution import cycles as segment_cycles
