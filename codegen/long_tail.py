@@ -9,7 +9,7 @@ where the program does, ``math``.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
@@ -38,7 +38,20 @@ class LoweredProgram:
 
 @cache
 def lower_program(prim_func: Any) -> LoweredProgram:
+    """C of a ``tvm.tirx.PrimFunc`` whose buffers are placed in the workspace one after the other.
+
+    Raises:
+        TinySegError: TVM's C generator cannot express the program.
+    """
+    return lower_placed(prim_func, None)
+
+
+def lower_placed(prim_func: Any, offsets: Mapping[str, int] | None) -> LoweredProgram:
     """C of a ``tvm.tirx.PrimFunc``.
+
+    Args:
+        prim_func: the program.
+        offsets: where each of its buffers lies in the workspace, by name (others are not used); None: wherever.
 
     Raises:
         TinySegError: TVM's C generator cannot express the program.
@@ -50,12 +63,12 @@ def lower_program(prim_func: Any) -> LoweredProgram:
     module = tvm.IRModule({PLACEHOLDER: prim_func.with_attr("global_symbol", PLACEHOLDER)})
     try:
         with target:
-            module = _lowered(module, target)
+            module = _lowered(module, target, reuse=offsets is None)
             function = next(iter(module.functions.values()))
-            module, workspace = _with_workspace(function)
+            module, workspace = _with_workspace(function, offsets)
             module = tvm.tirx.transform.LowerIntrin()(module)
             text = tvm.get_global_func("target.build.c")(module, target).inspect_source()
-    except (RuntimeError, ValueError, TypeError, tvm.error.TVMError) as error:
+    except (RuntimeError, ValueError, TypeError) as error:
         reason = str(error).strip().splitlines()[-1][:300]
         raise TinySegError(f"TVM's C generator cannot express it: {reason}") from None
     return LoweredProgram(_plain(text), workspace)
@@ -75,8 +88,8 @@ def _register_missing_lowerings() -> None:
     )
 
 
-def _lowered(module: Any, target: Any) -> Any:
-    """From a scheduled PrimFunc to loops over flat buffers, whose parameters are pointers."""
+def _lowered(module: Any, target: Any, *, reuse: bool) -> Any:
+    """From a scheduled PrimFunc to loops over flat buffers, some for several uses where that is wanted."""
     import tvm
     from tvm import s_tir, tirx
 
@@ -95,7 +108,7 @@ def _lowered(module: Any, target: Any) -> Any:
             after.NarrowDataType(32),
             before.LoopPartition(),
             after.VectorizeLoop(False),
-            after.StorageRewrite(),
+            *([after.StorageRewrite()] if reuse else []),
             before.HoistIfThenElse(),
             after.UnrollLoop(),
             before.RenormalizeSplitPattern(),
@@ -107,7 +120,7 @@ def _lowered(module: Any, target: Any) -> Any:
     )(module)
 
 
-def _with_workspace(function: Any) -> tuple[Any, int]:
+def _with_workspace(function: Any, offsets: Mapping[str, int] | None) -> tuple[Any, int]:
     """The function with raw pointers for parameters and its allocations in a workspace; the workspace's size."""
     import tvm
     import tvm_ffi
@@ -128,9 +141,11 @@ def _with_workspace(function: Any) -> tuple[Any, int]:
     def place(allocation: Any) -> Any:
         nonlocal end
         buffer = allocation.buffer
+        if offsets is not None and buffer.name not in offsets:
+            return tirx.Evaluate(0)
         elements = int(np.prod([int(extent) for extent in buffer.shape]))
-        offset = -(-end // _WORKSPACE_ALIGNMENT) * _WORKSPACE_ALIGNMENT
-        end = offset + elements * np.dtype(str(buffer.dtype)).itemsize
+        offset = -(-end // _WORKSPACE_ALIGNMENT) * _WORKSPACE_ALIGNMENT if offsets is None else offsets[buffer.name]
+        end = max(end, offset + elements * np.dtype(str(buffer.dtype)).itemsize)
         address = tirx.reinterpret("handle", tirx.handle_add_byte_offset(workspace, offset))
         return tirx.DeclBuffer(buffer, data=address)
 
@@ -143,23 +158,30 @@ def _with_workspace(function: Any) -> tuple[Any, int]:
 
 
 _GUARD = re.compile(r"^#ifdef __cplusplus\n.*?^#endif[^\n]*\n", re.MULTILINE | re.DOTALL)
+_PROTOTYPE = re.compile(r"^\w+ \w+\([^;{]*\);\n", re.MULTILINE)
 _PREPROCESSOR = re.compile(r"^\s*(#include|#define|#undef|// tvm|void\* __tvm_ffi__library_ctx).*\n", re.MULTILINE)
 
 
 def _plain(text: str) -> str:
-    """Generated C without TVM's headers, macros and prototypes of itself."""
+    """Generated C without TVM's headers, macros and prototypes."""
     text = _GUARD.sub("", text)
     text = _PREPROCESSOR.sub("", text)
     text = text.replace("TVM_DLL ", "")
-    text = re.sub(rf"^void {PLACEHOLDER}\([^)]*\);\n", "", text, flags=re.MULTILINE)
+    text = _PROTOTYPE.sub("", text)
     text = re.sub(r"\binff?\b", "INFINITY", text)  # as printed by TVM 0.27, no C
     text = re.sub(r"\bnanf?\b(?!\()", "NAN", text)
     text = text.encode("ascii", "replace").decode()
     return text.strip() + "\n"
 
 
-def long_tail_files(name: str, functions: Sequence[str]) -> dict[str, str]:
-    """``src/<name>_tvm.c`` with the functions, and its header; nothing where there are none."""
+def long_tail_files(name: str, functions: Sequence[str], headers: Sequence[str] = ()) -> dict[str, str]:
+    """``src/<name>_tvm.c`` with the functions, and its header; nothing where there are none.
+
+    Args:
+        name: the project's.
+        functions: C of each function, after that of those it calls alone.
+        headers: of the runtime, that they need.
+    """
     if not functions:
         return {}
     prototypes = "\n".join(f"{_prototype(function)};" for function in functions)
@@ -181,7 +203,7 @@ def long_tail_files(name: str, functions: Sequence[str]) -> dict[str, str]:
         '#pragma GCC diagnostic ignored "-Wshadow"\n'
         '#pragma GCC diagnostic ignored "-Wsign-compare"\n'
         "#endif\n"
-        f'#include "{name}_tvm.h"\n\n'
+        f'#include "{name}_tvm.h"\n\n' + "".join(f'#include "{header}"\n' for header in headers) + "\n"
         "#include <math.h>\n#include <stddef.h>\n#include <string.h>\n\n" + "\n".join(functions)
     )
     return {f"src/{name}_tvm.c": source, f"src/{name}_tvm.h": header}

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from tinyseg_tvm.codegen.generation import Generation
 from tinyseg_tvm.codegen.identifiers import comment_text, identifier
-from tinyseg_tvm.codegen.operators import select_variant
+from tinyseg_tvm.codegen.operators import planned_variant
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView
 from tinyseg_tvm.codegen.placement import pool_member
 from tinyseg_tvm.codegen.storage_layout import stored_part
+from tinyseg_tvm.network.problem import Cost
 from tinyseg_tvm.operators import Spill, TensorType
 from tinyseg_tvm.planner.plan import Block
 
@@ -45,9 +46,9 @@ def node_function(generation: Generation, index: int) -> OperatorFunction:
     node = network.nodes[index]
     number = generation.first_node + index
     view = NodeView.of(node, network, generation.core)
-    planned = generation.problem.operators[number].scratch_bytes
-    variant = select_variant(view, planned)
-    if variant.cost(view).scratch_bytes > planned:
+    operator = generation.problem.operators[number]
+    variant = planned_variant(view, Cost(operator.scratch_bytes, operator.cycles, operator.flash_bytes))
+    if variant.cost(view).scratch_bytes > operator.scratch_bytes:
         raise AssertionError(f"node {node.name!r}: its kernel needs more scratch than the plan gives it")
     symbol = generation.names.unique(f"{generation.name}_{identifier(node.name, node.operator.kind)}")
     before = pool.size

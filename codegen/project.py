@@ -178,7 +178,11 @@ def _sources(
     name, network, plan = generation.name, generation.network, generation.plan
     modules = {module for function in functions for module in function.modules}
     further_pools = zip(generation.problem.pools[1:], plan.pool_bytes[1:], strict=True)
-    long_tail = long_tail_files(name, [source for function in functions for source in function.sources])
+    long_tail = long_tail_files(
+        name,
+        [source for function in functions for source in function.sources],
+        sorted({header_of(module) for function in functions if function.sources for module in function.modules}),
+    )
     values = {
         "name": name,
         "upper": generation.upper,

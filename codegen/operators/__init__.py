@@ -56,6 +56,7 @@ __all__ = [
     "emitter_for",
     "kernel_choices",
     "kernel_cost",
+    "planned_variant",
     "select_variant",
 ]
 
@@ -89,6 +90,14 @@ def select_variant(view: NodeView, scratch_limit: int | None = None) -> Variant:
     return min(fitting, key=lambda entry: (entry[1].cycles_per_step, entry[1].flash_bytes))[0]
 
 
+def planned_variant(view: NodeView, planned: Cost) -> Variant:
+    """The variant that costs just what was planned; else the one that ``select_variant`` finds for the scratch."""
+    for variant, cost in _variant_costs(view):
+        if cost == planned:
+            return variant
+    return select_variant(view, planned.scratch_bytes)
+
+
 def kernel_cost(node: Node, network: Network, core: Core, scratch_limit: int | None = None) -> Cost:
     """What the kernel costs that ``select_variant`` chooses for a node."""
     view = NodeView.of(node, network, core)
@@ -96,17 +105,20 @@ def kernel_cost(node: Node, network: Network, core: Core, scratch_limit: int | N
 
 
 def kernel_choices(node: Node, network: Network, core: Core) -> tuple[Cost, ...]:
-    """Costs of the kernels worth considering: each takes more scratch and fewer cycles than the one before."""
+    """Costs of the kernels worth considering, by scratch: none takes more of scratch, cycles and flash than another."""
     worthwhile: list[Cost] = []
     costs = (cost for _, cost in _variant_costs(NodeView.of(node, network, core)))
     for cost in sorted(costs, key=lambda cost: (cost.scratch_bytes, cost.cycles_per_step, cost.flash_bytes)):
-        if not worthwhile or cost.cycles_per_step < worthwhile[-1].cycles_per_step:
+        if not any(
+            other.cycles_per_step <= cost.cycles_per_step and other.flash_bytes <= cost.flash_bytes
+            for other in worthwhile
+        ):
             worthwhile.append(cost)
     return tuple(worthwhile)
 
 
 def _cost(variant: Variant, view: NodeView) -> Cost:
-    return replace(variant.cost(view), flash_bytes=variant.flash(view))
+    return replace(variant.cost(view), flash_bytes=variant.flash(view) + variant.code(view))
 
 
 def _variant_costs(view: NodeView) -> list[tuple[Variant, Cost]]:

@@ -41,6 +41,8 @@ from tinyseg_tvm.codegen.operators.pair_packing import (
     pair_scratch,
     portable_cost,
 )
+from tinyseg_tvm.codegen.operators.scheduled_sum import Convolution as ScheduledConvolution
+from tinyseg_tvm.codegen.operators.scheduled_sum import scheduled_variants
 from tinyseg_tvm.codegen.operators.segment_convolution import SegmentConvolution
 from tinyseg_tvm.codegen.operators.segment_convolution import call as segment_call
 from tinyseg_tvm.codegen.operators.segment_convolution import cycles as segment_cycles
@@ -479,6 +481,24 @@ def _emit_direct_mve(view: NodeView, out: FunctionWriter) -> None:
     )
 
 
+def _scheduled(view: NodeView) -> ScheduledConvolution | None:
+    operator = cast(Conv2d, view.operator)
+    weight = view.constants["weight"]
+    if operator.groups != 1:
+        return None
+    return ScheduledConvolution(
+        weight,
+        folded_bias(view.constants["bias"], weight, operator.input_zero_point),
+        view.constants["multiplier"],
+        tuple(piece.shape[3] for piece in view.inputs),
+        Columns(view.inputs[0].shape[2], view.outputs[0].shape[2], operator.strides[1], operator.padding[1]),
+        Window(weight.shape[1], weight.shape[2], operator.dilation[1]),
+        operator.input_zero_point,
+        (operator.output_zero_point, operator.output_min, operator.output_max),
+        padded=bool(operator.padding[0] or operator.padding[2]),
+    )
+
+
 def _suits_depthwise_mve(view: NodeView) -> bool:
     return view.core.has_mve and _is_depthwise(view) and view.constants["weight"].dtype == np.int8
 
@@ -584,6 +604,7 @@ VARIANTS = (
         "conv2d direct dsp", _suits_direct_dsp, _direct_dsp_cost, _emit_direct_dsp, packed_weight(_direct_pair_bytes)
     ),
     Variant("conv2d winograd", suits_winograd, winograd_cost, emit_winograd, packed_weight(winograd_bytes)),
+    *scheduled_variants("conv2d", _scheduled, _window),
     NARROW,
     Variant("conv2d v7m", _suits_v7m, _v7m_cost, _emit_v7m),
     Variant("depthwise portable", _is_depthwise, _portable_depthwise_cost, _emit_depthwise),

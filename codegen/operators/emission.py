@@ -197,6 +197,7 @@ class Variant:
         cost: its scratch and cycles per step.
         emit: writes the node's function.
         flash: bytes of constants as the kernel packs them.
+        code: estimated bytes of code that is the node's own.
     """
 
     name: str
@@ -204,6 +205,7 @@ class Variant:
     cost: Callable[[NodeView], Cost]
     emit: Callable[[NodeView, FunctionWriter], None]
     flash: Callable[[NodeView], int] = constant_bytes
+    code: Callable[[NodeView], int] = lambda _view: 0
 
 
 def always(_view: NodeView) -> bool:

@@ -137,7 +137,7 @@ def _in_gaps(
 def _chosen(operator: Operator, costs: tuple[Cost, ...], room: int) -> Operator:
     """The operator with the fastest kernel of so much scratch."""
     fitting = [cost for cost in costs if cost.scratch_bytes <= room]
-    best = fitting[-1] if fitting else costs[0]
+    best = min(fitting or costs[:1], key=lambda cost: (cost.cycles_per_step, cost.flash_bytes))
     return replace(
         operator, scratch_bytes=best.scratch_bytes, cycles=best.cycles_per_step, flash_bytes=best.flash_bytes
     )
