@@ -487,8 +487,8 @@ def _scheduled(view: NodeView) -> ScheduledConvolution | None:
     if operator.groups != 1:
         return None
     return ScheduledConvolution(
-        weight,
-        folded_bias(view.constants["bias"], weight, operator.input_zero_point),
+        (weight,),
+        (folded_bias(view.constants["bias"], weight, operator.input_zero_point),),
         view.constants["multiplier"],
         tuple(piece.shape[3] for piece in view.inputs),
         Columns(view.inputs[0].shape[2], view.outputs[0].shape[2], operator.strides[1], operator.padding[1]),

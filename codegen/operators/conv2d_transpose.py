@@ -36,6 +36,8 @@ from tinyseg_tvm.codegen.operators.pair_packing import (
     pair_scratch,
     portable_cost,
 )
+from tinyseg_tvm.codegen.operators.scheduled_sum import Convolution as ScheduledConvolution
+from tinyseg_tvm.codegen.operators.scheduled_sum import scheduled_variants
 from tinyseg_tvm.codegen.operators.segment_convolution import SegmentConvolution
 from tinyseg_tvm.codegen.operators.segment_convolution import cycles as segment_cycles
 from tinyseg_tvm.codegen.operators.segment_convolution import suits as suits_segments
@@ -471,6 +473,41 @@ def _direct_pair_bytes(view: NodeView) -> int:
     return total
 
 
+def _scheduled(view: NodeView) -> ScheduledConvolution | None:
+    """Where taps do not overlap: each kernel row makes its own output line, whose pixels' taps are channels of one."""
+    operator = cast(Conv2dTranspose, view.operator)
+    weight = view.constants["weight"]
+    outputs, rows, taps, channels = weight.shape
+    moved = any(operator.padding) or any(operator.output_padding) or operator.dilation != (1, 1)
+    if moved or operator.strides != (rows, taps) or operator.groups != 1:
+        return None
+    width = view.inputs[0].shape[2]
+    bias = folded_bias_of_taps(view.constants["bias"], weight, operator.input_zero_point)
+    return ScheduledConvolution(
+        tuple(weight[:, row].transpose(1, 0, 2).reshape(taps * outputs, 1, 1, channels) for row in range(rows)),
+        tuple(bias[row] for row in range(rows)),
+        np.tile(view.constants["multiplier"], taps),
+        (channels,),
+        Columns(width, width, 1, 0),
+        Window(1, 1, 1),
+        operator.input_zero_point,
+        (operator.output_zero_point, operator.output_min, operator.output_max),
+        padded=False,
+    )
+
+
+def folded_bias_of_taps(bias: np.ndarray, weight: np.ndarray, zero_point: int) -> np.ndarray:
+    """``bias - zero_point * sum(weight)`` of each kernel row, tap and output channel: (rows, taps * channels) int32."""
+    sums = weight.astype(np.int64).sum(axis=3)  # (O, rows, taps)
+    folded = bias.astype(np.int64) - zero_point * sums.transpose(1, 2, 0)
+    return np.asarray(folded.reshape(weight.shape[1], -1)).astype(np.int32)
+
+
+def _the_line(view: NodeView, out: FunctionWriter) -> None:
+    rows = view.constants["weight"].shape[1]
+    out.write(f"const int8_t *const lines[1] = {{{out.line(0, f'step / {rows}u')}}};")
+
+
 VARIANTS = (
     Variant("conv2d_transpose mve", _suits_mve, _mve_cost, _emit_mve, packed_weight(_mve_bytes)),
     Variant("conv2d_transpose direct mve", _suits_direct_mve, _direct_mve_cost, _emit_direct_mve),
@@ -482,6 +519,7 @@ VARIANTS = (
         _emit_direct_dsp,
         packed_weight(_direct_pair_bytes),
     ),
+    *scheduled_variants("conv2d_transpose", _scheduled, _the_line),
     Variant("conv2d_transpose v7m", _suits_v7m, _v7m_cost, _emit_v7m),
     Variant("conv2d_transpose portable", always, lambda view: portable_cost(sum_cost(3.6, view, 30.0), view), _emit),
 )

@@ -38,6 +38,8 @@ from tinyseg_tvm.codegen.operators.pair_packing import (
     pair_cost,
     pair_scratch,
 )
+from tinyseg_tvm.codegen.operators.scheduled_sum import Convolution as ScheduledConvolution
+from tinyseg_tvm.codegen.operators.scheduled_sum import scheduled_variants
 from tinyseg_tvm.codegen.operators.segment_convolution import SegmentConvolution
 from tinyseg_tvm.codegen.operators.segment_convolution import call as segment_call
 from tinyseg_tvm.codegen.operators.segment_convolution import cycles as segment_cycles
@@ -347,6 +349,31 @@ def _pair_bytes(view: NodeView) -> int:
     return pair_bytes(weight[:, np.newaxis, np.newaxis, :], 1, [weight.shape[1]], 1)
 
 
+def _scheduled(view: NodeView) -> ScheduledConvolution | None:
+    """Each vector is a pixel; a map that is flattened is one, where it lies in one line."""
+    operator = cast(Dense, view.operator)
+    weight = view.constants["weight"]
+    if operator.flatten and view.inputs[0].lines > 1:
+        return None
+    outputs, channels = weight.shape
+    pixels = view.inputs[0].line_elements // channels
+    return ScheduledConvolution(
+        (weight.reshape(outputs, 1, 1, channels),),
+        (folded_bias(view.constants["bias"], weight, operator.input_zero_point),),
+        view.constants["multiplier"],
+        (channels,),
+        Columns(pixels, pixels, 1, 0),
+        Window(1, 1, 1),
+        operator.input_zero_point,
+        (operator.output_zero_point, operator.output_min, operator.output_max),
+        padded=False,
+    )
+
+
+def _one_line(_view: NodeView, out: FunctionWriter) -> None:
+    out.write(f"const int8_t *const lines[1] = {{{out.line(0)}}};")
+
+
 VARIANTS = (
     Variant(
         "dense mve",
@@ -390,6 +417,7 @@ VARIANTS = (
         packed_weight(_pair_bytes),
     ),
     NARROW,
+    *scheduled_variants("dense", _scheduled, _one_line),
     Variant(
         "pointwise v7m",
         lambda view: not _flattens(view) and suits_segments(view, 1, 1, 1),

@@ -11,7 +11,7 @@ import numpy as np
 
 from tinyseg_tvm.codegen.long_tail import PLACEHOLDER, LoweredProgram, lower_placed
 from tinyseg_tvm.codegen.operators.direct_convolution import Columns, Window
-from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, constant_bytes, requantize_cycles
+from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, requantize_cycles
 from tinyseg_tvm.codegen.operators.pair_packing import can_join
 from tinyseg_tvm.codegen.programs.micro_kernels import MOST_STEP, DspKernel, MicroKernel
 from tinyseg_tvm.codegen.programs.schedule import Decisions, decision_space, scheduled, tile_of
@@ -26,11 +26,11 @@ _ALIGNMENT = 16  # of staged lines in the workspace
 
 @dataclass(frozen=True)
 class Convolution:
-    """A convolution of one group.
+    """A convolution of one group; or several of the same shape, one for each of some successive lines.
 
     Attributes:
-        weight: (O, KH, KW, I) int8.
-        bias: (O,) int32 with the input's zero point folded in.
+        weights: of each, (O, KH, KW, I) int8.
+        biases: of each, (O,) int32 with the input's zero point folded in.
         multiplier: (O,) float32.
         channels: of each piece of the input.
         columns: where the windows lie.
@@ -40,8 +40,8 @@ class Convolution:
         padded: whether lines may be missing.
     """
 
-    weight: np.ndarray
-    bias: np.ndarray
+    weights: tuple[np.ndarray, ...]
+    biases: tuple[np.ndarray, ...]
     multiplier: np.ndarray
     channels: tuple[int, ...]
     columns: Columns
@@ -59,15 +59,15 @@ class Convolution:
             Line(columns.width * c, columns.before * c, after * c, columns.stride * c)
             for _, c in itertools.product(range(window.rows), self.channels)
         )
-        segments = tuple(segment for segment, _ in self._segments())
-        outputs = int(self.weight.shape[0])
+        segments = tuple(segment for segment, _ in self._segments(self.weights[0]))
+        outputs = int(self.weights[0].shape[0])
         return WeightedSum(lines, segments, columns.outputs, outputs, self.zero_point, self.output, True, staged_pixels)
 
-    def segment_weights(self) -> list[np.ndarray]:
-        """Weights (O, values) of each segment."""
-        return [weights for _, weights in self._segments()]
+    def segment_weights(self, number: int) -> list[np.ndarray]:
+        """Weights (O, values) of each segment of one of the convolutions."""
+        return [weights for _, weights in self._segments(self.weights[number])]
 
-    def _segments(self) -> list[tuple[Segment, np.ndarray]]:
+    def _segments(self, weight: np.ndarray) -> list[tuple[Segment, np.ndarray]]:
         """Piece by piece, so that those of the same size follow each other."""
         segments = []
         window = self.window
@@ -76,10 +76,10 @@ class Convolution:
         begin = 0
         for piece, channels in enumerate(self.channels):
             for row, part in itertools.product(range(window.rows), range(parts)):
-                weights = self.weight[:, row, part * taps : (part + 1) * taps, begin : begin + channels]
+                weights = weight[:, row, part * taps : (part + 1) * taps, begin : begin + channels]
                 line = row * len(self.channels) + piece
                 segment = Segment(line, part * window.dilation * channels, taps * channels)
-                segments.append((segment, weights.reshape(self.weight.shape[0], -1)))
+                segments.append((segment, weights.reshape(weight.shape[0], -1)))
             begin += channels
         return segments
 
@@ -99,7 +99,8 @@ def suits(view: NodeView, convolution: Convolution) -> bool:
 def kernel_of(convolution: Convolution, staged_pixels: int) -> MicroKernel:
     """Its micro-kernels."""
     weighted_sum = convolution.weighted_sum(staged_pixels)
-    return DspKernel(weighted_sum, can_join(convolution.weight, convolution.bias, 1))
+    sets = zip(convolution.weights, convolution.biases, strict=True)
+    return DspKernel(weighted_sum, all(can_join(weight, bias, 1) for weight, bias in sets))
 
 
 def best_decisions(kernel: MicroKernel, view: NodeView) -> Decisions:
@@ -176,14 +177,17 @@ def emit(convolution: Convolution, kernel: MicroKernel, decisions: Decisions, ou
         longest = max(line.values for line in kernel.sum.lines)
         padding = out.constant("padding", np.full(longest, convolution.zero_point, np.int8))
         line = f"lines[{{0}}] != NULL ? lines[{{0}}] : {padding}"
+    several = len(convolution.weights)
+    packed = [packed_weight(kernel, convolution.segment_weights(i), decisions) for i in range(several)]
+    offset = [f" + step % {several}u * {n}u" if several > 1 else "" for n in (packed[0].size, kernel.sum.channels)]
     constants = [
-        ("int8_t", out.constant("weight", packed_weight(kernel, convolution.segment_weights(), decisions))),
-        ("int32_t", out.constant("bias", convolution.bias)),
+        ("int8_t", out.constant("weight", np.concatenate(packed)) + offset[0]),
+        ("int32_t", out.constant("bias", np.concatenate(convolution.biases)) + offset[1]),
         ("float", out.constant("multiplier", convolution.multiplier)),
     ]
     # the generated functions know no const
     arguments = [f"(int8_t *)(uintptr_t)({line.format(i)})" for i in range(len(kernel.sum.lines))]
-    arguments += [f"({ctype} *)(uintptr_t){symbol}" for ctype, symbol in constants]
+    arguments += [f"({ctype} *)(uintptr_t)({symbol})" for ctype, symbol in constants]
     arguments.append(out.output())
     if program.workspace_bytes:
         arguments.append(out.scratch or "NULL")
@@ -231,9 +235,9 @@ def _variant(
     def flash(view: NodeView) -> int:
         found, kernel, _ = known(view)
         channels = kernel.sum.channels + kernel.sum.channels % 2  # one alone has weights of 16 bits
-        weights = kernel.sum.weights_per_channel * channels
+        weights = kernel.sum.weights_per_channel * channels + 4 * kernel.sum.channels
         padding = max(line.values for line in kernel.sum.lines) if found.padded else 0
-        return constant_bytes(view) - view.constants["weight"].nbytes + weights + padding
+        return len(found.weights) * weights + 4 * kernel.sum.channels + padding
 
     def code(view: NodeView) -> int:
         _, kernel, decisions = known(view)

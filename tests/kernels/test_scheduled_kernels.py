@@ -23,6 +23,7 @@ from tinyseg_tvm.codegen.programs.weighted_sum import Line, Segment, WeightedSum
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.network.problem import build_problem
 
+KINDS = ["conv2d", "conv2d", "dense", "conv2d", "conv2d_transpose"]
 CORE = Core("host", has_dsp=True)
 
 
@@ -31,10 +32,11 @@ def networks(seed: int, each: int) -> tuple[Network, list[np.ndarray]]:
     builder = NetworkBuilder("tiles")
     inputs: list[np.ndarray] = []
     for number in range(each):
-        case = accepted_case("conv2d", rng)
+        kind = KINDS[number % len(KINDS)]
+        case = accepted_case(kind, rng)
         names = [builder.input(f"x{number}_{k}", t) for k, t in enumerate(case.input_types)]
         inputs += case.inputs
-        builder.output(builder.node(f"conv_{number}", case.operator, names, **case.constants))
+        builder.output(builder.node(f"{kind}_{number}", case.operator, names, **case.constants))
     return builder.build(), inputs
 
 
@@ -61,7 +63,9 @@ def only_tiles(monkeypatch):
         monkeypatch.setattr(scheduled_sum, "best_decisions", decisions)
         return taken
 
-    return use
+    scheduled_sum.lowered.cache_clear()
+    yield use
+    scheduled_sum.lowered.cache_clear()
 
 
 def _first(tiles: list[Variant], others: list[Variant]) -> Iterator[Variant]:
@@ -87,7 +91,7 @@ def check_on_host(seed: int, each: int, directory: Path) -> None:
 @pytest.mark.parametrize("staged_pixels", STAGED_PIXELS)
 def test_tiles_equal_the_reference(staged_pixels, only_tiles, tmp_path):
     taken = only_tiles(staged_pixels)
-    check_on_host(5 + staged_pixels, 6, tmp_path)
+    check_on_host(5 + staged_pixels, 10, tmp_path)
     assert len(taken) > 6
 
 
@@ -105,15 +109,15 @@ def test_many_tiles_equal_the_reference(staged_pixels, seed, only_tiles, tmp_pat
 )
 def test_tiles_equal_the_reference_on_boards(board, staged_pixels, only_tiles, tmp_path):
     only_tiles(staged_pixels)
-    network, inputs = networks(20 + staged_pixels, 8)
+    network, inputs = networks(20 + staged_pixels, 15)
     assert run_on_board(board, network, inputs, tmp_path / "project") == []
 
 
 def test_a_mutated_micro_kernel_is_found(only_tiles, tmp_path, monkeypatch):
-    only_tiles(2)
+    only_tiles(0)
     monkeypatch.setattr(micro_kernels, "_dual", lambda w, p, o: f"s{p}{o} = tinyseg_dual_multiply({w}, x0, s{p}{o});")
     with pytest.raises(AssertionError):
-        check_on_host(7, 6, tmp_path)
+        check_on_host(7, 12, tmp_path)
 
 
 def test_a_mutated_instruction_is_found_on_a_board(only_tiles, tmp_path, monkeypatch):
@@ -124,7 +128,7 @@ def test_a_mutated_instruction_is_found_on_a_board(only_tiles, tmp_path, monkeyp
         "assembler_loop",
         lambda body, *rest: true_loop([*body[:-1], body[-1].replace("smlad", "smladx")], *rest),
     )
-    network, inputs = networks(20, 8)
+    network, inputs = networks(20, 10)
     assert run_on_board("mps2_an386", network, inputs, tmp_path / "project") != []
 
 
