@@ -105,14 +105,20 @@ def kernel_of(convolution: Convolution, staged_pixels: int) -> MicroKernel:
 
 def best_decisions(kernel: MicroKernel, view: NodeView) -> Decisions:
     """Those of fewest estimated cycles."""
-    return min(decision_space(kernel.sum), key=lambda decisions: cycles(kernel, decisions, view))
+    return _best(kernel, requantize_cycles(view.core))
 
 
-def cycles(kernel: MicroKernel, decisions: Decisions, view: NodeView) -> float:
-    """Estimated cycles of an output line, requantisation included."""
+@cache
+def _best(kernel: MicroKernel, requantize: int) -> Decisions:
+    return min(decision_space(kernel.sum), key=lambda decisions: cycles(kernel, decisions, requantize))
+
+
+@cache
+def cycles(kernel: MicroKernel, decisions: Decisions, requantize: int) -> float:
+    """Estimated cycles of an output line, with so many for each requantisation."""
     s = kernel.sum
+    slower = requantize - REQUANTIZE_CYCLES
     total: float = 100.0
-    slower = requantize_cycles(view.core) - REQUANTIZE_CYCLES
     for part in s.all_parts:
         pixels, channels = tile_of(part, decisions)
         tiles = (part.span.pixels // pixels) * (part.channels // channels)
@@ -138,7 +144,7 @@ def placements(s: WeightedSum) -> tuple[dict[str, int], int]:
 
 def cost(kernel: MicroKernel, decisions: Decisions, view: NodeView) -> Cost:
     """Of a step."""
-    return Cost(placements(kernel.sum)[1], round(cycles(kernel, decisions, view)))
+    return Cost(placements(kernel.sum)[1], round(cycles(kernel, decisions, requantize_cycles(view.core))))
 
 
 @cache
