@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from tinyseg_tvm.codegen import Core, generate, kernel_cost, project_identifier
+from tinyseg_tvm.codegen import Core, generate, kernel_cost, project, project_identifier
 from tinyseg_tvm.network.network import Network, Node, Port, Tensor
 from tinyseg_tvm.network.problem import IoMode, build_problem
 from tinyseg_tvm.network.reference import run as run_reference
@@ -156,6 +157,21 @@ def write_project(files: dict[str, bytes], directory: Path) -> None:
     for path, content in files.items():
         (directory / path).parent.mkdir(parents=True, exist_ok=True)
         (directory / path).write_bytes(content)
+
+
+def mutate_runtime(monkeypatch: pytest.MonkeyPatch, *mutations: tuple[str, str, str]) -> None:
+    """Generates projects with mistakes in the runtime: (file, text, another text)."""
+    true_text = project.runtime_text
+    for file, before, _ in mutations:
+        assert before in true_text(file)
+
+    def mutated(name: str) -> str:
+        text = true_text(name)
+        for file, before, after in mutations:
+            text = text.replace(before, after) if name == file else text
+        return text
+
+    monkeypatch.setattr(project, "runtime_text", mutated)
 
 
 def build(

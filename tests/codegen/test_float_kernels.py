@@ -14,12 +14,13 @@ from tests.codegen.harness import (
     NetworkBuilder,
     assert_equal_to_reference,
     build,
+    mutate_runtime,
     problem_of,
     random_inputs,
     streamed_plan,
 )
 from tinyseg_tvm.boards import load_board
-from tinyseg_tvm.codegen import generate, kernel_cost, project
+from tinyseg_tvm.codegen import generate, kernel_cost
 from tinyseg_tvm.codegen.runtime_files import RUNTIME
 from tinyseg_tvm.micro import generate_project
 from tinyseg_tvm.network.network import Network
@@ -203,11 +204,7 @@ MUTATIONS = {
 @pytest.mark.parametrize("file", sorted(set(MUTATIONS) - {"tinyseg_fma_f32.c"}))
 def test_a_mutated_float_kernel_is_found(file, tmp_path, monkeypatch):
     before, after = MUTATIONS[file]
-    true_text = project.runtime_text
-    assert before in true_text(file)
-    monkeypatch.setattr(
-        project, "runtime_text", lambda name: true_text(name).replace(before, after if name == file else before)
-    )
+    mutate_runtime(monkeypatch, (file, before, after))
     with pytest.raises(AssertionError):
         check_all(range(12), tmp_path)
 

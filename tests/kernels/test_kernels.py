@@ -16,12 +16,13 @@ from tests.codegen.harness import (
     NetworkBuilder,
     assert_equal_to_reference,
     build,
+    mutate_runtime,
     spread_plan,
     streamed_plan,
 )
 from tests.kernels.kernel_cases import CASES, accepted_case
 from tinyseg_tvm.boards import load_board
-from tinyseg_tvm.codegen import Core, generate, kernel_cost, project
+from tinyseg_tvm.codegen import Core, generate, kernel_cost
 from tinyseg_tvm.codegen.constants import ConstantPool
 from tinyseg_tvm.codegen.identifiers import Names
 from tinyseg_tvm.codegen.operators import FunctionWriter, NodeView, emitter_for, select_variant
@@ -216,11 +217,7 @@ MUTATIONS = {
 @pytest.mark.parametrize("file", sorted(MUTATIONS))
 def test_a_mutated_kernel_is_found(file, tmp_path, monkeypatch):
     kind, before, after, core, limit = MUTATIONS[file]
-    true_text = project.runtime_text
-    assert before in true_text(file)
-    monkeypatch.setattr(
-        project, "runtime_text", lambda name: true_text(name).replace(before, after if name == file else before)
-    )
+    mutate_runtime(monkeypatch, (file, before, after))
     network, inputs = network_of([kind], 20, 1)
     with pytest.raises(AssertionError):
         check_on_host(network, inputs, tmp_path, streamed=False, core=core, scratch_limit=limit)
@@ -261,17 +258,7 @@ MUTATED_INSTRUCTIONS = {
 @pytest.mark.parametrize(("board", "limit"), sorted(MUTATED_INSTRUCTIONS, key=str))
 def test_every_mutated_instruction_is_found_in_qemu(board, limit, tmp_path, monkeypatch):
     mutations = MUTATED_INSTRUCTIONS[board, limit]
-    true_text = project.runtime_text
-
-    def mutated(name: str) -> str:
-        text = true_text(name)
-        for _, file, before, after in mutations:
-            if name == file:
-                assert before in text
-                text = text.replace(before, after)
-        return text
-
-    monkeypatch.setattr(project, "runtime_text", mutated)
+    mutate_runtime(monkeypatch, *(mutation[1:] for mutation in mutations))
     kinds = [kind for kind, *_ in mutations]
     network, inputs = network_of(kinds, 20, 1)
     wrong = run_on_board(board, network, inputs, tmp_path / "project", scratch_limit=limit)

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.codegen.harness import SANITIZE, NetworkBuilder
+from tests.codegen.harness import SANITIZE, NetworkBuilder, mutate_runtime
 from tests.kernels.kernel_cases import accepted_case
 from tests.kernels.test_kernels import INTEGER, check_on_host, network_of, run_on_board
 from tests.kernels.test_v7m_kernels import REQUANTIZE, near_ties
 from tinyseg_tvm.boards import load_board
-from tinyseg_tvm.codegen import Core, project
+from tinyseg_tvm.codegen import Core
 from tinyseg_tvm.codegen.operators import NodeView, select_variant
 from tinyseg_tvm.codegen.operators.narrow_convolution import fits_halves, pack_narrow
 from tinyseg_tvm.codegen.runtime_files import RUNTIME
@@ -151,27 +151,12 @@ def test_a_mistake_in_the_narrow_requantisation_is_found(before, after, tmp_path
     assert not np.array_equal(np.frombuffer(result.stdout, np.int8), expected)
 
 
-def mutate(monkeypatch: pytest.MonkeyPatch, *mutations: tuple[str, str, str]) -> None:
-    """Generate kernels with other texts: (file, text, another text)."""
-    true_text = project.runtime_text
-
-    def mutated(name: str) -> str:
-        text = true_text(name)
-        for file, before, after in mutations:
-            if name == file:
-                assert before in text
-                text = text.replace(before, after)
-        return text
-
-    monkeypatch.setattr(project, "runtime_text", mutated)
-
-
 @pytest.mark.parametrize(
     ("before", "after"),
     [("x + next < width", "x + next <= width"), ("record[2]", "record[1]"), ("- (second << 16);", "- 0u;")],
 )
 def test_a_mutated_c_twin_is_found(before, after, tmp_path, monkeypatch):
-    mutate(monkeypatch, ("tinyseg_conv2d_v6m.c", before, after))
+    mutate_runtime(monkeypatch, ("tinyseg_conv2d_v6m.c", before, after))
     network, inputs = network_of(["conv2d"], 16, 2)
     with pytest.raises(AssertionError):
         check_on_host(network, inputs, tmp_path, INTEGER, NARROW, streamed=False, core=M0)
@@ -186,7 +171,7 @@ def test_a_mutated_c_twin_is_found(before, after, tmp_path, monkeypatch):
 )
 def test_a_mutated_instruction_is_found_in_qemu(convolution, depthwise, tmp_path, monkeypatch):
     file = "tinyseg_store_v6m.h" if "adcs" in depthwise[0] else "tinyseg_depthwise_v6m.h"
-    mutate(monkeypatch, ("tinyseg_conv2d_v6m.c", *convolution), (file, *depthwise))
+    mutate_runtime(monkeypatch, ("tinyseg_conv2d_v6m.c", *convolution), (file, *depthwise))
     network, inputs = network_of(["conv2d", "depthwise"], 12, 1)
     wrong = run_on_board(armv6m_board(tmp_path), network, inputs, tmp_path / "project")
     assert {name.rsplit("_", 1)[0] for name in wrong} == {"conv2d", "depthwise"}

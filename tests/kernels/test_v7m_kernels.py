@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.codegen.harness import SANITIZE, NetworkBuilder
+from tests.codegen.harness import SANITIZE, NetworkBuilder, mutate_runtime
 from tests.kernels.kernel_cases import accepted_case
 from tests.kernels.test_kernels import INTEGER, check_on_host, network_of, run_on_board
-from tinyseg_tvm.codegen import Core, project
+from tinyseg_tvm.codegen import Core
 from tinyseg_tvm.codegen.operators import NodeView, select_variant
 from tinyseg_tvm.codegen.operators.segment_convolution import MOST_SEGMENTS, filled_to_blocks, pack_blocks
 from tinyseg_tvm.codegen.runtime_files import RUNTIME
@@ -166,11 +166,7 @@ MUTATIONS = {
 @pytest.mark.parametrize("file", sorted(MUTATIONS))
 def test_a_mutated_c_twin_is_found(file, tmp_path, monkeypatch):
     kind, before, after = MUTATIONS[file]
-    true_text = project.runtime_text
-    assert before in true_text(file)
-    monkeypatch.setattr(
-        project, "runtime_text", lambda name: true_text(name).replace(before, after if name == file else before)
-    )
+    mutate_runtime(monkeypatch, (file, before, after))
     network, inputs = network_of([kind], 20, 1)
     with pytest.raises(AssertionError):
         check_on_host(network, inputs, tmp_path, streamed=False, core=PLAIN)
@@ -181,17 +177,7 @@ def test_every_mutated_instruction_is_found_in_qemu(tmp_path, monkeypatch):
         ("tinyseg_conv2d_v7m.c", "mla r10, r12, lr, r10", "mla r10, r3, lr, r10"),
         ("tinyseg_depthwise_body.h", '"mla r10, lr, r12, r10', '"mla r10, lr, r11, r10'),
     ]
-    true_text = project.runtime_text
-
-    def mutated(name: str) -> str:
-        text = true_text(name)
-        for file, before, after in mutations:
-            if name == file:
-                assert before in text
-                text = text.replace(before, after)
-        return text
-
-    monkeypatch.setattr(project, "runtime_text", mutated)
+    mutate_runtime(monkeypatch, *mutations)
     network, inputs = network_of(["conv2d", "depthwise"], 12, 1)
     wrong = run_on_board("mps2_an385", network, inputs, tmp_path / "project")
     assert {name.rsplit("_", 1)[0] for name in wrong} == {"conv2d", "depthwise"}

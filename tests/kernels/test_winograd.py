@@ -8,11 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.codegen.harness import SANITIZE, NetworkBuilder, assert_equal_to_reference, build, spread_plan
+from tests.codegen.harness import (
+    SANITIZE,
+    NetworkBuilder,
+    assert_equal_to_reference,
+    build,
+    mutate_runtime,
+    spread_plan,
+)
 from tests.kernels.kernel_cases import CHANNELS, clamp, constants, int8, pick
 from tests.operators.operator_cases import Case, int8_array
 from tinyseg_tvm.boards import load_board
-from tinyseg_tvm.codegen import Core, generate, kernel_cost, project
+from tinyseg_tvm.codegen import Core, generate, kernel_cost
 from tinyseg_tvm.codegen.operators import NodeView, conv2d, select_variant
 from tinyseg_tvm.codegen.operators.winograd import (
     DATA_TRANSFORM,
@@ -134,6 +141,7 @@ def test_many_random_convolutions_equal_the_reference(seed, tmp_path, only_winog
     assert wrong_on_board("mps2_an386", *random_network(200 + seed, 80), tmp_path / "project") == []
 
 
+KERNEL = "tinyseg_conv2d_winograd.c"
 # text of the kernel, another text
 MUTATIONS = [
     ("tinyseg_low(offset) + tinyseg_byte(word, 0)", "tinyseg_low(offset) + tinyseg_byte(word, 2)"),
@@ -151,7 +159,7 @@ MUTATIONS = [
 
 @pytest.mark.parametrize("number", range(len(MUTATIONS)))
 def test_a_mutated_kernel_is_found(number, tmp_path, monkeypatch, only_winograd):
-    mutate(monkeypatch, *MUTATIONS[number])
+    mutate_runtime(monkeypatch, (KERNEL, *MUTATIONS[number]))
     with pytest.raises(AssertionError):
         check_on_host(*random_network(1, 20), tmp_path)
 
@@ -168,16 +176,8 @@ def test_a_mutated_kernel_is_found(number, tmp_path, monkeypatch, only_winograd)
     ],
 )
 def test_a_mutated_instruction_is_found_in_qemu(mutation, tmp_path, monkeypatch, only_winograd):
-    mutate(monkeypatch, *mutation)
+    mutate_runtime(monkeypatch, (KERNEL, *mutation))
     assert wrong_on_board("mps2_an386", *random_network(2, 30), tmp_path / "project")
-
-
-def mutate(monkeypatch, before: str, after: str) -> None:
-    file, true_text = "tinyseg_conv2d_winograd.c", project.runtime_text
-    assert before in true_text(file)
-    monkeypatch.setattr(
-        project, "runtime_text", lambda name: true_text(name).replace(before, after if name == file else before)
-    )
 
 
 def test_the_transforms_make_24_times_a_convolution_of_four_pixels():
