@@ -14,30 +14,6 @@
 #define OFFSET 0x00800080u             /* makes int8 values non-negative */
 #define LAST_OFFSET 0x08800880u        /* and their combinations: 2048 more for the last two columns */
 
-/* Bytes 0 and 2, or 1 and 3, as numbers in the halves of a word, plus an offset that makes them non-negative. */
-TINYSEG_INLINE uint32_t even_plus(uint32_t offset, uint32_t word)
-{
-#if TINYSEG_DSP
-    uint32_t result;
-    __asm__("sxtab16 %0, %1, %2" : "=r"(result) : "r"(offset), "r"(word));
-    return result;
-#else
-    return tinyseg_halves(
-        tinyseg_low(offset) + tinyseg_byte(word, 0), tinyseg_high(offset) + tinyseg_byte(word, 2));
-#endif
-}
-
-TINYSEG_INLINE uint32_t odd_plus(uint32_t offset, uint32_t word)
-{
-#if TINYSEG_DSP
-    uint32_t result;
-    __asm__("sxtab16 %0, %1, %2, ror #8" : "=r"(result) : "r"(offset), "r"(word));
-    return result;
-#else
-    return even_plus(offset, word >> 8);
-#endif
-}
-
 /* The six numbers of a pair of channels, from the values of six columns. Both halves at once: with the offsets no result
  * is negative, so none borrows of the other. */
 TINYSEG_INLINE void transform(
@@ -69,6 +45,21 @@ TINYSEG_INLINE uint32_t rest_of(const int8_t *pixel, int32_t n)
     return rest == 2 ? word | (word & 0xFF00u) << 8 : word;
 }
 
+/* Transforms half of the bytes of six words, those that `plus` takes. */
+#define TRANSFORM(to, plus, word) \
+    transform( \
+        to, \
+        plus(OFFSET, word(0)), \
+        plus(OFFSET, word(1)), \
+        plus(OFFSET, word(2)), \
+        plus(OFFSET, word(3)), \
+        plus(LAST_OFFSET, word(4)), \
+        plus(LAST_OFFSET, word(5)))
+
+/* Words of six columns: x points to the first, y to the fourth. */
+#define OF_THE_MAP(column) tinyseg_load_4((column) < 3 ? x + (column) * n : y + ((column) - 3) * n)
+#define OF_THE_REST(column) w[column]
+
 /* Transforms six columns of n channels, for one tile. Returns where the next segment begins. The last three of more than
  * four channels are transformed with the one before them, whose weights are 0 there. */
 TINYSEG_INNER uint32_t *transform_columns(uint32_t *to, const int8_t *from, int32_t n)
@@ -79,22 +70,8 @@ TINYSEG_INNER uint32_t *transform_columns(uint32_t *to, const int8_t *from, int3
     int32_t quads = n >> 2;
     for (;;) {
         for (; quads > 0; --quads, x += 4, y += 4, to += 2 * PAIR_WORDS) {
-            transform(
-                to,
-                even_plus(OFFSET, tinyseg_load_4(x)),
-                even_plus(OFFSET, tinyseg_load_4(x + n)),
-                even_plus(OFFSET, tinyseg_load_4(x + 2 * n)),
-                even_plus(OFFSET, tinyseg_load_4(y)),
-                even_plus(LAST_OFFSET, tinyseg_load_4(y + n)),
-                even_plus(LAST_OFFSET, tinyseg_load_4(y + 2 * n)));
-            transform(
-                to + PAIR_WORDS,
-                odd_plus(OFFSET, tinyseg_load_4(x)),
-                odd_plus(OFFSET, tinyseg_load_4(x + n)),
-                odd_plus(OFFSET, tinyseg_load_4(x + 2 * n)),
-                odd_plus(OFFSET, tinyseg_load_4(y)),
-                odd_plus(LAST_OFFSET, tinyseg_load_4(y + n)),
-                odd_plus(LAST_OFFSET, tinyseg_load_4(y + 2 * n)));
+            TRANSFORM(to, tinyseg_even_plus, OF_THE_MAP);
+            TRANSFORM(to + PAIR_WORDS, tinyseg_odd_plus, OF_THE_MAP);
         }
         if (x == end) {
             return to;
@@ -113,24 +90,10 @@ TINYSEG_INNER uint32_t *transform_columns(uint32_t *to, const int8_t *from, int3
     for (int32_t column = 0; column < POSITIONS; ++column) {
         w[column] = rest_of(from + column * n, n);
     }
-    transform(
-        to,
-        even_plus(OFFSET, w[0]),
-        even_plus(OFFSET, w[1]),
-        even_plus(OFFSET, w[2]),
-        even_plus(OFFSET, w[3]),
-        even_plus(LAST_OFFSET, w[4]),
-        even_plus(LAST_OFFSET, w[5]));
+    TRANSFORM(to, tinyseg_even_plus, OF_THE_REST);
     to += PAIR_WORDS;
     if ((n & 3) == 3) {
-        transform(
-            to,
-            odd_plus(OFFSET, w[0]),
-            odd_plus(OFFSET, w[1]),
-            odd_plus(OFFSET, w[2]),
-            odd_plus(OFFSET, w[3]),
-            odd_plus(LAST_OFFSET, w[4]),
-            odd_plus(LAST_OFFSET, w[5]));
+        TRANSFORM(to, tinyseg_odd_plus, OF_THE_REST);
         to += PAIR_WORDS;
     }
     return to;

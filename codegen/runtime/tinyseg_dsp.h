@@ -85,6 +85,30 @@ TINYSEG_INLINE uint32_t tinyseg_widen_odd(uint32_t word)
 #endif
 }
 
+/* Bytes 0 and 2 plus numbers in the halves of a word. */
+TINYSEG_INLINE uint32_t tinyseg_even_plus(uint32_t halves, uint32_t word)
+{
+#if TINYSEG_DSP
+    uint32_t result;
+    __asm__("sxtab16 %0, %1, %2" : "=r"(result) : "r"(halves), "r"(word));
+    return result;
+#else
+    return tinyseg_halves(tinyseg_low(halves) + tinyseg_byte(word, 0), tinyseg_high(halves) + tinyseg_byte(word, 2));
+#endif
+}
+
+/* Bytes 1 and 3 plus numbers in the halves of a word. */
+TINYSEG_INLINE uint32_t tinyseg_odd_plus(uint32_t halves, uint32_t word)
+{
+#if TINYSEG_DSP
+    uint32_t result;
+    __asm__("sxtab16 %0, %1, %2, ror #8" : "=r"(result) : "r"(halves), "r"(word));
+    return result;
+#else
+    return tinyseg_even_plus(halves, word >> 8);
+#endif
+}
+
 /* sum + x.low * y.low + x.high * y.high, modulo 2^32. */
 TINYSEG_INLINE int32_t tinyseg_dual_multiply(uint32_t x, uint32_t y, int32_t sum)
 {

@@ -3,29 +3,6 @@
 
 #include "tinyseg_dsp.h"
 
-/* Bytes 0 and 2, or 1 and 3, plus numbers in the halves of a word. */
-TINYSEG_INLINE uint32_t even_plus(uint32_t halves, uint32_t word)
-{
-#if TINYSEG_DSP
-    uint32_t result;
-    __asm__("sxtab16 %0, %1, %2" : "=r"(result) : "r"(halves), "r"(word));
-    return result;
-#else
-    return tinyseg_halves(tinyseg_low(halves) + tinyseg_byte(word, 0), tinyseg_high(halves) + tinyseg_byte(word, 2));
-#endif
-}
-
-TINYSEG_INLINE uint32_t odd_plus(uint32_t halves, uint32_t word)
-{
-#if TINYSEG_DSP
-    uint32_t result;
-    __asm__("sxtab16 %0, %1, %2, ror #8" : "=r"(result) : "r"(halves), "r"(word));
-    return result;
-#else
-    return even_plus(halves, word >> 8);
-#endif
-}
-
 /* (x * y.low >> 16) + sum */
 TINYSEG_INLINE int32_t wide_times_low(int32_t x, uint32_t y, int32_t sum)
 {
@@ -79,8 +56,8 @@ TINYSEG_INLINE void products(
     for (; a != end; a += 4, b += 4, out += 4) {
         const uint32_t x = tinyseg_load_4(a);
         const uint32_t y = tinyseg_load_4(b);
-        const uint32_t even = even_plus(zero_points, x);
-        const uint32_t odd = odd_plus(zero_points, x);
+        const uint32_t even = tinyseg_even_plus(zero_points, x);
+        const uint32_t odd = tinyseg_odd_plus(zero_points, x);
         const int32_t s = saturate_8(wide_times_low(SCALED(0), even, offset) >> shift);
         const int32_t t = saturate_8(wide_times_low(SCALED(1), odd, offset) >> shift);
         const int32_t u = saturate_8(wide_times_high(SCALED(2), even, offset) >> shift);

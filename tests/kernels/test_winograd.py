@@ -141,25 +141,25 @@ def test_many_random_convolutions_equal_the_reference(seed, tmp_path, only_winog
     assert wrong_on_board("mps2_an386", *random_network(200 + seed, 80), tmp_path / "project") == []
 
 
-KERNEL = "tinyseg_conv2d_winograd.c"
-# text of the kernel, another text
+KERNEL, DSP_HEADER = "tinyseg_conv2d_winograd.c", "tinyseg_dsp.h"
+# file, text, another text
 MUTATIONS = [
-    ("tinyseg_low(offset) + tinyseg_byte(word, 0)", "tinyseg_low(offset) + tinyseg_byte(word, 2)"),
-    ("to[10] = d5 - d3 - (e << 2)", "to[10] = d5 - d3 - (e << 1)"),
-    ("word | (word & 0xFF00u) << 8", "word"),
-    ("tinyseg_clamp(width - column, first, POSITIONS)", "tinyseg_clamp(width - column + 1, first, POSITIONS)"),
-    ("if (pixels > TILE) {", "if (pixels > TILE + 1) {"),
-    ("d + (u << 3)", "d + (u << 2)"),
-    ("pixel < pixels;", "pixel < pixels - 1;"),
-    ("lay_out(p, lines, column + second", "lay_out(p, lines, column + TILE"),
-    ("uint8_t *other = out + second * step;", "uint8_t *other = out + TILE * step;"),
-    ("        --y;\n", ""),
+    (DSP_HEADER, "tinyseg_low(halves) + tinyseg_byte(word, 0)", "tinyseg_low(halves) + tinyseg_byte(word, 2)"),
+    (KERNEL, "to[10] = d5 - d3 - (e << 2)", "to[10] = d5 - d3 - (e << 1)"),
+    (KERNEL, "word | (word & 0xFF00u) << 8", "word"),
+    (KERNEL, "tinyseg_clamp(width - column, first, POSITIONS)", "tinyseg_clamp(width - column + 1, first, POSITIONS)"),
+    (KERNEL, "if (pixels > TILE) {", "if (pixels > TILE + 1) {"),
+    (KERNEL, "d + (u << 3)", "d + (u << 2)"),
+    (KERNEL, "pixel < pixels;", "pixel < pixels - 1;"),
+    (KERNEL, "lay_out(p, lines, column + second", "lay_out(p, lines, column + TILE"),
+    (KERNEL, "uint8_t *other = out + second * step;", "uint8_t *other = out + TILE * step;"),
+    (KERNEL, "        --y;\n", ""),
 ]
 
 
 @pytest.mark.parametrize("number", range(len(MUTATIONS)))
 def test_a_mutated_kernel_is_found(number, tmp_path, monkeypatch, only_winograd):
-    mutate_runtime(monkeypatch, (KERNEL, *MUTATIONS[number]))
+    mutate_runtime(monkeypatch, MUTATIONS[number])
     with pytest.raises(AssertionError):
         check_on_host(*random_network(1, 20), tmp_path)
 
@@ -167,16 +167,16 @@ def test_a_mutated_kernel_is_found(number, tmp_path, monkeypatch, only_winograd)
 @pytest.mark.parametrize(
     "mutation",
     [
-        ("smlad r11, %[t], %[v], r11", "smlad r11, %[t], %[u], r11"),
-        ("smlad r10, %[t], %[u], r10", "smlad r10, %[s], %[u], r10"),
-        ("sxtab16 %0, %1, %2, ror #8", "sxtab16 %0, %1, %2, ror #0"),
-        ("ldr.w %[s], [%[w]], #8", "ldr.w %[s], [%[w]], #12"),
-        ("ldrd %[s], %[t], [%[w]], #16", "ldrd %[s], %[t], [%[w]], #8"),
-        ("ldr.w %[s], [%[w]], #16", "ldr.w %[s], [%[w]], #8"),
+        (KERNEL, "smlad r11, %[t], %[v], r11", "smlad r11, %[t], %[u], r11"),
+        (KERNEL, "smlad r10, %[t], %[u], r10", "smlad r10, %[s], %[u], r10"),
+        (DSP_HEADER, "sxtab16 %0, %1, %2, ror #8", "sxtab16 %0, %1, %2, ror #0"),
+        (KERNEL, "ldr.w %[s], [%[w]], #8", "ldr.w %[s], [%[w]], #12"),
+        (KERNEL, "ldrd %[s], %[t], [%[w]], #16", "ldrd %[s], %[t], [%[w]], #8"),
+        (KERNEL, "ldr.w %[s], [%[w]], #16", "ldr.w %[s], [%[w]], #8"),
     ],
 )
 def test_a_mutated_instruction_is_found_in_qemu(mutation, tmp_path, monkeypatch, only_winograd):
-    mutate_runtime(monkeypatch, (KERNEL, *mutation))
+    mutate_runtime(monkeypatch, mutation)
     assert wrong_on_board("mps2_an386", *random_network(2, 30), tmp_path / "project")
 
 
