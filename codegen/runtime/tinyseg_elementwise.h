@@ -19,6 +19,13 @@ typedef struct {
     int8_t maximum;
 } tinyseg_linear;
 
+/* One element, without regard to ties. */
+TINYSEG_INLINE int8_t tinyseg_linear_1(const tinyseg_linear *p, int32_t a, int32_t b)
+{
+    const int32_t value = (p->a_factor * a + p->b_factor * b + p->offset) >> p->shift;
+    return (int8_t)(value < p->minimum ? p->minimum : value > p->maximum ? p->maximum : value);
+}
+
 void tinyseg_linear_line(const tinyseg_linear *p, const int8_t *a, const int8_t *b, int8_t *out, uint32_t elements);
 
 /* The same of factor * (a - a_zero_point) * (b - b_zero_point) + offset, which may need 64 bits. */

@@ -81,9 +81,7 @@ void tinyseg_linear_dsp_line(
         const uint32_t n = elements < p->period ? elements : p->period;
         whole_words(p, a, b, out, n);
         for (uint32_t i = n & ~3u; i < n; ++i) {
-            int32_t value = (p->a_factor * a[i] + p->b_factor * b[i] + p->offset) >> p->shift;
-            value = value < p->minimum ? p->minimum : value;
-            out[i] = (int8_t)(value > p->maximum ? p->maximum : value);
+            out[i] = tinyseg_linear_1(p, a[i], b[i]);
         }
         a += n;
         out += n;

@@ -29,9 +29,7 @@ TINYSEG_INNER void linear(const tinyseg_linear *p, const int8_t *a, const int8_t
                      : "lr", "q0", "q1", "q2", "q3", "q4", "cc", "memory");
 #else
     for (uint32_t i = 0; i < elements; ++i) {
-        int32_t value = (p->a_factor * a[i] + p->b_factor * b[i] + p->offset) >> p->shift;
-        value = value < p->minimum ? p->minimum : value;
-        out[i] = (int8_t)(value > p->maximum ? p->maximum : value);
+        out[i] = tinyseg_linear_1(p, a[i], b[i]);
     }
 #endif
 }

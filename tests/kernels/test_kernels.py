@@ -210,7 +210,13 @@ MUTATIONS = {
     "tinyseg_depthwise_block_mve.c": ("depthwise", "{0, 8, 4, 12}", "{0, 4, 8, 12}", MVE, None),
     "tinyseg_dense_mve.c": ("dense", "16 * k + i % 16", "i % 16", MVE, None),
     "tinyseg_pool2d_mve.c": ("max_pool2d", "int8_t most = -128", "int8_t most = -20", MVE, None),
-    "tinyseg_linear_mve.c": ("elementwise", "value < p->minimum ? p->minimum : value", "value", MVE, None),
+    "tinyseg_linear_mve.c": (
+        "elementwise",
+        "tinyseg_linear_1(p, a[i], b[i])",
+        "tinyseg_linear_1(p, a[i], b[0])",
+        MVE,
+        None,
+    ),
 }
 
 
