@@ -10,6 +10,8 @@ from tinyseg_tvm.codegen.core import Core
 
 UNKNOWN = (8192, 12288)  # of a module that is not in the table
 _SLACK, _EXTRA = 1.25, 64  # for other versions of the compiler, and of the kernels
+_AROUND = 128  # loops and copies around the micro-kernels of an operator, which their estimate leaves out
+_WITHOUT_FPU = 2  # for their requantisation in integers
 
 # Module: text with a floating point unit, and without. The largest of all cores that may use it, GCC 12.2 with -O2.
 _MEASURED = {
@@ -74,5 +76,13 @@ _MEASURED = {
 
 def code_bytes(module: str, core: Core) -> int:
     """Bytes to set aside for a module of the runtime, a multiple of 16."""
-    measured = _MEASURED.get(module, UNKNOWN)[0 if core.has_fpu else 1]
-    return -(-int(measured * _SLACK + _EXTRA) // 16) * 16
+    return _with_slack(_MEASURED.get(module, UNKNOWN)[0 if core.has_fpu else 1])
+
+
+def program_bytes(estimate: int, core: Core) -> int:
+    """Bytes to set aside for an operator's own functions, estimated to compile to so many; a multiple of 16."""
+    return _with_slack(estimate * (1 if core.has_fpu else _WITHOUT_FPU) + _AROUND)
+
+
+def _with_slack(size: int) -> int:
+    return -(-int(size * _SLACK + _EXTRA) // 16) * 16

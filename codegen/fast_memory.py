@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tinyseg_tvm.codegen.code_bytes import code_bytes
+from tinyseg_tvm.codegen.code_bytes import code_bytes, program_bytes
 from tinyseg_tvm.codegen.core import Core
 from tinyseg_tvm.codegen.generation import Generation
+from tinyseg_tvm.codegen.long_tail import function_names
 from tinyseg_tvm.codegen.operator_functions import OperatorFunction
 
 
@@ -27,10 +28,23 @@ class FastSpace:
 
 @dataclass(frozen=True)
 class HotKernel:
-    """A runtime module and the estimated cycles of an inference in the operators that use it."""
+    """Code, and the estimated cycles of an inference in the operators that use it.
 
-    module: str
+    Attributes:
+        name: a runtime module, or the C function of the operator that has the code to itself.
+        cycles: of an inference.
+        functions: names of the C functions that the operator has to itself; none for a module.
+        estimate: bytes that these are estimated to compile to.
+    """
+
+    name: str
     cycles: int
+    functions: tuple[str, ...] = ()
+    estimate: int = 0
+
+    def bytes(self, core: Core) -> int:
+        """What the linker is given for it."""
+        return program_bytes(self.estimate, core) if self.functions else code_bytes(self.name, core)
 
 
 @dataclass(frozen=True)
@@ -49,13 +63,15 @@ class FastContents:
     Attributes:
         space: where.
         modules: runtime modules, the hottest first.
-        code_bytes: what they are reckoned with; the linker knows the true size.
+        functions: generated C functions, those of the hottest operators first.
+        code_bytes: what modules and functions are reckoned with; the linker knows the true size.
         weights: symbols of constants, those with most reads per byte first.
         weights_bytes: their bytes with alignment, exactly.
     """
 
     space: FastSpace
     modules: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
     code_bytes: int = 0
     weights: tuple[str, ...] = ()
     weights_bytes: int = 0
@@ -71,6 +87,7 @@ class FastContents:
             "memory": self.space.memory,
             "bytes": self.space.bytes,
             "modules": list(self.modules),
+            "functions": list(self.functions),
             "code_bytes": self.code_bytes,
             "weights": list(self.weights),
             "weights_bytes": self.weights_bytes,
@@ -88,16 +105,19 @@ def fill_fast_memories(
 
     Kernels go by cycles, constants by reads per byte; equals in the order of their names.
     """
-    waiting_kernels = sorted(kernels, key=lambda kernel: (-kernel.cycles, kernel.module))
+    waiting_kernels = sorted(kernels, key=lambda kernel: (-kernel.cycles, kernel.name))
     waiting_constants = sorted(constants, key=lambda constant: (-constant.reads_per_byte, constant.symbol))
     filled = []
     for space in spaces:
         room = space.bytes // ALIGNMENT * ALIGNMENT
-        modules, taken = _first_fit({k.module: code_bytes(k.module, core) for k in waiting_kernels}, room, space.code)
+        names, taken = _first_fit({k.name: k.bytes(core) for k in waiting_kernels}, room, space.code)
+        chosen = [kernel for kernel in waiting_kernels if kernel.name in names]
+        modules = tuple(kernel.name for kernel in chosen if not kernel.functions)
+        functions = tuple(function for kernel in chosen for function in kernel.functions)
         sizes = {c.symbol: -(-max(c.bytes, 1) // _CONSTANT_ALIGNMENT) * _CONSTANT_ALIGNMENT for c in waiting_constants}
         symbols, held = _first_fit(sizes, room - taken, space.weights)
-        filled.append(FastContents(space, modules, taken, symbols, held))
-        waiting_kernels = [kernel for kernel in waiting_kernels if kernel.module not in modules]
+        filled.append(FastContents(space, modules, functions, taken, symbols, held))
+        waiting_kernels = [kernel for kernel in waiting_kernels if kernel.name not in names]
         waiting_constants = [constant for constant in waiting_constants if constant.symbol not in symbols]
     return tuple(filled)
 
@@ -114,12 +134,17 @@ def _first_fit(sizes: Mapping[str, int], room: int, wanted: bool) -> tuple[tuple
 
 
 def hot_kernels(generation: Generation, functions: Sequence[OperatorFunction]) -> list[HotKernel]:
-    """The runtime modules of all operators."""
+    """The runtime modules of all operators, and functions of known size that operators have to themselves."""
     cycles: dict[str, int] = {}
+    own = []
     for operator, function in zip(generation.problem.operators, functions, strict=True):
+        count = operator.cycles * operator.steps
         for module in function.modules:
-            cycles[module] = cycles.get(module, 0) + operator.cycles * operator.steps
-    return [HotKernel(module, count) for module, count in cycles.items()]
+            cycles[module] = cycles.get(module, 0) + count
+        if function.code_bytes:
+            names = tuple(name for source in function.sources for name in function_names(source))
+            own.append(HotKernel(function.function, count, names, function.code_bytes))
+    return [*(HotKernel(module, count) for module, count in cycles.items()), *own]
 
 
 def hot_constants(generation: Generation, functions: Sequence[OperatorFunction]) -> list[HotConstant]:

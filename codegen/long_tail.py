@@ -209,6 +209,11 @@ def long_tail_files(name: str, functions: Sequence[str], headers: Sequence[str] 
     return {f"src/{name}_tvm.c": source, f"src/{name}_tvm.h": header}
 
 
+def function_names(source: str) -> tuple[str, ...]:
+    """Names of the functions that a text of ``LoweredProgram.source`` defines."""
+    return tuple(re.findall(r"^(?:static )?void (\w+)\([^;{]*\)\s*\{", source, re.MULTILINE))
+
+
 _LIBM_STEMS = """acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh erf exp exp2 exp10 fabs floor
 fmod hypot ldexp log log10 log1p log2 nearbyint nextafter pow rint round sin sinh sqrt tan tanh trunc fmax fmin"""
 _LIBM = frozenset(f"{stem}{suffix}" for stem in _LIBM_STEMS.split() for suffix in ("", "f"))

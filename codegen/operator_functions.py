@@ -24,6 +24,7 @@ class OperatorFunction:
         comment, definitions, statements: its text.
         modules: runtime modules it uses.
         sources: C functions that it calls, for the file of the long tail.
+        code_bytes: what these are estimated to compile to; 0 where nothing is known.
         variant: name of the kernel chosen, empty for sources and sinks.
         weights_bytes: flash of the constants that it was the first to need.
         constants: symbols of all constants that it uses.
@@ -38,6 +39,7 @@ class OperatorFunction:
     variant: str = ""
     weights_bytes: int = 0
     constants: tuple[str, ...] = ()
+    code_bytes: int = 0
 
 
 def node_function(generation: Generation, index: int) -> OperatorFunction:
@@ -77,6 +79,7 @@ def node_function(generation: Generation, index: int) -> OperatorFunction:
         variant=variant.name,
         weights_bytes=pool.size - before,
         constants=tuple(dict.fromkeys(out.constants)),
+        code_bytes=variant.code(view) if out.sources else 0,
     )
 
 

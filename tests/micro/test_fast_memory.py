@@ -14,7 +14,7 @@ from elftools.elf.elffile import ELFFile
 from tests.end_to_end.small_models import segmenter
 from tinyseg_tvm import codegen, relay
 from tinyseg_tvm.boards import Board, load_board, parse_board
-from tinyseg_tvm.codegen.code_bytes import code_bytes
+from tinyseg_tvm.codegen.code_bytes import code_bytes, program_bytes
 from tinyseg_tvm.codegen.fast_memory import FastContents, HotConstant, HotKernel, fill_fast_memories
 from tinyseg_tvm.errors import DoesNotFitError, TinySegError, UsageError
 from tinyseg_tvm.micro import Project, generate_project
@@ -79,6 +79,21 @@ def test_code_comes_first_and_by_cycles() -> None:
         assert contents.bytes <= size
     (both,) = fill_fast_memories([codegen.FastSpace("M", 1 << 16, True, True)], KERNELS, CONSTANTS, CORE)
     assert both.weights == ("large", "same", "table", "bias", "once")
+
+
+def test_functions_of_an_operator_go_by_cycles_among_the_kernels() -> None:
+    own = HotKernel("net_conv", 700, ("net_conv_tvm_2x4", "net_conv_tvm"), 500)
+    conv, lookup = (code_bytes(f"tinyseg_{name}", CORE) for name in ("conv2d_dsp", "lookup"))
+    size = conv + program_bytes(500, CORE)
+    (both,) = fill_fast_memories([codegen.FastSpace("M", size + lookup, True, False)], [*KERNELS, own], [], CORE)
+    assert both.modules == ("tinyseg_conv2d_dsp", "tinyseg_lookup")
+    assert both.functions == own.functions
+    assert both.code_bytes == size + lookup
+    (hot,) = fill_fast_memories([codegen.FastSpace("M", size, True, False)], [*KERNELS, own], [], CORE)
+    assert (hot.modules, hot.functions) == (("tinyseg_conv2d_dsp",), own.functions)
+    (rest,) = fill_fast_memories([codegen.FastSpace("M", size - 16, True, False)], [*KERNELS, own], [], CORE)
+    assert rest.functions == ()
+    assert rest.modules == ("tinyseg_conv2d_dsp", "tinyseg_lookup", "tinyseg_copy")
 
 
 def test_memories_are_filled_in_their_order_and_nothing_twice() -> None:
@@ -210,6 +225,10 @@ def test_kernels_and_weights_are_used_where_the_startup_code_copied_them(made, b
     assert linked - weights  # some stay in flash, or the limit meant nothing
     kernels = [s for s in image.symbols if s.function and re.fullmatch(r"tinyseg_\w+_line", s.name)]
     assert any(within(image, kernel.name, factory.board, "code") for kernel in kernels) == bool(modules)
+    programs = {s.name for s in image.symbols if s.function and "_tvm" in s.name}
+    functions = {function for content in factory.fast_contents for function in content.functions}
+    assert {name for name in programs if within(image, name, factory.board, "code")} == programs & functions
+    assert bool(programs & functions) == (board == "blocks")
     assert bool(modules) == (board == "blocks")
     assert loaded_into(Path(result.elf), factory.board) == 0
     # counted: as RAM, once, and not more than promised

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from elftools.elf.elffile import ELFFile
 
+from tests.kernels.test_kernels import network_of
 from tinyseg_tvm.boards import load_core
-from tinyseg_tvm.codegen.code_bytes import code_bytes
-from tinyseg_tvm.codegen.runtime_files import RUNTIME
+from tinyseg_tvm.codegen.code_bytes import code_bytes, program_bytes
+from tinyseg_tvm.codegen.constants import ConstantPool
+from tinyseg_tvm.codegen.identifiers import Names
+from tinyseg_tvm.codegen.long_tail import function_names, long_tail_files
+from tinyseg_tvm.codegen.operators import FunctionWriter, NodeView, emitter_for
+from tinyseg_tvm.codegen.runtime_files import RUNTIME, header_of
 from tinyseg_tvm.relay.build import generator_core
 
 LARGEST_LOOP = 1024
@@ -77,9 +83,14 @@ def innermost_loops(program: Path) -> list[Loop]:
     ]
 
 
-def text_bytes(program: Path) -> int:
+def text_sections(program: Path) -> dict[str, int]:
+    """Bytes of each section of code."""
     with program.open("rb") as stream:
-        return sum(s["sh_size"] for s in ELFFile(stream).iter_sections() if s.name.startswith(".text"))
+        return {s.name: s["sh_size"] for s in ELFFile(stream).iter_sections() if s.name.startswith(".text")}
+
+
+def text_bytes(program: Path) -> int:
+    return sum(text_sections(program).values())
 
 
 def modules_of(core: str) -> list[str]:
@@ -119,6 +130,47 @@ def test_inner_loops_of_all_kernels_are_under_1_kib_and_their_code_is_as_reckone
     reckoned = {module: code_bytes(f"tinyseg_{module}", facts) for module in largest}
     larger = {module: size for module, size in sizes.items() if size > reckoned[module]}
     assert not larger, "measure them anew for codegen/code_bytes.py"
+
+
+@pytest.mark.parametrize(
+    ("core", "seeds"),
+    [
+        ("cortex-m4", (9,)),
+        ("cortex-m4+nofp", (9,)),
+        *(pytest.param(core, range(20, 24), marks=pytest.mark.slow) for core in CORES),
+    ],
+)
+def test_functions_that_operators_have_to_themselves_compile_to_what_is_reckoned(
+    core: str, seeds: Sequence[int], tmp_path: Path
+) -> None:
+    facts = generator_core(load_core(core))
+    functions: dict[str, tuple[tuple[str, ...], int]] = {}
+    sources, modules = [], set()
+    for seed in seeds:
+        network, _ = network_of(["conv2d", "dense", "conv2d_transpose", "depthwise"], 4, seed)
+        for node in network.nodes:
+            view = NodeView.of(node, network, facts)
+            for number, variant in enumerate(emitter_for(node.operator.kind)):
+                if variant.supports(view) and variant.code(view):
+                    reads, symbol = tuple("line" for _ in node.inputs), f"{node.name}_{seed}_{number}"
+                    out = FunctionWriter(symbol, reads, ("out",), "state", "scratch", ConstantPool(Names()))
+                    variant.emit(view, out)
+                    names = tuple(name for source in out.sources for name in function_names(source))
+                    functions[f"{symbol} {variant.name}"] = names, program_bytes(variant.code(view), facts)
+                    sources += out.sources
+                    modules |= out.modules
+    files = long_tail_files("net", sources, sorted({header_of(module) for module in modules}))
+    for path, text in files.items():
+        (tmp_path / Path(path).name).write_text(text)
+    if facts.has_dsp and not facts.has_mve:
+        assert len(functions) > 10
+    if not functions:
+        return
+    sections = text_sections(compiled(tmp_path / "net_tvm.c", core, tmp_path))
+    for name, (names, reckoned) in functions.items():
+        own = [section for section in sections for part in names if f"{section}.".startswith(f".text.{part}.")]
+        assert own, name
+        assert sum(sections.pop(section) for section in own) <= reckoned, name
 
 
 def test_a_loop_of_more_than_1_kib_is_found(tmp_path: Path) -> None:

@@ -21,18 +21,20 @@ class FastUse:
         memory: where.
         bytes: that may be used of it.
         modules: runtime modules whose code lies there.
+        functions: generated C functions that lie there.
         weights: symbols of constants.
     """
 
     memory: Memory
     bytes: int
     modules: tuple[str, ...]
+    functions: tuple[str, ...]
     weights: tuple[str, ...]
 
     @property
     def sections(self) -> tuple[str, ...]:
         """Names of the linker script's output sections."""
-        chosen = ((FAST_CODE, self.modules), (FAST_WEIGHTS, self.weights))
+        chosen = ((FAST_CODE, self.modules + self.functions), (FAST_WEIGHTS, self.weights))
         return tuple(f"{prefix}{self.memory.name}" for prefix, contents in chosen if contents)
 
 
@@ -53,6 +55,7 @@ def fast_uses(board: Board, files: Mapping[str, bytes]) -> tuple[FastUse, ...]:
                 f"the library was compiled for {size} bytes of fast memory '{name}', which the board '{board.name}' "
                 "does not have: compile it for this board, or with --fast 0"
             )
-        if entry["modules"] or entry["weights"]:
-            uses.append(FastUse(memories[name], size, tuple(entry["modules"]), tuple(entry["weights"])))
+        contents = [tuple(entry.get(key, ())) for key in ("modules", "functions", "weights")]
+        if any(contents):
+            uses.append(FastUse(memories[name], size, *contents))
     return tuple(uses)
