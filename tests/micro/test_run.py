@@ -177,6 +177,17 @@ def test_an_undefined_instruction_is_a_fault(projects, board: str) -> None:
         projects(board).run(fake_vectors(1, UNDEFINED), timeout=60)
 
 
+@pytest.mark.parametrize("board", ["mps2_an386", "mps2_an505", "mps3_an547", "microbit"])  # versions 7, 8 and 6
+def test_a_fault_is_described_while_the_stack_is_still_empty(projects, tmp_path: Path, board: str) -> None:
+    shutil.copytree(projects(board).directory, tmp_path / "project")
+    startup = tmp_path / "project" / "port" / board / "startup.c"
+    text = startup.read_text()
+    assert "(void)main();" in text
+    startup.write_text(text.replace("(void)main();", '__asm__ volatile("udf #0");'))
+    with pytest.raises(TinySegError, match=r"(UsageFault|HardFault) in Reset_Handler"):
+        Project(tmp_path / "project").run(fake_vectors(1), count="none", timeout=60)
+
+
 @pytest.mark.parametrize("board", ["mps2_an385", "mps2_an386", "mps2_an500", "mps2_an505"])
 def test_flash_cannot_be_written_even_where_it_is_ram_in_the_emulator(projects, board: str) -> None:
     with pytest.raises(TinySegError, match="MemManage fault in misbehave"):

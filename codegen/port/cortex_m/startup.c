@@ -71,7 +71,8 @@ void report_fault(const uint32_t *frame, uint32_t exception)
     port_exit(PORT_EXIT_FAULT + (int)(exception & 15u));
 }
 
-/* The stack may be what failed, so the handler starts a new one. */
+/* The stack may be what failed: where fewer than 256 bytes are left of it, the handler starts a new one, which would
+ * overwrite the registers that were stacked at the top of an empty one. */
 __attribute__((naked)) void Fault_Handler(void)
 {
     __asm__ volatile(
@@ -81,9 +82,14 @@ __attribute__((naked)) void Fault_Handler(void)
         "movs r2, #0\n"
         "msr msplim, r2\n"
 #endif
-        "ldr r2, =stack_top\n"
-        "msr msp, r2\n"
-        "ldr r2, =report_fault\n"
+        "ldr r2, =stack_limit + 256\n"
+        "ldr r3, =stack_top\n"
+        "cmp r0, r2\n"
+        "blo 1f\n"
+        "cmp r0, r3\n"
+        "blo 2f\n"
+        "1: msr msp, r3\n"
+        "2: ldr r2, =report_fault\n"
         "bx r2\n"
         ".ltorg\n");
 }
