@@ -4,7 +4,7 @@ from tinyseg_tvm.codegen.core import Core
 from tinyseg_tvm.codegen.fast_memory import FastContents, FastSpace
 from tinyseg_tvm.codegen.identifiers import project_identifier
 from tinyseg_tvm.codegen.model_library_format import export_library_format
-from tinyseg_tvm.codegen.operators import kernel_choices, kernel_cost
+from tinyseg_tvm.codegen.operators import kernel_choices, kernel_cost, kernel_names
 from tinyseg_tvm.codegen.project import fast_contents, generate, tool_version
 from tinyseg_tvm.codegen.storage_layout import storage_regions
 
@@ -17,6 +17,7 @@ __all__ = [
     "generate",
     "kernel_choices",
     "kernel_cost",
+    "kernel_names",
     "project_identifier",
     "storage_regions",
     "tool_version",

@@ -10,6 +10,7 @@ from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Var
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network.network import Network, Node
 from tinyseg_tvm.network.problem import Cost
+from tinyseg_tvm.planner.problem import Problem
 
 KINDS = (
     "argmax",
@@ -56,6 +57,7 @@ __all__ = [
     "emitter_for",
     "kernel_choices",
     "kernel_cost",
+    "kernel_names",
     "planned_variant",
     "select_variant",
 ]
@@ -96,6 +98,17 @@ def planned_variant(view: NodeView, planned: Cost) -> Variant:
         if cost == planned:
             return variant
     return select_variant(view, planned.scratch_bytes)
+
+
+def kernel_names(network: Network, problem: Problem, core: Core) -> dict[str, str]:
+    """Name of the kernel that each node of a planned network gets, by the node's name."""
+    operators = {operator.name: operator for operator in problem.operators}
+    names = {}
+    for node in network.nodes:
+        planned = operators[node.name]
+        cost = Cost(planned.scratch_bytes, planned.cycles, planned.flash_bytes)
+        names[node.name] = planned_variant(NodeView.of(node, network, core), cost).name
+    return names
 
 
 def kernel_cost(node: Node, network: Network, core: Core, scratch_limit: int | None = None) -> Cost:

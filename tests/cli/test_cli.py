@@ -143,6 +143,7 @@ def test_analyze_explains_itself(cli: Cli, tmp_path: Path) -> None:
         "arena",
         "alive there",
         "kept waiting",
+        "bytes of flash",
         "extra macs",
         "does not fit",
         "written",

@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 from tinyseg_tvm.report.documents import OPERATOR_COLUMNS, memory_document, operators_csv
 from tinyseg_tvm.report.text import operator_table, peak_table, ram_table
@@ -46,7 +47,21 @@ def test_text_reports_name_the_peak_and_sum_up_the_rest(small_unet):
     assert f"{small_unet.live_peak[0]:,} bytes" in text
     assert "others" not in text or text.count("\n") == 15
     assert "enc1_conv2" in text
-    assert "max_pool2d" in operator_table(small_unet, {"pool1": "max_pool2d"})
+
+
+def test_the_operator_table_names_those_of_most_flash_and_sums_up_the_rest(small_unet):
+    flash = {"dec1_conv2": 7000, "pool1": 2000}
+    operators = tuple(replace(o, flash_bytes=flash.get(o.name, 10)) for o in small_unet.problem.operators)
+    memory = replace(small_unet, problem=replace(small_unet.problem, operators=operators))
+    total = 9000 + 10 * (len(operators) - 2)
+    lines = operator_table(memory, {"dec1_conv2": "conv2d portable"}).splitlines()
+    assert f"{total:,} bytes of flash" in lines[0]
+    assert lines[1].split() == ["operator", "kernel", "MACs", "scratch", "flash", "share"]
+    assert lines[3].split()[:3] == ["dec1_conv2", "conv2d", "portable"]
+    assert lines[3].split()[-3:] == ["7,000", f"{700000 / total:.0f}", "%"]
+    assert lines[4].split()[0] == "pool1"
+    assert lines[-1].startswith(f"{len(operators) - 12} others")
+    assert lines[-1].split()[-3] == str(10 * (len(operators) - 12))
 
 
 def test_the_ram_table_leaves_out_what_is_not_there():

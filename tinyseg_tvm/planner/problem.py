@@ -64,7 +64,7 @@ class Operator:
         in_place: (read index, write index) pairs: a step may write the line of ``writes[w]`` at the address of the
             line of ``reads[r]`` that it reads, where that line has the same size and is read for the last time.
         cycles: estimated per step.
-        flash_bytes: of constants, as the kernel packs them.
+        flash_bytes: of constants, as the kernel packs them, and of code that is the operator's own.
         macs: multiply-accumulates of all steps together.
     """
 

@@ -208,7 +208,8 @@ class Factory:
 
     def report(self) -> str:
         """The promised figures and the peak, as text."""
-        parts = [text.summary(self.network, self.problem, self.plan, self.figures)]
+        kernels = codegen.kernel_names(self.network, self.problem, self.core)
+        parts = [text.summary(self.network, self.problem, self.plan, self.figures, kernels)]
         if self.planned.spilled:
             parts.append(text.storage_table(self.planned.spilled, self.figures))
             parts += lifetime_sentences(self.storage_use, self.storages, self.options.frame_rate)

@@ -22,6 +22,7 @@ _SHOWN = (
     "bytes_read",
     "bytes_written",
     "scratch_bytes",
+    "flash_bytes",
 )
 _TEXTS = ("operator", "kind")
 

@@ -9,7 +9,6 @@ from tinyseg_tvm.network import Network
 from tinyseg_tvm.planner.plan import Plan
 from tinyseg_tvm.planner.problem import Problem
 from tinyseg_tvm.planner.spilling import SpillDecision
-from tinyseg_tvm.report.documents import operator_rows
 from tinyseg_tvm.report.holdings import Held, holdings
 from tinyseg_tvm.report.memory import MemoryMap, memory_map
 from tinyseg_tvm.report.tables import Cell, kib, render
@@ -25,14 +24,17 @@ _RAM_PARTS = (
 )
 
 
-def summary(network: Network, problem: Problem, plan: Plan, figures: Mapping[str, Any]) -> str:
-    """The promised figures and the peak.
+def summary(
+    network: Network, problem: Problem, plan: Plan, figures: Mapping[str, Any], kernels: Mapping[str, str]
+) -> str:
+    """The promised figures, the peak, and the dearest operators.
 
     Args:
         network: what was planned; names the operators' kinds.
         problem: its planning problem.
         plan: a valid plan.
         figures: promised figures with the names of ``tinyseg run --json``: ``ram``, ``macs``, ``storage`` and others.
+        kernels: name of each operator's kernel.
     """
     memory = memory_map(problem, plan)
     sections = [
@@ -41,6 +43,7 @@ def summary(network: Network, problem: Problem, plan: Plan, figures: Mapping[str
         render(_work(memory, figures), ("per inference", "")),
         peak_table(memory),
         holding_table(memory),
+        operator_table(memory, kernels),
     ]
     return "\n\n".join(sections)
 
@@ -56,14 +59,14 @@ def ram_table(ram: Mapping[str, int]) -> str:
 def peak_table(memory: MemoryMap) -> str:
     """Who is alive at the step with most bytes alive; small ones are summed up."""
     alive = memory.at(memory.peak_step)
-    total = max(sum(size for _, size in alive), 1)
+    total = sum(size for _, size in alive)
     rows: list[tuple[Cell, ...]] = [
-        (owner.label, size, kib(size), f"{100 * size / total:.0f} %") for owner, size in alive[:AT_PEAK]
+        (owner.label, size, kib(size), _share(size, total)) for owner, size in alive[:AT_PEAK]
     ]
     rest = alive[AT_PEAK:]
     if rest:
         size = sum(size for _, size in rest)
-        rows.append((f"{len(rest)} others", size, kib(size), f"{100 * size / total:.0f} %"))
+        rows.append((f"{len(rest)} others", size, kib(size), _share(size, total)))
     operator = memory.problem.operators[int(memory.operator_of_step[memory.peak_step])].name if memory.steps else "-"
     where = f"at most {total:,} bytes are alive at once: step {memory.peak_step:,} of {memory.steps:,}, in {operator}"
     return where + "\n" + render(rows, ("alive there", "bytes", "", "share"))
@@ -90,14 +93,24 @@ def holding_table(memory: MemoryMap) -> str:
     return render(rows, headers)
 
 
-def operator_table(memory: MemoryMap, kinds: Mapping[str, str] | None = None) -> str:
-    """One row per operator: steps, MACs, bytes moved, most bytes alive while it runs, constants in flash."""
-    chosen = ("operator", "kind", "steps", "MACs", "bytes read", "bytes written", "scratch", "most alive", "flash")
-    rows = [
-        (row[0], row[1], row[2], row[5], row[9], row[10], row[12], row[13], row[14])
-        for row in operator_rows(memory, kinds)
+def operator_table(memory: MemoryMap, kernels: Mapping[str, str] | None = None) -> str:
+    """The operators that take most flash: constants as packed and code of their own; small ones are summed up."""
+    operators = sorted(memory.problem.operators, key=lambda operator: -operator.flash_bytes)
+    total = sum(operator.flash_bytes for operator in operators)
+    rows: list[tuple[Cell, ...]] = [
+        (o.name, (kernels or {}).get(o.name, "-"), o.macs, o.scratch_bytes, o.flash_bytes, _share(o.flash_bytes, total))
+        for o in operators[:AT_PEAK]
     ]
-    return render(rows, chosen)
+    if rest := operators[AT_PEAK:]:
+        size = sum(operator.flash_bytes for operator in rest)
+        macs = sum(operator.macs for operator in rest)
+        rows.append((f"{len(rest)} others", "-", macs, None, size, _share(size, total)))
+    where = f"operators take about {total:,} bytes of flash: constants as packed, and code that is their own"
+    return where + "\n" + render(rows, ("operator", "kernel", "MACs", "scratch", "flash", "share"))
+
+
+def _share(size: int, total: int) -> str:
+    return f"{100 * size / max(total, 1):.0f} %"
 
 
 def storage_table(spilled: Sequence[SpillDecision], figures: Mapping[str, Any]) -> str:
