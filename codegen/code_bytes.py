@@ -10,7 +10,7 @@ from tinyseg_tvm.codegen.core import Core
 
 UNKNOWN = (8192, 12288)  # of a module that is not in the table
 _SLACK, _EXTRA = 1.25, 64  # for other versions of the compiler, and of the kernels
-_AROUND = 128  # loops and copies around the micro-kernels of an operator, which their estimate leaves out
+_AROUND = 288  # loops and copies around the micro-kernels of an operator, which their estimate leaves out
 _WITHOUT_FPU = 2  # for their requantisation in integers
 
 # Module: text with a floating point unit, and without. The largest of all cores that may use it, GCC 12.2 with -O2.

@@ -211,7 +211,7 @@ def long_tail_files(name: str, functions: Sequence[str], headers: Sequence[str] 
 
 def function_names(source: str) -> tuple[str, ...]:
     """Names of the functions that a text of ``LoweredProgram.source`` defines."""
-    return tuple(re.findall(r"^(?:static )?void (\w+)\([^;{]*\)\s*\{", source, re.MULTILINE))
+    return tuple(re.findall(r"^(?:\w+ )+\**(\w+)\([^;{]*\)\s*\{", source, re.MULTILINE))
 
 
 _LIBM_STEMS = """acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh erf exp exp2 exp10 fabs floor

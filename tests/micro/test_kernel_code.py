@@ -171,6 +171,7 @@ def test_functions_that_operators_have_to_themselves_compile_to_what_is_reckoned
         own = [section for section in sections for part in names if f"{section}.".startswith(f".text.{part}.")]
         assert own, name
         assert sum(sections.pop(section) for section in own) <= reckoned, name
+    assert not [section for section in sections if "_tvm" in section]
 
 
 def test_a_loop_of_more_than_1_kib_is_found(tmp_path: Path) -> None:
