@@ -1,4 +1,4 @@
-"""Convolution: the dense and grouped kernel, and the depthwise one."""
+"""Convolution: dense, grouped and depthwise kernels."""
 
 from __future__ import annotations
 
@@ -32,15 +32,14 @@ from tinyseg_tvm.codegen.operators.mve_packing import (
 from tinyseg_tvm.codegen.operators.narrow_convolution import CONVOLUTION as NARROW
 from tinyseg_tvm.codegen.operators.pair_packing import (
     can_join,
-    depthwise_column_bytes,
     one_more,
-    pack_depthwise_pairs,
     pack_pairs,
     pair_bytes,
     pair_cost,
     pair_scratch,
     portable_cost,
 )
+from tinyseg_tvm.codegen.operators.scheduled_depthwise import VARIANTS as DEPTHWISE
 from tinyseg_tvm.codegen.operators.scheduled_sum import Convolution as ScheduledConvolution
 from tinyseg_tvm.codegen.operators.scheduled_sum import scheduled_variants
 from tinyseg_tvm.codegen.operators.segment_convolution import SegmentConvolution
@@ -54,7 +53,6 @@ from tinyseg_tvm.operators.conv2d import Conv2d
 from tinyseg_tvm.operators.conv2d_transpose import Conv2dTranspose
 from tinyseg_tvm.operators.dense import Dense
 
-DEPTHWISE_SCRATCH = 1600  # bytes of widened columns, about
 ARMV6M_FACTOR = 2.3  # what products of the portable kernels take on Armv6-M, of what they take elsewhere
 DEPTHWISE_STACK = 320  # bytes at the most that a depthwise kernel takes of the stack in place of scratch
 
@@ -294,100 +292,6 @@ def _dsp_cost(view: NodeView) -> Cost:
     return pair_cost(view, scratch, pixels, operator.groups)
 
 
-def _is_3x3(view: NodeView) -> bool:
-    """Whether the depthwise kernel has a way of its own for it."""
-    operator = cast(Conv2d, view.operator)
-    simple = operator.dilation[1] == 1 and operator.strides[1] <= 2
-    return simple and view.constants["weight"].shape[1:3] == (3, 3)
-
-
-def _depthwise_column(view: NodeView) -> int:
-    """Bytes of a widened column."""
-    return 32 if _is_3x3(view) else depthwise_column_bytes(view.constants["weight"].shape[1])
-
-
-def _depthwise_run(view: NodeView) -> int:
-    """Output pixels whose widened columns the scratch memory holds: the line, or what fits DEPTHWISE_SCRATCH."""
-    operator = cast(Conv2d, view.operator)
-    taps = view.constants["weight"].shape[2]
-    column = _depthwise_column(view)
-    reach = (taps - 1) * operator.dilation[1] + 1
-    pixels = max((DEPTHWISE_SCRATCH // column - reach) // operator.strides[1] + 1, 4)
-    return int(min(view.outputs[0].shape[2], pixels // 4 * 4))
-
-
-def _depthwise_dsp_scratch(view: NodeView, run: int) -> int:
-    operator = cast(Conv2d, view.operator)
-    _, rows, taps, _ = view.constants["weight"].shape
-    columns = (run - 1) * operator.strides[1] + (taps - 1) * operator.dilation[1] + 1
-    widened_weights = 0 if _is_3x3(view) else 4 * taps * ((rows + 1) // 2)
-    return int(widened_weights + columns * _depthwise_column(view))
-
-
-def _shortest_run(view: NodeView) -> int:
-    return min(4, view.outputs[0].shape[2])
-
-
-def _suits_stack_dsp(view: NodeView) -> bool:
-    return _suits_depthwise_dsp(view) and _depthwise_dsp_scratch(view, _shortest_run(view)) <= DEPTHWISE_STACK
-
-
-def _stack_dsp_cost(view: NodeView) -> Cost:
-    return Cost(0, round(1.25 * _depthwise_dsp_cost(view).cycles_per_step))
-
-
-def _depthwise_dsp_cost(view: NodeView) -> Cost:
-    operator = cast(Conv2d, view.operator)
-    rows = view.constants["weight"].shape[1]
-    scratch = _depthwise_dsp_scratch(view, _depthwise_run(view))
-    outputs = view.outputs[0].elements / max(view.access.steps, 1)
-    widening = 2.2 * rows * operator.strides[1] * outputs
-    products = (0.95 if _is_3x3(view) else 1.7) * view.macs_per_step
-    return Cost(scratch, round(products + widening + (requantize_cycles(view.core) + 2) * outputs) + 300)
-
-
-def _emit_depthwise_dsp(view: NodeView, out: FunctionWriter) -> None:
-    _write_depthwise_dsp(view, out, _depthwise_run(view), str(out.scratch))
-
-
-def _emit_stack_dsp(view: NodeView, out: FunctionWriter) -> None:
-    run = _shortest_run(view)
-    out.write(f"uint32_t columns[{-(-_depthwise_dsp_scratch(view, run) // 4)}];")
-    _write_depthwise_dsp(view, out, run, "columns")
-
-
-def _write_depthwise_dsp(view: NodeView, out: FunctionWriter, run: int, memory: str) -> None:
-    operator = cast(Conv2d, view.operator)
-    weight = view.constants["weight"]
-    out.modules.add("tinyseg_depthwise_dsp")
-    parameters = out.parameters(
-        view,
-        "tinyseg_depthwise_dsp",
-        {
-            "weight": out.constant("weight", pack_depthwise_pairs(weight)),
-            "bias": out.constant("bias", folded_bias(view.constants["bias"], weight, operator.input_zero_point)),
-            "multiplier": out.constant("multiplier", view.constants["multiplier"]),
-            "channels": weight.shape[0],
-            "input_width": view.inputs[0].shape[2],
-            "output_width": view.outputs[0].shape[2],
-            "kernel_height": weight.shape[1],
-            "kernel_width": weight.shape[2],
-            "stride": operator.strides[1],
-            "dilation": operator.dilation[1],
-            "run": run,
-            "pad_left": operator.padding[1],
-            "input_zero_point": operator.input_zero_point,
-            "output": requantization(operator),
-        },
-    )
-    _window(view, out)
-    out.write(f"tinyseg_depthwise_dsp_line({parameters}, lines, {memory}, {out.output()});")
-
-
-def _suits_depthwise_dsp(view: NodeView) -> bool:
-    return view.core.has_dsp and _is_depthwise(view) and view.constants["weight"].dtype == np.int8
-
-
 def _lies_together(view: NodeView) -> bool:
     operator = cast(Conv2d, view.operator)
     return windows_lie_together(view.constants["weight"], operator.groups, len(view.inputs), operator.dilation[1])
@@ -582,7 +486,6 @@ def _mve_bytes(view: NodeView) -> int:
 
 
 _DEPTHWISE_MVE_FLASH = packed_weight(lambda view: pack_depthwise_vectors(view.constants["weight"]).nbytes)
-_DEPTHWISE_DSP_FLASH = packed_weight(lambda view: pack_depthwise_pairs(view.constants["weight"]).nbytes)
 
 VARIANTS = (
     Variant("depthwise mve", _suits_depthwise_mve, _depthwise_mve_cost, _emit_depthwise_mve, _DEPTHWISE_MVE_FLASH),
@@ -591,8 +494,6 @@ VARIANTS = (
     Variant(
         "conv2d direct mve", _suits_direct_mve, _direct_mve_cost, _emit_direct_mve, packed_weight(_direct_mve_bytes)
     ),
-    Variant("depthwise dsp", _suits_depthwise_dsp, _depthwise_dsp_cost, _emit_depthwise_dsp, _DEPTHWISE_DSP_FLASH),
-    Variant("depthwise stack dsp", _suits_stack_dsp, _stack_dsp_cost, _emit_stack_dsp, _DEPTHWISE_DSP_FLASH),
     Variant(
         "conv2d dsp",
         lambda view: _suits_dsp(view) and not _is_depthwise(view),
@@ -605,6 +506,7 @@ VARIANTS = (
     ),
     Variant("conv2d winograd", suits_winograd, winograd_cost, emit_winograd, packed_weight(winograd_bytes)),
     *scheduled_variants("conv2d", _scheduled, _window),
+    *DEPTHWISE,
     NARROW,
     Variant("conv2d v7m", _suits_v7m, _v7m_cost, _emit_v7m),
     Variant("depthwise portable", _is_depthwise, _portable_depthwise_cost, _emit_depthwise),

@@ -184,29 +184,6 @@ def portable_cost(cost: Cost, view: NodeView) -> Cost:
     return Cost(0, round(1.6 * cost.cycles_per_step)) if view.core.has_dsp else cost
 
 
-def depthwise_column_bytes(rows: int) -> int:
-    """Bytes that a column of four channels takes when widened: a word per channel and pair of rows."""
-    return 16 * (rows // 2) + 8 * (rows % 2)
-
-
-def pack_depthwise_pairs(weight: np.ndarray) -> np.ndarray:
-    """(C, KH, KW, 1) int8 as words for runtime/tinyseg_depthwise_dsp.h: [channel][tap][pair of rows], two to a word."""
-    channels, rows, taps, _ = weight.shape
-    words = (rows + 1) // 2
-    pairs = np.zeros((channels, taps, words, 2), np.int8)
-    pairs[:, :, : rows // 2] = (
-        weight[:, : rows // 2 * 2, :, 0].reshape(channels, rows // 2, 2, taps).transpose(0, 3, 1, 2)
-    )
-    if rows % 2:
-        upper = np.arange(channels) % 4 >= 2
-        pairs[np.arange(channels), :, -1, upper.astype(np.intp)] = weight[:, -1, :, 0]
-    flat = pairs.reshape(channels, taps * words, 2)
-    if flat.shape[1] % 2:
-        flat = np.concatenate([flat, np.zeros((channels, 1, 2), np.int8)], axis=1)
-    quads = np.stack([flat[:, 0::2, 0], flat[:, 1::2, 0], flat[:, 0::2, 1], flat[:, 1::2, 1]], axis=-1)
-    return np.ascontiguousarray(quads).view("<u4").reshape(-1)
-
-
 def _dense_blocks(outputs: int) -> list[int]:
     """Channels of each block: eight, then four where no more remain."""
     eights, rest = divmod(outputs, 8)

@@ -37,6 +37,14 @@ TINYSEG_INLINE void tinyseg_store_4(int8_t *to, uint32_t word)
     memcpy(to, &word, sizeof word);
 }
 
+/* Two neighbouring values, the first in the low half. */
+TINYSEG_INLINE uint32_t tinyseg_load_pair(const int16_t *from)
+{
+    uint32_t word;
+    memcpy(&word, from, sizeof word);
+    return word;
+}
+
 /* Two values in the halves of a word. */
 TINYSEG_INLINE uint32_t tinyseg_halves(int32_t low, int32_t high)
 {

@@ -8,14 +8,6 @@
 #include "tinyseg_joined.h"
 #include "tinyseg_scale.h"
 
-/* Two neighbouring values, the first in the low half. */
-TINYSEG_INLINE uint32_t tinyseg_load_pair(const int16_t *from)
-{
-    uint32_t word;
-    memcpy(&word, from, sizeof word);
-    return word;
-}
-
 /* Copies a line's values to `to` in 16 bits, with the zero point in `before` places ahead and `after` behind. */
 void tinyseg_stage_int16(
     int16_t *to, const int8_t *from, int32_t before, int32_t values, int32_t after, int32_t zero_point);

@@ -140,7 +140,7 @@ def test_many_kernels_of_one_kind_equal_the_reference_on_every_core(board, kind,
 def test_a_core_with_the_dsp_extension_gets_its_kernels():
     network, _ = network_of(sorted(CASES), 10, 1)
     chosen = {select_variant(NodeView.of(node, network, DSP)).name for node in network.nodes}
-    assert {f"{kind} dsp" for kind in sorted(CASES)} <= chosen
+    assert all(any(name.startswith(kind) and "dsp" in name for name in chosen) for kind in sorted(CASES))
     plain = {select_variant(NodeView.of(node, network, Core())).name for node in network.nodes}
     assert not any("dsp" in name for name in plain)
 
@@ -187,7 +187,7 @@ MUTATIONS = {
     "tinyseg_conv2d_dsp_body.h": ("conv2d", "column + tap * dilation", "column + tap", DSP, None),
     "tinyseg_conv2d_direct_dsp_body.h": ("conv2d", "x[n >> 1], 0)", "x[0], 0)", DSP, 0),
     "tinyseg_joined.h": ("conv2d", "(uint32_t)joined - (uint32_t)first) >> 8", "(uint32_t)joined) >> 8", DSP, 0),
-    "tinyseg_depthwise_dsp.c": ("depthwise", "(y & 0xFFFF0000u)", "(y & 0x7FFF0000u)", DSP, None),
+    "tinyseg_columns_dsp.c": ("depthwise", "(y & 0xFFFF0000u)", "(y & 0x7FFF0000u)", DSP, None),
     "tinyseg_dense_dsp.c": ("dense", "w += quads * block", "w += quads * 4", DSP, None),
     "tinyseg_pool2d_dsp.c": ("max_pool2d", "const int32_t back = rest - 4;", "const int32_t back = -4;", DSP, None),
     "tinyseg_linear_dsp.c": ("elementwise", "(y >> (8 * (n))) + offset", "(y >> (8 * ((n) & 2))) + offset", DSP, None),
@@ -236,6 +236,7 @@ MUTATED_INSTRUCTIONS = {
         ("elementwise", "tinyseg_linear_dsp.c", "ssat %0, #8", "ssat %0, #7"),
         ("elementwise_constant", "tinyseg_product_dsp.c", "smlawt %0", "smlawb %0"),
         ("max_pool2d", "tinyseg_pool2d_dsp.c", "sub %[out], %[out], %[beyond]", "add %[out], %[out], %[beyond]"),
+        ("depthwise", "tinyseg_columns_dsp.c", "pkhtb r4, r3, r1, asr #16", "pkhtb r4, r3, r1, asr #15"),
     ],
     ("mps2_an386", 0): [
         ("conv2d", "tinyseg_conv2d_direct_dsp_body.h", "pkhbt r11, r11, lr, lsl #16", "pkhbt r11, r11, lr, lsl #15"),

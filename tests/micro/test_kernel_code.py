@@ -29,7 +29,7 @@ HOT = {
         "conv2d_dsp",
         "conv2d_direct_dsp_plain",
         "conv2d_winograd",
-        "depthwise_dsp",
+        "columns_dsp",
         "dense_dsp",
         "conv2d_f32",
     ),

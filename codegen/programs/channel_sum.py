@@ -1,0 +1,309 @@
+"""Depthwise convolutions as a TVM program: of each channel, a weighted sum over its own columns, requantised.
+
+One instruction takes two products of a channel where their values are neighbours, but neighbours in a line belong to
+different channels. So columns are *staged*: of four channels (a *block*) and a run of pixels at a time, values are
+copied to memory in 16 bits, rows in pairs. A column of a block consists of words (two values each), in this order:
+
+    pairs of channel 0, last single row of channels 0 and 2, pairs of channel 2,
+    pairs of channel 1, last single row of channels 1 and 3, pairs of channel 3
+
+where the words of the single row exist for odd numbers of rows only. So every channel's words are neighbours.
+
+The program is a ``PrimFunc`` of TVM's schedulable form; the places of weights and columns are part of it. A line is the
+sequence of its runs. Those that reach into the padding at its sides are spans of their own, the others one together.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+BLOCK = 4  # channels that are staged together; one to three that remain are a block of their own
+
+
+@dataclass(frozen=True)
+class Span:
+    """Pixels from ``first`` on, in ``groups`` runs of ``pixels`` pixels each.
+
+    The columns of a run are ``before`` ones in the padding, ``columns`` of the line from ``source`` on, and ``after``
+    ones in the padding.
+    """
+
+    first: int
+    pixels: int
+    groups: int
+    source: int
+    before: int
+    columns: int
+    after: int
+
+    @property
+    def total(self) -> int:
+        """Columns of a run."""
+        return self.before + self.columns + self.after
+
+
+@dataclass(frozen=True)
+class Part:
+    """A span's results in ``blocks`` neighbouring blocks of ``channels`` channels."""
+
+    span: Span
+    first_channel: int
+    channels: int
+    blocks: int
+
+    @property
+    def name(self) -> str:
+        """Of its blocks in the program."""
+        return f"{self.span.first}_{self.first_channel}"
+
+
+@dataclass(frozen=True)
+class ChannelSum:
+    """One output line.
+
+    Attributes:
+        rows, taps: of the kernel.
+        stride, dilation: in columns.
+        width: columns of an input line.
+        before: columns of padding ahead of it.
+        pixels, channels: of the output line.
+        zero_point: of the input.
+        output: zero point, least and greatest value of the output.
+        run: pixels whose columns are staged at a time.
+    """
+
+    rows: int
+    taps: int
+    stride: int
+    dilation: int
+    width: int
+    before: int
+    pixels: int
+    channels: int
+    zero_point: int
+    output: tuple[int, int, int]
+    run: int
+
+    @property
+    def pairs(self) -> int:
+        """Pairs of rows."""
+        return self.rows // 2
+
+    @property
+    def single(self) -> int:
+        """1 if a last single row remains, else 0."""
+        return self.rows % 2
+
+    @property
+    def side(self) -> int:
+        """Words of two channels of a column."""
+        return 2 * self.pairs + self.single
+
+    @property
+    def column(self) -> int:
+        """Values of 16 bits that a column of a block takes."""
+        return 4 * self.side
+
+    @property
+    def words(self) -> int:
+        """Words of a channel's widened weights: [pair of rows][tap], then two taps of the single row in each."""
+        return self.pairs * self.taps + self.single * -(-self.taps // 2)
+
+    @property
+    def weights(self) -> int:
+        """Bytes of a channel's weights: four are two words, one in bytes 0 and 2, the other in 1 and 3."""
+        return 4 * -(-self.words // 2)
+
+    @property
+    def reach(self) -> int:
+        """Columns of a pixel."""
+        return (self.taps - 1) * self.dilation + 1
+
+    def columns(self, pixels: int) -> int:
+        """Columns of neighbouring pixels."""
+        return (pixels - 1) * self.stride + self.reach
+
+    @cached_property
+    def spans(self) -> tuple[Span, ...]:
+        """All pixels."""
+        spans: list[Span] = []
+        for first in range(0, self.pixels, self.run):
+            span = self._run(first, min(self.run, self.pixels - first))
+            if spans and span.before == span.after == 0 == spans[-1].before == spans[-1].after:
+                last = spans[-1]
+                if last.pixels == span.pixels:
+                    spans[-1] = Span(last.first, last.pixels, last.groups + 1, last.source, 0, last.columns, 0)
+                    continue
+            spans.append(span)
+        return tuple(spans)
+
+    def _run(self, first: int, pixels: int) -> Span:
+        begin = first * self.stride - self.before
+        total = self.columns(pixels)
+        before = min(max(0, -begin), total)
+        after = min(max(0, begin + total - self.width), total - before)
+        columns = total - before - after
+        return Span(first, pixels, 1, max(0, begin) if columns else 0, before, columns, after)
+
+    def parts(self, span: Span) -> tuple[Part, ...]:
+        """What a span consists of: whole blocks, and channels that remain."""
+        blocks, rest = divmod(self.channels, BLOCK)
+        parts = [Part(span, 0, BLOCK, blocks)] if blocks else []
+        return tuple([*parts, Part(span, blocks * BLOCK, rest, 1)] if rest else parts)
+
+    @cached_property
+    def all_parts(self) -> tuple[Part, ...]:
+        """The parts of all spans."""
+        return tuple(part for span in self.spans for part in self.parts(span))
+
+    def value_at(self, channel: Any, of: int, row: int) -> Any:
+        """Place of a row's value among those of a column, for one ``of`` so many channels."""
+        side, upper = (channel % 2, channel // 2) if of > 2 else (channel if of > 1 else 0, 0)  # as TVM simplifies it
+        if row < 2 * self.pairs:
+            return (side * self.side + upper * (self.pairs + self.single) + row // 2) * 2 + row % 2
+        return (side * self.side + self.pairs) * 2 + upper
+
+    def weight_at(self, row: int, tap: int) -> int:
+        """Place of a weight among the bytes of its channel."""
+        paired = row < 2 * self.pairs
+        word = row // 2 * self.taps + (tap if paired else tap // 2)
+        return word // 2 * 4 + word % 2 + (row if paired else tap) % 2 * 2
+
+
+def program(s: ChannelSum) -> Any:
+    """The ``tvm.tirx.PrimFunc``.
+
+    Its parameters: of each row the line (width, channels) int8, whose columns lie ``step`` bytes apart (0: all are the
+    same column, for lines of padding); their steps, int32; weight (channels, bytes of a channel) int8, bias (channels,)
+    int32 with the zero point folded in, multiplier (channels,) float32, out (pixels, channels) int8.
+    """
+    from tvm.script.ir_builder import IRBuilder, tirx
+
+    with IRBuilder() as builder, tirx.prim_func(s_tir=True):
+        tirx.func_name("main")
+        handles = [tirx.arg(f"line_{row}", tirx.handle()) for row in range(s.rows)]
+        steps = [tirx.arg(f"step_{row}", tirx.int32()) for row in range(s.rows)]
+        rest = {
+            "weight": tirx.arg("weight", tirx.Buffer((s.channels, s.weights), "int8")),
+            "bias": tirx.arg("bias", tirx.Buffer((s.channels,), "int32")),
+            "multiplier": tirx.arg("multiplier", tirx.Buffer((s.channels,), "float32")),
+            "out": tirx.arg("out", tirx.Buffer((s.pixels, s.channels), "int8")),
+        }
+        lines = [
+            tirx.match_buffer(handle, (s.width, s.channels), "int8", strides=[step, 1])
+            for handle, step in zip(handles, steps, strict=True)
+        ]
+        for row, line in enumerate(lines):
+            IRBuilder.name(f"line_{row}", line)
+        rest["sums"] = tirx.sblock_alloc_buffer((s.pixels, s.channels), "int32")
+        IRBuilder.name("sums", rest["sums"])
+        for part in s.all_parts:
+            staged = tirx.sblock_alloc_buffer((part.span.total, s.column), "int16")
+            IRBuilder.name(f"staged_{part.name}", staged)
+            with _loops((part.span.groups, part.blocks)) as (group, block):
+                build_stage(s, part, lines, staged, group, block)
+                build_sum(s, part, staged, rest, group, block)
+    return builder.get()
+
+
+@contextmanager
+def _loops(extents: Sequence[int]) -> Iterator[tuple[Any, ...]]:
+    """Loops one in the other; 0 in the place of those of one round."""
+    from tvm.script.ir_builder import tirx
+
+    with ExitStack() as stack:
+        yield tuple(stack.enter_context(tirx.serial(0, n)) if n > 1 else 0 for n in extents)
+
+
+def _axis(extent: int, loop: Any, *, always: bool) -> Any:
+    """A block's axis; none for a loop of one round unless ``always`` (TVM drops it of what an intrinsic replaces)."""
+    from tvm.script.ir_builder import tirx
+
+    return tirx.axis.spatial(extent, loop) if always or extent > 1 else 0
+
+
+def build_stage(s: ChannelSum, part: Part, lines: Sequence[Any], staged: Any, group: Any, block: Any) -> None:
+    """Adds the block that stages the columns of a run and a block of channels to the program being built.
+
+    Args:
+        s: the sum.
+        part: of it.
+        lines: the buffer of each row, from the part's first channel on if ``group`` is None.
+        staged: where to.
+        group: the loop over runs; None for the description of an intrinsic.
+        block: the loop over blocks.
+    """
+    import tvm
+    from tvm.script.ir_builder import tirx
+
+    span = part.span
+    alone = group is None
+    with tirx.serial(0, span.total) as column, tirx.sblock(f"stage_{part.name}"):
+        g = 0 if alone else _axis(span.groups, group, always=False)
+        b = 0 if alone else _axis(part.blocks, block, always=False)
+        x = _axis(span.total, column, always=not alone)
+        first = 0 if alone else g * (span.pixels * s.stride) + span.source
+        origin = 0 if alone else b * BLOCK + part.first_channel
+        inside = tvm.tirx.all(x >= span.before, x < span.before + span.columns) if span.columns < span.total else None
+        at = first + x - span.before
+        if span.columns:
+            here = slice(first, first + span.columns) if inside is not None else slice(at, at + 1)
+            tirx.reads(*(line[here, origin : origin + part.channels] for line in lines))
+        else:
+            tirx.reads()
+        tirx.writes(staged[x, 0 : s.column])
+        with _loops((part.channels,)) as (k,):
+            for row in range(s.rows):
+                padding = tvm.tirx.const(s.zero_point, "int16")
+                value = tirx.cast(lines[row][at, origin + k], "int16") if span.columns else padding
+                if inside is not None and span.columns:
+                    value = tirx.if_then_else(inside, value, padding)
+                tirx.buffer_store(staged, value, [x, s.value_at(k, part.channels, row)])
+
+
+def build_sum(s: ChannelSum, part: Part, staged: Any, rest: dict[str, Any], group: Any, block: Any) -> None:
+    """Adds the block that computes a run's pixels in a block of channels to the program being built.
+
+    Args:
+        s: the sum.
+        part: of it.
+        staged: the columns.
+        rest: the buffers ``weight bias multiplier sums out``.
+        group: the loop over runs; None for the description of an intrinsic.
+        block: the loop over blocks.
+    """
+    from tvm.script.ir_builder import tirx
+
+    span = part.span
+    alone = group is None
+    with tirx.grid(span.pixels, part.channels) as (x0, k0), tirx.sblock(f"sum_{part.name}"):
+        g = 0 if alone else _axis(span.groups, group, always=False)
+        b = 0 if alone else _axis(part.blocks, block, always=False)
+        x = _axis(span.pixels, x0, always=not alone)
+        k = _axis(part.channels, k0, always=not alone)
+        pixel = x if alone else g * span.pixels + x + span.first
+        channel = k if alone else b * BLOCK + k + part.first_channel
+        begin = x * s.stride if span.pixels > 1 else 0
+        weight, sums, out = rest["weight"], rest["sums"], rest["out"]
+        tirx.reads(
+            staged[begin : begin + s.reach, 0 : s.column],
+            weight[channel, 0 : s.weights],
+            rest["bias"][channel],
+            rest["multiplier"][channel],
+        )
+        tirx.writes(sums[pixel, channel], out[pixel, channel])
+        tirx.buffer_store(sums, rest["bias"][channel], [pixel, channel])
+
+        for row, tap in itertools.product(range(s.rows), range(s.taps)):
+            value = staged[begin + tap * s.dilation, s.value_at(k, part.channels, row)]
+            product = tirx.cast(value, "int32") * tirx.cast(weight[channel, s.weight_at(row, tap)], "int32")
+            tirx.buffer_store(sums, sums[pixel, channel] + product, [pixel, channel])
+        result = tirx.call_pure_extern(
+            "int8", "tinyseg_requantize_sum", sums[pixel, channel], rest["multiplier"][channel], *s.output
+        )
+        tirx.buffer_store(out, result, [pixel, channel])
