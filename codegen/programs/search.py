@@ -1,4 +1,4 @@
-"""The decisions on a weighted sum as a design space of TVM's MetaSchedule.
+"""Decisions on a program as a design space of TVM's MetaSchedule.
 
 A draw by ``sample_categorical`` makes the decision, so that a trace records it; what follows from it is done anew for
 every draw, so searches have to replay the function (``ReplayFunc``), not a mutated trace.
@@ -6,33 +6,38 @@ every draw, so searches have to replay the function (``ReplayFunc``), not a muta
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from tinyseg_tvm.codegen.programs.micro_kernels import MicroKernel
 from tinyseg_tvm.codegen.programs.schedule import Decisions, apply, decision_space
 
+D = TypeVar("D")
 LABEL = "tinyseg.decision"  # the annotation that states which decision of the space a schedule took
 
 
-def space_function(kernel: MicroKernel) -> Callable[[Any], None]:
-    """A function for ``meta_schedule.space_generator.ScheduleFn``: a ``tvm.s_tir.Schedule`` to a decided one."""
-    space = decision_space(kernel.sum)
+def design_space(space: Sequence[D], take: Callable[[Any, D], None]) -> Callable[[Any], None]:
+    """A function for ``meta_schedule.space_generator.ScheduleFn``: a ``tvm.s_tir.Schedule`` to a decided one.
+
+    Args:
+        space: the decisions.
+        take: takes one of them on a schedule.
+    """
 
     def decide(schedule: Any) -> None:
         draw = schedule.sample_categorical(list(range(len(space))), [1.0 / len(space)] * len(space))
         number = int(schedule.get(draw))
         schedule.annotate(schedule.get_sblock("root"), LABEL, number)
-        apply(schedule, kernel, space[number])
+        take(schedule, space[number])
 
     return decide
 
 
-def decision_of(kernel: MicroKernel, module: Any) -> Decisions:
-    """The decisions that a schedule of ``space_function`` took.
+def taken(space: Sequence[D], module: Any) -> D:
+    """The decision of a space that a schedule of ``design_space`` took.
 
     Args:
-        kernel: whose space it is.
+        space: the decisions.
         module: the ``IRModule`` of the schedule.
 
     Raises:
@@ -42,4 +47,14 @@ def decision_of(kernel: MicroKernel, module: Any) -> Decisions:
     annotations = function.body.block.annotations
     if LABEL not in annotations:
         raise ValueError("the module holds no decision of this space")
-    return decision_space(kernel.sum)[int(annotations[LABEL])]
+    return space[int(annotations[LABEL])]
+
+
+def space_function(kernel: MicroKernel) -> Callable[[Any], None]:
+    """The design space of a weighted sum."""
+    return design_space(decision_space(kernel.sum), lambda schedule, decisions: apply(schedule, kernel, decisions))
+
+
+def decision_of(kernel: MicroKernel, module: Any) -> Decisions:
+    """The decisions on a weighted sum that a schedule of its space took."""
+    return taken(decision_space(kernel.sum), module)

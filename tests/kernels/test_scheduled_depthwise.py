@@ -24,8 +24,9 @@ from tinyseg_tvm.codegen.operators import NodeView, emitter_for, kernel_choices,
 from tinyseg_tvm.codegen.operators.scheduled_depthwise import VARIANTS
 from tinyseg_tvm.codegen.programs import channel_kernels, channel_schedule
 from tinyseg_tvm.codegen.programs.channel_kernels import ChannelKernel
-from tinyseg_tvm.codegen.programs.channel_schedule import Decisions, decision_space, scheduled
-from tinyseg_tvm.codegen.programs.channel_sum import ChannelSum
+from tinyseg_tvm.codegen.programs.channel_schedule import Decisions, apply, decision_space, scheduled
+from tinyseg_tvm.codegen.programs.channel_sum import ChannelSum, program
+from tinyseg_tvm.codegen.programs.search import design_space, taken
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.network.problem import build_problem
 from tinyseg_tvm.operators import Conv2d
@@ -224,6 +225,23 @@ def test_an_intrinsic_that_stages_something_else_is_refused(monkeypatch):
     monkeypatch.setattr(channel_schedule, "_stage_intrinsic", lambda _, part: true_intrinsic(other, part))
     with pytest.raises(ScheduleError, match="doesn't match the tensor intrin"):
         scheduled(kernel, decision_space(kernel)[0])
+
+
+def test_draws_of_the_design_space_make_every_decision():
+    import tvm
+    from tvm.s_tir import Schedule
+
+    kernel = any_kernel()
+    space = decision_space(kernel)
+    assert len(space) == 4
+    decide = design_space(space, lambda schedule, decisions: apply(schedule, kernel, decisions))
+    drawn = set()
+    for seed in range(1, 40):
+        draw = Schedule(tvm.IRModule({"main": program(kernel.sum)}), seed=seed)
+        decide(draw)
+        decisions = taken(space, draw.mod)
+        drawn.add(decisions)
+    assert drawn == set(space)
 
 
 def test_runs_cover_the_line_once_and_stage_what_their_pixels_reach():
