@@ -8,13 +8,13 @@ from tinyseg_tvm.codegen.programs.channel_kernels import PIXELS, ChannelKernel
 from tinyseg_tvm.codegen.programs.channel_schedule import Decisions, tile_of
 from tinyseg_tvm.codegen.programs.channel_sum import BLOCK, Part
 
-CALL = 64  # of a channel
+CALL = 46  # of a channel
 WIDENED = 1.7, 5.0  # a word of weights, into a register and into memory
-RESULT = -6  # what a result takes beyond its requantisation
+RESULT = -7  # what a result takes beyond its requantisation
 ROUND = 6  # of the loop over pixels
 TURN = 12  # of the loop over rows, or with other weights
 PLAIN_WORD = 3.0  # a pixel's product of a word without assembler
-STAGE = 60
+STAGE = 100
 STAGED_3, STAGED_PAIR, STAGED_SINGLE = 25, 22, 12  # a column of three rows, a pair of rows, a single one
 PASS = 40  # over the columns, of a pair of rows or a single one
 WAIT = {"ldr": 0.9, "ldr.w": 0.9, "ldrd": 1.9}  # of loads, beyond a cycle
