@@ -33,7 +33,6 @@ _MEASURED = {
     "tinyseg_conv2d_transpose_f32": (1160, 1456),
     "tinyseg_conv2d_transpose_w16": (1168, 2512),
     "tinyseg_conv2d_v6m": (2472, 2692),
-    "tinyseg_conv2d_v7m": (2472, 4060),
     "tinyseg_conv2d_w16": (2336, 4104),
     "tinyseg_conv2d_winograd": (4132, 6072),
     "tinyseg_copy": (160, 192),
@@ -69,8 +68,9 @@ _MEASURED = {
     "tinyseg_softmax_f32": (424, 476),
     "tinyseg_spill": (852, 904),
     "tinyseg_storage": (668, 688),
-    "tinyseg_tile": (48, 48),
     "tinyseg_tile_dsp": (260, 224),
+    "tinyseg_tile_mve": (64, 64),
+    "tinyseg_tile_v7m": (48, 48),
 }
 
 

@@ -40,12 +40,7 @@ from tinyseg_tvm.codegen.operators.pair_packing import (
     portable_cost,
 )
 from tinyseg_tvm.codegen.operators.scheduled_depthwise import VARIANTS as DEPTHWISE
-from tinyseg_tvm.codegen.operators.scheduled_sum import Convolution as ScheduledConvolution
-from tinyseg_tvm.codegen.operators.scheduled_sum import scheduled_variants
-from tinyseg_tvm.codegen.operators.segment_convolution import SegmentConvolution
-from tinyseg_tvm.codegen.operators.segment_convolution import call as segment_call
-from tinyseg_tvm.codegen.operators.segment_convolution import cycles as segment_cycles
-from tinyseg_tvm.codegen.operators.segment_convolution import suits as suits_segments
+from tinyseg_tvm.codegen.operators.scheduled_sum import Call, Convolution, scheduled_variants
 from tinyseg_tvm.codegen.operators.weight_packing import folded_bias, pack_convolution
 from tinyseg_tvm.codegen.operators.winograd import emit_winograd, suits_winograd, winograd_bytes, winograd_cost
 from tinyseg_tvm.network.problem import Cost
@@ -164,37 +159,6 @@ def _emit_depthwise(view: NodeView, out: FunctionWriter) -> None:
 
 def _portable_depthwise_cost(view: NodeView) -> Cost:
     return sum_cost(5.0 if view.core.has_wide_multiply else 3.0, view)
-
-
-def _suits_v7m(view: NodeView) -> bool:
-    _, rows, taps, _ = view.constants["weight"].shape
-    return not _is_depthwise(view) and suits_segments(view, rows, taps, cast(Conv2d, view.operator).groups)
-
-
-def _v7m_cost(view: NodeView) -> Cost:
-    weight = view.constants["weight"]
-    pixels = view.outputs[0].elements / weight.shape[0] / max(view.access.steps, 1)
-    return Cost(0, segment_cycles(view, weight, len(view.inputs), pixels))
-
-
-def _emit_v7m(view: NodeView, out: FunctionWriter) -> None:
-    operator = cast(Conv2d, view.operator)
-    weight = view.constants["weight"]
-    convolution = SegmentConvolution(
-        weight,
-        folded_bias(view.constants["bias"], weight, operator.input_zero_point),
-        view.constants["multiplier"],
-        tuple(piece.shape[3] for piece in view.inputs),
-        Columns(view.inputs[0].shape[2], view.outputs[0].shape[2], operator.strides[1], operator.padding[1]),
-        operator.dilation[1],
-        weight.shape[0],
-        operator.input_zero_point,
-        requantization(operator),
-    )
-    out.modules.add("tinyseg_conv2d_v7m")
-    parameters = out.parameters(view, "tinyseg_conv2d_v7m", convolution.parameters(out))
-    _window(view, out)
-    out.write(f"tinyseg_segment_of_two segments[{convolution.segments}];", segment_call(parameters, "lines", out))
 
 
 def _suits_dsp(view: NodeView) -> bool:
@@ -371,7 +335,6 @@ def _emit_direct_mve(view: NodeView, out: FunctionWriter) -> None:
         tuple(piece.shape[3] for piece in view.inputs),
         Columns(view.inputs[0].shape[2], view.outputs[0].shape[2], operator.strides[1], operator.padding[1]),
         dilation=operator.dilation[1],
-        output_step=weight.shape[0],
         zero_point=operator.input_zero_point,
         padded=any(operator.padding),
         output=requantization(operator),
@@ -385,12 +348,12 @@ def _emit_direct_mve(view: NodeView, out: FunctionWriter) -> None:
     )
 
 
-def _scheduled(view: NodeView) -> ScheduledConvolution | None:
+def _calls(view: NodeView) -> tuple[Call, ...]:
     operator = cast(Conv2d, view.operator)
     weight = view.constants["weight"]
     if operator.groups != 1:
-        return None
-    return ScheduledConvolution(
+        return ()
+    convolution = Convolution(
         (weight,),
         (folded_bias(view.constants["bias"], weight, operator.input_zero_point),),
         view.constants["multiplier"],
@@ -400,7 +363,9 @@ def _scheduled(view: NodeView) -> ScheduledConvolution | None:
         operator.input_zero_point,
         (operator.output_zero_point, operator.output_min, operator.output_max),
         padded=bool(operator.padding[0] or operator.padding[2]),
+        output_step=weight.shape[0],
     )
+    return (Call(convolution),)
 
 
 def _suits_depthwise_mve(view: NodeView) -> bool:
@@ -505,10 +470,9 @@ VARIANTS = (
         "conv2d direct dsp", _suits_direct_dsp, _direct_dsp_cost, _emit_direct_dsp, packed_weight(_direct_pair_bytes)
     ),
     Variant("conv2d winograd", suits_winograd, winograd_cost, emit_winograd, packed_weight(winograd_bytes)),
-    *scheduled_variants("conv2d", _scheduled, _window),
+    *scheduled_variants("conv2d", _calls, _window),
     *DEPTHWISE,
     NARROW,
-    Variant("conv2d v7m", _suits_v7m, _v7m_cost, _emit_v7m),
     Variant("depthwise portable", _is_depthwise, _portable_depthwise_cost, _emit_depthwise),
     Variant("conv2d portable", lambda view: not _is_depthwise(view), _portable_cost, _emit_conv2d),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -10,11 +11,9 @@ import numpy as np
 from tinyseg_tvm.codegen.operators.conv2d import requantization, sum_cost, weight_suffix
 from tinyseg_tvm.codegen.operators.direct_convolution import (
     Columns,
-    DirectConvolution,
     Window,
     declare_direct_dsp,
     direct_dsp_cycles,
-    direct_mve_cycles,
     direct_segment_taps,
 )
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always, packed_weight
@@ -36,11 +35,7 @@ from tinyseg_tvm.codegen.operators.pair_packing import (
     pair_scratch,
     portable_cost,
 )
-from tinyseg_tvm.codegen.operators.scheduled_sum import Convolution as ScheduledConvolution
-from tinyseg_tvm.codegen.operators.scheduled_sum import scheduled_variants
-from tinyseg_tvm.codegen.operators.segment_convolution import SegmentConvolution
-from tinyseg_tvm.codegen.operators.segment_convolution import cycles as segment_cycles
-from tinyseg_tvm.codegen.operators.segment_convolution import suits as suits_segments
+from tinyseg_tvm.codegen.operators.scheduled_sum import Call, Convolution, scheduled_variants
 from tinyseg_tvm.codegen.operators.weight_packing import folded_bias, pack_convolution
 from tinyseg_tvm.network.problem import Cost
 from tinyseg_tvm.operators.conv2d_transpose import Conv2dTranspose
@@ -196,35 +191,6 @@ def _direct_dsp_cost(view: NodeView) -> Cost:
     return Cost(0, sum(cycles) + 200 * cast(Conv2dTranspose, view.operator).strides[1])
 
 
-def _suits_v7m(view: NodeView) -> bool:
-    most = max(window.rows * window.taps for window in _windows(view))
-    return suits_segments(view, most, 1, cast(Conv2dTranspose, view.operator).groups) and _suits_phases(view)
-
-
-def _v7m_cost(view: NodeView) -> Cost:
-    windows = _windows(view)
-    pixels = view.outputs[0].elements / view.outputs[0].shape[3] / max(view.access.steps, 1) / len(windows)
-    weight = view.constants["weight"]
-    return Cost(0, sum(segment_cycles(view, weight[:, : w.rows, : w.taps], 1, pixels) for w in windows))
-
-
-def _suits_direct_mve(view: NodeView) -> bool:
-    return _suits_mve(view) and cast(Conv2dTranspose, view.operator).groups == 1
-
-
-def _direct_mve_cost(view: NodeView) -> Cost:
-    channels, outputs = view.inputs[0].shape[3], view.outputs[0].shape[3]
-    stride = cast(Conv2dTranspose, view.operator).strides
-    pixels = view.outputs[0].elements / outputs / max(view.access.steps, 1) / (stride[0] * stride[1])
-    weight = view.constants["weight"]
-    cycles = [
-        direct_mve_cycles(weight[:, down.taps][:, :, across.taps], [channels], pixels, across.dilation)
-        for down in _axis_phases(view, 0)
-        for across in _axis_phases(view, 1)
-    ]
-    return Cost(0, sum(cycles))
-
-
 def _suits_mve(view: NodeView) -> bool:
     operator = cast(Conv2dTranspose, view.operator)
     narrow = view.outputs[0].shape[3] * operator.strides[1] <= WIDEST_PIXEL
@@ -265,19 +231,10 @@ def _emit_direct_dsp(view: NodeView, out: FunctionWriter) -> None:
     _emit_phases(view, out, f"direct_dsp{_plain_suffix(view)}")
 
 
-def _emit_direct_mve(view: NodeView, out: FunctionWriter) -> None:
-    _emit_phases(view, out, "direct_mve")
-
-
-def _emit_v7m(view: NodeView, out: FunctionWriter) -> None:
-    _emit_phases(view, out, "v7m")
-
-
 def _emit_phases(view: NodeView, out: FunctionWriter, family: str) -> None:
     """One ordinary convolution per remainder of the output row and column by the strides.
 
-    ``family``: dsp, mve, v7m, or direct_dsp and direct_mve of the kernels without scratch; those of dsp may end with
-    _plain.
+    ``family``: dsp, mve, or direct_dsp of the kernel without scratch; those of dsp may end with _plain.
     """
     operator = cast(Conv2dTranspose, view.operator)
     stride = operator.strides
@@ -286,17 +243,6 @@ def _emit_phases(view: NodeView, out: FunctionWriter, family: str) -> None:
     if family.startswith("direct_dsp"):
         channels = [view.inputs[0].shape[3]]
         arguments = declare_direct_dsp(out, _windows(view), channels, operator.input_zero_point, padded=True)
-    elif family == "v7m":
-        out.write(f"tinyseg_segment_of_two segments[{max(w.rows * w.taps for w in _windows(view))}];")
-        arguments = "segments"
-    elif family == "direct_mve":
-        convolutions = [
-            _direct_phase(view, (y, down), (x, across))
-            for y, down in enumerate(_axis_phases(view, 0))
-            for x, across in enumerate(_axis_phases(view, 1))
-        ]
-        out.write(f"tinyseg_segment_of_three segments[{max(c.segments for c in convolutions)}];")
-        arguments = "segments"
     down_phases, across_phases = _axis_phases(view, 0), _axis_phases(view, 1)
     structs = [
         [_phase_struct(view, out, (y, down), (x, across), family) for x, across in enumerate(across_phases)]
@@ -305,27 +251,36 @@ def _emit_phases(view: NodeView, out: FunctionWriter, family: str) -> None:
     flat = ",\n    ".join(struct for row in structs for struct in row)
     table = f"{out.symbol}_phases"
     out.definitions.append(f"static const {_struct_of(family)} {table}[{stride[0] * stride[1]}] = {{\n    {flat},\n}};")
-    rows = max(len(phase.taps) for phase in down_phases)
-    extent = view.inputs[0].lines
-    row_table = f"{out.symbol}_rows"
-    entries = ", ".join(f"{{{p.first}, {p.dilation}, {len(p.taps)}}}" for p in down_phases)
-    out.definitions.append(
-        f"/* per remainder of the line: first input line, lines from tap to tap, taps */\n"
-        f"static const int16_t {row_table}[{stride[0]}][3] = {{{entries}}};"
-    )
+    _phase_lines(view, out)
     phase = "0u" if stride[0] == 1 else f"step % {stride[0]}u"
-    line = "step" if stride[0] == 1 else f"step / {stride[0]}u"
     out.write(
-        f"const int8_t *lines[{rows}];",
         f"const uint32_t phase = {phase};",
-        f"const int16_t *const rows = {row_table}[phase];",
-        "for (int32_t row = 0; row < rows[2]; ++row) {",
-        f"    const int32_t y = (int32_t)({line}) + rows[0] + row * rows[1];",
-        f"    lines[row] = y >= 0 && y < {extent} ? {out.line(0, '(uint32_t)y')} : NULL;",
-        "}",
         f"for (uint32_t x = 0; x < {stride[1]}u; ++x) {{",
         f"    tinyseg_conv2d_{family}_line(&{table}[phase * {stride[1]}u + x], lines, {arguments},",
         f"        {out.output()} + x * {view.outputs[0].shape[3]}u);",
+        "}",
+    )
+
+
+def _phase_lines(view: NodeView, out: FunctionWriter) -> None:
+    """Declare ``lines``: the input line that each kernel row takes of those that this output line takes, or NULL."""
+    stride = cast(Conv2dTranspose, view.operator).strides[0]
+    phases = _axis_phases(view, 0)
+    most = max(len(phase.taps) for phase in phases)
+    alike = all(len(phase.taps) == most for phase in phases)
+    table = f"{out.symbol}_rows"
+    entries = ", ".join(f"{{{p.first}, {p.dilation}, {len(p.taps)}}}" for p in phases)
+    out.definitions.append(
+        f"/* per remainder of the line: first input line, lines from tap to tap, taps */\n"
+        f"static const int16_t {table}[{stride}][3] = {{{entries}}};"
+    )
+    inside = f"{'' if alike else 'row < rows[2] && '}y >= 0 && y < {view.inputs[0].lines}"
+    out.write(
+        f"const int8_t *lines[{most}];",
+        f"const int16_t *const rows = {table}[{'0' if stride == 1 else f'step % {stride}u'}];",
+        f"for (int32_t row = 0; row < {most}; ++row) {{",
+        f"    const int32_t y = (int32_t)({'step' if stride == 1 else f'step / {stride}u'}) + rows[0] + row * rows[1];",
+        f"    lines[row] = {inside} ? {out.line(0, '(uint32_t)y')} : NULL;",
         "}",
     )
 
@@ -338,10 +293,6 @@ def _phase_struct(
     family: str,
 ) -> str:
     """Initialiser of the convolution of one remainder of row and column."""
-    if family == "direct_mve":
-        return out.struct_value(view, _struct_of(family), _direct_phase(view, down_phase, across_phase).parameters(out))
-    if family == "v7m":
-        return out.struct_value(view, _struct_of(family), _v7m_phase(view, down_phase, across_phase).parameters(out))
     operator = cast(Conv2dTranspose, view.operator)
     (y, down), (x, across) = down_phase, across_phase
     weight = view.constants["weight"][:, down.taps][:, :, across.taps]
@@ -402,46 +353,6 @@ def _plain_suffix(view: NodeView) -> str:
     return ""
 
 
-def _v7m_phase(view: NodeView, down_phase: tuple[int, _Phase], across_phase: tuple[int, _Phase]) -> SegmentConvolution:
-    operator = cast(Conv2dTranspose, view.operator)
-    (y, down), (x, across) = down_phase, across_phase
-    weight = view.constants["weight"][:, down.taps][:, :, across.taps]
-    outputs = view.outputs[0]
-    return SegmentConvolution(
-        weight,
-        folded_bias(view.constants["bias"], weight, operator.input_zero_point),
-        view.constants["multiplier"],
-        (view.inputs[0].shape[3],),
-        Columns(view.inputs[0].shape[2], -(-(outputs.shape[2] - x) // operator.strides[1]), 1, -across.first),
-        across.dilation,
-        outputs.shape[3] * operator.strides[1],
-        operator.input_zero_point,
-        requantization(operator),
-        f"_{y}_{x}",
-    )
-
-
-def _direct_phase(
-    view: NodeView, down_phase: tuple[int, _Phase], across_phase: tuple[int, _Phase]
-) -> DirectConvolution:
-    operator = cast(Conv2dTranspose, view.operator)
-    (y, down), (x, across) = down_phase, across_phase
-    outputs = view.outputs[0]
-    return DirectConvolution(
-        view.constants["weight"][:, down.taps][:, :, across.taps],
-        view.constants["bias"],
-        view.constants["multiplier"],
-        (view.inputs[0].shape[3],),
-        Columns(view.inputs[0].shape[2], -(-(outputs.shape[2] - x) // operator.strides[1]), 1, -across.first),
-        dilation=across.dilation,
-        output_step=outputs.shape[3] * operator.strides[1],
-        zero_point=operator.input_zero_point,
-        padded=True,
-        output=requantization(operator),
-        suffix=f"_{y}_{x}",
-    )
-
-
 def _parts(view: NodeView) -> list[tuple[np.ndarray, _Phase]]:
     """The weights of each remainder of row and column, and its taps across."""
     weight = view.constants["weight"]
@@ -452,40 +363,61 @@ def _parts(view: NodeView) -> list[tuple[np.ndarray, _Phase]]:
     ]
 
 
+def _other_biases(view: NodeView) -> int:
+    """Bytes of the biases of all remainders but one: the zero point is folded into each."""
+    return int(view.constants["bias"].nbytes) * (len(_parts(view)) - 1)
+
+
 def _mve_bytes(view: NodeView) -> int:
     groups = cast(Conv2dTranspose, view.operator).groups
-    return sum(channel_pair_bytes(part, groups) for part, _ in _parts(view))
+    return _other_biases(view) + sum(channel_pair_bytes(part, groups) for part, _ in _parts(view))
 
 
 def _pair_bytes(view: NodeView) -> int:
     operator = cast(Conv2dTranspose, view.operator)
     channels = [view.inputs[0].shape[3] // operator.groups]
-    parts = _parts(view)
-    return sum(pair_bytes(part, operator.groups, channels, _segment_taps(operator, across)) for part, across in parts)
+    total = _other_biases(view)
+    for part, across in _parts(view):
+        total += pair_bytes(part, operator.groups, channels, _segment_taps(operator, across))
+    return total
 
 
 def _direct_pair_bytes(view: NodeView) -> int:
     channels = [view.inputs[0].shape[3]]
-    total = channels[0]
+    total = channels[0] + _other_biases(view)
     for part, across in _parts(view):
         taps = direct_segment_taps(part.shape[1], part.shape[2], channels, across.dilation)
         total += pair_bytes(part, 1, channels, taps)
     return total
 
 
-def _scheduled(view: NodeView) -> ScheduledConvolution | None:
-    """Where taps do not overlap: each kernel row makes its own output line, whose pixels' taps are channels of one."""
+def _calls(view: NodeView) -> tuple[Call, ...]:
+    operator = cast(Conv2dTranspose, view.operator)
+    if operator.groups != 1 or not _suits_phases(view):
+        return ()
+    moved = any(operator.padding) or any(operator.output_padding) or operator.dilation != (1, 1)
+    if not moved and operator.strides == view.constants["weight"].shape[1:3]:
+        return (_without_overlap(view),)
+    rows = [len(phase.taps) for phase in _axis_phases(view, 0)]
+    if len(set(rows)) == 1:
+        return _calls_of(view, list(enumerate(_axis_phases(view, 0))), "")
+    calls: list[Call] = []
+    for y, down in enumerate(_axis_phases(view, 0)):
+        calls += _calls_of(view, [(y, down)], f"step % {len(rows)}u == {y}u")
+    return tuple(calls)
+
+
+def _without_overlap(view: NodeView) -> Call:
+    """Each kernel row makes its own output line, whose pixels' taps are channels of one."""
     operator = cast(Conv2dTranspose, view.operator)
     weight = view.constants["weight"]
     outputs, rows, taps, channels = weight.shape
-    moved = any(operator.padding) or any(operator.output_padding) or operator.dilation != (1, 1)
-    if moved or operator.strides != (rows, taps) or operator.groups != 1:
-        return None
     width = view.inputs[0].shape[2]
-    bias = folded_bias_of_taps(view.constants["bias"], weight, operator.input_zero_point)
-    return ScheduledConvolution(
-        tuple(weight[:, row].transpose(1, 0, 2).reshape(taps * outputs, 1, 1, channels) for row in range(rows)),
-        tuple(bias[row] for row in range(rows)),
+    by_row = [weight[:, row].transpose(1, 0, 2).reshape(taps * outputs, 1, 1, channels) for row in range(rows)]
+    bias = np.tile(view.constants["bias"], taps)
+    convolution = Convolution(
+        tuple(by_row),
+        tuple(folded_bias(bias, part, operator.input_zero_point) for part in by_row),
         np.tile(view.constants["multiplier"], taps),
         (channels,),
         Columns(width, width, 1, 0),
@@ -493,24 +425,47 @@ def _scheduled(view: NodeView) -> ScheduledConvolution | None:
         operator.input_zero_point,
         (operator.output_zero_point, operator.output_min, operator.output_max),
         padded=False,
+        output_step=taps * outputs,
     )
+    return Call(convolution)
 
 
-def folded_bias_of_taps(bias: np.ndarray, weight: np.ndarray, zero_point: int) -> np.ndarray:
-    """``bias - zero_point * sum(weight)`` of each kernel row, tap and output channel: (rows, taps * channels) int32."""
-    sums = weight.astype(np.int64).sum(axis=3)  # (O, rows, taps)
-    folded = bias.astype(np.int64) - zero_point * sums.transpose(1, 2, 0)
-    return np.asarray(folded.reshape(weight.shape[1], -1)).astype(np.int32)
+def _calls_of(view: NodeView, downs: Sequence[tuple[int, _Phase]], condition: str) -> tuple[Call, ...]:
+    """Convolutions of each remainder of the output column, for remainders of the output row with taps alike."""
+    operator = cast(Conv2dTranspose, view.operator)
+    outputs, channels = view.outputs[0], view.inputs[0].shape[3]
+    stride = operator.strides[1]
+    calls = []
+    for x, across in enumerate(_axis_phases(view, 1)):
+        weights = [view.constants["weight"][:, down.taps][:, :, across.taps] for _, down in downs]
+        convolution = Convolution(
+            tuple(weights),
+            tuple(folded_bias(view.constants["bias"], weight, operator.input_zero_point) for weight in weights),
+            view.constants["multiplier"],
+            (channels,),
+            Columns(view.inputs[0].shape[2], -(-(outputs.shape[2] - x) // stride), 1, -across.first),
+            Window(len(downs[0][1].taps), len(across.taps), across.dilation),
+            operator.input_zero_point,
+            (operator.output_zero_point, operator.output_min, operator.output_max),
+            padded=_meets_padding(view),
+            output_step=outputs.shape[3] * stride,
+        )
+        calls.append(Call(convolution, x * outputs.shape[3], condition, len(downs) / operator.strides[0]))
+    return tuple(calls)
 
 
-def _the_line(view: NodeView, out: FunctionWriter) -> None:
-    rows = view.constants["weight"].shape[1]
-    out.write(f"const int8_t *const lines[1] = {{{out.line(0, f'step / {rows}u')}}};")
+def _meets_padding(view: NodeView) -> bool:
+    """Whether a line that a kernel row takes may be none of the input's."""
+    phases = _axis_phases(view, 0)
+    for y, phase in enumerate(phases):
+        last = (view.outputs[0].lines - 1 - y) // len(phases) + phase.first + (len(phase.taps) - 1) * phase.dilation
+        if phase.first < 0 or last >= view.inputs[0].lines:
+            return True
+    return False
 
 
 VARIANTS = (
     Variant("conv2d_transpose mve", _suits_mve, _mve_cost, _emit_mve, packed_weight(_mve_bytes)),
-    Variant("conv2d_transpose direct mve", _suits_direct_mve, _direct_mve_cost, _emit_direct_mve),
     Variant("conv2d_transpose dsp", _suits_dsp, _dsp_cost, _emit_dsp, packed_weight(_pair_bytes)),
     Variant(
         "conv2d_transpose direct dsp",
@@ -519,7 +474,6 @@ VARIANTS = (
         _emit_direct_dsp,
         packed_weight(_direct_pair_bytes),
     ),
-    *scheduled_variants("conv2d_transpose", _scheduled, _the_line),
-    Variant("conv2d_transpose v7m", _suits_v7m, _v7m_cost, _emit_v7m),
+    *scheduled_variants("conv2d_transpose", _calls, _phase_lines),
     Variant("conv2d_transpose portable", always, lambda view: portable_cost(sum_cost(3.6, view, 30.0), view), _emit),
 )

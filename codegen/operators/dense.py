@@ -9,23 +9,16 @@ import numpy as np
 from tinyseg_tvm.codegen.operators.conv2d import requantization, sum_cost, weight_suffix
 from tinyseg_tvm.codegen.operators.direct_convolution import (
     Columns,
-    DirectConvolution,
     Window,
     declare_direct_dsp,
     direct_dsp_cycles,
-    direct_mve_cycles,
 )
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, packed_weight
 from tinyseg_tvm.codegen.operators.mve_packing import (
     VECTOR,
     WIDEST_PIXEL,
-    channel_pair_bytes,
-    convolution_cost,
-    convolution_scratch,
     filled,
-    pack_channel_pairs,
     pack_dense_vectors,
-    vectors,
 )
 from tinyseg_tvm.codegen.operators.narrow_convolution import POINTWISE as NARROW
 from tinyseg_tvm.codegen.operators.pair_packing import (
@@ -38,12 +31,7 @@ from tinyseg_tvm.codegen.operators.pair_packing import (
     pair_cost,
     pair_scratch,
 )
-from tinyseg_tvm.codegen.operators.scheduled_sum import Convolution as ScheduledConvolution
-from tinyseg_tvm.codegen.operators.scheduled_sum import scheduled_variants
-from tinyseg_tvm.codegen.operators.segment_convolution import SegmentConvolution
-from tinyseg_tvm.codegen.operators.segment_convolution import call as segment_call
-from tinyseg_tvm.codegen.operators.segment_convolution import cycles as segment_cycles
-from tinyseg_tvm.codegen.operators.segment_convolution import suits as suits_segments
+from tinyseg_tvm.codegen.operators.scheduled_sum import Call, Convolution, scheduled_variants
 from tinyseg_tvm.codegen.operators.weight_packing import folded_bias, interleave, pack_dense
 from tinyseg_tvm.network.problem import Cost
 from tinyseg_tvm.operators.dense import Dense
@@ -174,74 +162,6 @@ def _pointwise_dsp_cost(view: NodeView) -> Cost:
     return pair_cost(view, scratch, view.outputs[0].line_elements / weight.shape[0])
 
 
-def _emit_pointwise_mve(view: NodeView, out: FunctionWriter) -> None:
-    operator = cast(Dense, view.operator)
-    weight = view.constants["weight"]
-    channels = weight.shape[1]
-    pixels = view.outputs[0].line_elements // weight.shape[0]
-    words = pack_channel_pairs(weight[:, np.newaxis, np.newaxis, :], 1, [channels])
-    bias = folded_bias(view.constants["bias"], weight, operator.input_zero_point)
-    out.modules.add("tinyseg_conv2d_mve")
-    parameters = out.parameters(
-        view,
-        "tinyseg_conv2d_mve",
-        {
-            "weight": out.constant("weight", words),
-            "bias": out.constant("bias", one_more(bias)),
-            "multiplier": out.constant("multiplier", one_more(view.constants["multiplier"])),
-            "piece_channels": out.constant("piece_channels", np.asarray([channels], np.uint16)),
-            "pieces": 1,
-            "groups": 1,
-            "blocks": vectors(channels),
-            "direct": 1,
-            "input_width": pixels,
-            "output_width": pixels,
-            "output_channels": weight.shape[0],
-            "output_step": weight.shape[0],
-            "kernel_height": 1,
-            "kernel_width": 1,
-            "stride": 1,
-            "dilation": 1,
-            "pad_left": 0,
-            "input_zero_point": operator.input_zero_point,
-            "output": requantization(operator),
-        },
-    )
-    out.write(f"const int8_t *const line = {out.line(0)};")
-    out.write(f"tinyseg_conv2d_mve_line({parameters}, &line, {out.scratch or 'NULL'}, {out.output()});")
-
-
-def _pointwise_direct_mve_cost(view: NodeView) -> Cost:
-    weight = view.constants["weight"]
-    pixels = view.outputs[0].line_elements / weight.shape[0]
-    return Cost(0, direct_mve_cycles(weight[:, np.newaxis, np.newaxis, :], [weight.shape[1]], pixels, 1))
-
-
-def _emit_pointwise_direct_mve(view: NodeView, out: FunctionWriter) -> None:
-    operator = cast(Dense, view.operator)
-    weight = view.constants["weight"]
-    pixels = view.outputs[0].line_elements // weight.shape[0]
-    convolution = DirectConvolution(
-        weight[:, np.newaxis, np.newaxis, :],
-        view.constants["bias"],
-        view.constants["multiplier"],
-        (weight.shape[1],),
-        Columns(pixels, pixels, 1, 0),
-        dilation=1,
-        output_step=weight.shape[0],
-        zero_point=operator.input_zero_point,
-        padded=False,
-        output=requantization(operator),
-    )
-    out.modules.add("tinyseg_conv2d_direct_mve")
-    parameters = out.parameters(view, "tinyseg_conv2d_direct_mve", convolution.parameters(out))
-    out.write(
-        f"const int8_t *const line = {out.line(0)};",
-        f"tinyseg_segment_of_three segments[{convolution.segments}];",
-        f"tinyseg_conv2d_direct_mve_line({parameters}, &line, segments, {out.output()});",
-    )
-
-
 def _emit_flatten_mve(view: NodeView, out: FunctionWriter) -> None:
     operator = cast(Dense, view.operator)
     weight = view.constants["weight"]
@@ -268,12 +188,6 @@ def _emit_flatten_mve(view: NodeView, out: FunctionWriter) -> None:
 def _suits_mve(view: NodeView) -> bool:
     weight = view.constants["weight"]
     return view.core.has_mve and weight.dtype == np.int8 and weight.shape[0] <= WIDEST_PIXEL
-
-
-def _pointwise_mve_cost(view: NodeView) -> Cost:
-    weight = view.constants["weight"]
-    scratch = convolution_scratch(weight[:, np.newaxis, np.newaxis, :], direct=True, padded=False)
-    return convolution_cost(view, scratch, view.outputs[0].line_elements / weight.shape[0], direct=True)
 
 
 def _emit_pointwise(view: NodeView, out: FunctionWriter) -> None:
@@ -308,35 +222,6 @@ def _emit_pointwise(view: NodeView, out: FunctionWriter) -> None:
     out.write(f"tinyseg_conv2d_line{suffix}({parameters}, &line, {out.output()});")
 
 
-def _pointwise_v7m_cost(view: NodeView) -> Cost:
-    weight = view.constants["weight"][:, np.newaxis, np.newaxis, :]
-    return Cost(0, segment_cycles(view, weight, 1, view.outputs[0].line_elements / weight.shape[0]))
-
-
-def _emit_pointwise_v7m(view: NodeView, out: FunctionWriter) -> None:
-    operator = cast(Dense, view.operator)
-    weight = view.constants["weight"]
-    pixels = view.outputs[0].line_elements // weight.shape[0]
-    convolution = SegmentConvolution(
-        weight[:, np.newaxis, np.newaxis, :],
-        folded_bias(view.constants["bias"], weight, operator.input_zero_point),
-        view.constants["multiplier"],
-        (weight.shape[1],),
-        Columns(pixels, pixels, 1, 0),
-        1,
-        weight.shape[0],
-        operator.input_zero_point,
-        requantization(operator),
-    )
-    out.modules.add("tinyseg_conv2d_v7m")
-    parameters = out.parameters(view, "tinyseg_conv2d_v7m", convolution.parameters(out))
-    out.write(
-        f"const int8_t *const line = {out.line(0)};",
-        "tinyseg_segment_of_two segments[1];",
-        segment_call(parameters, "&line", out),
-    )
-
-
 def _dense_bytes(view: NodeView, outputs: int, elements: int) -> int:
     """Bytes of weights whose outputs, and elements of each line, are filled up to multiples."""
     count, lines = int(view.constants["weight"].shape[0]), view.inputs[0].lines
@@ -349,15 +234,15 @@ def _pair_bytes(view: NodeView) -> int:
     return pair_bytes(weight[:, np.newaxis, np.newaxis, :], 1, [weight.shape[1]], 1)
 
 
-def _scheduled(view: NodeView) -> ScheduledConvolution | None:
+def _calls(view: NodeView) -> tuple[Call, ...]:
     """Each vector is a pixel; a map that is flattened is one, where it lies in one line."""
     operator = cast(Dense, view.operator)
     weight = view.constants["weight"]
     if operator.flatten and view.inputs[0].lines > 1:
-        return None
+        return ()
     outputs, channels = weight.shape
     pixels = view.inputs[0].line_elements // channels
-    return ScheduledConvolution(
+    convolution = Convolution(
         (weight.reshape(outputs, 1, 1, channels),),
         (folded_bias(view.constants["bias"], weight, operator.input_zero_point),),
         view.constants["multiplier"],
@@ -367,7 +252,9 @@ def _scheduled(view: NodeView) -> ScheduledConvolution | None:
         operator.input_zero_point,
         (operator.output_zero_point, operator.output_min, operator.output_max),
         padded=False,
+        output_step=outputs,
     )
+    return (Call(convolution),)
 
 
 def _one_line(_view: NodeView, out: FunctionWriter) -> None:
@@ -381,19 +268,6 @@ VARIANTS = (
         lambda view: Cost(0, round(0.25 * view.macs_per_step) + 10 * view.constants["weight"].shape[0] + 50),
         _emit_flatten_mve,
         packed_weight(lambda view: _dense_bytes(view, 4, VECTOR)),
-    ),
-    Variant(
-        "pointwise mve",
-        lambda view: not _flattens(view) and _suits_mve(view),
-        _pointwise_mve_cost,
-        _emit_pointwise_mve,
-        packed_weight(lambda view: channel_pair_bytes(view.constants["weight"], 1)),
-    ),
-    Variant(
-        "pointwise direct mve",
-        lambda view: not _flattens(view) and _suits_mve(view),
-        _pointwise_direct_mve_cost,
-        _emit_pointwise_direct_mve,
     ),
     Variant(
         "dense dsp",
@@ -417,13 +291,7 @@ VARIANTS = (
         packed_weight(_pair_bytes),
     ),
     NARROW,
-    *scheduled_variants("dense", _scheduled, _one_line),
-    Variant(
-        "pointwise v7m",
-        lambda view: not _flattens(view) and suits_segments(view, 1, 1, 1),
-        _pointwise_v7m_cost,
-        _emit_pointwise_v7m,
-    ),
+    *scheduled_variants("dense", _calls, _one_line),
     Variant("dense portable", _flattens, lambda view: sum_cost(3.2, view), _emit_flatten),
     Variant(
         "pointwise portable", lambda view: not _flattens(view), lambda view: sum_cost(2.2, view, 30.0), _emit_pointwise

@@ -106,11 +106,9 @@ class DirectConvolution:
         channels: of each piece.
         columns: where the windows lie.
         dilation: columns from tap to tap.
-        output_step: bytes from an output pixel to the next.
         zero_point: of the input.
         padded: whether a window may lie in the padding.
         output: initialiser of ``tinyseg_output``.
-        suffix: of the names of constants that are the convolution's own.
     """
 
     weight: np.ndarray
@@ -119,11 +117,9 @@ class DirectConvolution:
     channels: tuple[int, ...]
     columns: Columns
     dilation: int
-    output_step: int
     zero_point: int
     padded: bool
     output: tuple[str, ...]
-    suffix: str = ""
 
     @property
     def segments(self) -> int:
@@ -137,17 +133,17 @@ class DirectConvolution:
         bias = folded_bias(self.bias, self.weight, self.zero_point)
         padding = np.full(taps * max(self.channels), self.zero_point, np.int8)
         return {
-            "weight": out.constant(f"weight{self.suffix}", pack_plain(self.weight, self.channels)),
-            "bias": out.constant(f"bias{self.suffix}", one_more(bias)),
+            "weight": out.constant("weight", pack_plain(self.weight, self.channels)),
+            "bias": out.constant("bias", one_more(bias)),
             "multiplier": out.constant("multiplier", one_more(self.multiplier)),
-            "padding": out.constant(f"padding{self.suffix}", padding) if self.padded else "NULL",
+            "padding": out.constant("padding", padding) if self.padded else "NULL",
             "piece_channels": out.constant("piece_channels", np.asarray(self.channels, np.uint16)),
             "values": int(np.prod(self.weight.shape[1:])),
             "pieces": len(self.channels),
             "input_width": self.columns.width,
             "output_width": self.columns.outputs,
             "output_channels": outputs,
-            "output_step": self.output_step,
+            "output_step": outputs,
             "kernel_height": rows,
             "kernel_width": taps,
             "stride": self.columns.stride,

@@ -3,25 +3,66 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
+from tinyseg_tvm.codegen.core import Core
 from tinyseg_tvm.codegen.long_tail import PLACEHOLDER, LoweredProgram, lower_placed
 from tinyseg_tvm.codegen.operators.direct_convolution import Columns, Window
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, requantize_cycles
 from tinyseg_tvm.codegen.operators.pair_packing import can_join
-from tinyseg_tvm.codegen.programs.micro_kernels import MOST_STEP, DspKernel, MicroKernel
+from tinyseg_tvm.codegen.programs.dsp_kernels import DspKernel
+from tinyseg_tvm.codegen.programs.micro_kernels import MicroKernel
+from tinyseg_tvm.codegen.programs.mve_kernels import MveKernel
 from tinyseg_tvm.codegen.programs.schedule import Decisions, decision_space, scheduled, tile_of
+from tinyseg_tvm.codegen.programs.v7m_kernels import V7mKernel
 from tinyseg_tvm.codegen.programs.weighted_sum import Line, Segment, WeightedSum, staged_copies
 from tinyseg_tvm.network.problem import Cost
 
 MOST_SEGMENTS = 32  # windows that a micro-kernel lists on the stack
+MOST_STACK = 640  # bytes of staged values that may lie there instead of in scratch memory
 REQUANTIZE_CYCLES = 16  # with an FPU, as the micro-kernels' estimates take for granted
-STAGED_PIXELS = (0, 2, 4)  # 0: whole lines
 _ALIGNMENT = 16  # of staged lines in the workspace
+
+
+@dataclass(frozen=True)
+class Family:
+    """Micro-kernels for some cores, and how they take their lines.
+
+    Attributes:
+        kernel: the micro-kernels.
+        runs_on: whether a core has what they need.
+        staged_pixels: how many pixels' windows are staged at a time; 0: whole lines.
+        on_stack: whether they are staged on the stack, which holds little; else in scratch memory.
+    """
+
+    kernel: type[MicroKernel]
+    runs_on: Callable[[Core], bool]
+    staged_pixels: int
+    on_stack: bool = False
+
+    @property
+    def name(self) -> str:
+        """For reports."""
+        what = {0: "lines", 1: "1 pixel"}.get(self.staged_pixels, f"{self.staged_pixels} pixels")
+        return f"tiles {self.kernel.name}, {what} staged{' on the stack' if self.on_stack else ''}"
+
+
+def _families(kernel: type[MicroKernel], runs_on: Callable[[Core], bool], *staged_pixels: int) -> Iterator[Family]:
+    for pixels in staged_pixels:
+        yield Family(kernel, runs_on, pixels)
+        if pixels:
+            yield Family(kernel, runs_on, pixels, on_stack=True)
+
+
+FAMILIES = (
+    *_families(DspKernel, lambda core: core.has_dsp and not core.has_mve, 0, 2, 4),
+    *_families(MveKernel, lambda core: core.has_mve, 1, 4),
+    *_families(V7mKernel, lambda core: core.has_wide_multiply and not core.has_dsp, 1, 2),
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +79,7 @@ class Convolution:
         zero_point: of the input.
         output: zero point, least and greatest value of the output.
         padded: whether lines may be missing.
+        output_step: values from an output pixel to the next one.
     """
 
     weights: tuple[np.ndarray, ...]
@@ -49,58 +91,101 @@ class Convolution:
     zero_point: int
     output: tuple[int, int, int]
     padded: bool
+    output_step: int
 
-    def weighted_sum(self, staged_pixels: int) -> WeightedSum:
-        """What it is to the micro-kernels."""
+    def weighted_sum(self, family: Family) -> WeightedSum:
+        """What it is to micro-kernels."""
         columns, window = self.columns, self.window
         last = (columns.outputs - 1) * columns.stride + (window.taps - 1) * window.dilation - columns.before
-        after = max(0, last - columns.width + 1)
+        before, after = max(0, columns.before), max(0, last - columns.width + 1)
         lines = tuple(
-            Line(columns.width * c, columns.before * c, after * c, columns.stride * c)
+            Line(columns.width * c, before * c, after * c, columns.stride * c)
             for _, c in itertools.product(range(window.rows), self.channels)
         )
-        segments = tuple(segment for segment, _ in self._segments(self.weights[0]))
+        segments = tuple(
+            Segment(line, first, values, family.kernel.weights_of(values, lines[line].step))
+            for line, first, values in self._segments()
+        )
         outputs = int(self.weights[0].shape[0])
-        return WeightedSum(lines, segments, columns.outputs, outputs, self.zero_point, self.output, True, staged_pixels)
+        return WeightedSum(
+            lines,
+            segments,
+            columns.outputs,
+            outputs,
+            self.output_step,
+            self.zero_point,
+            self.output,
+            family.kernel.dtype,
+            family.kernel.tile_pixels,
+            family.staged_pixels,
+        )
 
     def segment_weights(self, number: int) -> list[np.ndarray]:
         """Weights (O, values) of each segment of one of the convolutions."""
-        return [weights for _, weights in self._segments(self.weights[number])]
+        taken = dict.fromkeys(range(self.window.rows * len(self.channels)), 0)
+        begins = np.cumsum([0, *self.channels])
+        weights = []
+        for line, _, values in self._segments():
+            row, piece = divmod(line, len(self.channels))
+            channels = self.channels[piece]
+            taps = slice(taken[line], taken[line] + values // channels)
+            taken[line] = taps.stop
+            weight = self.weights[number][:, row, taps, begins[piece] : begins[piece + 1]]
+            weights.append(weight.reshape(weight.shape[0], -1))
+        return weights
 
-    def _segments(self, weight: np.ndarray) -> list[tuple[Segment, np.ndarray]]:
-        """Piece by piece, so that those of the same size follow each other."""
-        segments = []
+    def _segments(self) -> Iterator[tuple[int, int, int]]:
+        """Line, first value and number of values of each; piece by piece, so that those alike follow each other."""
         window = self.window
         parts = 1 if window.dilation == 1 else window.taps
         taps = window.taps // parts
-        begin = 0
+        inside = max(0, -self.columns.before)
         for piece, channels in enumerate(self.channels):
             for row, part in itertools.product(range(window.rows), range(parts)):
-                weights = weight[:, row, part * taps : (part + 1) * taps, begin : begin + channels]
-                line = row * len(self.channels) + piece
-                segment = Segment(line, part * window.dilation * channels, taps * channels)
-                segments.append((segment, weights.reshape(weight.shape[0], -1)))
-            begin += channels
-        return segments
+                first = (inside + part * window.dilation) * channels
+                yield row * len(self.channels) + piece, first, taps * channels
 
 
-def suits(view: NodeView, convolution: Convolution) -> bool:
-    """Whether the micro-kernels compute a convolution on this core."""
-    if view.constants["weight"].dtype != np.int8 or convolution.columns.before < 0:
-        return False
+@dataclass(frozen=True)
+class Call:
+    """A convolution that computes results of an output line.
+
+    Attributes:
+        convolution: which.
+        first_result: place of the first one in the line, in values.
+        condition: when it is to be computed, as a C expression; none: always.
+        share: of the steps in which it is.
+    """
+
+    convolution: Convolution
+    first_result: int = 0
+    condition: str = ""
+    share: float = 1.0
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    """A call with its micro-kernels and what was decided on them."""
+
+    call: Call
+    kernel: MicroKernel
+    decisions: Decisions
+
+
+def suits(convolution: Convolution, family: Family) -> bool:
+    """Whether the micro-kernels compute a convolution."""
     segments = convolution.window.rows * len(convolution.channels)
     segments *= 1 if convolution.window.dilation == 1 else convolution.window.taps
-    if segments > MOST_SEGMENTS:
-        return False
-    step = 2 * convolution.columns.stride * max(convolution.channels)
-    return view.core.has_dsp and not view.core.has_mve and step <= MOST_STEP
+    return segments <= MOST_SEGMENTS and convolution.columns.outputs >= family.staged_pixels
 
 
-def kernel_of(convolution: Convolution, staged_pixels: int) -> MicroKernel:
+def kernel_of(convolution: Convolution, family: Family) -> MicroKernel:
     """Its micro-kernels."""
-    weighted_sum = convolution.weighted_sum(staged_pixels)
-    sets = zip(convolution.weights, convolution.biases, strict=True)
-    return DspKernel(weighted_sum, all(can_join(weight, bias, 1) for weight, bias in sets))
+    weighted_sum = convolution.weighted_sum(family)
+    if family.kernel is DspKernel:
+        sets = zip(convolution.weights, convolution.biases, strict=True)
+        return DspKernel(weighted_sum, all(can_join(weight, bias, 1) for weight, bias in sets))
+    return family.kernel(weighted_sum)
 
 
 def best_decisions(kernel: MicroKernel, view: NodeView) -> Decisions:
@@ -110,7 +195,7 @@ def best_decisions(kernel: MicroKernel, view: NodeView) -> Decisions:
 
 @cache
 def _best(kernel: MicroKernel, requantize: int) -> Decisions:
-    return min(decision_space(kernel.sum), key=lambda decisions: cycles(kernel, decisions, requantize))
+    return min(decision_space(kernel), key=lambda decisions: cycles(kernel, decisions, requantize))
 
 
 @cache
@@ -120,7 +205,7 @@ def cycles(kernel: MicroKernel, decisions: Decisions, requantize: int) -> float:
     slower = requantize - REQUANTIZE_CYCLES
     total: float = 100.0
     for part in s.all_parts:
-        pixels, channels = tile_of(part, decisions)
+        pixels, channels = tile_of(kernel, part, decisions)
         tiles = (part.span.pixels // pixels) * (part.channels // channels)
         total += tiles * (kernel.cycles(pixels, channels) + slower * pixels * channels)
     for _, copy in staged_copies(s).values():
@@ -142,16 +227,11 @@ def placements(s: WeightedSum) -> tuple[dict[str, int], int]:
     return offsets, most + _ALIGNMENT if most else 0  # the last pair of an odd segment reaches one value beyond
 
 
-def cost(kernel: MicroKernel, decisions: Decisions, view: NodeView) -> Cost:
-    """Of a step."""
-    return Cost(placements(kernel.sum)[1], round(cycles(kernel, decisions, requantize_cycles(view.core))))
-
-
 @cache
 def lowered(kernel: MicroKernel, decisions: Decisions) -> LoweredProgram:
     """The program's C, after that of the micro-kernels."""
     program = lower_placed(scheduled(kernel, decisions), placements(kernel.sum)[0])
-    tiles = dict.fromkeys(tile_of(part, decisions) for part in kernel.sum.all_parts)
+    tiles = dict.fromkeys(tile_of(kernel, part, decisions) for part in kernel.sum.all_parts)
     functions = "\n".join(kernel.source(*tile) for tile in tiles)
     return LoweredProgram(f"{functions}\n{program.source}", program.workspace_bytes)
 
@@ -166,93 +246,132 @@ def packed_weight(kernel: MicroKernel, weights: Sequence[np.ndarray], decisions:
     """
     blocks = []
     for part in kernel.sum.parts(kernel.sum.spans[0]):
-        _, channels = tile_of(part, decisions)
+        _, channels = tile_of(kernel, part, decisions)
         for first in range(part.first_channel, part.first_channel + part.channels, channels):
             blocks.append(kernel.packed([weight[first : first + channels] for weight in weights], channels))
     return np.concatenate(blocks)
 
 
-def emit(convolution: Convolution, kernel: MicroKernel, decisions: Decisions, out: FunctionWriter) -> None:
-    """Writes the call, for lines in ``lines``, and gives the function's C."""
-    program = lowered(kernel, decisions)
-    out.modules.add(kernel.module)
-    function = f"{out.symbol}_tvm"
-    out.sources.append(program.source.replace(PLACEHOLDER, function))
+def emit(
+    scheduled_calls: Sequence[Scheduled], lines: Callable[[FunctionWriter], None], family: Family, out: FunctionWriter
+) -> None:
+    """Writes the calls, and gives the C of the functions that they need.
+
+    Args:
+        scheduled_calls: the calls.
+        lines: writes the declaration of ``lines``.
+        family: of the micro-kernels.
+        out: where to.
+    """
+    functions: dict[tuple[MicroKernel, Decisions], str] = {}
+    most = max(placements(each.kernel.sum)[1] for each in scheduled_calls)
+    workspace = out.scratch or "NULL"
+    if family.on_stack:
+        out.write(f"uint32_t staged[{-(-most // 4)}];")
+        workspace = "(uint8_t *)staged"
+    lines(out)
+    for number, each in enumerate(scheduled_calls):
+        suffix = f"_{number}" if len(scheduled_calls) > 1 else ""
+        program = lowered(each.kernel, each.decisions)
+        function = functions.get((each.kernel, each.decisions))
+        if function is None:
+            function = functions[each.kernel, each.decisions] = f"{out.symbol}_tvm{suffix}"
+            out.modules.add(each.kernel.module)
+            out.sources.append(program.source.replace(PLACEHOLDER, function))
+        arguments = _arguments(each, suffix, out)
+        if program.workspace_bytes:
+            arguments.append(workspace)
+        call = [f"{function}(", *(f"    {argument}," for argument in arguments[:-1]), f"    {arguments[-1]});"]
+        if each.call.condition:
+            call = [f"if ({each.call.condition}) {{", *(f"    {line}" for line in call), "}"]
+        out.write(*call)
+
+
+def _arguments(each: Scheduled, suffix: str, out: FunctionWriter) -> list[str]:
+    """Arguments of a call, in C; stores the constants, under names that end with the suffix."""
+    convolution, kernel = each.call.convolution, each.kernel
     line = "lines[{}]"
     if convolution.padded:
         longest = max(line.values for line in kernel.sum.lines)
         padding = out.constant("padding", np.full(longest, convolution.zero_point, np.int8))
         line = f"lines[{{0}}] != NULL ? lines[{{0}}] : {padding}"
     several = len(convolution.weights)
-    packed = [packed_weight(kernel, convolution.segment_weights(i), decisions) for i in range(several)]
+    packed = [packed_weight(kernel, convolution.segment_weights(i), each.decisions) for i in range(several)]
     offset = [f" + step % {several}u * {n}u" if several > 1 else "" for n in (packed[0].size, kernel.sum.channels)]
     constants = [
-        ("int8_t", out.constant("weight", np.concatenate(packed)) + offset[0]),
-        ("int32_t", out.constant("bias", np.concatenate(convolution.biases)) + offset[1]),
+        ("int8_t", out.constant(f"weight{suffix}", np.concatenate(packed)) + offset[0]),
+        ("int32_t", out.constant(f"bias{suffix}", np.concatenate(convolution.biases)) + offset[1]),
         ("float", out.constant("multiplier", convolution.multiplier)),
     ]
     # the generated functions know no const
     arguments = [f"(int8_t *)(uintptr_t)({line.format(i)})" for i in range(len(kernel.sum.lines))]
     arguments += [f"({ctype} *)(uintptr_t)({symbol})" for ctype, symbol in constants]
-    arguments.append(out.output())
-    if program.workspace_bytes:
-        arguments.append(out.scratch or "NULL")
-    out.write(f"{function}(", *(f"    {argument}," for argument in arguments[:-1]), f"    {arguments[-1]});")
+    first = f" + {each.call.first_result}u" if each.call.first_result else ""
+    return [*arguments, f"{out.output()}{first}"]
 
 
 def scheduled_variants(
-    name: str, convolution: Callable[[NodeView], Convolution | None], lines: Callable[[NodeView, FunctionWriter], None]
+    name: str,
+    calls: Callable[[NodeView], Sequence[Call]],
+    lines: Callable[[NodeView, FunctionWriter], None],
 ) -> tuple[Variant, ...]:
     """The variants of an operator kind.
 
     Args:
         name: of the kind, in reports.
-        convolution: the convolution that a node is; None if it is none of one group.
+        calls: the convolutions that a node is; none if it is not made of such of one group.
         lines: writes the declaration of ``lines``.
     """
-    return tuple(_variant(name, staged_pixels, convolution, lines) for staged_pixels in STAGED_PIXELS)
+    return tuple(_variant(name, family, calls, lines) for family in FAMILIES)
 
 
 def _variant(
     name: str,
-    staged_pixels: int,
-    convolution: Callable[[NodeView], Convolution | None],
+    family: Family,
+    calls: Callable[[NodeView], Sequence[Call]],
     lines: Callable[[NodeView, FunctionWriter], None],
 ) -> Variant:
-    def chosen(view: NodeView) -> tuple[Convolution, MicroKernel, Decisions] | None:
-        found = convolution(view)
-        if found is None or not suits(view, found) or found.columns.outputs < staged_pixels:
-            return None
-        kernel = kernel_of(found, staged_pixels)
-        return found, kernel, best_decisions(kernel, view)
+    def schedules(view: NodeView) -> list[Scheduled]:
+        if not family.runs_on(view.core) or view.constants["weight"].dtype != np.int8:
+            return []
+        found = calls(view)
+        if not all(suits(call.convolution, family) for call in found):
+            return []
+        kernels = [kernel_of(call.convolution, family) for call in found]
+        return [Scheduled(call, k, best_decisions(k, view)) for call, k in zip(found, kernels, strict=True)]
 
     def supports(view: NodeView) -> bool:
-        return chosen(view) is not None
-
-    def known(view: NodeView) -> tuple[Convolution, MicroKernel, Decisions]:
-        choice = chosen(view)
-        assert choice is not None
-        return choice
+        found = schedules(view)
+        return bool(found) and (not family.on_stack or 0 < _staged_bytes(found) <= MOST_STACK)
 
     def costs(view: NodeView) -> Cost:
-        _, kernel, decisions = known(view)
-        return cost(kernel, decisions, view)
+        found = schedules(view)
+        requantize = requantize_cycles(view.core)
+        total = sum(each.call.share * cycles(each.kernel, each.decisions, requantize) for each in found)
+        # with scratch memory to spare, the stack is left alone
+        return Cost(0, round(total) + 1) if family.on_stack else Cost(_staged_bytes(found), round(total))
 
     def flash(view: NodeView) -> int:
-        found, kernel, _ = known(view)
-        channels = kernel.sum.channels + kernel.sum.channels % 2  # one alone has weights of 16 bits
-        weights = kernel.sum.weights_per_channel * channels + 4 * kernel.sum.channels
-        padding = max(line.values for line in kernel.sum.lines) if found.padded else 0
-        return len(found.weights) * weights + 4 * kernel.sum.channels + padding
+        found = schedules(view)
+        total = 4 * found[0].call.convolution.multiplier.size
+        for each in found:
+            total += len(each.call.convolution.weights) * (each.kernel.weight_bytes + 4 * each.kernel.sum.channels)
+        padded = [each.kernel for each in found if each.call.convolution.padded]
+        return total + max((line.values for kernel in padded for line in kernel.sum.lines), default=0)
 
     def code(view: NodeView) -> int:
-        _, kernel, decisions = known(view)
-        return sum(kernel.code_bytes(*tile) for tile in {tile_of(part, decisions) for part in kernel.sum.all_parts})
+        functions = {(each.kernel, each.decisions) for each in schedules(view)}
+        return sum(
+            kernel.code_bytes(*tile)
+            for kernel, decisions in functions
+            for tile in {tile_of(kernel, part, decisions) for part in kernel.sum.all_parts}
+        )
 
     def write(view: NodeView, out: FunctionWriter) -> None:
-        found, kernel, decisions = known(view)
-        lines(view, out)
-        emit(found, kernel, decisions, out)
+        emit(schedules(view), lambda writer: lines(view, writer), family, out)
 
-    staged = f"{staged_pixels} pixels" if staged_pixels else "lines"
-    return Variant(f"{name} tiles dsp, {staged} staged", supports, costs, write, flash, code)
+    return Variant(f"{name} {family.name}", supports, costs, write, flash, code)
+
+
+def _staged_bytes(scheduled_calls: Sequence[Scheduled]) -> int:
+    return max(placements(each.kernel.sum)[1] for each in scheduled_calls)

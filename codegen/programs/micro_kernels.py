@@ -1,8 +1,8 @@
 """C micro-kernels: one tile of pixels and channels, from its windows to its results, with the sums in registers.
 
 They are written for one operator: the tile, the segments and the distances between pixels are constants. A family says
-how lines must be staged, in which order weights lie, and what an inner loop looks like; on cores with the DSP extension
-that is assembler with a C twin that gives the same bits.
+how lines must be staged, in which order weights lie, which tiles there are, and what their code is. Inner loops are
+assembler with a C twin that gives the same bits.
 """
 
 from __future__ import annotations
@@ -12,32 +12,45 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from tinyseg_tvm.codegen.long_tail import PLACEHOLDER
-from tinyseg_tvm.codegen.operators.pair_packing import pair_words
-from tinyseg_tvm.codegen.programs.weighted_sum import Segment, WeightedSum
+from tinyseg_tvm.codegen.programs.weighted_sum import CHANNELS, Part, Segment, WeightedSum
 
-PREFIX = PLACEHOLDER
-MOST_STEP = 1000  # bytes from pixel to pixel of a tile, at the most: what the offset of a load reaches
+MOST_SUMS = 8  # of a tile, for which there are registers
+MOST_OFFSET = 4095  # bytes from a tile's first pixel to its last one, which the offset of a load reaches
 
 
 @dataclass(frozen=True)
 class MicroKernel(ABC):
-    """A family of micro-kernels for one weighted sum."""
+    """A family of micro-kernels for one weighted sum.
+
+    Attributes:
+        sum: what they compute.
+        name: of the family.
+        module: the runtime module that it needs.
+        dtype: of the values that are summed, as ``WeightedSum`` has it.
+        tile_pixels: how many pixels tiles have, as ``WeightedSum`` has it.
+        cycles_per_staged_value: estimated.
+    """
 
     sum: WeightedSum
+    name: ClassVar[str]
+    module: ClassVar[str]
+    dtype: ClassVar[str]
+    tile_pixels: ClassVar[tuple[int, ...]]
+    cycles_per_staged_value: ClassVar[float]
 
-    @property
+    @staticmethod
     @abstractmethod
-    def name(self) -> str:
-        """Of the family."""
+    def weights_of(values: int, step: int, /) -> int:
+        """Weights of a channel as packed, for a segment of so many values, with so many from pixel to pixel."""
 
-    @property
     @abstractmethod
-    def module(self) -> str:
-        """The runtime module that it needs."""
+    def tiles(self, part: Part) -> tuple[tuple[int, int], ...]:
+        """Pixels and channels of the tiles that divide a part."""
 
     @abstractmethod
     def packed(self, weight: Sequence[np.ndarray], channels: int) -> np.ndarray:
@@ -48,18 +61,14 @@ class MicroKernel(ABC):
             channels: of a tile.
         """
 
-    @abstractmethod
-    def inner_loop(self, pixels: int, channels: int, run: Sequence[Segment]) -> list[str]:
-        """Statements that add the products of one segment of ``run`` to the sums, from ``x`` and ``w`` on."""
-
-    @abstractmethod
-    def results(self, pixels: int, channels: int) -> list[str]:
-        """Statements that requantise the sums into ``out``."""
-
     @property
-    def cycles_per_staged_value(self) -> float:
-        """Estimated cycles to stage a value."""
-        return 0.5
+    def weight_bytes(self) -> int:
+        """Bytes of all channels' weights as packed."""
+        return self.sum.weights_per_channel * self.sum.channels
+
+    @abstractmethod
+    def body(self, pixels: int, channels: int) -> list[str]:
+        """Statements from the windows' first values ``line_0``, ``line_1``, .. to the results in ``out``."""
 
     @abstractmethod
     def cycles(self, pixels: int, channels: int) -> float:
@@ -69,37 +78,28 @@ class MicroKernel(ABC):
     def code_bytes(self, pixels: int, channels: int) -> int:
         """Estimated bytes of code of a tile's function."""
 
-    def begin(self, channel: int) -> str:
-        """What the sums of a channel begin with."""
-        return f"bias[{channel}]"
-
     def function(self, pixels: int, channels: int) -> str:
         """Name of the function of a tile."""
-        return f"{PREFIX}_{pixels}x{channels}"
+        return f"{PLACEHOLDER}_{pixels}x{channels}"
 
     def source(self, pixels: int, channels: int) -> str:
         """C of the function of a tile."""
-        s = self.sum
-        ctype = f"{s.dtype}_t"
-        lines = ", ".join(f"{ctype} *line_{i}" for i in range(len(s.lines)))
-        windows = [f"line_{g.line} + {g.first - s.window(g.line)[0]}" for g in s.segments]
-        body = [
-            f"static const tinyseg_output output = {{{', '.join(map(str, s.output))}}};",
-            f"const {ctype} *const windows[{len(windows)}] = {{{', '.join(windows)}}};",
-            "const int8_t *w = weight;",
-        ]
-        body += [f"int32_t {sum_name(p, o)} = {self.begin(o)};" for p in range(pixels) for o in range(channels)]
-        first = 0
-        for run in self.runs():
-            body.append(f"for (int32_t i = {first}; i < {first + len(run)}; ++i) {{")
-            body.append(f"    const {ctype} *x = windows[i];")
-            body += [f"    {line}" for line in self.inner_loop(pixels, channels, run)]
-            body.append("}")
-            first += len(run)
-        body += self.results(pixels, channels)
+        lines = ", ".join(f"{self.sum.dtype}_t *line_{i}" for i in range(len(self.sum.lines)))
         signature = f"{lines}, int8_t *weight, int32_t *bias, float *multiplier, int8_t *out"
-        text = "\n".join(f"    {line}" for line in body)
+        text = "\n".join(f"    {line}" for line in self.body(pixels, channels))
         return f"static void {self.function(pixels, channels)}({signature})\n{{\n{text}\n}}\n"
+
+    @property
+    def output(self) -> str:
+        """Declaration of the constants of requantisation."""
+        return f"static const tinyseg_output output = {{{', '.join(map(str, self.sum.output))}}};"
+
+    @property
+    def windows(self) -> str:
+        """Declaration of ``windows``: where each segment begins."""
+        s = self.sum
+        first = [f"line_{g.line} + {g.first - s.window(g.line)[0]}" for g in s.segments]
+        return f"const {s.dtype}_t *const windows[{len(first)}] = {{{', '.join(first)}}};"
 
     def runs(self) -> list[list[Segment]]:
         """The segments, those together that differ in their place only."""
@@ -111,147 +111,48 @@ class MicroKernel(ABC):
         return self.sum.lines[run[0].line].step
 
 
+@dataclass(frozen=True)
+class RegisterTile(MicroKernel):
+    """Families whose sums are a register each: a value of every pixel times a weight of every channel."""
+
+    tile_pixels = (4, 2, 1)
+
+    def tiles(self, part: Part) -> tuple[tuple[int, int], ...]:
+        """Those whose sums fit the registers."""
+        widths = [part.channels] if part.channels < CHANNELS else [CHANNELS, CHANNELS // 2]
+        step = max(line.step for line in self.sum.lines) * np.dtype(self.dtype).itemsize
+        pixels = [p for p in self.tile_pixels if part.span.group % p == 0 and (p - 1) * step <= MOST_OFFSET]
+        return tuple((p, o) for p in pixels for o in widths if p * (o + o % 2) <= MOST_SUMS)
+
+    @abstractmethod
+    def inner_loop(self, pixels: int, channels: int, run: Sequence[Segment]) -> list[str]:
+        """Statements that add the products of one segment of ``run`` to the sums, from ``x`` and ``w`` on."""
+
+    @abstractmethod
+    def results(self, pixels: int, channels: int) -> list[str]:
+        """Statements that requantise the sums into ``out``."""
+
+    def begin(self, channel: int) -> str:
+        """What the sums of a channel begin with."""
+        return f"bias[{channel}]"
+
+    def body(self, pixels: int, channels: int) -> list[str]:
+        """A loop over segments around the loop over their values."""
+        body = [self.output, self.windows, "const int8_t *w = weight;"]
+        body += [f"int32_t {sum_name(p, o)} = {self.begin(o)};" for p in range(pixels) for o in range(channels)]
+        first = 0
+        for run in self.runs():
+            body.append(f"for (int32_t i = {first}; i < {first + len(run)}; ++i) {{")
+            body.append(f"    const {self.sum.dtype}_t *x = windows[i];")
+            body += [f"    {line}" for line in self.inner_loop(pixels, channels, run)]
+            body.append("}")
+            first += len(run)
+        return body + self.results(pixels, channels)
+
+
 def sum_name(pixel: int, channel: int) -> str:
     """The variable of a sum."""
     return f"s{pixel}{channel}"
-
-
-@dataclass(frozen=True)
-class DspKernel(MicroKernel):
-    """Dual 16 bit multiplications over staged int16 lines.
-
-    Attributes:
-        joined: whether two channels' weights share a number (runtime/tinyseg_joined.h).
-    """
-
-    joined: bool
-
-    name = "dsp"
-    module = "tinyseg_tile_dsp"
-
-    def packed(self, weight: Sequence[np.ndarray], channels: int) -> np.ndarray:
-        """[pair of values][pair of channels] words; of a channel alone, its two weights in 16 bits."""
-        padded = [np.pad(segment, ((0, 0), (0, segment.shape[1] % 2))) for segment in weight]
-        pairs = np.concatenate(padded, axis=1).reshape(channels, -1, 2)
-        words = []
-        for o, several in _channel_pairs(channels):
-            if several:
-                words.append(pair_words(pairs[o : o + 2], joined=self.joined))
-            else:
-                words.append(pairs[o].astype("<i2").view("<u4").reshape(-1))
-        return np.stack(words, axis=1).reshape(-1).view(np.int8)
-
-    def begin(self, channel: int) -> str:
-        """Second channels' sums begin joined, too."""
-        if self.joined and channel % 2:
-            return f"tinyseg_join(bias[{channel - 1}], bias[{channel}])"
-        return super().begin(channel)
-
-    def inner_loop(self, pixels: int, channels: int, run: Sequence[Segment]) -> list[str]:
-        """A round takes two values of every pixel."""
-        pairs = self.sum.weights(run[0]) // 2
-        loop = assembler_loop(self._pair(pixels, channels, self.step(run)), pairs, "int16_t", 2)
-        return ["#if TINYSEG_DSP_ASSEMBLER", *loop, "#else", *self._twin(pixels, channels, run, pairs), "#endif"]
-
-    def _twin(self, pixels: int, channels: int, run: Sequence[Segment], pairs: int) -> list[str]:
-        step = self.step(run)
-        groups = _channel_pairs(channels)
-        lines = [f"for (int32_t k = 0; k < {pairs}; ++k, x += 2, w += {4 * len(groups)}) {{"]
-        lines += [f"    const uint32_t x{p} = tinyseg_load_pair(x + {p * step});" for p in range(pixels)]
-        for number, (o, several) in enumerate(groups):
-            lines.append(f"    const uint32_t w{o} = tinyseg_load_4(w + {4 * number});")
-            if several:
-                second = f"w{o}" if self.joined else f"tinyseg_widen_odd(w{o})"
-                lines.append(f"    const uint32_t first{o} = tinyseg_widen_even(w{o});")
-                lines.append(f"    const uint32_t second{o} = {second};")
-                lines += [f"    {_dual(f'first{o}', p, o)}" for p in range(pixels)]
-                lines += [f"    {_dual(f'second{o}', p, o + 1)}" for p in range(pixels)]
-            else:
-                lines += [f"    {_dual(f'w{o}', p, o)}" for p in range(pixels)]
-        return [*lines, "}"]
-
-    def _pair(self, pixels: int, channels: int, step: int) -> list[str]:
-        """Instructions for one pair of values of every pixel.
-
-        Of more than two channels, the values of all pixels wait in registers; of fewer, the weights do.
-        """
-        kept = channels > 2
-        words = [f"x{p}" for p in range(pixels)] if kept else ["x0"] * pixels
-        loads = {
-            p: f"ldr.w %[{words[p]}], [%[x]" + (f", #{2 * step * p}]" if p else "], #4")
-            for p in reversed(range(pixels))
-        }
-
-        def multiply(pixel: int, channel: int, weight: str) -> str:
-            name = sum_name(pixel, channel)
-            return f"smlad %[{name}], %[{weight}], %[{words[pixel]}], %[{name}]"
-
-        lines = list(loads.values()) if kept else []
-        for o, several in _channel_pairs(channels):
-            lines.append("ldr.w %[w0], [%[w]], #4")
-            if kept and several and self.joined:
-                lines += [multiply(p, o + 1, "w0") for p in range(pixels)]
-                lines.append("sxtb16 %[w0], %[w0]")
-                lines += [multiply(p, o, "w0") for p in range(pixels)]
-                continue
-            if several:
-                lines.append("sxtb16 %[w1], %[w0]")
-                if not self.joined:
-                    lines.append("sxtb16 %[w0], %[w0], ror #8")
-            for p, load in loads.items():
-                lines += [] if kept else [load]
-                lines += [multiply(p, o, "w1"), multiply(p, o + 1, "w0")] if several else [multiply(p, o, "w0")]
-        return lines
-
-    @property
-    def cycles_per_staged_value(self) -> float:
-        """Widening four values takes seven instructions."""
-        return 2.0
-
-    def cycles(self, pixels: int, channels: int) -> float:
-        """Fitted to a Cortex-M4: loads that follow each other wait less."""
-        pair = self._pair(pixels, channels, 0)
-        waits = (0.62 if channels > 2 and pixels > 1 else 1.05) * sum(line.startswith("ldr") for line in pair)
-        per_tile = 40 + 10 * len(self.sum.segments) + 9 * pixels * channels
-        return (len(pair) + waits) * (self.sum.weights_per_channel // 2) + per_tile
-
-    def code_bytes(self, pixels: int, channels: int) -> int:
-        """Of the loops and of what is around them."""
-        loops = sum(unrolled(self.sum.weights(run[0]) // 2) for run in self.runs())
-        return 4 * len(self._pair(pixels, channels, 0)) * loops + 160 + 32 * pixels * channels
-
-    def results(self, pixels: int, channels: int) -> list[str]:
-        """Two by two; four channels as one word."""
-        row = self.sum.channels
-        lines = []
-        if self.joined:
-            for p in range(pixels):
-                for o in range(1, channels, 2):
-                    name = sum_name(p, o)
-                    lines.append(f"{name} = tinyseg_apart({name}, {sum_name(p, o - 1)});")
-        lines += [f"const tinyseg_scale m{o} = tinyseg_scale_of(multiplier[{o}]);" for o in range(channels)]
-        if channels == 4:
-            lines.append("const tinyseg_bounds bounds = tinyseg_bounds_of(&output);")
-            for p in range(pixels):
-                sums = ", ".join(sum_name(p, o) for o in range(4))
-                word = f"tinyseg_requantize_4({sums}, m0, m1, m2, m3, &bounds)"
-                lines.append(f"tinyseg_store_4(out + {p * row}, {word});")
-            return lines
-        cells = [(p, o) for p in range(pixels) for o in range(channels)]
-        for first, second in zip(cells[0::2], cells[1::2], strict=False):
-            names = f"&{sum_name(*first)}, &{sum_name(*second)}"
-            lines.append(f"tinyseg_scale_two({names}, m{first[1]}, m{second[1]});")
-        if len(cells) % 2:
-            name = sum_name(*cells[-1])
-            lines.append(f"{name} = tinyseg_scaled({name}, m{cells[-1][1]});")
-        return [*lines, *(f"out[{p * row + o}] = {self._result(p, o)};" for p, o in cells)]
-
-    def _result(self, pixel: int, channel: int) -> str:
-        """A rounded product as a result."""
-        value = f"tinyseg_add_saturate_8({sum_name(pixel, channel)}, output.zero_point)"
-        if self.sum.output[1:] != (-128, 127):
-            value = f"tinyseg_clamp({value}, output.minimum, output.maximum)"
-        return f"(int8_t){value}"
 
 
 def unrolled(rounds: int) -> int:
@@ -300,13 +201,3 @@ def assembler_loop(body: Sequence[str], rounds: int, ctype: str, values: int) ->
         *(f"    {line.rstrip()}" for line in statement),
         "#undef ROUND",
     ]
-
-
-def _channel_pairs(channels: int) -> list[tuple[int, bool]]:
-    """First channels of the pairs of them, and whether there is a second one."""
-    return [(o, o + 1 < channels) for o in range(0, channels, 2)]
-
-
-def _dual(weight: str, pixel: int, channel: int) -> str:
-    name = sum_name(pixel, channel)
-    return f"{name} = tinyseg_dual_multiply({weight}, x{pixel}, {name});"

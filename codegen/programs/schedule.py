@@ -8,10 +8,10 @@ calls a C micro-kernel (``micro_kernels.py``), whose sums never leave the regist
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import astuple, dataclass
 from typing import Any
 
+from tinyseg_tvm.codegen.programs.intrinsics import registered
 from tinyseg_tvm.codegen.programs.micro_kernels import MicroKernel
 from tinyseg_tvm.codegen.programs.weighted_sum import (
     CHANNELS,
@@ -41,20 +41,21 @@ class Decisions:
     channels_outside: bool
 
 
-def decision_space(s: WeightedSum) -> tuple[Decisions, ...]:
+def decision_space(kernel: MicroKernel) -> tuple[Decisions, ...]:
     """Every decision that makes a difference."""
-    tiles = dict.fromkeys(tile for part in s.all_parts if part.channels % 4 == 0 for tile in part.tiles())
-    orders = (False,) if s.staged_pixels else (True, False)
-    return tuple(
-        Decisions(pixels, channels, outside) for pixels, channels in tiles or {(4, 2): None} for outside in orders
-    )
+    s = kernel.sum
+    parts = [part for part in s.all_parts if part.channels % CHANNELS == 0]
+    tiles = dict.fromkeys(tile for part in parts or s.all_parts for tile in kernel.tiles(part))
+    orders = (False,) if any(span.groups > 1 for span in s.spans) else (True, False)
+    return tuple(Decisions(pixels, channels, outside) for pixels, channels in tiles for outside in orders)
 
 
-def tile_of(part: Part, decisions: Decisions) -> tuple[int, int]:
+def tile_of(kernel: MicroKernel, part: Part, decisions: Decisions) -> tuple[int, int]:
     """Pixels and channels of a part's tiles."""
-    if part.channels % CHANNELS[0]:
-        return max(part.tiles())
-    return max((p, o) for p, o in part.tiles() if o == decisions.channels and p <= decisions.pixels)
+    tiles = kernel.tiles(part)
+    if part.channels % CHANNELS == 0:
+        tiles = tuple((p, o) for p, o in tiles if o == decisions.channels)
+    return max((p, o) for p, o in tiles if p <= decisions.pixels)
 
 
 def scheduled(kernel: MicroKernel, decisions: Decisions) -> Any:
@@ -71,7 +72,7 @@ def apply(schedule: Any, kernel: MicroKernel, decisions: Decisions) -> None:
     """Takes the decisions on a ``tvm.s_tir.Schedule`` of the kernel's program."""
     s = kernel.sum
     for part in s.all_parts:
-        pixels, channels = tile_of(part, decisions)
+        pixels, channels = tile_of(kernel, part, decisions)
         *_, x, o = schedule.get_loops(schedule.get_sblock(part.name))
         outer_x, inner_x = schedule.split(x, [None, pixels])
         outer_o, inner_o = schedule.split(o, [None, channels])
@@ -108,7 +109,7 @@ def _tile_intrinsic(kernel: MicroKernel, pixels: int, channels: int) -> str:
         tirx.evaluate(tirx.call_extern("void", kernel.function(pixels, channels), *addresses))
 
     name = f"tinyseg.{kernel.name}.{pixels}x{channels}.{_digest(s)}"
-    return _registered(name, shapes, ("sums", "out"), describe, implement)
+    return registered(name, shapes, ("sums", "out"), describe, implement)
 
 
 def _copy_intrinsic(s: WeightedSum, copy: Copy) -> str:
@@ -130,47 +131,7 @@ def _copy_intrinsic(s: WeightedSum, copy: Copy) -> str:
         tirx.evaluate(tirx.call_extern("void", f"tinyseg_stage_{s.dtype}", *pointers, *sizes))
 
     name = f"tinyseg.stage.{s.dtype}.{here.before}.{here.values}.{here.after}.{s.zero_point}"
-    return _registered(name, shapes, ("target",), describe, implement)
-
-
-def _registered(
-    name: str,
-    shapes: dict[str, tuple[tuple[int, ...], str]],
-    written: tuple[str, ...],
-    describe: Callable[[dict[str, Any]], None],
-    implement: Callable[[dict[str, Any]], None],
-) -> str:
-    """Registers a tensor intrinsic; its name.
-
-    Args:
-        name: the name.
-        shapes: of its buffers, and their types.
-        written: those that it writes; of two dimensions, their rows lie apart.
-        describe: builds the body of its description.
-        implement: builds the body of its implementation.
-    """
-    from tvm.s_tir import TensorIntrin
-    from tvm.script.ir_builder import IRBuilder, tirx
-
-    def function(build: Callable[[dict[str, Any]], None]) -> Any:
-        with IRBuilder() as builder, tirx.prim_func(s_tir=True):
-            tirx.func_name(name.replace(".", "_").replace("-", "_"))
-            handles = {key: tirx.arg(f"{key}_", tirx.handle()) for key in shapes}
-            buffers = {}
-            for key, (shape, dtype) in shapes.items():
-                apart = key in written and len(shape) > 1
-                strides = [tirx.int32(), 1] if apart else None
-                buffers[key] = tirx.match_buffer(handles[key], shape, dtype, strides=strides, offset_factor=1)
-                IRBuilder.name(key, buffers[key])
-            regions = {key: buffers[key][tuple(slice(0, n) for n in shape)] for key, (shape, _) in shapes.items()}
-            with tirx.sblock("root"):
-                tirx.reads(*(region for key, region in regions.items() if key not in written))
-                tirx.writes(*(regions[key] for key in written))
-                build(buffers)
-        return builder.get()
-
-    TensorIntrin.register(name, function(describe), function(implement), override=True)
-    return name
+    return registered(name, shapes, ("target",), describe, implement)
 
 
 def _digest(s: WeightedSum) -> str:

@@ -52,9 +52,9 @@ def taken(space: Sequence[D], module: Any) -> D:
 
 def space_function(kernel: MicroKernel) -> Callable[[Any], None]:
     """The design space of a weighted sum."""
-    return design_space(decision_space(kernel.sum), lambda schedule, decisions: apply(schedule, kernel, decisions))
+    return design_space(decision_space(kernel), lambda schedule, decisions: apply(schedule, kernel, decisions))
 
 
 def decision_of(kernel: MicroKernel, module: Any) -> Decisions:
     """The decisions on a weighted sum that a schedule of its space took."""
-    return taken(decision_space(kernel.sum), module)
+    return taken(decision_space(kernel), module)

@@ -15,9 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-PIXELS = (4, 2, 1)  # of tiles
-CHANNELS = (4, 2)  # of tiles; one to three channels that remain are one more
-MOST_SUMS = 8  # of a tile, for which there are registers
+CHANNELS = 4  # one to three channels that remain beyond a multiple of these are a part of their own
 
 
 @dataclass(frozen=True)
@@ -38,11 +36,19 @@ class Line:
 
 @dataclass(frozen=True)
 class Segment:
-    """``values`` neighbouring values of line ``line``, from ``first`` on, counted from the padding's first value."""
+    """Neighbouring values of a line.
+
+    Attributes:
+        line: number of the line.
+        first: place of the first one, counted from the padding's first value.
+        values: how many.
+        weights: of a channel, as packed.
+    """
 
     line: int
     first: int
     values: int
+    weights: int
 
 
 @dataclass(frozen=True)
@@ -99,13 +105,6 @@ class Part:
         """Of its block in the program."""
         return f"sum_{self.span.first}_{self.first_channel}"
 
-    def tiles(self) -> tuple[tuple[int, int], ...]:
-        """Pixels and channels of the tiles that divide it and whose sums fit the registers."""
-        widths = [self.channels] if self.channels < CHANNELS[0] else [o for o in CHANNELS if self.channels % o == 0]
-        return tuple(
-            (p, o) for p in PIXELS for o in widths if p * (o + o % 2) <= MOST_SUMS and self.span.group % p == 0
-        )
-
 
 @dataclass(frozen=True)
 class WeightedSum:
@@ -115,9 +114,11 @@ class WeightedSum:
         lines: the input lines.
         segments: of a window, in the order of the weights.
         pixels, channels: of the output line.
+        row: values from an output pixel to the next one.
         zero_point: of the input.
         output: zero point, least and greatest value of the output.
-        widened: whether values are staged in 16 bits; else in 8, and only those beside padding.
+        dtype: of the values that are summed. In int16 all are staged; in int8 only those beside padding.
+        tile_pixels: how many pixels tiles have, falling; ranges of pixels are divided for them.
         staged_pixels: how many pixels' windows are staged at a time; 0: lines are staged whole.
     """
 
@@ -125,45 +126,50 @@ class WeightedSum:
     segments: tuple[Segment, ...]
     pixels: int
     channels: int
+    row: int
     zero_point: int
     output: tuple[int, int, int]
-    widened: bool
+    dtype: str
+    tile_pixels: tuple[int, ...]
     staged_pixels: int
 
     @property
-    def dtype(self) -> str:
-        """Type of the values that are summed."""
-        return "int16" if self.widened else "int8"
-
-    def weights(self, segment: Segment) -> int:
-        """Weights of a channel: in 16 bits they are taken by two, with 0 beside the last of an odd number."""
-        return segment.values + (segment.values % 2 if self.widened else 0)
-
-    @property
     def weights_per_channel(self) -> int:
-        """Weights of a channel."""
-        return sum(self.weights(segment) for segment in self.segments)
+        """Weights of a channel, as packed."""
+        return sum(segment.weights for segment in self.segments)
 
     @cached_property
     def spans(self) -> tuple[Span, ...]:
         """All pixels. Those whose windows reach the padding are apart from those that are staged in groups."""
         if not self.staged_pixels:
-            return tuple(Span(first, n, n) for first, n in divided(0, self.pixels))
+            return tuple(Span(first, n, n) for first, n in self.divided(0, self.pixels))
         left, right = 0, self.pixels  # the pixels whose windows lie in the lines altogether
         for i, line in enumerate(self.lines):
             first, values = self.window(i)
             left = max(left, -(-(line.before - first) // line.step))
             right = min(right, (line.before + line.values - first - values) // line.step + 1)
-        left = min(left + left % 2, self.pixels)
+        left = min(-(-left // self.staged_pixels) * self.staged_pixels, self.pixels)
         whole = max(right - left, 0) // self.staged_pixels * self.staged_pixels
-        edges = [*divided(0, left), *divided(left + whole, self.pixels - left - whole)]
+        edges = [*self.divided(0, left), *self.divided(left + whole, self.pixels - left - whole)]
         spans = [Span(first, n, n) for first, n in edges]
-        return tuple([*spans, Span(left, whole, self.staged_pixels)] if whole else spans)
+        group = self.staged_pixels if self.dtype != "int8" else whole  # where nothing is staged, all are one
+        return tuple([*spans, Span(left, whole, group)] if whole else spans)
+
+    def divided(self, first: int, extent: int) -> list[tuple[int, int]]:
+        """First and length of the ranges of pixels that tiles divide, those of most pixels first."""
+        ranges = []
+        end = first + extent
+        for tile in self.tile_pixels:
+            length = (end - first) // tile * tile
+            if length:
+                ranges.append((first, length))
+                first += length
+        return ranges
 
     @property
     def channel_ranges(self) -> tuple[tuple[int, int], ...]:
         """First and number of channels that tiles divide, and of those that remain."""
-        whole = self.channels // CHANNELS[0] * CHANNELS[0]
+        whole = self.channels // CHANNELS * CHANNELS
         ranges = ((0, whole), (whole, self.channels - whole))
         return tuple((first, n) for first, n in ranges if n)
 
@@ -190,15 +196,15 @@ class WeightedSum:
         """What is staged of a line for a span; None: it is read where it lies."""
         shape = self.lines[line]
         if not self.staged_pixels:
-            padded = bool(shape.before or shape.after)
-            return Copy(0, 0, shape.before, shape.values, shape.after) if self.widened or padded else None
+            copy = Copy(0, 0, shape.before, shape.values, shape.after)
+            return copy if self.dtype != "int8" or copy.padded else None
         origin = span.first * shape.step + self.window(line)[0]
         end = origin + self.window_values(line, span.group)
         before = min(max(0, shape.before - origin), end - origin)
         after = min(max(0, end - shape.before - shape.values), end - origin)
         values = max(0, end - origin - before - after)
         copy = Copy(origin, max(0, origin - shape.before), before, values, after, span.groups, span.group * shape.step)
-        return copy if self.widened or copy.padded else None
+        return copy if self.dtype != "int8" or copy.padded else None
 
     def buffer(self, line: int, span: Span) -> str:
         """Where a span's windows of a line are read, as the program names it."""
@@ -216,18 +222,6 @@ class WeightedSum:
         return found
 
 
-def divided(first: int, extent: int) -> list[tuple[int, int]]:
-    """First and length of the ranges of pixels that tiles of 4, of 2 and of 1 divide."""
-    ranges = []
-    end = first + extent
-    for tile in PIXELS:
-        length = (end - first) // tile * tile
-        if length:
-            ranges.append((first, length))
-            first += length
-    return ranges
-
-
 def staged_copies(s: WeightedSum) -> dict[str, tuple[int, Copy]]:
     """Line and copy of each staged buffer."""
     return {name: copy for span in s.spans for name, copy in s.copies(span).items()}
@@ -237,7 +231,7 @@ def program(s: WeightedSum) -> Any:
     """The ``tvm.tirx.PrimFunc``.
 
     Its parameters: the lines (values,) int8, weight (channels, weights_per_channel) int8, bias (channels,) int32 with
-    the zero point folded in, multiplier (channels,) float32, out (pixels, channels) int8.
+    the zero point folded in, multiplier (channels,) float32, out (pixels, row) int8.
     """
     from tvm.script.ir_builder import IRBuilder, tirx
 
@@ -248,7 +242,7 @@ def program(s: WeightedSum) -> Any:
             "weight": tirx.arg("weight", tirx.Buffer((s.channels, s.weights_per_channel), "int8")),
             "bias": tirx.arg("bias", tirx.Buffer((s.channels,), "int32")),
             "multiplier": tirx.arg("multiplier", tirx.Buffer((s.channels,), "float32")),
-            "out": tirx.arg("out", tirx.Buffer((s.pixels, s.channels), "int8")),
+            "out": tirx.arg("out", tirx.Buffer((s.pixels, s.row), "int8")),
         }
         rest["sums"] = tirx.sblock_alloc_buffer((s.pixels, s.channels), "int32")
         IRBuilder.name("sums", rest["sums"])
@@ -269,7 +263,7 @@ def program(s: WeightedSum) -> Any:
     return builder.get()
 
 
-def build_copy(s: WeightedSum, copy: Copy, name: str, source: Any, target: Any, group: Any) -> None:
+def build_copy(s: WeightedSum, copy: Copy, name: str, source: Any, target: Any, group: Any | None) -> None:
     """Adds the block that stages values to the program being built.
 
     Args:
@@ -278,7 +272,8 @@ def build_copy(s: WeightedSum, copy: Copy, name: str, source: Any, target: Any, 
         name: of the block.
         source: where from.
         target: where to.
-        group: the loop over copies where there are several.
+        group: the loop over copies where there are several; None for an intrinsic, whose block knows no axis of one
+            value.
     """
     import tvm
     from tvm.script.ir_builder import tirx
@@ -287,7 +282,7 @@ def build_copy(s: WeightedSum, copy: Copy, name: str, source: Any, target: Any, 
         begin: Any = copy.source - copy.before
         if copy.count > 1:
             begin = tirx.axis.spatial(copy.count, group) * copy.stride + begin
-        i = tirx.axis.spatial(copy.total, i0)
+        i = 0 if group is None and copy.total == 1 else tirx.axis.spatial(copy.total, i0)
         value = tirx.cast(source[begin + i], s.dtype)
         if copy.padded:
             tirx.reads(source[copy.source : copy.source + copy.values])
@@ -355,6 +350,6 @@ def _build_block(
         else:
             with tirx.serial(0, segment.values) as k:
                 add(k)
-        first += s.weights(segment)
+        first += segment.weights
     result = tirx.call_pure_extern("int8", "tinyseg_requantize_sum", sums[x, o], rest["multiplier"][o], *s.output)
     tirx.buffer_store(out, result, [x, o])

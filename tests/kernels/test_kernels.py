@@ -159,7 +159,7 @@ def test_without_scratch_many_convolutions_of_one_group_get_the_extensions_kerne
     for core, family in ((DSP, "dsp"), (MVE, "mve")):
         views = [NodeView.of(node, network, core) for node in network.nodes if node.operator.groups == 1]
         small = [select_variant(view, scratch_limit=0) for view in views]
-        assert sum(f"direct {family}" in variant.name for variant in small) > len(small) // 3
+        assert sum(family in variant.name for variant in small) > len(small) // 2
         assert all(variant.cost(view).scratch_bytes == 0 for variant, view in zip(small, views, strict=True))
 
 
@@ -170,14 +170,13 @@ def test_the_flash_of_a_cost_is_what_the_kernel_stores(core):
     for node in network.nodes:
         view = NodeView.of(node, network, core)
         for variant in emitter_for(node.operator.kind):
-            if variant.supports(view) and "v7m" not in variant.name:
+            if variant.supports(view):
                 pool = ConstantPool(Names())
                 reads = tuple("line" for _ in node.inputs)
                 variant.emit(view, FunctionWriter("node", reads, ("out",), "state", "scratch", pool))
-                stored = sum(c.array.nbytes for c in pool.constants if "weight" in c.symbol)
-                others = sum(a.nbytes for name, a in node.constants.items() if name != "weight")
                 padding = sum(c.array.nbytes for c in pool.constants if "padding" in c.symbol)
-                assert abs(variant.flash(view) - others - stored) <= max(padding, 200), variant.name
+                stored = sum(c.array.nbytes for c in pool.constants) - padding
+                assert abs(variant.flash(view) - stored) <= max(padding, 256), variant.name  # equal ones are one
                 seen.add(variant.name)
     assert len(seen) >= 4
 

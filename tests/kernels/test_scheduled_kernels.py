@@ -12,19 +12,57 @@ import pytest
 from tests.codegen.harness import SANITIZE, NetworkBuilder, assert_equal_to_reference, build, spread_plan
 from tests.kernels.kernel_cases import accepted_case
 from tests.kernels.test_kernels import run_on_board
+from tests.operators.operator_cases import int8_array
 from tinyseg_tvm.codegen import Core, operators
 from tinyseg_tvm.codegen.operators import NodeView, Variant, emitter_for, scheduled_sum
-from tinyseg_tvm.codegen.operators.scheduled_sum import STAGED_PIXELS
-from tinyseg_tvm.codegen.programs import micro_kernels, schedule
-from tinyseg_tvm.codegen.programs.micro_kernels import DspKernel
+from tinyseg_tvm.codegen.operators.scheduled_sum import FAMILIES, Family
+from tinyseg_tvm.codegen.programs import dsp_kernels, micro_kernels, schedule
+from tinyseg_tvm.codegen.programs.dsp_kernels import DspKernel
 from tinyseg_tvm.codegen.programs.schedule import decision_space, scheduled
 from tinyseg_tvm.codegen.programs.search import decision_of, space_function
 from tinyseg_tvm.codegen.programs.weighted_sum import Line, Segment, WeightedSum, program
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.network.problem import build_problem
+from tinyseg_tvm.operators import Conv2d, TensorType
 
 KINDS = ["conv2d", "conv2d", "dense", "conv2d", "conv2d_transpose"]
-CORE = Core("host", has_dsp=True)
+CORES = {"dsp": Core("host", has_dsp=True), "mve": Core("host", has_dsp=True, has_mve=True), "v7m": Core("host")}
+DSP_LINES, MVE_PIXEL, V7M_PIXEL = (next(f for f in FAMILIES if f.kernel.name == name) for name in ("dsp", "mve", "v7m"))
+
+
+def named(family: Family) -> str:
+    return family.name
+
+
+LONG = (  # channels of each piece, outputs, kernel, stride, width, padding on both sides
+    ((250,), 6, (1, 1), 1, 9, 0),
+    ((1000,), 3, (1, 1), 1, 1, 0),
+    ((48,), 5, (3, 3), 1, 7, 1),
+    ((80, 17), 4, (3, 3), 1, 6, 1),
+    ((129,), 7, (1, 3), 2, 8, 1),
+    ((16, 320), 9, (1, 3), 1, 11, 1),
+    ((12, 20, 1), 8, (3, 1), 3, 5, 1),  # the last window lies in the padding altogether
+)
+
+
+def long_windows() -> tuple[Network, list[np.ndarray]]:
+    """Convolutions whose windows take many rounds of inner loops, with values left over, and one beside its map."""
+    rng = np.random.default_rng(3)
+    builder = NetworkBuilder("long")
+    inputs: list[np.ndarray] = []
+    for number, (channels, outputs, kernel, stride, width, pad) in enumerate(LONG):
+        operator = Conv2d((1, stride), (0, pad, 0, pad), (1, 1), 1, int(rng.integers(-128, 128)), 3, -128, 127)
+        given = [int8_array(rng, (1, kernel[0], width, c)) for c in channels]
+        names = [builder.input(f"x{number}_{k}", TensorType(x.shape, "int8")) for k, x in enumerate(given)]
+        inputs += given
+        shape = (outputs, *kernel, sum(channels))
+        weights = {
+            "weight": int8_array(rng, shape),
+            "bias": rng.integers(-3000, 3000, outputs).astype(np.int32),
+            "multiplier": (rng.uniform(0.1, 2, outputs) / (73 * np.sqrt(np.prod(shape[1:])))).astype(np.float32),
+        }
+        builder.output(builder.node(f"conv_{number}", operator, names, **weights))
+    return builder.build(), inputs
 
 
 def networks(seed: int, each: int) -> tuple[Network, list[np.ndarray]]:
@@ -44,18 +82,17 @@ def networks(seed: int, each: int) -> tuple[Network, list[np.ndarray]]:
 def only_tiles(monkeypatch):
     """Convolutions by tiles wherever they can be, of one staging, with decisions that change from node to node."""
 
-    def use(staged_pixels: int) -> list[int]:
-        named = f"tiles dsp, {f'{staged_pixels} pixels' if staged_pixels else 'lines'} staged"
+    def use(family: Family) -> list[int]:
         taken: list[int] = []
 
         def emitters(kind: str) -> tuple[Variant, ...]:
             variants = emitter_for(kind)
-            tiles = [v for v in variants if named in v.name]
+            tiles = [v for v in variants if v.name.endswith(family.name)]
             others = [v for v in variants if "tiles" not in v.name]
             return tuple(_first(tiles, others))
 
         def decisions(kernel: micro_kernels.MicroKernel, view: NodeView) -> schedule.Decisions:
-            space = decision_space(kernel.sum)
+            space = decision_space(kernel)
             taken.append(len(space))
             return space[sum(view.node.name.encode()) % len(space)]
 
@@ -81,68 +118,88 @@ def _first(tiles: list[Variant], others: list[Variant]) -> Iterator[Variant]:
     yield from tiles
 
 
-def check_on_host(seed: int, each: int, directory: Path) -> None:
+def check_on_host(family: Family, seed: int, each: int, directory: Path) -> None:
+    core = CORES[family.kernel.name]
     network, inputs = networks(seed, each)
-    problem = build_problem(network, io="resident", cost=lambda node: operators.kernel_cost(node, network, CORE))
-    program = build(network, problem, spread_plan(problem), directory, core=CORE, flags=SANITIZE)
+    problem = build_problem(network, io="resident", cost=lambda node: operators.kernel_cost(node, network, core))
+    program = build(network, problem, spread_plan(problem), directory, core=core, flags=SANITIZE)
     assert_equal_to_reference(program, inputs)
 
 
-@pytest.mark.parametrize("staged_pixels", STAGED_PIXELS)
-def test_tiles_equal_the_reference(staged_pixels, only_tiles, tmp_path):
-    taken = only_tiles(staged_pixels)
-    check_on_host(5 + staged_pixels, 10, tmp_path)
+@pytest.mark.parametrize("family", FAMILIES, ids=named)
+def test_tiles_equal_the_reference(family, only_tiles, tmp_path):
+    taken = only_tiles(family)
+    check_on_host(family, 5 + family.staged_pixels, 10, tmp_path)
     assert len(taken) > 6
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("staged_pixels", STAGED_PIXELS)
-def test_many_tiles_equal_the_reference(staged_pixels, seed, only_tiles, tmp_path):
-    only_tiles(staged_pixels)
-    check_on_host(100 + seed, 60, tmp_path)
+@pytest.mark.parametrize("family", FAMILIES, ids=named)
+def test_many_tiles_equal_the_reference(family, seed, only_tiles, tmp_path):
+    only_tiles(family)
+    check_on_host(family, 100 + seed, 60, tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("board", "staged_pixels"),
-    [("mps2_an386", 0), ("mps2_an386", 2), ("mps2_an500", 4), ("mps2_an505", 2)],
-)
-def test_tiles_equal_the_reference_on_boards(board, staged_pixels, only_tiles, tmp_path):
-    only_tiles(staged_pixels)
-    network, inputs = networks(20 + staged_pixels, 15)
+BOARDS = {
+    "dsp": ["mps2_an386", "mps2_an500", "mps2_an505"],
+    "mve": ["mps3_an547"],
+    "v7m": ["mps2_an385"],
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=named)
+def test_tiles_equal_the_reference_on_boards(family, only_tiles, tmp_path):
+    boards = BOARDS[family.kernel.name]
+    only_tiles(family)
+    network, inputs = networks(20 + family.staged_pixels, 15)
+    board = boards[FAMILIES.index(family) % len(boards)]
     assert run_on_board(board, network, inputs, tmp_path / "project") == []
 
 
+@pytest.mark.parametrize("family", [DSP_LINES, MVE_PIXEL, V7M_PIXEL], ids=named)
+def test_long_windows_equal_the_reference_on_boards(family, only_tiles, tmp_path):
+    taken = only_tiles(family)
+    network, inputs = long_windows()
+    assert run_on_board(BOARDS[family.kernel.name][0], network, inputs, tmp_path / "project") == []
+    assert len(taken) >= len(LONG)
+
+
 def test_a_mutated_micro_kernel_is_found(only_tiles, tmp_path, monkeypatch):
-    only_tiles(0)
-    monkeypatch.setattr(micro_kernels, "_dual", lambda w, p, o: f"s{p}{o} = tinyseg_dual_multiply({w}, x0, s{p}{o});")
+    only_tiles(DSP_LINES)
+    monkeypatch.setattr(dsp_kernels, "_dual", lambda w, p, o: f"s{p}{o} = tinyseg_dual_multiply({w}, x0, s{p}{o});")
     with pytest.raises(AssertionError):
-        check_on_host(7, 12, tmp_path)
+        check_on_host(DSP_LINES, 7, 12, tmp_path)
 
 
-def test_a_mutated_instruction_is_found_on_a_board(only_tiles, tmp_path, monkeypatch):
-    only_tiles(0)
-    true_loop = micro_kernels.assembler_loop
-    monkeypatch.setattr(
-        micro_kernels,
-        "assembler_loop",
-        lambda body, *rest: true_loop([*body[:-1], body[-1].replace("smlad", "smladx")], *rest),
-    )
+@pytest.mark.parametrize(
+    ("family", "right", "wrong"),
+    [(DSP_LINES, "smlad", "smladx"), (MVE_PIXEL, "vmladava.s8", "vmladava.u8"), (V7M_PIXEL, "mla", "mls")],
+    ids=["dsp", "mve", "v7m"],
+)
+def test_a_mutated_instruction_is_found_on_a_board(family, right, wrong, only_tiles, tmp_path, monkeypatch):
+    only_tiles(family)
+    true_body = family.kernel.body
+
+    def mutated(kernel: micro_kernels.MicroKernel, *tile: int) -> list[str]:
+        return [line.replace(right, wrong) for line in true_body(kernel, *tile)]
+
+    monkeypatch.setattr(family.kernel, "body", mutated)
     network, inputs = networks(20, 10)
-    assert run_on_board("mps2_an386", network, inputs, tmp_path / "project") != []
+    assert run_on_board(BOARDS[family.kernel.name][0], network, inputs, tmp_path / "project") != []
 
 
 def any_kernel() -> micro_kernels.MicroKernel:
     lines = tuple(Line(27, 3, 3, 3) for _ in range(3))
-    segments = tuple(Segment(row, 0, 9) for row in range(3))
-    return DspKernel(WeightedSum(lines, segments, 9, 7, -3, (5, -128, 127), True, 0), joined=False)
+    segments = tuple(Segment(row, 0, 9, 10) for row in range(3))
+    return DspKernel(WeightedSum(lines, segments, 9, 7, 7, -3, (5, -128, 127), "int16", (4, 2, 1), 0), joined=False)
 
 
 def test_an_intrinsic_that_computes_something_else_is_refused(monkeypatch):
     from tvm.s_tir import ScheduleError
 
     kernel = any_kernel()
-    decisions = decision_space(kernel.sum)[0]
+    decisions = decision_space(kernel)[0]
     scheduled(kernel, decisions)
     other = DspKernel(replace(kernel.sum, output=(6, -128, 127)), joined=False)
     true_intrinsic = schedule._tile_intrinsic
@@ -162,4 +219,4 @@ def test_draws_of_the_design_space_make_every_decision():
         draw = Schedule(tvm.IRModule({"main": program(kernel.sum)}), seed=seed)
         decide(draw)
         drawn.add(decision_of(kernel, draw.mod))
-    assert drawn == set(decision_space(kernel.sum))
+    assert drawn == set(decision_space(kernel))
