@@ -89,7 +89,7 @@ def test_only_used_kernels_are_copied():
     problem = problem_of(network)
     files = generate(network, problem, spread_plan(problem), name="net", core=HOST, io="resident", metadata={})
     runtime = {Path(path).name for path in files if path.startswith("runtime/")}
-    assert {"tinyseg_conv2d_v7m.c", "tinyseg_elementwise.c", "tinyseg_platform.h"} <= runtime
+    assert {"tinyseg_tile_v7m.c", "tinyseg_elementwise.c", "tinyseg_platform.h"} <= runtime
     assert "tinyseg_softmax.c" not in runtime
     assert "tinyseg_conv2d_w16.c" not in runtime
 
@@ -140,7 +140,7 @@ def test_metadata_tells_sizes_and_operators():
     conv = described["operators"][0]
     assert conv["name"] == "a|0"
     assert conv["macs"] == 6 * 5 * 4 * 4 * 9
-    assert conv["kernel"] == "conv2d v7m"
+    assert conv["kernel"].startswith("conv2d tiles v7m")
 
 
 def test_equal_constants_are_stored_once():

@@ -24,7 +24,7 @@ from tinyseg_tvm.relay.build import generator_core
 LARGEST_LOOP = 1024
 CORES = ("cortex-m0plus", "cortex-m3", "cortex-m4+nofp", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
 HOT = {
-    "cortex-m3": ("conv2d_v7m", "depthwise"),
+    "cortex-m3": ("conv2d", "depthwise"),
     "cortex-m4": (
         "conv2d_dsp",
         "conv2d_direct_dsp_plain",
