@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 from cycle_estimate import estimate_cycles
-from network_table import print_networks
+from network_table import is_program, print_networks
 
 from tinyseg_tvm.boards import Board, load_board, parse_board
 from tinyseg_tvm.codegen import generate, kernel_cost
@@ -343,6 +343,8 @@ def _part(function: str, operators: Mapping[str, str], name: str) -> str:
     """What a function of a whole program is part of."""
     if function in operators:
         return f"glue of {operators[function]}"
+    if is_program(function, name):
+        return "operators' own kernels"
     if function.startswith(name):
         return "driver"
     return function

@@ -59,11 +59,18 @@ class Shares:
         return self.driver + self.kernels + self.requantise
 
 
+def is_program(function: str, name: str) -> bool:
+    """Whether a function of the program ``name`` is one that an operator has to itself, in ``src/<name>_tvm.c``."""
+    return function.startswith(name) and "_tvm" in function
+
+
 def shares_of(profile: Mapping[str, int], name: str, vectors: int) -> Shares:
     """Splits instructions per function, all vectors together, of a program ``name``."""
     counts = {"driver": 0, "kernels": 0, "requantise": 0}
     for function, count in profile.items():
-        part = "driver" if function.startswith(name) else "requantise" if REQUANTISE.search(function) else "kernels"
+        part = "requantise" if REQUANTISE.search(function) else "kernels"
+        if function.startswith(name) and not is_program(function, name):
+            part = "driver"
         counts[part] += count
     return Shares(*(count // vectors for count in counts.values()))
 
