@@ -23,7 +23,7 @@ from tinyseg_tvm.codegen.programs.weighted_sum import Line, Segment, WeightedSum
 from tinyseg_tvm.network.problem import Cost
 
 MOST_SEGMENTS = 32  # windows that a micro-kernel lists on the stack
-MOST_STACK = 640  # bytes of staged values that may lie there instead of in scratch memory
+MOST_STACK = 320  # bytes of staged values that may lie there instead of in scratch memory: promises count 1,024 for all
 REQUANTIZE_CYCLES = 16  # with an FPU, as the micro-kernels' estimates take for granted
 _ALIGNMENT = 16  # of staged lines in the workspace
 
