@@ -21,6 +21,7 @@ _MEASURED = {
     "tinyseg_codec_delta": (1124, 1468),
     "tinyseg_codec_mask": (280, 308),
     "tinyseg_columns_dsp": (1096, 1008),
+    "tinyseg_columns_mve": (348, 348),
     "tinyseg_conv2d": (2252, 4100),
     "tinyseg_conv2d_direct_dsp": (3916, 5520),
     "tinyseg_conv2d_direct_dsp_plain": (3940, 5476),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 
 from tinyseg_tvm.codegen.core import Core
 from tinyseg_tvm.codegen.long_tail import PLACEHOLDER, LoweredProgram, lower_placed
+from tinyseg_tvm.codegen.operators.column_staging import ColumnStaging
 from tinyseg_tvm.codegen.operators.direct_convolution import Columns, Window
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, requantize_cycles
 from tinyseg_tvm.codegen.operators.pair_packing import can_join
@@ -37,17 +38,20 @@ class Family:
         runs_on: whether a core has what they need.
         staged_pixels: how many pixels' windows are staged at a time; 0: whole lines.
         on_stack: whether they are staged on the stack, which holds little; else in scratch memory.
+        columns: whether the columns of a window's lines are laid side by side first, so that a window is one run.
     """
 
     kernel: type[MicroKernel]
     runs_on: Callable[[Core], bool]
     staged_pixels: int
     on_stack: bool = False
+    columns: bool = False
 
     @property
     def name(self) -> str:
         """For reports."""
-        what = {0: "lines", 1: "1 pixel"}.get(self.staged_pixels, f"{self.staged_pixels} pixels")
+        lines = "columns" if self.columns else "lines"
+        what = {0: lines, 1: "1 pixel"}.get(self.staged_pixels, f"{self.staged_pixels} pixels")
         return f"tiles {self.kernel.name}, {what} staged{' on the stack' if self.on_stack else ''}"
 
 
@@ -61,6 +65,7 @@ def _families(kernel: type[MicroKernel], runs_on: Callable[[Core], bool], *stage
 FAMILIES = (
     *_families(DspKernel, lambda core: core.has_dsp and not core.has_mve, 0, 2, 4),
     *_families(MveKernel, lambda core: core.has_mve, 1, 4),
+    *(Family(MveKernel, lambda core: core.has_mve, 0, on_stack, columns=True) for on_stack in (False, True)),
     *_families(V7mKernel, lambda core: core.has_wide_multiply and not core.has_dsp, 1, 2),
 )
 
@@ -96,8 +101,7 @@ class Convolution:
     def weighted_sum(self, family: Family) -> WeightedSum:
         """What it is to micro-kernels."""
         columns, window = self.columns, self.window
-        last = (columns.outputs - 1) * columns.stride + (window.taps - 1) * window.dilation - columns.before
-        before, after = max(0, columns.before), max(0, last - columns.width + 1)
+        before, after = self._padding
         lines = tuple(
             Line(columns.width * c, before * c, after * c, columns.stride * c)
             for _, c in itertools.product(range(window.rows), self.channels)
@@ -118,6 +122,33 @@ class Convolution:
             family.kernel.dtype,
             family.kernel.tile_pixels,
             family.staged_pixels,
+            family.kernel.tile_channels,
+        )
+
+    @property
+    def _padding(self) -> tuple[int, int]:
+        """Columns on both sides that windows reach."""
+        columns = self.columns
+        last = (columns.outputs - 1) * columns.stride + (self.window.taps - 1) * self.window.dilation - columns.before
+        return max(0, columns.before), max(0, last - columns.width + 1)
+
+    @property
+    def staging(self) -> ColumnStaging:
+        """Of its lines, side by side."""
+        return ColumnStaging(self.window.rows, self.channels, self.columns.width, *self._padding, self.zero_point)
+
+    @property
+    def by_columns(self) -> Convolution:
+        """The same of one line, that has the columns of all lines side by side."""
+        staging, before = self.staging, self._padding[0]
+        weights = tuple(np.ascontiguousarray(w.transpose(0, 2, 1, 3)) for w in self.weights)
+        return replace(
+            self,
+            weights=tuple(w.reshape(w.shape[0], 1, w.shape[1], -1) for w in weights),
+            channels=(staging.total,),
+            columns=replace(self.columns, width=staging.columns, before=self.columns.before - before),
+            window=replace(self.window, rows=1),
+            padded=False,
         )
 
     def segment_weights(self, number: int) -> list[np.ndarray]:
@@ -155,12 +186,14 @@ class Call:
         first_result: place of the first one in the line, in values.
         condition: when it is to be computed, as a C expression; none: always.
         share: of the steps in which it is.
+        staging: what makes its line of several; None: its lines are those that there are.
     """
 
     convolution: Convolution
     first_result: int = 0
     condition: str = ""
     share: float = 1.0
+    staging: ColumnStaging | None = None
 
 
 @dataclass(frozen=True)
@@ -264,7 +297,7 @@ def emit(
         out: where to.
     """
     functions: dict[tuple[MicroKernel, Decisions], str] = {}
-    most = max(placements(each.kernel.sum)[1] for each in scheduled_calls)
+    most = _staged_bytes(scheduled_calls)
     workspace = out.scratch or "NULL"
     if family.on_stack:
         out.write(f"uint32_t staged[{-(-most // 4)}];")
@@ -278,19 +311,20 @@ def emit(
             function = functions[each.kernel, each.decisions] = f"{out.symbol}_tvm{suffix}"
             out.modules.add(each.kernel.module)
             out.sources.append(program.source.replace(PLACEHOLDER, function))
-        arguments = _arguments(each, suffix, out)
+        arguments = _arguments(each, suffix, workspace, out)
         if program.workspace_bytes:
             arguments.append(workspace)
-        call = [f"{function}(", *(f"    {argument}," for argument in arguments[:-1]), f"    {arguments[-1]});"]
+        call = each.call.staging.emit(out, suffix, f"(int8_t *){workspace}") if each.call.staging else []
+        call += [f"{function}(", *(f"    {argument}," for argument in arguments[:-1]), f"    {arguments[-1]});"]
         if each.call.condition:
             call = [f"if ({each.call.condition}) {{", *(f"    {line}" for line in call), "}"]
         out.write(*call)
 
 
-def _arguments(each: Scheduled, suffix: str, out: FunctionWriter) -> list[str]:
+def _arguments(each: Scheduled, suffix: str, workspace: str, out: FunctionWriter) -> list[str]:
     """Arguments of a call, in C; stores the constants, under names that end with the suffix."""
     convolution, kernel = each.call.convolution, each.kernel
-    line = "lines[{}]"
+    line = workspace if each.call.staging else "lines[{}]"
     if convolution.padded:
         longest = max(line.values for line in kernel.sum.lines)
         padding = out.constant("padding", np.full(longest, convolution.zero_point, np.int8))
@@ -335,6 +369,13 @@ def _variant(
         if not family.runs_on(view.core) or view.constants["weight"].dtype != np.int8:
             return []
         found = calls(view)
+        if family.columns:
+            if not all(call.convolution.staging.is_possible for call in found):
+                return []
+            found = [
+                replace(call, convolution=call.convolution.by_columns, staging=call.convolution.staging)
+                for call in found
+            ]
         if not all(suits(call.convolution, family) for call in found):
             return []
         kernels = [kernel_of(call.convolution, family) for call in found]
@@ -347,7 +388,10 @@ def _variant(
     def costs(view: NodeView) -> Cost:
         found = schedules(view)
         requantize = requantize_cycles(view.core)
-        total = sum(each.call.share * cycles(each.kernel, each.decisions, requantize) for each in found)
+        total = 0.0
+        for each in found:
+            staging = each.call.staging.cycles if each.call.staging else 0.0
+            total += each.call.share * (staging + cycles(each.kernel, each.decisions, requantize))
         # with scratch memory to spare, the stack is left alone
         return Cost(0, round(total) + 1) if family.on_stack else Cost(_staged_bytes(found), round(total))
 
@@ -356,6 +400,7 @@ def _variant(
         total = 4 * found[0].call.convolution.multiplier.size
         for each in found:
             total += len(each.call.convolution.weights) * (each.kernel.weight_bytes + 4 * each.kernel.sum.channels)
+            total += each.call.staging.flash_bytes if each.call.staging else 0
         padded = [each.kernel for each in found if each.call.convolution.padded]
         return total + max((line.values for kernel in padded for line in kernel.sum.lines), default=0)
 
@@ -374,4 +419,8 @@ def _variant(
 
 
 def _staged_bytes(scheduled_calls: Sequence[Scheduled]) -> int:
-    return max(placements(each.kernel.sum)[1] for each in scheduled_calls)
+    most = 0
+    for each in scheduled_calls:
+        columns = -(-each.call.staging.bytes // _ALIGNMENT) * _ALIGNMENT if each.call.staging else 0
+        most = max(most, columns, placements(each.kernel.sum)[1])
+    return most

@@ -33,6 +33,7 @@ class MicroKernel(ABC):
         module: the runtime module that it needs.
         dtype: of the values that are summed, as ``WeightedSum`` has it.
         tile_pixels: how many pixels tiles have, as ``WeightedSum`` has it.
+        tile_channels: what their channels are a multiple of, as ``WeightedSum`` has it.
         cycles_per_staged_value: estimated.
     """
 
@@ -41,6 +42,7 @@ class MicroKernel(ABC):
     module: ClassVar[str]
     dtype: ClassVar[str]
     tile_pixels: ClassVar[tuple[int, ...]]
+    tile_channels: ClassVar[int] = CHANNELS
     cycles_per_staged_value: ClassVar[float]
 
     @staticmethod

@@ -13,7 +13,8 @@ from functools import cache
 import numpy as np
 
 from tinyseg_tvm.codegen.programs.micro_kernels import MicroKernel
-from tinyseg_tvm.codegen.programs.mve_assembler import VECTOR, Layout, Pass
+from tinyseg_tvm.codegen.programs.mve_assembler import VECTOR, Layout
+from tinyseg_tvm.codegen.programs.mve_passes import Passes
 from tinyseg_tvm.codegen.programs.weighted_sum import Part
 
 MOST_STEP = 4095  # from pixel to pixel: what an addition reaches
@@ -28,6 +29,7 @@ class MveKernel(MicroKernel):
     module = "tinyseg_tile_mve"
     dtype = "int8"
     tile_pixels = (4, 3, 2, 1)
+    tile_channels = 1
     cycles_per_staged_value = 0.2
 
     @staticmethod
@@ -56,73 +58,78 @@ class MveKernel(MicroKernel):
 
     def body(self, pixels: int, channels: int) -> list[str]:
         """Passes over the windows, for two channels each, and for a last one."""
-        places = ", ".join(str(p * self.sum.row + c) for p in range(4) for c in range(2))
-        lines = [
-            f"const int8_t *const windows[] = {{{', '.join(self._list(pixels))}}};",
+        places = ", ".join(str(min(p, pixels - 1) * self.sum.row + c) for p in range(4) for c in range(2))
+        pointers = self._pointers(pixels, channels)
+        end = f"out + {channels // 2 * 2}"
+        return [
             f"static const uint16_t places[8] = {{{places}}};",
-            "tinyseg_tile_mve tile = {windows, weight, bias, multiplier, out, 0, places};",
+            "struct {",
+            "    tinyseg_tile_mve rest;",
+            f"    const int8_t *windows[{len(pointers)}];",
+            f"}} tile = {{{{weight, bias, multiplier, out, {end}, places}}, {{{', '.join(pointers)}}}}};",
+            "#if TINYSEG_MVE",
+            'register void *t __asm__("r11") = &tile;',
+            'register uint16x8_t q7 __asm__("q7") = vldrhq_u16(places);',
+            *self._passes(pixels, channels).statement,
+            "#else",
+            *self._twin(pixels, channels),
+            "#endif",
         ]
-        widths = [width for _, width in _passes(channels)]
-        for width in dict.fromkeys(widths):
-            lines += [f"tile.passes = {widths.count(width)};", "{", "#if TINYSEG_MVE"]
-            lines.append('register tinyseg_tile_mve *t __asm__("r11") = &tile;')
-            lines.append('register uint16x8_t q7 __asm__("q7") = vldrhq_u16(places);')
-            lines += self._pass(pixels, width).statement
-            lines += ["#else", *self._twin(pixels, width), "#endif", "}"]
-        return lines
 
     def cycles(self, pixels: int, channels: int) -> float:
         """About one for an instruction."""
-        total = 60.0 + 2 * len(self.sum.segments)
-        for _, width in _passes(channels):
-            total += self._pass(pixels, width).instructions
-        return total
+        return 40.0 + 2 * len(self.sum.segments) + self._passes(pixels, channels).instructions
 
     def code_bytes(self, pixels: int, channels: int) -> int:
         """Four for an instruction."""
-        widths = {width for _, width in _passes(channels)}
-        return 120 + sum(4 * len(self._pass(pixels, width).lines) for width in widths)
+        return 120 + self._passes(pixels, channels).code_bytes
 
-    def _pass(self, pixels: int, width: int) -> Pass:
+    def _passes(self, pixels: int, channels: int) -> Passes:
         layouts = tuple((Layout.of(run[0].values, self.step(run)), len(run)) for run in self.runs())
-        return _pass_of(layouts, pixels, width, self.sum.output)
+        return _passes_of(layouts, pixels, channels, self.sum.output)
 
-    def _list(self, pixels: int) -> list[str]:
+    def _pointers(self, pixels: int, channels: int) -> list[str]:
         """Where segments begin, NULL behind those that a loop takes."""
         s = self.sum
+        passes = self._passes(pixels, channels)
         pointers = []
         for run in self.runs():
-            middle = self._pass(pixels, 1).middle(Layout.of(run[0].values, self.step(run)))
+            middle = passes.middle(Layout.of(run[0].values, self.step(run)))
             for segment in run:
                 first = segment.first - s.window(segment.line)[0] + middle
                 pointers.append(f"line_{segment.line} + {first}")
-            pointers += ["NULL"] if len(run) > 1 else []
+            pointers += ["NULL"] if len(run) > 1 and not passes.straight else []
         return pointers
 
-    def _twin(self, pixels: int, width: int) -> list[str]:
+    def _twin(self, pixels: int, channels: int) -> list[str]:
         """The same in C."""
-        lines = [
-            self.output,
-            "for (; tile.passes > 0; --tile.passes) {",
-            f"    int32_t sums[{pixels}][{width}];",
-            "    const int8_t *const *at = windows;",
-            f"    for (int32_t p = 0; p < {pixels}; ++p) {{",
-            "        memcpy(sums[p], tile.bias, sizeof sums[p]);",
-            "    }",
-        ]
-        all_of = self._pass(pixels, width)
-        for layout, segments in all_of.layouts:
-            sizes = f"{layout.step}, {layout.period}, {layout.taps}, {pixels}, {width}"
-            call = f"tinyseg_tile_products(*at++ - {all_of.middle(layout)}, tile.weight, {sizes}, sums[0])"
-            lines += [f"    for (int32_t i = 0; i < {segments}; ++i) {{", f"        tile.weight = {call};", "    }"]
-            lines += ["    ++at;"] if segments > 1 else []
-        store = f"tinyseg_tile_results(&tile, sums[0], {pixels}, {width}, {self.sum.row}, &output);"
-        return [*lines, f"    {store}", "}"]
+        passes = self._passes(pixels, channels)
+        lines = [self.output]
+        for width, count in passes.widths:
+            lines += [
+                f"for (int32_t pass = 0; pass < {count}; ++pass) {{",
+                f"    int32_t sums[{pixels}][{width}];",
+                "    const int8_t *const *at = tile.windows;",
+                f"    for (int32_t p = 0; p < {pixels}; ++p) {{",
+                "        memcpy(sums[p], tile.rest.bias, sizeof sums[p]);",
+                "    }",
+            ]
+            for layout, segments in passes.layouts:
+                sizes = f"{layout.step}, {layout.period}, {layout.taps}, {pixels}, {width}"
+                call = f"tinyseg_tile_products(*at++ - {passes.middle(layout)}, tile.rest.weight, {sizes}, sums[0])"
+                lines += [f"    for (int32_t i = 0; i < {segments}; ++i) {{"]
+                lines += [f"        tile.rest.weight = {call};", "    }"]
+                lines += ["    ++at;"] if segments > 1 and not passes.straight else []
+            store = f"tinyseg_tile_results(&tile.rest, sums[0], {pixels}, {width}, {self.sum.row}, &output);"
+            lines += [f"    {store}", "}"]
+        return lines
 
 
 @cache
-def _pass_of(layouts: tuple[tuple[Layout, int], ...], pixels: int, width: int, output: tuple[int, int, int]) -> Pass:
-    return Pass(layouts, pixels, width, output)
+def _passes_of(
+    layouts: tuple[tuple[Layout, int], ...], pixels: int, channels: int, output: tuple[int, int, int]
+) -> Passes:
+    return Passes(layouts, pixels, channels, output)
 
 
 def _passes(channels: int) -> list[tuple[int, int]]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-CHANNELS = 4  # one to three channels that remain beyond a multiple of these are a part of their own
+CHANNELS = 4  # of most tiles
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Part:
-    """A span's results in neighbouring channels: as many as tiles divide, or one to three that remain."""
+    """A span's results in neighbouring channels: as many as tiles divide, or those that remain."""
 
     span: Span
     first_channel: int
@@ -120,6 +120,7 @@ class WeightedSum:
         dtype: of the values that are summed. In int16 all are staged; in int8 only those beside padding.
         tile_pixels: how many pixels tiles have, falling; ranges of pixels are divided for them.
         staged_pixels: how many pixels' windows are staged at a time; 0: lines are staged whole.
+        tile_channels: channels that remain beyond a multiple of these are a part of their own.
     """
 
     lines: tuple[Line, ...]
@@ -132,6 +133,7 @@ class WeightedSum:
     dtype: str
     tile_pixels: tuple[int, ...]
     staged_pixels: int
+    tile_channels: int = CHANNELS
 
     @property
     def weights_per_channel(self) -> int:
@@ -169,7 +171,7 @@ class WeightedSum:
     @property
     def channel_ranges(self) -> tuple[tuple[int, int], ...]:
         """First and number of channels that tiles divide, and of those that remain."""
-        whole = self.channels // CHANNELS * CHANNELS
+        whole = self.channels // self.tile_channels * self.tile_channels
         ranges = ((0, whole), (whole, self.channels - whole))
         return tuple((first, n) for first, n in ranges if n)
 

@@ -5,14 +5,14 @@
 
 #include "tinyseg_mve.h"
 
-/* What a tile's passes over its windows go on with. The assembler knows the order of the fields. */
+/* What a tile's passes over its windows go on with. The assembler knows the order of the fields, and that the addresses
+ * of the windows' segments follow. */
 typedef struct {
-    const int8_t *const *windows; /* where segments begin, NULL behind several that are alike */
     const int8_t *weight;
     const int32_t *bias;
     const float *multiplier;
     int8_t *out;
-    int32_t passes;
+    const int8_t *end; /* of the results in pairs of channels */
     const uint16_t *places; /* of the results of pixel and channel 00 01 10 11 20 21 30 31 */
 } tinyseg_tile_mve;
 
