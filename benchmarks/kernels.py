@@ -2,7 +2,7 @@
 
 Each shape is a network of one node: generated, built and run in QEMU, compared with the reference byte by byte.
 Instructions are those of ``<name>_run`` (driver included), per multiply-accumulate or per element; so are the estimated
-cycles of a Cortex-M4 (cycle_estimate.py).
+cycles of a Cortex-M4 (micro/cycle_estimate.py).
 
     python benchmarks/kernels.py [--boards mps2_an386,mps2_an385] [SHAPE ...]
     python benchmarks/kernels.py --boards mps2_an385:cortex-m0plus   # code for another core on a machine that runs it
@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from cycle_estimate import estimate_cycles
 from network_table import is_program, print_networks
 
 from tinyseg_tvm.boards import Board, load_board, parse_board
@@ -30,6 +29,7 @@ from tinyseg_tvm.codegen import generate, kernel_cost
 from tinyseg_tvm.codegen.operators import NodeView, select_variant
 from tinyseg_tvm.errors import DoesNotFitError
 from tinyseg_tvm.micro import RunResult, generate_project
+from tinyseg_tvm.micro.cycle_estimate import estimate_cycles
 from tinyseg_tvm.network.network import Network, Node, Port, Tensor
 from tinyseg_tvm.network.problem import build_problem
 from tinyseg_tvm.network.reference import run as run_reference

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from tinyseg_tvm.codegen.tuning_records import TuningRecords
 
 
 @dataclass(frozen=True)
@@ -15,6 +17,7 @@ class Core:
         has_dsp: the DSP extension (SMLAD and friends).
         has_mve: the M-profile vector extension.
         has_wide_multiply: 32 x 32 to 64 bit multiplication in one instruction (not on Armv6-M).
+        records: what was measured on it.
     """
 
     name: str = "host"
@@ -22,3 +25,4 @@ class Core:
     has_dsp: bool = False
     has_mve: bool = False
     has_wide_multiply: bool = True
+    records: TuningRecords = field(default=TuningRecords(), repr=False)

@@ -60,6 +60,7 @@ __all__ = [
     "kernel_names",
     "planned_variant",
     "select_variant",
+    "variant_costs",
 ]
 
 
@@ -85,7 +86,7 @@ def select_variant(view: NodeView, scratch_limit: int | None = None) -> Variant:
     Raises:
         TinySegError: none does.
     """
-    costs = _variant_costs(view)
+    costs = variant_costs(view)
     least = min(cost.scratch_bytes for _, cost in costs)
     limit = max(least, scratch_limit) if scratch_limit is not None else None
     fitting = [entry for entry in costs if limit is None or entry[1].scratch_bytes <= limit]
@@ -94,7 +95,7 @@ def select_variant(view: NodeView, scratch_limit: int | None = None) -> Variant:
 
 def planned_variant(view: NodeView, planned: Cost) -> Variant:
     """The variant that costs just what was planned; else the one that ``select_variant`` finds for the scratch."""
-    for variant, cost in _variant_costs(view):
+    for variant, cost in variant_costs(view):
         if cost == planned:
             return variant
     return select_variant(view, planned.scratch_bytes)
@@ -120,7 +121,7 @@ def kernel_cost(node: Node, network: Network, core: Core, scratch_limit: int | N
 def kernel_choices(node: Node, network: Network, core: Core) -> tuple[Cost, ...]:
     """Costs of the kernels worth considering, by scratch: none takes more of scratch, cycles and flash than another."""
     worthwhile: list[Cost] = []
-    costs = (cost for _, cost in _variant_costs(NodeView.of(node, network, core)))
+    costs = (cost for _, cost in variant_costs(NodeView.of(node, network, core)))
     for cost in sorted(costs, key=lambda cost: (cost.scratch_bytes, cost.cycles_per_step, cost.flash_bytes)):
         if not any(
             other.cycles_per_step <= cost.cycles_per_step and other.flash_bytes <= cost.flash_bytes
@@ -131,10 +132,17 @@ def kernel_choices(node: Node, network: Network, core: Core) -> tuple[Cost, ...]
 
 
 def _cost(variant: Variant, view: NodeView) -> Cost:
-    return replace(variant.cost(view), flash_bytes=variant.flash(view) + variant.code(view))
+    cost = replace(variant.cost(view), flash_bytes=variant.flash(view) + variant.code(view))
+    recorded = view.core.records.find(view.signature, variant.name) if view.core.records.records else None
+    return cost if recorded is None else replace(cost, cycles_per_step=recorded.cycles)
 
 
-def _variant_costs(view: NodeView) -> list[tuple[Variant, Cost]]:
+def variant_costs(view: NodeView) -> list[tuple[Variant, Cost]]:
+    """The variants that compute a node, with their costs: as measured where the core has records of them.
+
+    Raises:
+        TinySegError: none does.
+    """
     usable = [(v, _cost(v, view)) for v in emitter_for(view.operator.kind) if v.supports(view)]
     if not usable:
         raise view.error(f"no kernel for it on {view.core.name}")

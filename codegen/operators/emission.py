@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from tinyseg_tvm.codegen.constants import ConstantPool
 from tinyseg_tvm.codegen.core import Core
 from tinyseg_tvm.codegen.runtime_files import out_of_range, struct_fields
 from tinyseg_tvm.codegen.storage_layout import StoredPart
+from tinyseg_tvm.codegen.tuning_records import signature_of
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network.network import Network, Node
 from tinyseg_tvm.network.problem import Cost
@@ -53,6 +55,11 @@ class NodeView:
     def macs_per_step(self) -> float:
         """Multiply-accumulates of a step, on average."""
         return self.operator.macs(self.inputs, self.outputs, self.constants) / max(self.access.steps, 1)
+
+    @property
+    def signature(self) -> str:
+        """What records of the tuner know the node by."""
+        return signature_of(self.operator, self.inputs, self.outputs, self.constants)
 
     def error(self, what: str) -> TinySegError:
         """An error that names the node."""
@@ -198,6 +205,8 @@ class Variant:
         emit: writes the node's function.
         flash: bytes of constants as the kernel packs them.
         code: estimated bytes of code that is the node's own.
+        programs: those of its micro-kernels that leave something to decide, by ``program_key``: the decisions, those of
+            fewest estimated cycles first.
     """
 
     name: str
@@ -206,6 +215,7 @@ class Variant:
     emit: Callable[[NodeView, FunctionWriter], None]
     flash: Callable[[NodeView], int] = constant_bytes
     code: Callable[[NodeView], int] = lambda _view: 0
+    programs: Callable[[NodeView], Mapping[str, tuple[Any, ...]]] = lambda _view: {}
 
 
 def always(_view: NodeView) -> bool:

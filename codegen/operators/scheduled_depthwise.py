@@ -19,6 +19,7 @@ from tinyseg_tvm.codegen.programs.channel_costs import code_bytes, line_cycles
 from tinyseg_tvm.codegen.programs.channel_kernels import MODULE, PIXELS, ChannelKernel
 from tinyseg_tvm.codegen.programs.channel_schedule import Decisions, decision_space, scheduled, tile_of
 from tinyseg_tvm.codegen.programs.channel_sum import ChannelSum
+from tinyseg_tvm.codegen.tuning_records import program_key
 from tinyseg_tvm.network.problem import Cost
 from tinyseg_tvm.operators.conv2d import Conv2d
 
@@ -90,13 +91,16 @@ def scratch_bytes(kernel: ChannelKernel) -> int:
 
 
 def best_decisions(kernel: ChannelKernel, view: NodeView) -> Decisions:
-    """Those of fewest estimated cycles."""
-    return _best(kernel, requantize_cycles(view.core))
+    """Those that the tuner recorded; else those of fewest estimated cycles."""
+    ranked = ranked_decisions(kernel, requantize_cycles(view.core))
+    recorded = view.core.records.decision(program_key(kernel), ranked) if view.core.records.decisions else None
+    return recorded or ranked[0]
 
 
 @cache
-def _best(kernel: ChannelKernel, requantize: int) -> Decisions:
-    return min(decision_space(kernel), key=lambda decisions: line_cycles(kernel, decisions, requantize))
+def ranked_decisions(kernel: ChannelKernel, requantize: int) -> tuple[Decisions, ...]:
+    """All, those of fewest estimated cycles first."""
+    return tuple(sorted(decision_space(kernel), key=lambda decisions: line_cycles(kernel, decisions, requantize)))
 
 
 @cache
@@ -185,6 +189,14 @@ def _code(run: Callable[[NodeView], int]) -> Callable[[NodeView], int]:
     return code
 
 
+def _programs(run: Callable[[NodeView], int]) -> Callable[[NodeView], dict[str, tuple[Decisions, ...]]]:
+    def programs(view: NodeView) -> dict[str, tuple[Decisions, ...]]:
+        kernel = ChannelKernel(_sum(view, run(view)))
+        return {program_key(kernel): ranked_decisions(kernel, requantize_cycles(view.core))}
+
+    return programs
+
+
 def _variant(name: str, run: Callable[[NodeView], int]) -> Variant:
     return Variant(
         f"depthwise tiles dsp, {name}",
@@ -193,6 +205,7 @@ def _variant(name: str, run: Callable[[NodeView], int]) -> Variant:
         _emit_in_scratch(run),
         _flash,
         _code(run),
+        _programs(run),
     )
 
 
@@ -206,5 +219,6 @@ VARIANTS = (
         _emit_on_stack,
         _flash,
         _code(_stack_run),
+        _programs(_stack_run),
     ),
 )

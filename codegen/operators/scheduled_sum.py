@@ -21,6 +21,7 @@ from tinyseg_tvm.codegen.programs.mve_kernels import MveKernel
 from tinyseg_tvm.codegen.programs.schedule import Decisions, decision_space, scheduled, tile_of
 from tinyseg_tvm.codegen.programs.v7m_kernels import V7mKernel
 from tinyseg_tvm.codegen.programs.weighted_sum import Line, Segment, WeightedSum, staged_copies
+from tinyseg_tvm.codegen.tuning_records import program_key
 from tinyseg_tvm.network.problem import Cost
 
 MOST_SEGMENTS = 32  # windows that a micro-kernel lists on the stack
@@ -222,13 +223,16 @@ def kernel_of(convolution: Convolution, family: Family) -> MicroKernel:
 
 
 def best_decisions(kernel: MicroKernel, view: NodeView) -> Decisions:
-    """Those of fewest estimated cycles."""
-    return _best(kernel, requantize_cycles(view.core))
+    """Those that the tuner recorded; else those of fewest estimated cycles."""
+    ranked = ranked_decisions(kernel, requantize_cycles(view.core))
+    recorded = view.core.records.decision(program_key(kernel), ranked) if view.core.records.decisions else None
+    return recorded or ranked[0]
 
 
 @cache
-def _best(kernel: MicroKernel, requantize: int) -> Decisions:
-    return min(decision_space(kernel), key=lambda decisions: cycles(kernel, decisions, requantize))
+def ranked_decisions(kernel: MicroKernel, requantize: int) -> tuple[Decisions, ...]:
+    """All, those of fewest estimated cycles first."""
+    return tuple(sorted(decision_space(kernel), key=lambda decisions: cycles(kernel, decisions, requantize)))
 
 
 @cache
@@ -412,10 +416,15 @@ def _variant(
             for tile in {tile_of(kernel, part, decisions) for part in kernel.sum.all_parts}
         )
 
+    def programs(view: NodeView) -> dict[str, tuple[Decisions, ...]]:
+        kernels = dict.fromkeys(each.kernel for each in schedules(view))
+        requantize = requantize_cycles(view.core)
+        return {program_key(kernel): ranked_decisions(kernel, requantize) for kernel in kernels}
+
     def write(view: NodeView, out: FunctionWriter) -> None:
         emit(schedules(view), lambda writer: lines(view, writer), family, out)
 
-    return Variant(f"{name} {family.name}", supports, costs, write, flash, code)
+    return Variant(f"{name} {family.name}", supports, costs, write, flash, code, programs)
 
 
 def _staged_bytes(scheduled_calls: Sequence[Scheduled]) -> int:

@@ -1,4 +1,4 @@
-"""What tiles of depthwise convolutions cost: cycles, fitted to a Cortex-M4 (benchmarks/cycle_estimate.py), and code."""
+"""What tiles of depthwise convolutions cost: code, and cycles, fitted to a Cortex-M4 (micro/cycle_estimate.py)."""
 
 from __future__ import annotations
 

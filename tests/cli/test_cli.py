@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.end_to_end.small_models import image, save, segmenter, with_hostile_names
+from tests.end_to_end.small_models import image, one_convolution, save, segmenter, with_hostile_names
 from tinyseg_tvm.boards import board_names
 from tinyseg_tvm.cli.main import VERBS, main
 from tinyseg_tvm.frontend import from_onnx
@@ -376,3 +376,20 @@ def test_an_unexpected_error_is_one_line_and_asks_for_a_report(cli: Cli, model: 
 
 def test_what_this_version_cannot_do_is_refused_not_ignored(cli: Cli, model: Path) -> None:
     assert "tape" in cli.fails(2, "analyze", model, "--storage", "tape")
+
+
+def test_tuning_writes_records_that_compile_takes(cli: Cli, tmp_path: Path) -> None:
+    model = save(one_convolution(), tmp_path / "one.onnx")
+    records = tmp_path / "tuned.json"
+    words = (model, "--board", "mps2_an386", "--stream-axis", "rows")
+    text = cli.ok("tune", *words, "--trials", 1, "-o", records)
+    assert re.search(r"1 kernels? measured", text)
+    assert re.search(r"ms before, .* ms after", text)
+    project = tmp_path / "project"
+    cli.ok("compile", *words, "--tuning", records, "-o", project)
+    assert cli.json("run", project)["mismatches"] == 0
+    error = cli.fails(2, "compile", model, "--board", "mps2_an385", "--tuning", records, "-o", project)
+    assert "measured on 'cortex-m4'" in error
+    assert "No such file" in cli.fails(1, "compile", *words, "--tuning", tmp_path / "none.json", "-o", project)
+    assert "there is no folder" in cli.fails(2, "tune", *words, "-o", tmp_path / "missing" / "tuned.json")
+    assert "no emulator" in cli.fails(2, "tune", model, "-o", records)

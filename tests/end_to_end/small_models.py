@@ -33,6 +33,15 @@ def segmenter(height: int = 16, width: int = 12, base: int = 4) -> onnx.ModelPro
     return m.build(m.quantize(head, SCALE, 5, name="mask"))
 
 
+def one_convolution(extent: int = 12, channels: int = 8) -> onnx.ModelProto:
+    """A 3 x 3 convolution, int8 (1, C, E, E) to int8 (1, C, E, E)."""
+    m = QdqModel(seed=2)
+    x = m.activation(1, channels, extent, extent, scale=SCALE)
+    weight = m.weight(channels, channels, 3, 3, axis=0)
+    y = m.op("Conv", x, weight, m.bias(channels, x, weight), name="conv", pads=[1] * 4)
+    return m.build(m.quantize(y, SCALE, 5, name="y"))
+
+
 def _conv(m: QdqModel, name: str, x: str, channels: int, outputs: int, kernel: int = 3) -> str:
     weight = m.weight(outputs, channels, kernel, kernel, axis=0)
     y = m.op("Conv", x, weight, m.bias(outputs, x, weight), name=name, pads=[kernel // 2] * 4)

@@ -53,6 +53,7 @@ def add_build_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="bytes of the board's fast memory for kernels and weights (default: what the board says; 0: none)",
     )
+    group.add_argument("--tuning", default="", metavar="FILE", help="records of 'tinyseg tune' (default: estimates)")
     group.add_argument("--layerwise", action="store_true", help="run layer by layer, for comparison")
 
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from tinyseg_tvm import __version__
 from tinyseg_tvm.errors import TinySegError
 
-VERBS = ("analyze", "compile", "build", "run", "verify", "report", "flash", "ops", "boards", "serve-storage")
+VERBS = ("analyze", "compile", "tune", "build", "run", "verify", "report", "flash", "ops", "boards", "serve-storage")
 
 EXAMPLES = """examples:
   tinyseg analyze model.onnx --board mps2_an386

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from tinyseg_tvm import codegen, relay_passes
 from tinyseg_tvm.boards import Core, load_board, load_core
-from tinyseg_tvm.errors import TinySegError
+from tinyseg_tvm.codegen.tuning_records import TuningRecords, load_records
+from tinyseg_tvm.errors import TinySegError, UsageError
 from tinyseg_tvm.planner.validator import validate
 from tinyseg_tvm.relay.factory import Factory
 from tinyseg_tvm.relay.fast_memory import fast_spaces
@@ -27,6 +29,7 @@ def build(
     *,
     name: str = "",
     progress: Progress | None = None,
+    records: TuningRecords | None = None,
 ) -> Factory:
     """Lowers, plans and validates a module.
 
@@ -37,9 +40,10 @@ def build(
         params: values of parameters that the module does not hold itself.
         name: of the C library; the module's own name by default.
         progress: told of the planner's progress.
+        records: of the tuner, in place of the file that the target names.
 
     Raises:
-        UsageError: an option that does not exist or contradicts another.
+        UsageError: records of another core, an option that does not exist or contradicts another.
         DoesNotFitError: no plan within the RAM limit.
         TinySegError: a model that cannot be lowered.
     """
@@ -47,6 +51,10 @@ def build(
     board = load_board(options.board)
     fast_spaces(options, board)  # refuses what the board does not have before anything takes long
     core = generator_core(load_core(options.mcpu) if options.mcpu else board.core)
+    if records is None and options.tuning:
+        records = load_records(Path(options.tuning))
+    if records is not None:
+        core = _with_records(core, records)
     lowered = relay_passes.layout_pipeline(options.io_type)(relay_passes.integer_pipeline()(_bound(mod, params or {})))
     network = to_network(lowered, codegen.project_identifier(name or _attribute(mod, "tinyseg.model_name", "network")))
     planned = plan_network(network, options, board, core, progress)
@@ -84,6 +92,15 @@ def generator_core(core: Core) -> codegen.Core:
         has_mve=core.mve,
         has_wide_multiply=core.version != 6,
     )
+
+
+def _with_records(core: codegen.Core, records: TuningRecords) -> codegen.Core:
+    if records.core != core.name:
+        raise UsageError(
+            f"-tuning: the records were measured on {records.core!r}, the build is for {core.name!r}; "
+            "tune for this core, or leave the option out"
+        )
+    return replace(core, records=records)
 
 
 def _bound(mod: Any, params: Mapping[str, Any]) -> Any:

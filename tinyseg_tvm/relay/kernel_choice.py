@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from tinyseg_tvm import codegen
 from tinyseg_tvm.network import Network
 from tinyseg_tvm.network.problem import Cost, IoMode, first_node
@@ -95,9 +97,7 @@ def _placed_anew(
     for share in SHARES:
         operators = list(problem.operators)
         for number, costs in choices.items():
-            slots = slots_of(life, number)
-            busy = int(profile[slots].max()) if len(slots) else 0
-            room = operators[number].scratch_bytes + int(share * max(limit - busy, 0))
+            room = operators[number].scratch_bytes + int(share * _room(profile, life, number, limit))
             operators[number] = _chosen(operators[number], costs, room)
         if operators == list(table.problem.operators):
             return None
@@ -106,6 +106,23 @@ def _placed_anew(
         if sum(packed.pool_bytes) <= limit and _fits(faster, packed):
             return faster, packed
     return None
+
+
+def scratch_rooms(problem: Problem, plan: Plan, limit: int) -> list[int]:
+    """Bytes of scratch that each operator can have at the most, in an arena of so many bytes."""
+    life = lifetimes(step_table(problem), plan.steps)
+    profile = live_profile(life)
+    return [
+        operator.scratch_bytes + _room(profile, life, number, limit)
+        for number, operator in enumerate(problem.operators)
+    ]
+
+
+def _room(profile: np.ndarray, life: Lifetimes, number: int, limit: int) -> int:
+    """Bytes that stay free of an arena throughout an operator's steps."""
+    slots = slots_of(life, number)
+    busy = int(profile[slots].max()) if len(slots) else 0
+    return max(limit - busy, 0)
 
 
 def _in_gaps(

@@ -42,6 +42,7 @@ class BuildOptions:
         layerwise: run layer by layer instead of line by line.
         fast: bytes of the board's fast memories for copies of kernels and weights, counted as RAM; None: what the board
             says by itself.
+        tuning: file of records of the tuner, for the same core; empty: the kernels' estimates alone.
     """
 
     board: str = "host"
@@ -59,6 +60,7 @@ class BuildOptions:
     effort: int = 1
     layerwise: bool = False
     fast: int | None = None
+    tuning: str = ""
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():

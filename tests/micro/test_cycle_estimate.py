@@ -1,13 +1,11 @@
-"""The benchmark's estimate of Cortex-M4 cycles, on disassembly whose timing is known by hand."""
+"""The estimate of cycles, on disassembly whose timing is known by hand."""
 
 from __future__ import annotations
 
-import runpy
-from pathlib import Path
-
 import pytest
 
-MODULE = runpy.run_path(str(Path(__file__).resolve().parents[2] / "benchmarks" / "cycle_estimate.py"))
+from tinyseg_tvm.micro.cycle_estimate import CORTEX_M4, Timing, _registers, cycles_of, parse, timing_of
+
 LISTING = """
 00000000 <f>:
    0:\te92d 4ff0 \tstmdb\tsp!, {r4, r5, r6, r7, r8, r9, sl, fp, lr}
@@ -21,12 +19,12 @@ LISTING = """
 """
 
 
-def cycles(executed: dict[int, int]) -> list[int]:
-    instructions = MODULE["parse"](LISTING)
+def cycles(executed: dict[int, int], timing: Timing = CORTEX_M4) -> list[int]:
+    instructions = parse(LISTING)
     before = [None, *instructions]
     following = [*(i.address for i in instructions[1:]), -1]
     return [
-        MODULE["cycles_of"](i, b, executed.get(i.address, 0), executed.get(a, 0))
+        cycles_of(i, b, executed.get(i.address, 0), executed.get(a, 0), timing)
         for i, b, a in zip(instructions, before, following, strict=False)
     ]
 
@@ -39,4 +37,11 @@ def test_loads_behind_loads_are_pipelined_and_taken_branches_refill():
 
 @pytest.mark.parametrize(("text", "registers"), [("{r0-r3}", 4), ("{r4, r5, pc}", 3), ("{s0-s15}", 16)])
 def test_register_lists_are_counted(text, registers):
-    assert MODULE["_registers"](text) == registers
+    assert _registers(text) == registers
+
+
+def test_cores_differ_in_loads_and_branches():
+    executed = {4: 10, 8: 10, 0xC: 10, 0x10: 10, 0x12: 10, 0x14: 1}
+    assert cycles(executed, timing_of("cortex-m0plus")) == [0, 20, 20, 10, 10, 9 * 2 + 1, 1, 0]
+    assert cycles(executed, timing_of("cortex-m55")) == [0, 10, 10, 10, 10, 9 * 2 + 1, 1, 0]
+    assert timing_of("cortex-m7") == CORTEX_M4

@@ -1,0 +1,148 @@
+"""The tuner's search: which kernels it measures, and what it makes of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from tests.planner.networks import tiny_unet
+from tinyseg_tvm.errors import DoesNotFitError
+from tinyseg_tvm.planner.optimiser import plan
+from tinyseg_tvm.planner.spilling import SpillDecision, Transfer, spill
+from tinyseg_tvm.planner.storage_model import StorageModel
+from tinyseg_tvm.tune.candidates import Candidate
+from tinyseg_tvm.tune.cost_model import SpillAwareCost
+from tinyseg_tvm.tune.search import Tuning, promised_gains, records_of, search
+
+CLOCK = 1e6
+
+
+@dataclass(frozen=True)
+class Name:
+    name: str
+
+
+@dataclass(frozen=True)
+class View:
+    node: Name
+    signature: str
+
+
+@dataclass(frozen=True)
+class FakeTask:
+    view: View
+    numbers: tuple[int, ...]
+    candidates: tuple[Candidate, ...]
+    steps: int = 1
+
+    @property
+    def signature(self) -> str:
+        return self.view.signature
+
+
+def task(number: int, *candidates: Candidate) -> FakeTask:
+    return FakeTask(View(Name(f"op{number}"), f"op{number}"), (number,), candidates)
+
+
+def candidate(kernel: str, estimate: int, decision: int | None = None) -> Candidate:
+    decisions = () if decision is None else ((f"program of {kernel}", (decision,)),)
+    return Candidate(kernel, decisions, 0, estimate)
+
+
+def cost(rate: float = 1e15, cycles: int = 1000) -> SpillAwareCost:
+    base = tiny_unet(24, 16)
+    base = replace(base, operators=tuple(replace(operator, cycles=cycles) for operator in base.operators))
+    decision = SpillDecision("down0b", (("up0a",),), Transfer())
+    problem = spill(base, [decision])
+    model = StorageModel("storage", 1 << 20, 1, rate, rate, 0.0)
+    return SpillAwareCost(problem, plan(problem, effort=0.05), [decision], {"storage": model}, CLOCK)
+
+
+def tuned(tasks, true_cycles, trials=8, price=None):
+    """Tunings of the tasks, and the kernels measured in order."""
+    measured: list[str] = []
+
+    def measure(of, chosen: Candidate) -> float:
+        key = chosen.kernel if not chosen.decisions else f"{chosen.kernel}/{chosen.decisions[0][1][0]}"
+        measured.append(f"{of.signature} {key}")
+        if true_cycles[key] is None:
+            raise DoesNotFitError("too large")
+        return true_cycles[key]
+
+    tunings = [Tuning(each, (each.candidates[0],)) for each in tasks]
+    search(tunings, price or cost(cycles=0), measure, trials, lambda _what, share: _check(share))
+    return tunings, measured
+
+
+def _check(share: float) -> None:
+    assert 0 <= share <= 1
+
+
+def test_the_best_kernel_is_found_where_estimates_are_wrong():
+    candidates = candidate("a", 1000), candidate("b", 1050), candidate("c", 1060)
+    (tuning,), measured = tuned([task(0, *candidates)], {"a": 1010, "b": 1090, "c": 700})
+    assert tuning.best == 700
+    assert measured == ["op0 a", "op0 b", "op0 c"]
+
+
+def test_hopeless_kernels_are_not_measured():
+    candidates = candidate("a", 1000), candidate("b", 2000), candidate("c", 5000)
+    _, measured = tuned([task(0, *candidates)], {"a": 1000})
+    assert measured == ["op0 a"]
+
+
+def test_what_is_learnt_of_a_kernel_holds_for_its_other_decisions():
+    """All of the first kernel's estimates are half of the truth: the other kernel is tried before its decisions are."""
+    first = [candidate("a", 1000 + i, i) for i in range(5)]
+    true = {f"a/{i}": 2000 + i for i in range(5)} | {"b": 1500}
+    (tuning,), measured = tuned([task(0, *first, candidate("b", 1500))], true)
+    assert measured == ["op0 a/0", "op0 b"]
+    assert tuning.predicted(first[4]) == pytest.approx(2008, abs=1)
+    assert tuning.best == 1500
+
+
+def test_no_more_is_measured_than_was_asked_for():
+    candidates = [candidate("a", 1000 - i, i) for i in range(9)]
+    _, measured = tuned([task(0, *candidates)], {f"a/{i}": 1000 for i in range(9)}, trials=4)
+    assert len(measured) == 4
+
+
+def test_kernels_that_do_not_fit_the_board_are_passed_over():
+    candidates = candidate("a", 1000), candidate("b", 900), candidate("c", 950)
+    (tuning,), _ = tuned([task(0, *candidates)], {"a": 1000, "b": None, "c": 940})
+    assert tuning.best == 940
+    assert tuning.excluded == {candidates[1]}
+
+
+def test_the_operator_with_most_to_gain_comes_first():
+    small = task(0, candidate("small a", 50), candidate("small b", 50))
+    large = task(1, candidate("large a", 5000), candidate("large b", 5000))
+    true = {"small a": 50, "small b": 50, "large a": 5000, "large b": 5000}
+    _, measured = tuned([small, large], true)
+    assert measured[:3] == ["op0 small a", "op1 large a", "op1 large b"]
+
+
+def test_cycles_during_which_the_storage_is_waited_for_are_worth_nothing():
+    """The fetches of a slow storage take longer than everything else together."""
+
+    def gain(price: SpillAwareCost, number: int) -> float:
+        tuning = Tuning(task(number, candidate("a", 1000), candidate("b", 500)), ())
+        tuning.measured[tuning.task.candidates[0]] = 1000.0
+        return promised_gains([tuning], price, 8).get(0, 0.0)
+
+    numbers = {operator.name: n for n, operator in enumerate(cost().problem.operators)}
+    decoder, encoder = numbers["up0a"], numbers["down0b"]
+    assert gain(cost(), decoder) > 0.01
+    assert gain(cost(rate=1e4), decoder) < 0.1 * gain(cost(), decoder)
+    assert gain(cost(), encoder) > 0.01
+
+
+def test_records_hold_what_was_measured_and_corrected_estimates_of_the_rest():
+    candidates = [candidate("a", 1000, 0), candidate("a", 1100, 1), candidate("a", 1400, 2), candidate("b", 1500)]
+    (tuning,), _ = tuned([task(0, *candidates)], {"a/0": 1200, "a/1": 1150})
+    records = records_of("cortex-m4", [tuning])
+    assert records.decisions == (("program of a", (1,)),)
+    a, b = (records.find("op0", kernel) for kernel in "ab")
+    assert (a.cycles, a.measured) == (1150, True)
+    assert (b.cycles, b.measured) == (1500, False)

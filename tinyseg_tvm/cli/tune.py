@@ -1,0 +1,77 @@
+"""Measure kernels for a model on a board's emulator, and record the best: for 'compile --tuning'.
+
+Operators are run alone, with the kernels and tiles that promise to save the most time of a whole inference, in which
+waiting for storage counts too. The records hold for other models with operators of the same shapes.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tinyseg_tvm.cli import arguments as shared
+
+if TYPE_CHECKING:
+    from tinyseg_tvm.tune import Tuned
+
+EXAMPLES = """examples:
+  tinyseg tune model.onnx --board mps2_an386 -o tuned.json
+  tinyseg compile model.onnx --board mps2_an386 --tuning tuned.json -o out
+  tinyseg tune model.onnx --board lm3s6965evb --ram 48K --storage sd --trials 4 -o tuned.json
+"""
+LARGEST = 12  # operators that the table shows
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the verb."""
+    shared.add_model(parser)
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="where the records go (JSON)")
+    parser.add_argument("--trials", type=int, default=8, metavar="N", help="measurements per operator (default: 8)")
+    shared.add_build_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Tunes, writes the records, prints what they change."""
+    from tinyseg_tvm.cli.compilation import ProgressBar
+    from tinyseg_tvm.codegen.tuning_records import save_records
+    from tinyseg_tvm.errors import UsageError
+    from tinyseg_tvm.relay import frontend
+    from tinyseg_tvm.tune import tune
+
+    if not arguments.output.absolute().parent.is_dir():
+        raise UsageError(f"-o {arguments.output}: there is no folder {arguments.output.absolute().parent}")
+    options = shared.build_options(arguments)
+    shapes = shared.parse_shapes(arguments.shape)
+    mod, params = frontend.from_onnx(arguments.model, shapes=shapes, batch=arguments.batch)
+    with ProgressBar(arguments.quiet) as progress:
+        name = arguments.name or arguments.model.stem
+        tuned = tune(mod, options, params, name=name, trials=arguments.trials, progress=progress)
+    save_records(tuned.records, arguments.output)
+    print(_text(tuned))
+    print(f"\nwrote {arguments.output}: compile with --tuning {arguments.output}")
+    return 0
+
+
+def _text(tuned: Tuned) -> str:
+    from tinyseg_tvm.report.tables import kib, render
+
+    rows = []
+    for each in tuned.operators[:LARGEST]:
+        more = f" and {len(each.names) - 1} alike" if len(each.names) > 1 else ""
+        ratio = f"{each.cycles_after / max(each.cycles_before, 1):.3f}"
+        after = each.after if each.after != each.before else "the same"
+        rows.append([each.names[0] + more, each.before, after, f"{each.cycles_before:,.0f}", ratio, str(each.trials)])
+    table = render(rows, ["operator", "kernel before", "kernel after", "cycles before", "after/before", "measured"])
+    rest = len(tuned.operators) - len(rows)
+    more = f"\nand {rest} operators with fewer cycles" if rest > 0 else ""
+    trials = sum(each.trials for each in tuned.operators)
+    seconds = tuned.seconds_before, tuned.seconds_after
+    ram = kib(tuned.before.memory.total), kib(tuned.after.memory.total)
+    return (
+        f"{table}{more}\n\n{trials} kernel{'s' * (trials != 1)} measured. Estimated time of an inference at "
+        f"{tuned.before.board.clock_hz / 1e6:g} MHz, waiting for storage included: "
+        f"{1000 * seconds[0]:.2f} ms before, {1000 * seconds[1]:.2f} ms after "
+        f"({100 * (seconds[1] / seconds[0] - 1):+.1f} %); "
+        f"RAM {ram[0]} before, {ram[1]} after"
+    )

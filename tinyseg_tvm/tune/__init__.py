@@ -1,0 +1,8 @@
+"""Autotuning: kernels and decisions on their programs are measured on the board's emulator, judged by whole inferences.
+
+The records that ``tune`` returns take the place of estimates in ``relay.build``: ``-tuning=FILE``.
+"""
+
+from tinyseg_tvm.tune.tuner import TRIALS, Tuned, TunedOperator, tune
+
+__all__ = ["TRIALS", "Tuned", "TunedOperator", "tune"]

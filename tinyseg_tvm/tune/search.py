@@ -1,0 +1,142 @@
+"""The tuner's search: measures what promises to save the most time of a whole inference, and learns from it.
+
+Before a candidate is measured, its cycles are the estimate, times what measuring the same kernel with other decisions
+has shown. The next one to be measured is the one that would save the most if it were a little better than predicted;
+the search ends when none would save anything worth having.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tinyseg_tvm.codegen.tuning_records import Decision, TuningRecord, TuningRecords
+from tinyseg_tvm.errors import DoesNotFitError
+from tinyseg_tvm.tune.candidates import Candidate, Task
+from tinyseg_tvm.tune.cost_model import SpillAwareCost
+
+MARGIN = 0.1  # by which a candidate may turn out better than predicted
+WORTH = 0.001  # of the inference's time: what a measurement must promise to save
+
+Measure = Callable[[Task, Candidate], float]
+"""Measures a candidate: cycles per step. Raises DoesNotFitError where there is too little memory to do so."""
+
+
+@dataclass
+class Tuning:
+    """What is known of a task.
+
+    Attributes:
+        task: the operators.
+        first: the candidates that the plan has without tuning.
+        measured: cycles per step.
+        excluded: candidates that cannot be measured.
+    """
+
+    task: Task
+    first: tuple[Candidate, ...]
+    measured: dict[Candidate, float] = field(default_factory=dict)
+    excluded: set[Candidate] = field(default_factory=set)
+
+    def predicted(self, candidate: Candidate) -> float:
+        """Cycles per step, as measured or as reckoned from the others."""
+        if candidate in self.measured:
+            return self.measured[candidate]
+        known = ((c.estimate, cycles) for c, cycles in self.measured.items() if c.kernel == candidate.kernel)
+        ratios = [math.log(max(cycles, 1.0) / max(estimate, 1)) for estimate, cycles in known]
+        return candidate.estimate * math.exp(sum(ratios) / max(len(ratios), 1))
+
+    @property
+    def best(self) -> float:
+        """Cycles per step of the best measured candidate."""
+        return min(self.measured.values(), default=float(self.task.candidates[0].estimate))
+
+    def next(self) -> Candidate | None:
+        """The candidate to measure next; None where all are."""
+        left = [c for c in self.task.candidates if c not in self.measured and c not in self.excluded]
+        return min(left, key=self.predicted, default=None)
+
+
+def search(
+    tunings: Sequence[Tuning], cost: SpillAwareCost, measure: Measure, trials: int, report: Callable[[str, float], None]
+) -> None:
+    """Measures candidates, those first that the plans have without tuning.
+
+    Args:
+        tunings: filled with what is measured.
+        cost: of whole inferences.
+        measure: of one candidate.
+        trials: measurements per task, at the most.
+        report: told what is measured, and the share of the trials that is done.
+    """
+    done = 0
+    most = sum(min(trials, len(tuning.task.candidates)) for tuning in tunings)
+
+    def take(tuning: Tuning, candidate: Candidate) -> None:
+        nonlocal done
+        report(f"{tuning.task.view.node.name}: {candidate.kernel}", min(done / most, 1.0))
+        done += 1
+        try:
+            tuning.measured[candidate] = measure(tuning.task, candidate)
+        except DoesNotFitError:
+            tuning.excluded.add(candidate)
+
+    for tuning in tunings:
+        for candidate in tuning.first:
+            take(tuning, candidate)
+    while True:
+        gains = promised_gains(tunings, cost, trials)
+        if not gains:
+            return
+        gain, index = max((gain, -index) for index, gain in gains.items())
+        if gain <= WORTH:
+            return
+        tuning = tunings[-index]
+        chosen = tuning.next()
+        assert chosen is not None
+        take(tuning, chosen)
+
+
+def promised_gains(tunings: Sequence[Tuning], cost: SpillAwareCost, trials: int) -> dict[int, float]:
+    """Share of the inference's time that each task's next candidate would save if it were better than predicted."""
+    now: dict[int, float] = {}
+    for tuning in tunings:
+        now |= dict.fromkeys(tuning.task.numbers, tuning.best)
+    seconds = cost.seconds(now)
+    gains = {}
+    for index, tuning in enumerate(tunings):
+        candidate = tuning.next()
+        if candidate is None or len(tuning.measured) + len(tuning.excluded) >= trials or seconds <= 0:
+            continue
+        hoped = (1 - MARGIN) * tuning.predicted(candidate)
+        if hoped < tuning.best:
+            faster = now | dict.fromkeys(tuning.task.numbers, hoped)
+            gains[index] = 1 - cost.seconds(faster) / seconds
+    return gains
+
+
+def records_of(core: str, tunings: Sequence[Tuning]) -> TuningRecords:
+    """Records of all candidates' kernels, with the decisions on their programs that turned out best."""
+    decisions: dict[str, tuple[float, Decision]] = {}
+    for tuning in tunings:
+        for candidate in tuning.task.candidates:
+            doubt = 1.0 if candidate in tuning.measured else 1 + MARGIN
+            relative = doubt * tuning.predicted(candidate) / max(tuning.best, 1.0)
+            for key, taken in candidate.decisions:
+                if key not in decisions or relative < decisions[key][0]:
+                    decisions[key] = relative, taken
+    best = {key: taken for key, (_, taken) in decisions.items()}
+    records = [record for tuning in tunings for record in _records(tuning, best)]
+    return TuningRecords(core, tuple(records), tuple(sorted(best.items())))
+
+
+def _records(tuning: Tuning, decisions: Mapping[str, Decision]) -> Iterator[TuningRecord]:
+    kernels: dict[str, list[Candidate]] = {}
+    for candidate in tuning.task.candidates:
+        kernels.setdefault(candidate.kernel, []).append(candidate)
+    for kernel, candidates in kernels.items():
+        decided = [c for c in candidates if all(decisions[key] == taken for key, taken in c.decisions)]
+        chosen = min(decided or candidates, key=tuning.predicted)
+        cycles = round(tuning.predicted(chosen))
+        yield TuningRecord(tuning.task.signature, kernel, cycles, chosen in tuning.measured)

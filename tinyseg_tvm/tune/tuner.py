@@ -1,0 +1,180 @@
+"""Tunes a network's kernels for a board: measures candidates on its emulator, and records what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tinyseg_tvm import codegen
+from tinyseg_tvm.codegen.operators import NodeView
+from tinyseg_tvm.codegen.tuning_records import TuningRecords
+from tinyseg_tvm.errors import UsageError
+from tinyseg_tvm.network.problem import first_node
+from tinyseg_tvm.relay import Factory, build
+from tinyseg_tvm.relay.kernel_choice import scratch_rooms
+from tinyseg_tvm.relay.options import BuildOptions
+from tinyseg_tvm.relay.planning import Progress
+from tinyseg_tvm.relay.storage import model_of
+from tinyseg_tvm.relay.target import parse_target
+from tinyseg_tvm.tune.candidates import Candidate, Task, tasks_of
+from tinyseg_tvm.tune.cost_model import SpillAwareCost
+from tinyseg_tvm.tune.isolated import IsolatedOperator
+from tinyseg_tvm.tune.search import Tuning, records_of, search
+
+TRIALS = 8  # measurements per operator, at the most
+COMPILERS = 2  # at the same time
+
+
+@dataclass(frozen=True)
+class TunedOperator:
+    """Operators that are alike, before and after.
+
+    Attributes:
+        names: of the nodes.
+        before, after: kernels, of the first one.
+        cycles_before, cycles_after: of an inference, all operators together.
+        trials: kernels measured.
+    """
+
+    names: tuple[str, ...]
+    before: str
+    after: str
+    cycles_before: float
+    cycles_after: float
+    trials: int
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What the tuner found.
+
+    Attributes:
+        records: for ``relay.build`` and ``-tuning``.
+        before, after: the network planned without and with them.
+        operators: those that were measured, most cycles first.
+        seconds_before, seconds_after: of an inference at the board's clock, waiting for transfers included, both by the
+            cycles that were measured.
+    """
+
+    records: TuningRecords
+    before: Factory
+    after: Factory
+    operators: tuple[TunedOperator, ...]
+    seconds_before: float
+    seconds_after: float
+
+
+def tune(
+    mod: Any,
+    target: object = "c -tinyseg",
+    params: Mapping[str, Any] | None = None,
+    *,
+    name: str = "",
+    trials: int = TRIALS,
+    progress: Progress | None = None,
+) -> Tuned:
+    """Tunes the kernels of a module as the target plans it.
+
+    Args:
+        mod: as ``relay.build`` takes it.
+        target: the same; the board must have an emulator.
+        params: values of parameters that the module does not hold itself.
+        name: of the C library.
+        trials: measurements per operator, at the most.
+        progress: told of each measurement.
+
+    Raises:
+        UsageError: a board without emulator, or no trials.
+        DoesNotFitError: no plan within the RAM limit.
+        TinySegError: a model that cannot be lowered, a missing tool.
+    """
+    options = target if isinstance(target, BuildOptions) else parse_target(target)
+    if trials < 1:
+        raise UsageError(f"trials: {trials} given, 1 or more are needed")
+    report = progress or (lambda _what, _share: None)
+    before = build(mod, replace(options, tuning=""), params, name=name, progress=progress)
+    if before.board.qemu is None:
+        raise UsageError(
+            f"the board '{before.board.name}' has no emulator to measure on: name one that has (-board=...)"
+        )
+    if options.mcpu and options.mcpu != before.board.core.name:
+        raise UsageError(f"-mcpu={options.mcpu}: the emulator of '{before.board.name}' is a {before.board.core.name}")
+    tunings = _tunings(before)
+    operators: dict[str, IsolatedOperator] = {}
+
+    def measure(task: Task, candidate: Candidate) -> float:
+        if task.signature not in operators:
+            operators[task.signature] = IsolatedOperator(task.view, before.board)
+        return operators[task.signature].cycles_per_step(candidate, COMPILERS)
+
+    search(tunings, _cost(before), measure, trials, report)
+    records = records_of(before.core.name, tunings)
+    after = build(mod, replace(options, tuning=""), params, name=name, progress=progress, records=records)
+    return Tuned(
+        records,
+        before,
+        after,
+        tuple(sorted(_operators(tunings, before, after), key=lambda each: -each.cycles_before)),
+        _cost(before).seconds(_cycles_before(tunings)),
+        _cost(after).seconds(_cycles_after(after, records)),
+    )
+
+
+def _tunings(factory: Factory) -> list[Tuning]:
+    """One for each task of the planned network."""
+    network, problem, plan = factory.network, factory.problem, factory.plan
+    offset = first_node(network, factory.options.io)
+    views = [(offset + i, NodeView.of(node, network, factory.core)) for i, node in enumerate(network.nodes)]
+    # a stated limit may be used up for speed; without one the arena stays as it is
+    limit = problem.pools[0].bytes if factory.options.ram is not None else None
+    rooms = scratch_rooms(problem, plan, max(sum(plan.pool_bytes), limit or 0))
+    names = codegen.kernel_names(network, problem, factory.core)
+    tunings = []
+    for task in tasks_of(views, rooms):
+        kernels = dict.fromkeys(names[problem.operators[number].name] for number in task.numbers)
+        first = [next((c for c in task.candidates if c.kernel == kernel), None) for kernel in kernels]
+        tunings.append(Tuning(task, tuple(candidate for candidate in first if candidate) or task.candidates[:1]))
+    return tunings
+
+
+def _cost(factory: Factory) -> SpillAwareCost:
+    storages = {storage.name: model_of(storage) for storage in factory.storages}
+    return SpillAwareCost(
+        factory.problem, factory.plan, factory.planned.spilled, storages, float(factory.board.clock_hz)
+    )
+
+
+def _cycles_before(tunings: Sequence[Tuning]) -> dict[int, float]:
+    """Cycles per step of the operators as planned without records."""
+    return {number: tuning.predicted(tuning.first[0]) for tuning in tunings for number in tuning.task.numbers}
+
+
+def _cycles_after(factory: Factory, records: TuningRecords) -> dict[int, float]:
+    """Cycles per step of the operators as planned with records."""
+    names = codegen.kernel_names(factory.network, factory.problem, factory.core)
+    offset = first_node(factory.network, factory.options.io)
+    cycles: dict[int, float] = {}
+    for number, node in enumerate(factory.network.nodes, offset):
+        signature = NodeView.of(node, factory.network, factory.core).signature
+        recorded = records.find(signature, names[node.name])
+        if recorded is not None:
+            cycles[number] = recorded.cycles
+    return cycles
+
+
+def _operators(tunings: Sequence[Tuning], before: Factory, after: Factory) -> Iterator[TunedOperator]:
+    chosen = codegen.kernel_names(after.network, after.problem, after.core)
+    for tuning in tunings:
+        names = tuple(before.problem.operators[number].name for number in tuning.task.numbers)
+        steps = tuning.task.steps * len(names)
+        was = tuning.first[0]
+        now = after.core.records.find(tuning.task.signature, chosen.get(names[0], ""))
+        yield TunedOperator(
+            names,
+            was.kernel,
+            now.kernel if now else was.kernel,
+            tuning.predicted(was) * steps,
+            (now.cycles if now else tuning.predicted(was)) * steps,
+            len(tuning.measured),
+        )
