@@ -57,6 +57,7 @@ _MEASURED = {
     "tinyseg_lookup": (124, 104),
     "tinyseg_lookup_dsp": (180, 148),
     "tinyseg_lookup_mve": (28, 28),
+    "tinyseg_planes_mve": (1204, 1204),
     "tinyseg_pool2d": (956, 2572),
     "tinyseg_pool2d_dsp": (1708, 1652),
     "tinyseg_pool2d_f32": (1648, 1672),

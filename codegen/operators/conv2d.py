@@ -374,9 +374,15 @@ def _suits_depthwise_mve(view: NodeView) -> bool:
 
 def _depthwise_mve_cost(view: NodeView) -> Cost:
     weight = view.constants["weight"]
-    lanes = vectors(weight.shape[0]) * view.outputs[0].shape[2]
+    blocks = vectors(weight.shape[0])
+    pixels = view.outputs[0].shape[2]
     taps = weight.shape[1] * weight.shape[2] * (2 if needs_spread(weight) else 1)
-    return Cost(depthwise_scratch(weight), lanes * (12 * taps + 60) + 30 * taps + 100)
+    operator = cast(Conv2d, view.operator)
+    stride, before = operator.strides[1], operator.padding[1]
+    reach = (weight.shape[2] - 1) * operator.dilation[1]
+    at_sides = sum(not 0 <= x * stride - before < view.inputs[0].shape[2] - reach for x in range(pixels))
+    found = min(pixels, at_sides + 1) * (20 + 70 * weight.shape[1])  # places of taps
+    return Cost(depthwise_scratch(weight), blocks * (pixels * (12 * taps + 60) + found) + 100)
 
 
 def _suits_stack_mve(view: NodeView) -> bool:

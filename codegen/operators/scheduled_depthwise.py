@@ -1,4 +1,4 @@
-"""Depthwise convolutions as scheduled TVM programs (codegen/programs/channel_sum.py), for cores with the DSP extension.
+"""Depthwise convolutions as scheduled TVM programs (codegen/programs/channel_sum.py).
 
 Staging the columns of many pixels at a time costs less than those of few, and takes more memory; that of a few is also
 offered on the stack.
@@ -6,88 +6,110 @@ offered on the stack.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from typing import cast
 
 import numpy as np
 
+from tinyseg_tvm.codegen.core import Core
 from tinyseg_tvm.codegen.long_tail import PLACEHOLDER, LoweredProgram, lower_placed
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, requantize_cycles
 from tinyseg_tvm.codegen.operators.weight_packing import folded_bias
 from tinyseg_tvm.codegen.programs.channel_costs import code_bytes, line_cycles
-from tinyseg_tvm.codegen.programs.channel_kernels import MODULE, PIXELS, ChannelKernel
-from tinyseg_tvm.codegen.programs.channel_schedule import Decisions, decision_space, scheduled, tile_of
+from tinyseg_tvm.codegen.programs.channel_kernels import ChannelKernel
+from tinyseg_tvm.codegen.programs.channel_schedule import Decisions, decision_space, scheduled, tiles_of
 from tinyseg_tvm.codegen.programs.channel_sum import ChannelSum
+from tinyseg_tvm.codegen.programs.dsp_channel_kernels import DspChannelKernel
+from tinyseg_tvm.codegen.programs.dsp_columns import DspSum
+from tinyseg_tvm.codegen.programs.mve_channel_kernels import MveChannelKernel
+from tinyseg_tvm.codegen.programs.mve_columns import MveSum
 from tinyseg_tvm.codegen.tuning_records import program_key
 from tinyseg_tvm.network.problem import Cost
 from tinyseg_tvm.operators.conv2d import Conv2d
 
-SCRATCH = 1600  # bytes of staged columns, at the most where a run can be shorter
 STACK = 384  # bytes that a kernel takes of the stack in place of scratch, at the most
-MOST_WORDS = 128  # of a channel's weights, which are widened on the stack
 SOME_PIXELS = 16  # of runs that are neither as long as they may be nor as short
 
 
-def suits(view: NodeView) -> bool:
-    """Whether the micro-kernels compute a convolution on this core."""
-    operator = cast(Conv2d, view.operator)
-    weight = view.constants["weight"]
-    channels = view.inputs[0].shape[3]
-    depthwise = operator.groups == channels == weight.shape[0] and len(view.inputs) == 1
-    core = view.core.has_dsp and not view.core.has_mve
-    return core and depthwise and weight.dtype == np.int8 and _sum(view, 1).words <= MOST_WORDS
+@dataclass(frozen=True)
+class Family:
+    """Micro-kernels for some cores.
+
+    Attributes:
+        kernel: the micro-kernels.
+        sum: how they take columns.
+        runs_on: whether a core has what they need.
+        scratch: bytes of staged columns, at the most where a run can be shorter.
+    """
+
+    kernel: type[ChannelKernel]
+    sum: type[ChannelSum]
+    runs_on: Callable[[Core], bool]
+    scratch: int
+
+    def of(self, view: NodeView, run: int) -> ChannelKernel:
+        """The micro-kernels of a node, with runs of so many pixels."""
+        operator = cast(Conv2d, view.operator)
+        channels, rows, taps, _ = view.constants["weight"].shape
+        return self.kernel(
+            self.sum(
+                rows,
+                taps,
+                operator.strides[1],
+                operator.dilation[1],
+                view.inputs[0].shape[2],
+                operator.padding[1],
+                view.outputs[0].shape[2],
+                channels,
+                operator.input_zero_point,
+                (operator.output_zero_point, operator.output_min, operator.output_max),
+                run,
+            )
+        )
+
+    def suits(self, view: NodeView) -> bool:
+        """Whether the micro-kernels compute a convolution on this core."""
+        operator = cast(Conv2d, view.operator)
+        weight = view.constants["weight"]
+        channels = view.inputs[0].shape[3]
+        depthwise = operator.groups == channels == weight.shape[0] and len(view.inputs) == 1
+        return self.runs_on(view.core) and depthwise and weight.dtype == np.int8 and self.of(view, 1).suits
+
+    def longest_run(self, view: NodeView) -> int:
+        """Pixels of a run within the limit: the line's, or equal parts of it."""
+        kernel = self.of(view, 1)
+        s, together = kernel.sum, kernel.together
+        most = together
+        while kernel.staged_bytes(s.columns(most + together)) <= self.scratch:
+            most += together
+        if kernel.staged_bytes(s.columns(s.pixels)) <= self.scratch or most >= s.pixels:
+            return s.pixels
+        runs = -(-s.pixels // most)
+        return -(-s.pixels // (runs * together)) * together
+
+    def some_pixels(self, view: NodeView) -> int:
+        """Fewer pixels; 0: there are no more than these."""
+        return SOME_PIXELS if self.longest_run(view) > SOME_PIXELS else 0
+
+    def stack_run(self, view: NodeView) -> int:
+        """Pixels whose columns, and a channel's weights, the stack has room for; 0: not even one."""
+        kernel = self.of(view, 1)
+        s = kernel.sum
+        fitting = (n for n in (8, 4, 2, 1) if kernel.staged_bytes(s.columns(n)) + kernel.stack_bytes <= STACK)
+        return min(next(fitting, 0), s.pixels, kernel.together)
 
 
-def _sum(view: NodeView, run: int) -> ChannelSum:
-    operator = cast(Conv2d, view.operator)
-    channels, rows, taps, _ = view.constants["weight"].shape
-    return ChannelSum(
-        rows,
-        taps,
-        operator.strides[1],
-        operator.dilation[1],
-        view.inputs[0].shape[2],
-        operator.padding[1],
-        view.outputs[0].shape[2],
-        channels,
-        operator.input_zero_point,
-        (operator.output_zero_point, operator.output_min, operator.output_max),
-        run,
-    )
-
-
-def _columns_bytes(s: ChannelSum, pixels: int) -> int:
-    return 2 * s.column * s.columns(pixels)
-
-
-def _longest_run(view: NodeView) -> int:
-    """Pixels of a run within the limit: the line's, or equal parts of it."""
-    s = _sum(view, 1)
-    most = PIXELS
-    while _columns_bytes(s, most + PIXELS) <= SCRATCH:
-        most += PIXELS
-    if _columns_bytes(s, s.pixels) <= SCRATCH or most >= s.pixels:
-        return s.pixels
-    runs = -(-s.pixels // most)
-    return -(-s.pixels // (runs * PIXELS)) * PIXELS
-
-
-def _some_pixels(view: NodeView) -> int:
-    return SOME_PIXELS if _longest_run(view) > SOME_PIXELS else 0
-
-
-def _stack_run(view: NodeView) -> int:
-    """Pixels whose columns, and a channel's weights, the stack has room for; 0: not even one."""
-    s = _sum(view, 1)
-    weights = ChannelKernel(s).stack_bytes
-    fitting = (n for n in (PIXELS, 2, 1) if _columns_bytes(s, n) + weights <= STACK)
-    return min(next(fitting, 0), s.pixels)
+FAMILIES = (
+    Family(DspChannelKernel, DspSum, lambda core: core.has_dsp and not core.has_mve, 1600),
+    Family(MveChannelKernel, MveSum, lambda core: core.has_mve, 2048),
+)
 
 
 def scratch_bytes(kernel: ChannelKernel) -> int:
     """Of the staged columns."""
-    return 2 * kernel.sum.column * max(span.total for span in kernel.sum.spans)
+    return kernel.staged_bytes(max(span.total for span in kernel.sum.spans))
 
 
 def best_decisions(kernel: ChannelKernel, view: NodeView) -> Decisions:
@@ -106,25 +128,22 @@ def ranked_decisions(kernel: ChannelKernel, requantize: int) -> tuple[Decisions,
 @cache
 def lowered(kernel: ChannelKernel, decisions: Decisions) -> LoweredProgram:
     """The program's C, after that of the micro-kernels."""
-    parts = kernel.sum.all_parts
-    program = lower_placed(scheduled(kernel, decisions), {f"staged_{part.name}": 0 for part in parts})
-    tiles = {(tile_of(part, decisions), part.channels) for part in parts}
-    stages = {(p.channels, p.span.before, p.span.columns, p.span.after) for p in parts}
-    functions = [
-        kernel.common_source(max(channels for _, channels in tiles), sorted({pixels for pixels, _ in tiles})),
-        *(kernel.source(*tile) for tile in sorted(tiles)),
-        *(kernel.stage_source(*stage) for stage in sorted(stages)),
-    ]
-    return LoweredProgram("\n".join([*functions, program.source]), program.workspace_bytes)
+    tiles = tiles_of(kernel, decisions)
+    staged = {f"staged_{part.name}": 0 for part, _ in tiles} if kernel.sum.staged else {}
+    program = lower_placed(scheduled(kernel, decisions), staged)
+    functions = {kernel.function(part, pixels): kernel.source(part, pixels) for part, pixels in tiles}
+    if kernel.sum.staged:
+        functions |= {kernel.stage_function(part): kernel.stage_source(part) for part, _ in tiles}
+    source = "\n".join([kernel.common_source(tiles), *(functions[name] for name in sorted(functions)), program.source])
+    return LoweredProgram(source, program.workspace_bytes)
 
 
-def _emit(view: NodeView, out: FunctionWriter, run: int, memory: str) -> None:
+def _emit(view: NodeView, out: FunctionWriter, kernel: ChannelKernel, memory: str | None) -> None:
     operator = cast(Conv2d, view.operator)
     weight = view.constants["weight"]
-    kernel = ChannelKernel(_sum(view, run))
     s = kernel.sum
     program = lowered(kernel, best_decisions(kernel, view))
-    out.modules.add(MODULE)
+    out.modules.add(kernel.module)
     function = f"{out.symbol}_tvm"
     out.sources.append(program.source.replace(PLACEHOLDER, function))
     out.window(
@@ -141,8 +160,9 @@ def _emit(view: NodeView, out: FunctionWriter, run: int, memory: str) -> None:
         line = f"lines[{{0}}] != NULL ? lines[{{0}}] : {padding}"
         step = f"lines[{{0}}] != NULL ? {s.channels} : 0"
     bias = folded_bias(view.constants["bias"], weight, operator.input_zero_point)
+    packed = np.concatenate([kernel.packed(weight[..., 0]).reshape(-1), np.zeros(kernel.zeros, np.int8)])
     constants = [
-        ("int8_t", out.constant("weight", kernel.packed(weight[..., 0]))),
+        ("int8_t", out.constant("weight", packed)),
         ("int32_t", out.constant("bias", bias)),
         ("float", out.constant("multiplier", view.constants["multiplier"])),
     ]
@@ -150,7 +170,7 @@ def _emit(view: NodeView, out: FunctionWriter, run: int, memory: str) -> None:
     arguments = [f"(int8_t *)(uintptr_t)({line.format(row)})" for row in range(s.rows)]
     arguments += [step.format(row) for row in range(s.rows)]
     arguments += [f"({ctype} *)(uintptr_t)({symbol})" for ctype, symbol in constants]
-    arguments += [out.output(), memory]
+    arguments += [out.output(), *([memory] if memory else [])]
     out.write(f"{function}(", *(f"    {argument}," for argument in arguments[:-1]), f"    {arguments[-1]});")
 
 
@@ -160,65 +180,50 @@ def _padded(view: NodeView) -> bool:
     return bool(padding[0] or padding[2])
 
 
-def _emit_in_scratch(run: Callable[[NodeView], int]) -> Callable[[NodeView, FunctionWriter], None]:
-    return lambda view, out: _emit(view, out, run(view), str(out.scratch))
+def _flash(view: NodeView, kernel: ChannelKernel) -> int:
+    s = kernel.sum
+    return s.channels * (s.weights + 4 + 4 + (1 if _padded(view) else 0)) + kernel.zeros
 
 
-def _emit_on_stack(view: NodeView, out: FunctionWriter) -> None:
-    run = _stack_run(view)
-    out.write(f"uint32_t columns[{scratch_bytes(ChannelKernel(_sum(view, run))) // 4}];")
-    _emit(view, out, run, "(uint8_t *)columns")
+def _variant(name: str, family: Family, run: Callable[[NodeView], int], *, on_stack: bool = False) -> Variant:
+    def kernel_of(view: NodeView) -> ChannelKernel:
+        return family.of(view, run(view))
 
+    def cost(view: NodeView) -> Cost:
+        kernel = kernel_of(view)
+        cycles = round(line_cycles(kernel, best_decisions(kernel, view), requantize_cycles(view.core)))
+        # with scratch memory to spare, the stack is left alone
+        return Cost(0, cycles + 1) if on_stack else Cost(scratch_bytes(kernel), cycles)
 
-def _cost(view: NodeView, run: int) -> Cost:
-    kernel = ChannelKernel(_sum(view, run))
-    requantize = requantize_cycles(view.core)
-    return Cost(scratch_bytes(kernel), round(line_cycles(kernel, best_decisions(kernel, view), requantize)))
+    def emit(view: NodeView, out: FunctionWriter) -> None:
+        kernel = kernel_of(view)
+        if on_stack:
+            out.write(f"uint32_t columns[{-(-scratch_bytes(kernel) // 4)}];")
+        _emit(view, out, kernel, "(uint8_t *)columns" if on_stack else str(out.scratch))
 
-
-def _flash(view: NodeView) -> int:
-    s = _sum(view, 1)
-    return s.channels * (s.weights + 4 + 4 + (1 if _padded(view) else 0))
-
-
-def _code(run: Callable[[NodeView], int]) -> Callable[[NodeView], int]:
     def code(view: NodeView) -> int:
-        kernel = ChannelKernel(_sum(view, run(view)))
+        kernel = kernel_of(view)
         return code_bytes(kernel, best_decisions(kernel, view))
 
-    return code
-
-
-def _programs(run: Callable[[NodeView], int]) -> Callable[[NodeView], dict[str, tuple[Decisions, ...]]]:
     def programs(view: NodeView) -> dict[str, tuple[Decisions, ...]]:
-        kernel = ChannelKernel(_sum(view, run(view)))
+        kernel = kernel_of(view)
         return {program_key(kernel): ranked_decisions(kernel, requantize_cycles(view.core))}
 
-    return programs
-
-
-def _variant(name: str, run: Callable[[NodeView], int]) -> Variant:
     return Variant(
-        f"depthwise tiles dsp, {name}",
-        lambda view: suits(view) and run(view) > 0,
-        lambda view: _cost(view, run(view)),
-        _emit_in_scratch(run),
-        _flash,
-        _code(run),
-        _programs(run),
+        f"depthwise tiles {family.kernel.name}, {name}",
+        lambda view: family.suits(view) and run(view) > 0,
+        cost,
+        emit,
+        lambda view: _flash(view, kernel_of(view)),
+        code,
+        programs,
     )
 
 
-VARIANTS = (
-    _variant("most pixels staged", _longest_run),
-    _variant(f"{SOME_PIXELS} pixels staged", _some_pixels),
-    Variant(
-        "depthwise tiles dsp, on the stack",
-        lambda view: suits(view) and _stack_run(view) > 0,
-        lambda view: Cost(0, _cost(view, _stack_run(view)).cycles_per_step + 1),
-        _emit_on_stack,
-        _flash,
-        _code(_stack_run),
-        _programs(_stack_run),
-    ),
-)
+def _variants(family: Family) -> Iterator[Variant]:
+    yield _variant("most pixels staged", family, family.longest_run)
+    yield _variant(f"{SOME_PIXELS} pixels staged", family, family.some_pixels)
+    yield _variant("on the stack", family, family.stack_run, on_stack=True)
+
+
+VARIANTS = tuple(variant for family in FAMILIES for variant in _variants(family))

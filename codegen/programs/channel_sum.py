@@ -1,13 +1,8 @@
 """Depthwise convolutions as a TVM program: of each channel, a weighted sum over its own columns, requantised.
 
-One instruction takes two products of a channel where their values are neighbours, but neighbours in a line belong to
-different channels. So columns are *staged*: of four channels (a *block*) and a run of pixels at a time, values are
-copied to memory in 16 bits, rows in pairs. A column of a block consists of words (two values each), in this order:
-
-    pairs of channel 0, last single row of channels 0 and 2, pairs of channel 2,
-    pairs of channel 1, last single row of channels 1 and 3, pairs of channel 3
-
-where the words of the single row exist for odd numbers of rows only. So every channel's words are neighbours.
+Neighbours in a line belong to different channels. Where micro-kernels want a channel's values side by side, columns are
+*staged*: of a *block* of channels and a run of pixels at a time, values are copied to memory in an order that the
+micro-kernels' family says (``dsp_columns.py``, ``mve_columns.py``). Others take the values where they lie.
 
 The program is a ``PrimFunc`` of TVM's schedulable form; the places of weights and columns are part of it. A line is the
 sequence of its runs. Those that reach into the padding at its sides are spans of their own, the others one together.
@@ -16,13 +11,12 @@ sequence of its runs. Those that reach into the padding at its sides are spans o
 from __future__ import annotations
 
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
-
-BLOCK = 4  # channels that are staged together; one to three that remain are a block of their own
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True)
@@ -30,7 +24,7 @@ class Span:
     """Pixels from ``first`` on, in ``groups`` runs of ``pixels`` pixels each.
 
     The columns of a run are ``before`` ones in the padding, ``columns`` of the line from ``source`` on, and ``after``
-    ones in the padding.
+    ones in the padding. Where columns are not staged, these are the taps of every pixel.
     """
 
     first: int
@@ -63,7 +57,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class ChannelSum:
+class ChannelSum(ABC):
     """One output line.
 
     Attributes:
@@ -75,6 +69,9 @@ class ChannelSum:
         zero_point: of the input.
         output: zero point, least and greatest value of the output.
         run: pixels whose columns are staged at a time.
+        block: channels that go together; those that remain are a block of their own.
+        staged: whether columns are staged.
+        dtype: of staged values.
     """
 
     rows: int
@@ -88,36 +85,34 @@ class ChannelSum:
     zero_point: int
     output: tuple[int, int, int]
     run: int
+    block: ClassVar[int]
+    staged: ClassVar[bool] = True
+    dtype: ClassVar[str]
 
     @property
-    def pairs(self) -> int:
-        """Pairs of rows."""
-        return self.rows // 2
-
-    @property
-    def single(self) -> int:
-        """1 if a last single row remains, else 0."""
-        return self.rows % 2
-
-    @property
-    def side(self) -> int:
-        """Words of two channels of a column."""
-        return 2 * self.pairs + self.single
-
-    @property
-    def column(self) -> int:
-        """Values of 16 bits that a column of a block takes."""
-        return 4 * self.side
-
-    @property
-    def words(self) -> int:
-        """Words of a channel's widened weights: [pair of rows][tap], then two taps of the single row in each."""
-        return self.pairs * self.taps + self.single * -(-self.taps // 2)
-
-    @property
+    @abstractmethod
     def weights(self) -> int:
-        """Bytes of a channel's weights: four are two words, one in bytes 0 and 2, the other in 1 and 3."""
-        return 4 * -(-self.words // 2)
+        """Bytes of a channel's weights."""
+
+    @abstractmethod
+    def weight_at(self, row: int, tap: int) -> int:
+        """Place of a weight among a channel's bytes."""
+
+    @abstractmethod
+    def staged_shape(self, columns: int, channels: int, /) -> tuple[int, int]:
+        """Extents of the buffer of a run's columns."""
+
+    @abstractmethod
+    def staged_at(self, column: Any, channel: Any, of: int, row: int) -> tuple[Any, Any]:
+        """Where a value lies in it, of one ``of`` so many channels."""
+
+    @abstractmethod
+    def staged_columns(self, first: Any, count: int, of: int, /) -> tuple[slice, slice]:
+        """Region of some columns of ``of`` channels."""
+
+    def staged_window(self, first: Any, _channel: Any, of: int, /) -> tuple[slice, slice]:
+        """Region of a channel's window from a column on, or a larger one."""
+        return self.staged_columns(first, self.reach, of)
 
     @property
     def reach(self) -> int:
@@ -152,27 +147,14 @@ class ChannelSum:
 
     def parts(self, span: Span) -> tuple[Part, ...]:
         """What a span consists of: whole blocks, and channels that remain."""
-        blocks, rest = divmod(self.channels, BLOCK)
-        parts = [Part(span, 0, BLOCK, blocks)] if blocks else []
-        return tuple([*parts, Part(span, blocks * BLOCK, rest, 1)] if rest else parts)
+        blocks, rest = divmod(self.channels, self.block)
+        parts = [Part(span, 0, self.block, blocks)] if blocks else []
+        return tuple([*parts, Part(span, blocks * self.block, rest, 1)] if rest else parts)
 
     @cached_property
     def all_parts(self) -> tuple[Part, ...]:
         """The parts of all spans."""
         return tuple(part for span in self.spans for part in self.parts(span))
-
-    def value_at(self, channel: Any, of: int, row: int) -> Any:
-        """Place of a row's value among those of a column, for one ``of`` so many channels."""
-        side, upper = (channel % 2, channel // 2) if of > 2 else (channel if of > 1 else 0, 0)  # as TVM simplifies it
-        if row < 2 * self.pairs:
-            return (side * self.side + upper * (self.pairs + self.single) + row // 2) * 2 + row % 2
-        return (side * self.side + self.pairs) * 2 + upper
-
-    def weight_at(self, row: int, tap: int) -> int:
-        """Place of a weight among the bytes of its channel."""
-        paired = row < 2 * self.pairs
-        word = row // 2 * self.taps + (tap if paired else tap // 2)
-        return word // 2 * 4 + word % 2 + (row if paired else tap) % 2 * 2
 
 
 def program(s: ChannelSum) -> Any:
@@ -203,11 +185,14 @@ def program(s: ChannelSum) -> Any:
         rest["sums"] = tirx.sblock_alloc_buffer((s.pixels, s.channels), "int32")
         IRBuilder.name("sums", rest["sums"])
         for part in s.all_parts:
-            staged = tirx.sblock_alloc_buffer((part.span.total, s.column), "int16")
-            IRBuilder.name(f"staged_{part.name}", staged)
+            values: Any = lines
+            if s.staged:
+                values = tirx.sblock_alloc_buffer(s.staged_shape(part.span.total, part.channels), s.dtype)
+                IRBuilder.name(f"staged_{part.name}", values)
             with _loops((part.span.groups, part.blocks)) as (group, block):
-                build_stage(s, part, lines, staged, group, block)
-                build_sum(s, part, staged, rest, group, block)
+                if s.staged:
+                    build_stage(s, part, lines, values, group, block)
+                build_sum(s, part, values, rest, group, block)
     return builder.get()
 
 
@@ -248,7 +233,7 @@ def build_stage(s: ChannelSum, part: Part, lines: Sequence[Any], staged: Any, gr
         b = 0 if alone else _axis(part.blocks, block, always=False)
         x = _axis(span.total, column, always=not alone)
         first = 0 if alone else g * (span.pixels * s.stride) + span.source
-        origin = 0 if alone else b * BLOCK + part.first_channel
+        origin = 0 if alone else b * s.block + part.first_channel
         inside = tvm.tirx.all(x >= span.before, x < span.before + span.columns) if span.columns < span.total else None
         at = first + x - span.before
         if span.columns:
@@ -256,27 +241,29 @@ def build_stage(s: ChannelSum, part: Part, lines: Sequence[Any], staged: Any, gr
             tirx.reads(*(line[here, origin : origin + part.channels] for line in lines))
         else:
             tirx.reads()
-        tirx.writes(staged[x, 0 : s.column])
+        tirx.writes(staged[s.staged_columns(x, 1, part.channels)])
         with _loops((part.channels,)) as (k,):
             for row in range(s.rows):
-                padding = tvm.tirx.const(s.zero_point, "int16")
-                value = tirx.cast(lines[row][at, origin + k], "int16") if span.columns else padding
+                padding = tvm.tirx.const(s.zero_point, s.dtype)
+                value = tirx.cast(lines[row][at, origin + k], s.dtype) if span.columns else padding
                 if inside is not None and span.columns:
                     value = tirx.if_then_else(inside, value, padding)
-                tirx.buffer_store(staged, value, [x, s.value_at(k, part.channels, row)])
+                tirx.buffer_store(staged, value, list(s.staged_at(x, k, part.channels, row)))
 
 
-def build_sum(s: ChannelSum, part: Part, staged: Any, rest: dict[str, Any], group: Any, block: Any) -> None:
+def build_sum(s: ChannelSum, part: Part, values: Any, rest: dict[str, Any], group: Any, block: Any) -> None:
     """Adds the block that computes a run's pixels in a block of channels to the program being built.
 
     Args:
         s: the sum.
         part: of it.
-        staged: the columns.
+        values: the staged columns; or the buffer of each row, from the part's first channel and column on if ``group``
+            is None.
         rest: the buffers ``weight bias multiplier sums out``.
         group: the loop over runs; None for the description of an intrinsic.
         block: the loop over blocks.
     """
+    import tvm
     from tvm.script.ir_builder import tirx
 
     span = part.span
@@ -287,20 +274,26 @@ def build_sum(s: ChannelSum, part: Part, staged: Any, rest: dict[str, Any], grou
         x = _axis(span.pixels, x0, always=not alone)
         k = _axis(part.channels, k0, always=not alone)
         pixel = x if alone else g * span.pixels + x + span.first
-        channel = k if alone else b * BLOCK + k + part.first_channel
+        channel = k if alone else b * s.block + k + part.first_channel
         begin = x * s.stride if span.pixels > 1 else 0
         weight, sums, out = rest["weight"], rest["sums"], rest["out"]
-        tirx.reads(
-            staged[begin : begin + s.reach, 0 : s.column],
-            weight[channel, 0 : s.weights],
-            rest["bias"][channel],
-            rest["multiplier"][channel],
-        )
+        if s.staged:
+            read = [values[s.staged_window(begin, k, part.channels)]]
+        else:
+            begin = begin if alone else g * (span.pixels * s.stride) + begin + span.source
+            window = (span.columns - 1) * s.dilation + 1
+            read = [line[begin : begin + window, channel] for line in values] if span.columns else []
+        tirx.reads(*read, weight[channel, 0 : s.weights], rest["bias"][channel], rest["multiplier"][channel])
         tirx.writes(sums[pixel, channel], out[pixel, channel])
         tirx.buffer_store(sums, rest["bias"][channel], [pixel, channel])
 
         for row, tap in itertools.product(range(s.rows), range(s.taps)):
-            value = staged[begin + tap * s.dilation, s.value_at(k, part.channels, row)]
+            if s.staged:
+                value = values[s.staged_at(begin + tap * s.dilation, k, part.channels, row)]
+            elif span.before <= tap < span.before + span.columns:
+                value = values[row][begin + (tap - span.before) * s.dilation, channel]
+            else:
+                value = tvm.tirx.const(s.zero_point, "int8")
             product = tirx.cast(value, "int32") * tirx.cast(weight[channel, s.weight_at(row, tap)], "int32")
             tirx.buffer_store(sums, sums[pixel, channel] + product, [pixel, channel])
         result = tirx.call_pure_extern(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 
@@ -13,6 +13,7 @@ def registered(
     describe: Callable[[dict[str, Any]], None],
     implement: Callable[[dict[str, Any]], None],
     apart: Collection[str] | None = None,
+    steps: Mapping[str, int] | None = None,
 ) -> str:
     """Registers a tensor intrinsic; its name.
 
@@ -23,6 +24,7 @@ def registered(
         describe: builds the body of its description.
         implement: builds the body of its implementation.
         apart: those of two dimensions whose rows may lie apart; None: the written ones.
+        steps: elements from row to row of others.
     """
     from tvm.s_tir import TensorIntrin
     from tvm.script.ir_builder import IRBuilder, tirx
@@ -36,6 +38,8 @@ def registered(
             buffers = {}
             for key, (shape, dtype) in shapes.items():
                 strides = [tirx.int32(), 1] if key in strided and len(shape) > 1 else None
+                if steps is not None and key in steps:
+                    strides = [steps[key], 1]
                 buffers[key] = tirx.match_buffer(handles[key], shape, dtype, strides=strides, offset_factor=1)
                 IRBuilder.name(key, buffers[key])
             regions = {key: buffers[key][tuple(slice(0, n) for n in shape)] for key, (shape, _) in shapes.items()}

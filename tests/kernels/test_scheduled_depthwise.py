@@ -22,16 +22,21 @@ from tests.operators.operator_cases import Case, int8_array
 from tinyseg_tvm.codegen import Core, operators
 from tinyseg_tvm.codegen.operators import NodeView, emitter_for, kernel_choices, scheduled_depthwise
 from tinyseg_tvm.codegen.operators.scheduled_depthwise import VARIANTS
-from tinyseg_tvm.codegen.programs import channel_kernels, channel_schedule
+from tinyseg_tvm.codegen.programs import channel_schedule, dsp_channel_kernels, mve_channel_kernels
 from tinyseg_tvm.codegen.programs.channel_kernels import ChannelKernel
 from tinyseg_tvm.codegen.programs.channel_schedule import Decisions, apply, decision_space, scheduled
-from tinyseg_tvm.codegen.programs.channel_sum import ChannelSum, program
+from tinyseg_tvm.codegen.programs.channel_sum import program
+from tinyseg_tvm.codegen.programs.dsp_channel_kernels import DspChannelKernel
+from tinyseg_tvm.codegen.programs.dsp_columns import DspSum
+from tinyseg_tvm.codegen.programs.mve_channel_kernels import MveChannelKernel
+from tinyseg_tvm.codegen.programs.mve_columns import MveSum
 from tinyseg_tvm.codegen.programs.search import design_space, taken
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.network.problem import build_problem
 from tinyseg_tvm.operators import Conv2d
 
-CORE = Core("host", has_dsp=True)
+CORES = {"dsp": Core("host", has_dsp=True), "mve": Core("host", has_dsp=True, has_mve=True)}
+BOARDS = {"dsp": "mps2_an386", "mve": "mps3_an547"}
 NUMBERS = range(len(VARIANTS))
 # kernel, stride, dilation, padding, channels, width: what the random cases seldom or never are
 RARE = [
@@ -110,9 +115,18 @@ def only(monkeypatch):
     scheduled_depthwise.lowered.cache_clear()
 
 
-def check_on_host(network: Network, inputs: list[np.ndarray], directory: Path, *flags: str) -> None:
-    problem = build_problem(network, io="resident", cost=lambda node: operators.kernel_cost(node, network, CORE))
-    program = build(network, problem, spread_plan(problem), directory, core=CORE, flags=[*SANITIZE, *flags])
+def family_of(number: int) -> str:
+    return next(family for family in CORES if f"tiles {family}," in VARIANTS[number].name)
+
+
+def numbers_of(family: str) -> list[int]:
+    return [number for number in NUMBERS if family_of(number) == family]
+
+
+def check_on_host(number: int, network: Network, inputs: list[np.ndarray], directory: Path, *flags: str) -> None:
+    core = CORES[family_of(number)]
+    problem = build_problem(network, io="resident", cost=lambda node: operators.kernel_cost(node, network, core))
+    program = build(network, problem, spread_plan(problem), directory, core=core, flags=[*SANITIZE, *flags])
     assert_equal_to_reference(program, inputs)
 
 
@@ -120,14 +134,14 @@ def check_on_host(network: Network, inputs: list[np.ndarray], directory: Path, *
 def test_depthwise_tiles_equal_the_reference(number, only, tmp_path):
     taken = only(number)
     network, inputs = network_of(["depthwise"], 12, 40 + number)
-    check_on_host(network, inputs, tmp_path)
+    check_on_host(number, network, inputs, tmp_path)
     assert len(taken) > 6
 
 
-@pytest.mark.parametrize("number", [0, 2])
+@pytest.mark.parametrize("number", sorted({numbers_of(family)[i] for family in CORES for i in (0, -1)}))
 def test_rare_shapes_equal_the_reference(number, only, tmp_path):
     taken = only(number)
-    check_on_host(*rare_network(number), tmp_path, "-DTINYSEG_REQUANTIZE_INTEGER=1")
+    check_on_host(number, *rare_network(number), tmp_path, "-DTINYSEG_REQUANTIZE_INTEGER=1")
     assert len(taken) > 6
 
 
@@ -137,59 +151,97 @@ def test_rare_shapes_equal_the_reference(number, only, tmp_path):
 def test_many_depthwise_tiles_equal_the_reference(number, seed, only, tmp_path):
     only(number)
     network, inputs = network_of(["depthwise"], 60, 300 + seed)
-    check_on_host(network, inputs, tmp_path)
+    check_on_host(number, network, inputs, tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("board", "number"), [("mps2_an386", 0), ("mps2_an386", 1), ("mps2_an500", 2), ("mps2_an505", 0)]
-)
-def test_depthwise_tiles_equal_the_reference_on_boards(board, number, only, tmp_path):
-    only(number)
-    network, inputs = network_of(["depthwise"], 20, 50 + number)
+OTHER_BOARDS = {1: "mps2_an500", 2: "mps2_an505"}  # for some of the variants
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_depthwise_tiles_equal_the_reference_on_boards(number, only, tmp_path):
+    taken = only(number)
+    network, inputs = network_of(["depthwise"], 16, 50 + number)
+    board = OTHER_BOARDS.get(number, BOARDS[family_of(number)])
     assert run_on_board(board, network, inputs, tmp_path / "project") == []
+    assert len(taken) > 6
 
 
-@pytest.mark.parametrize("number", [0, 2])
+@pytest.mark.parametrize("number", sorted({numbers_of(family)[i] for family in CORES for i in (0, -1)}))
 def test_rare_shapes_equal_the_reference_on_a_board(number, only, tmp_path):
     only(number)
-    assert run_on_board("mps2_an386", *rare_network(5), tmp_path / "project") == []
+    assert run_on_board(BOARDS[family_of(number)], *rare_network(5), tmp_path / "project") == []
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("number", NUMBERS)
-@pytest.mark.parametrize("board", ["mps2_an386", "mps2_an500", "mps2_an505"])
-def test_many_depthwise_tiles_equal_the_reference_on_boards(board, number, only, tmp_path):
+def test_many_depthwise_tiles_equal_the_reference_on_boards(number, seed, only, tmp_path):
     only(number)
-    network, inputs = network_of(["depthwise"], 80, 400 + number)
+    network, inputs = network_of(["depthwise"], 80, 400 + 10 * seed + number)
+    board = [BOARDS[family_of(number)], *OTHER_BOARDS.values()][seed if family_of(number) == "dsp" else 0]
     assert run_on_board(board, network, inputs, tmp_path / "project") == []
 
 
+# family: kernel's class, text of its C twin, another text
+TWINS = [
+    (DspChannelKernel, "tinyseg_multiply_halves(", "tinyseg_multiply_halves(1u + "),
+    (DspChannelKernel, "weights[", "weights[0 * "),
+    (MveChannelKernel, "const int8_t *w = tile.weight;", "const int8_t *w = tile.weight + 1;"),
+    (MveChannelKernel, "+ first * 4;", "+ 0 * first;"),
+    (MveChannelKernel, "++tile.multiplier;", ""),
+]
+
+
+@pytest.mark.parametrize(("kernel", "text", "other"), TWINS)
+def test_a_mutated_twin_is_found(kernel, text, other, only, tmp_path, monkeypatch):
+    number = numbers_of(kernel.name)[0]
+    only(number)
+    true_twin = kernel._twin
+    monkeypatch.setattr(kernel, "_twin", lambda *of: [line.replace(text, other) for line in true_twin(*of)])
+    network, inputs = network_of(["depthwise"], 8, 40)
+    with pytest.raises(AssertionError):
+        check_on_host(number, network, inputs, tmp_path)
+
+
+# family, file of the runtime, text, another text
+STAGING = [
+    ("dsp", "tinyseg_columns_dsp.c", "(count + 1) / 2", "count / 2"),
+    ("mve", "tinyseg_planes_mve.c", "+ row / 4 * distance", ""),
+]
+
+
+@pytest.mark.parametrize(("family", "file", "text", "other"), STAGING)
+def test_a_mutated_staging_is_found(family, file, text, other, only, tmp_path, monkeypatch):
+    number = numbers_of(family)[0]
+    only(number)
+    mutate_runtime(monkeypatch, (file, text, other))
+    network, inputs = network_of(["depthwise"], 8, 40)
+    with pytest.raises(AssertionError):
+        check_on_host(number, network, inputs, tmp_path)
+
+
 @pytest.mark.parametrize(
-    ("text", "other"), [("tinyseg_multiply_halves(", "tinyseg_multiply_halves(1u + "), ("weights[", "weights[0 * ")]
+    ("text", "other"),
+    [
+        ("vmovnt.i32 q3, q2", "vmovnt.i32 q3, q1"),
+        ("vshrnb.i16 q1, q0, #8", "vshrnb.i16 q1, q0, #7"),
+        ("vshr.u32 q2, q1, #16", "vshr.u32 q2, q1, #15"),
+        ("vshr.u32 q3, q0, #24", "vshr.u32 q3, q0, #23"),
+    ],
 )
-def test_a_mutated_twin_is_found(text, other, only, tmp_path, monkeypatch):
-    only(0)
-    true_twin = ChannelKernel._twin
-    monkeypatch.setattr(ChannelKernel, "_twin", lambda *of: [line.replace(text, other) for line in true_twin(*of)])
-    network, inputs = network_of(["depthwise"], 8, 40)
-    with pytest.raises(AssertionError):
-        check_on_host(network, inputs, tmp_path)
-
-
-def test_a_mutated_staging_is_found(only, tmp_path, monkeypatch):
-    only(0)
-    mutate_runtime(monkeypatch, ("tinyseg_columns_dsp.c", "(count + 1) / 2", "count / 2"))
-    network, inputs = network_of(["depthwise"], 8, 40)
-    with pytest.raises(AssertionError):
-        check_on_host(network, inputs, tmp_path)
+def test_mutated_instructions_that_stage_are_found_on_a_board(text, other, only, tmp_path, monkeypatch):
+    only(numbers_of("mve")[0])
+    mutate_runtime(monkeypatch, ("tinyseg_planes_mve.c", text, other))
+    network, inputs = network_of(["depthwise"], 20, 50)
+    assert run_on_board("mps3_an547", network, inputs, tmp_path / "project") != []
 
 
 @pytest.mark.parametrize(("text", "other"), [("smlad ", "smladx "), ("smlabt ", "smlabb "), ("ldrd ", "ldrd.w ")])
-def test_mutated_instructions_are_found_on_a_board(text, other, only, tmp_path, monkeypatch):
+def test_mutated_dsp_instructions_are_found_on_a_board(text, other, only, tmp_path, monkeypatch):
     only(0)
-    true_assembler = channel_kernels._assembler
+    true_assembler = dsp_channel_kernels._assembler
     monkeypatch.setattr(
-        channel_kernels,
+        dsp_channel_kernels,
         "_assembler",
         lambda code, *of: true_assembler([line.replace(text, other) for line in code], *of),
     )
@@ -198,49 +250,77 @@ def test_mutated_instructions_are_found_on_a_board(text, other, only, tmp_path, 
     assert (different == []) == (text == "ldrd ")  # the same instruction
 
 
-def any_kernel(run: int = 8) -> ChannelKernel:
-    return ChannelKernel(ChannelSum(3, 3, 1, 1, 34, 1, 34, 9, -3, (5, -128, 127), run))
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ("vmladav.s8 r2, ", "vmladav.s8 r2, q0, @"),
+        ("vmladava.s8 r6,", "vmladav.s8 r6,"),
+        ("vcvtn.", "vcvt."),
+        ("vqadd.s16", "vadd.i16"),
+        ("vqmovnt.s32 q0, q1", "vqmovnt.s32 q0, q0"),
+        ("vcvtn.", "vcvtn."),
+    ],
+)
+def test_mutated_vector_instructions_are_found_on_a_board(text, other, only, tmp_path, monkeypatch):
+    only(numbers_of("mve")[0])
+    true_statement = mve_channel_kernels._statement
+
+    def mutated(code: mve_channel_kernels.Code) -> list[str]:
+        lines = [line.replace(text, other) for line in code.lines]
+        lines = [line.partition("@")[0] + "q0" if "@" in line else line for line in lines]
+        return true_statement(replace(code, lines=lines))
+
+    monkeypatch.setattr(mve_channel_kernels, "_statement", mutated)
+    network, inputs = network_of(["depthwise"], 12, 50)
+    different = run_on_board("mps3_an547", network, inputs, tmp_path / "project")
+    assert (different == []) == (text == other)
 
 
+SHAPE = (3, 3, 1, 1, 50, 1, 50, 33, -3, (5, -128, 127), 16)
+KERNELS = {"dsp": DspChannelKernel(DspSum(*SHAPE)), "mve": MveChannelKernel(MveSum(*SHAPE))}
+
+
+@pytest.mark.parametrize("family", KERNELS)
 @pytest.mark.parametrize("different", [{"output": (6, -128, 127)}, {"taps": 2}, {"dilation": 2}, {"stride": 2}])
-def test_an_intrinsic_that_computes_something_else_is_refused(different, monkeypatch):
+def test_an_intrinsic_that_computes_something_else_is_refused(different, family, monkeypatch):
     from tvm.s_tir import ScheduleError
 
-    kernel = any_kernel()
+    kernel = KERNELS[family]
     decisions = decision_space(kernel)[0]
     scheduled(kernel, decisions)
-    other = ChannelKernel(replace(kernel.sum, **different))
+    other = replace(kernel, sum=replace(kernel.sum, **different))
     true_intrinsic = channel_schedule._tile_intrinsic
     monkeypatch.setattr(channel_schedule, "_tile_intrinsic", lambda _, *tile: true_intrinsic(other, *tile))
     with pytest.raises(ScheduleError, match="doesn't match the tensor intrin"):
         scheduled(kernel, decisions)
 
 
-def test_an_intrinsic_that_stages_something_else_is_refused(monkeypatch):
+@pytest.mark.parametrize("family", ["dsp", "mve"])
+def test_an_intrinsic_that_stages_something_else_is_refused(family, monkeypatch):
     from tvm.s_tir import ScheduleError
 
-    kernel = any_kernel()
-    other = ChannelKernel(replace(kernel.sum, zero_point=-4))
+    kernel = KERNELS[family]
+    other = replace(kernel, sum=replace(kernel.sum, zero_point=-4))
     true_intrinsic = channel_schedule._stage_intrinsic
     monkeypatch.setattr(channel_schedule, "_stage_intrinsic", lambda _, part: true_intrinsic(other, part))
     with pytest.raises(ScheduleError, match="doesn't match the tensor intrin"):
         scheduled(kernel, decision_space(kernel)[0])
 
 
-def test_draws_of_the_design_space_make_every_decision():
+@pytest.mark.parametrize(("family", "decisions"), [("dsp", 6), ("mve", 4)])
+def test_draws_of_the_design_space_make_every_decision(family, decisions):
     import tvm
     from tvm.s_tir import Schedule
 
-    kernel = any_kernel()
+    kernel = KERNELS[family]
     space = decision_space(kernel)
-    assert len(space) == 4
+    assert len(space) == decisions
     decide = design_space(space, lambda schedule, decisions: apply(schedule, kernel, decisions))
     drawn = set()
     for seed in range(1, 40):
         draw = Schedule(tvm.IRModule({"main": program(kernel.sum)}), seed=seed)
         decide(draw)
-        decisions = taken(space, draw.mod)
-        drawn.add(decisions)
+        drawn.add(taken(space, draw.mod))
     assert drawn == set(space)
 
 
@@ -249,7 +329,7 @@ def test_runs_cover_the_line_once_and_stage_what_their_pixels_reach():
     for _ in range(300):
         taps, stride, dilation, width, before, run = (int(rng.integers(1, high)) for high in (6, 4, 4, 40, 9, 12))
         pixels = int(rng.integers(1, 30))
-        s = ChannelSum(3, taps, stride, dilation, width, before, pixels, 5, 0, (0, -128, 127), run)
+        s = DspSum(3, taps, stride, dilation, width, before, pixels, 5, 0, (0, -128, 127), run)
         place = 0
         for span in s.spans:
             assert span.first == place
@@ -267,11 +347,12 @@ def test_runs_cover_the_line_once_and_stage_what_their_pixels_reach():
         assert place == pixels
 
 
-def test_more_scratch_buys_cycles():
+@pytest.mark.parametrize("family", ["dsp", "mve"])
+def test_more_scratch_buys_cycles(family):
     network, _ = network_of(["depthwise"], 40, 3)
     several = 0
     for node in network.nodes:
-        choices = kernel_choices(node, network, CORE)
-        assert choices[-1].cycles_per_step == min(choice.cycles_per_step for choice in choices)
-        several += choices[-1].scratch_bytes > choices[0].scratch_bytes
+        choices = kernel_choices(node, network, CORES[family])
+        fastest = min(choices, key=lambda cost: cost.cycles_per_step)
+        several += fastest.scratch_bytes > choices[0].scratch_bytes
     assert several > 10

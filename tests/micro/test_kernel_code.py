@@ -33,7 +33,7 @@ HOT = {
         "dense_dsp",
         "conv2d_f32",
     ),
-    "cortex-m55": ("conv2d_mve", "conv2d_direct_mve", "depthwise_block_mve", "dense_mve"),
+    "cortex-m55": ("conv2d_mve", "conv2d_direct_mve", "depthwise_block_mve", "planes_mve", "dense_mve"),
 }
 INSTRUCTION = re.compile(r"\s*([0-9a-f]+):\t[0-9a-f ]+\t(\S+)\s*(.*)")
 BRANCH = re.compile(r"(b|le|letp|cbn?z|b(eq|ne|cs|cc|mi|pl|vs|vc|hi|ls|ge|lt|gt|le))(\.[nw])?")
