@@ -269,6 +269,11 @@ def _suits_mve(view: NodeView) -> bool:
     return view.core.has_mve and weight.dtype == np.int8 and dense and narrow and not _is_depthwise(view)
 
 
+def _suits_laid_out_mve(view: NodeView) -> bool:
+    """Windows are laid out where there are no tiles: for several groups, and for more windows than tiles list."""
+    return _suits_mve(view) and not any(variant.supports(view) for variant in TILES)
+
+
 def _mve_cost(view: NodeView) -> Cost:
     operator = cast(Conv2d, view.operator)
     weight = view.constants["weight"]
@@ -458,10 +463,11 @@ def _mve_bytes(view: NodeView) -> int:
 
 _DEPTHWISE_MVE_FLASH = packed_weight(lambda view: pack_depthwise_vectors(view.constants["weight"]).nbytes)
 
+TILES = scheduled_variants("conv2d", _calls, _window)
 VARIANTS = (
     Variant("depthwise mve", _suits_depthwise_mve, _depthwise_mve_cost, _emit_depthwise_mve, _DEPTHWISE_MVE_FLASH),
     Variant("depthwise stack mve", _suits_stack_mve, _stack_mve_cost, _emit_stack_mve, _DEPTHWISE_MVE_FLASH),
-    Variant("conv2d mve", _suits_mve, _mve_cost, _emit_mve, packed_weight(_mve_bytes)),
+    Variant("conv2d mve", _suits_laid_out_mve, _mve_cost, _emit_mve, packed_weight(_mve_bytes)),
     Variant(
         "conv2d direct mve", _suits_direct_mve, _direct_mve_cost, _emit_direct_mve, packed_weight(_direct_mve_bytes)
     ),
@@ -476,7 +482,7 @@ VARIANTS = (
         "conv2d direct dsp", _suits_direct_dsp, _direct_dsp_cost, _emit_direct_dsp, packed_weight(_direct_pair_bytes)
     ),
     Variant("conv2d winograd", suits_winograd, winograd_cost, emit_winograd, packed_weight(winograd_bytes)),
-    *scheduled_variants("conv2d", _calls, _window),
+    *TILES,
     *DEPTHWISE,
     NARROW,
     Variant("depthwise portable", _is_depthwise, _portable_depthwise_cost, _emit_depthwise),

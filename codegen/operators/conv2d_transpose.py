@@ -194,7 +194,8 @@ def _direct_dsp_cost(view: NodeView) -> Cost:
 def _suits_mve(view: NodeView) -> bool:
     operator = cast(Conv2dTranspose, view.operator)
     narrow = view.outputs[0].shape[3] * operator.strides[1] <= WIDEST_PIXEL
-    return view.core.has_mve and narrow and _suits_phases(view)
+    tiles = any(variant.supports(view) for variant in TILES)
+    return view.core.has_mve and narrow and _suits_phases(view) and not tiles
 
 
 def _mve_direct(view: NodeView, part: np.ndarray, dilation: int) -> bool:
@@ -464,6 +465,7 @@ def _meets_padding(view: NodeView) -> bool:
     return False
 
 
+TILES = scheduled_variants("conv2d_transpose", _calls, _phase_lines)
 VARIANTS = (
     Variant("conv2d_transpose mve", _suits_mve, _mve_cost, _emit_mve, packed_weight(_mve_bytes)),
     Variant("conv2d_transpose dsp", _suits_dsp, _dsp_cost, _emit_dsp, packed_weight(_pair_bytes)),
@@ -474,6 +476,6 @@ VARIANTS = (
         _emit_direct_dsp,
         packed_weight(_direct_pair_bytes),
     ),
-    *scheduled_variants("conv2d_transpose", _calls, _phase_lines),
+    *TILES,
     Variant("conv2d_transpose portable", always, lambda view: portable_cost(sum_cost(3.6, view, 30.0), view), _emit),
 )

@@ -168,7 +168,7 @@ def direct_mve_cycles(weight: np.ndarray, channels: Sequence[int], pixels: float
     loops = rows * parts * sum(vectors(taps // parts * c) for c in channels)
     pair = 12 * loops + 9 * segments + 42
     edges = 150 * segments  # of the windows at the sides, which are looked for tap by tap
-    cycles: float = pixels / 3 * (-(-outputs // 2) * pair + 10 * segments + 50) + edges
+    cycles: float = math.ceil(pixels / 3) * (-(-outputs // 2) * pair + 10 * segments + 50) + edges
     return round(cycles) + 150
 
 

@@ -78,7 +78,7 @@ class MveKernel(MicroKernel):
 
     def cycles(self, pixels: int, channels: int) -> float:
         """About one for an instruction."""
-        return 40.0 + 2 * len(self.sum.segments) + self._passes(pixels, channels).instructions
+        return 28.0 + len(self.sum.segments) + self._passes(pixels, channels).instructions
 
     def code_bytes(self, pixels: int, channels: int) -> int:
         """Four for an instruction."""

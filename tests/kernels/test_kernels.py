@@ -204,6 +204,7 @@ MUTATIONS = {
     "tinyseg_lookup_dsp.c": ("lookup", "elements & ~7u", "elements & ~3u", DSP, None),
     "tinyseg_average_mve.c": ("global_pool", "sum - p->zero", "sum", MVE, None),
     "tinyseg_lookup_mve.c": ("lookup", "*out++ = table[*in++]", "*out++ = *in++", MVE, None),
+    "tinyseg_columns_mve.c": ("conv2d", "to += channels;", "to += 1;", MVE, None),
     "tinyseg_conv2d_mve.c": ("conv2d", "x * channels + group * used", "x * channels", MVE, None),
     "tinyseg_conv2d_direct_mve.c": ("conv2d", "(tap - first) * channels", "channels", MVE, 0),
     "tinyseg_depthwise_block_mve.c": ("depthwise", "{0, 8, 4, 12}", "{0, 4, 8, 12}", MVE, None),
@@ -254,6 +255,9 @@ MUTATED_INSTRUCTIONS = {
     ("mps3_an547", 1 << 20): [  # as without a limit
         ("conv2d", "tinyseg_conv2d_mve.c", "vldrb.8 q0, [%[w]], #32", "vldrb.8 q0, [%[w]], #16"),
         ("depthwise", "tinyseg_depthwise_block_mve.c", "b->moved = whole * move;", "b->moved = 0;"),
+    ],
+    ("mps3_an547", 1 << 21): [
+        ("conv2d", "tinyseg_columns_mve.c", "[%[place]], #16", "[%[place]], #8"),
     ],
     ("mps3_an547", 0): [
         ("conv2d", "tinyseg_conv2d_direct_mve.c", "and r11, r11, #15", "and r11, r11, #7"),

@@ -165,6 +165,15 @@ def test_long_windows_equal_the_reference_on_boards(family, only_tiles, tmp_path
     assert len(taken) >= len(LONG)
 
 
+def test_convolutions_of_one_group_are_tiles_where_there_is_the_vector_extension():
+    network, _ = networks(3, 40)
+    convolutions = [node for node in network.nodes if node.operator.kind == "conv2d" and node.operator.groups == 1]
+    views = [NodeView.of(node, network, CORES["mve"]) for node in convolutions]
+    names = {operators.select_variant(view).name for view in views if view.constants["weight"].dtype == np.int8}
+    assert all("tiles mve" in name for name in names), names
+    assert any("columns staged" in name for name in names)
+
+
 def test_a_mutated_micro_kernel_is_found(only_tiles, tmp_path, monkeypatch):
     only_tiles(DSP_LINES)
     monkeypatch.setattr(dsp_kernels, "_dual", lambda w, p, o: f"s{p}{o} = tinyseg_dual_multiply({w}, x0, s{p}{o});")
