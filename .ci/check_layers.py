@@ -12,54 +12,20 @@ FOLDERS = {"relay_passes": "relay_passes", "codegen": "codegen"}
 
 # part -> the parts and libraries it may not import
 FORBIDDEN = {
-    "operators": {
-        "tvm",
-        "onnx",
-        "network",
-        "planner",
-        "codegen",
-        "relay_passes",
-        "frontend",
-        "micro",
-        "relay",
-        "tune",
-        "cli",
-    },
-    "planner": {
-        "tvm",
-        "onnx",
-        "network",
-        "operators",
-        "codegen",
-        "relay_passes",
-        "frontend",
-        "micro",
-        "relay",
-        "tune",
-        "cli",
-    },
-    "network": {"tvm", "onnx", "codegen", "relay_passes", "frontend", "micro", "relay", "tune", "cli"},
-    "frontend": {"codegen", "planner", "network", "micro", "relay", "tune", "cli", "relay_passes"},
-    "relay_passes": {"codegen", "planner", "micro", "relay", "tune", "cli"},
-    "codegen": {"frontend", "relay_passes", "relay", "tune", "cli", "micro", "onnx"},
-    "boards": {
-        "tvm",
-        "onnx",
-        "network",
-        "operators",
-        "planner",
-        "codegen",
-        "relay_passes",
-        "frontend",
-        "micro",
-        "relay",
-        "tune",
-        "cli",
-    },
-    "micro": {"tvm", "onnx", "frontend", "relay_passes", "tune", "cli"},
-    "report": {"tvm", "onnx", "frontend", "relay_passes", "codegen", "micro", "relay", "tune", "cli"},
-    "relay": {"tune", "cli"},
-    "tune": {"tvm", "onnx", "frontend", "relay_passes", "cli"},
+    part: set(names.split())
+    for part, names in {
+        "operators": "tvm onnx network planner codegen relay_passes frontend micro relay tune cli",
+        "planner": "tvm onnx network operators codegen relay_passes frontend micro relay tune cli",
+        "network": "tvm onnx codegen relay_passes frontend micro relay tune cli",
+        "frontend": "network planner codegen relay_passes micro relay tune cli",
+        "relay_passes": "planner codegen micro relay tune cli",
+        "codegen": "onnx relay_passes frontend micro relay tune cli",
+        "boards": "tvm onnx network operators planner codegen relay_passes frontend micro relay tune cli",
+        "micro": "tvm onnx relay_passes frontend tune cli",
+        "report": "tvm onnx codegen relay_passes frontend micro relay tune cli",
+        "relay": "tune cli",
+        "tune": "tvm onnx relay_passes frontend cli",
+    }.items()
 }
 
 
