@@ -16,7 +16,8 @@ from functools import cached_property
 VECTOR = 16
 MOST_OFFSET = 127  # of a vector's load
 MOST_RESIDENT = 3  # vectors of weights of two channels in registers
-MOST_CODE = 960  # bytes of an inner loop
+MOST_CODE = 864  # bytes of products; with what is around them in a loop, it stays under 1 KiB
+MOST_ROUND = 1000  # bytes of products in a loop that counts
 SUMS = (("r0", "r4", "r6", "r8"), ("r2", "r10", "r12", "lr"))  # of channel and pixel
 BASES = ("r1", "r3", "r5", "r7")  # where pixels' values are read
 
@@ -137,9 +138,11 @@ class Products:
 
     def _rounds(self) -> Iterator[tuple[int, list[str]]]:
         whole = self.layout.period // VECTOR
-        most = max(1, MOST_CODE // (4 * len(self._units(range(1)))))
         done = 0
-        if whole > most:
+        if whole > 1 and 4 * len(self._units(range(self.layout.units))) > MOST_CODE:
+            most = max(1, min(whole // 2, MOST_ROUND // (4 * len(self._units(range(1))))))
+            while most > 1 and 4 * len(self._units(range(most), moves=True)) > MOST_ROUND:
+                most -= 1
             together = max((n for n in range(2, most + 1) if whole % n == 0), default=max(1, most // 2))
             rounds = whole // together
             done = rounds * together

@@ -129,7 +129,7 @@ class MveKernel(MicroKernel):
 def _passes_of(
     layouts: tuple[tuple[Layout, int], ...], pixels: int, channels: int, output: tuple[int, int, int]
 ) -> Passes:
-    return Passes(layouts, pixels, channels, output)
+    return Passes.of(layouts, pixels, channels, output)
 
 
 def _passes(channels: int) -> list[tuple[int, int]]:

@@ -10,13 +10,13 @@ loop over pixels with four addresses, the list's and the tile's wait in s29 and 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from tinyseg_tvm.codegen.programs.mve_assembler import BASES, MOST_CODE, SUMS, Layout, Products, bases_of
+from tinyseg_tvm.codegen.programs.mve_assembler import BASES, SUMS, Layout, Products, bases_of
 
 TILE = ("weight", "bias", "multiplier", "out", "end", "places")  # of tinyseg_tile_mve, a word each; windows follow
-MOST_STRAIGHT = MOST_CODE - 64  # bytes of products; with the rest, a pass stays under 1 KiB
+LARGEST_PASS = 1020  # bytes of one without loops
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,22 @@ class Passes:
         pixels: up to four.
         channels: of the tile.
         output: zero point, least and greatest value of the output.
+        straight: whether there is no loop over segments, nor over parts of them.
     """
 
     layouts: tuple[tuple[Layout, int], ...]
     pixels: int
     channels: int
     output: tuple[int, int, int]
+    straight: bool
+
+    @staticmethod
+    def of(layouts: tuple[tuple[Layout, int], ...], pixels: int, channels: int, output: tuple[int, int, int]) -> Passes:
+        """Straight ones, if they are small."""
+        passes = Passes(layouts, pixels, channels, output, straight=True)
+        whole = all(rounds == 1 for products in passes._every for rounds, _ in products.rounds)
+        small = whole and 4 * passes._pass(passes.widths[0][0])[1] <= LARGEST_PASS
+        return passes if small else replace(passes, straight=False)
 
     @property
     def widths(self) -> list[tuple[int, int]]:
@@ -43,16 +53,6 @@ class Passes:
     def middle(self, layout: Layout) -> int:
         """Where a segment's window begins, from the window's first value of the first pixel."""
         return self._products(layout, 1).middle
-
-    @cached_property
-    def straight(self) -> bool:
-        """Whether there is no loop over segments, nor over parts of them."""
-        every = [(self._products(layout, width), n) for layout, n in self.layouts for width, _ in self.widths]
-        if any(rounds > 1 for products, _ in every for rounds, _ in products.rounds):
-            return False
-        width = self.widths[0][0]
-        size = sum(4 * len(code) * n for products, n in every for _, code in products.rounds if products.width == width)
-        return size <= MOST_STRAIGHT
 
     @property
     def instructions(self) -> int:
@@ -79,6 +79,11 @@ class Passes:
     def _products(self, layout: Layout, width: int) -> Products:
         return Products(layout, self.pixels, width, self._bases)
 
+    @property
+    def _every(self) -> list[Products]:
+        """Of each run of segments, for passes of each width."""
+        return [self._products(layout, width) for layout, _ in self.layouts for width, _ in self.widths]
+
     @cached_property
     def _bases(self) -> int:
         return bases_of([layout for layout, _ in self.layouts], self.pixels)
@@ -91,9 +96,8 @@ class Passes:
     @cached_property
     def _stays(self) -> bool:
         """Whether addresses of pixels are the same in every pass."""
-        ((layout, segments), *others) = self.layouts
-        once = self.straight and segments == 1 and not others
-        return once and all(self._products(layout, width).keeps_bases for width, _ in self.widths)
+        once = self.straight and len(self.layouts) == 1 and self.layouts[0][1] == 1
+        return once and all(products.keeps_bases for products in self._every)
 
     @cached_property
     def _kept(self) -> dict[str, str]:
@@ -101,8 +105,7 @@ class Passes:
         if self.straight:
             spare = list(BASES[self._bases :])
         else:
-            every = [self._products(layout, width) for layout, _ in self.layouts for width, _ in self.widths]
-            most = max(rounds for products in every for rounds, _ in products.rounds)
+            most = max(rounds for products in self._every for rounds, _ in products.rounds)
             spare = ["r3"] * (self._bases == 1) + ["r5"] * (not self._wide and most == 1)
         kept = dict(zip(("bias", "out", "multiplier"), spare, strict=False))
         return {**kept, "end": "r11"} if len(kept) == 3 and self._stays else kept

@@ -18,6 +18,8 @@ from tinyseg_tvm.codegen.operators import NodeView, Variant, emitter_for, schedu
 from tinyseg_tvm.codegen.operators.scheduled_sum import FAMILIES, Family
 from tinyseg_tvm.codegen.programs import dsp_kernels, micro_kernels, schedule
 from tinyseg_tvm.codegen.programs.dsp_kernels import DspKernel
+from tinyseg_tvm.codegen.programs.mve_assembler import Layout
+from tinyseg_tvm.codegen.programs.mve_passes import Passes
 from tinyseg_tvm.codegen.programs.schedule import decision_space, scheduled
 from tinyseg_tvm.codegen.programs.search import decision_of, space_function
 from tinyseg_tvm.codegen.programs.weighted_sum import Line, Segment, WeightedSum, program
@@ -172,6 +174,28 @@ def test_convolutions_of_one_group_are_tiles_where_there_is_the_vector_extension
     names = {operators.select_variant(view).name for view in views if view.constants["weight"].dtype == np.int8}
     assert all("tiles mve" in name for name in names), names
     assert any("columns staged" in name for name in names)
+
+
+def largest_inner_loop(statement: list[str]) -> int:
+    """Bytes from a label to the branch back to it, with no label between."""
+    largest, size = 0, 0
+    for line in statement[1:-3]:
+        size = 0 if line.endswith(':"') else size + 4
+        if "bne.w" in line:
+            largest, size = max(largest, size), -(1 << 20)
+    return largest
+
+
+def test_inner_loops_of_passes_stay_under_1_kib():
+    rng = np.random.default_rng(1)
+    sizes = []
+    for _ in range(150):
+        channels, taps, stride, segments = (int(rng.integers(1, n)) for n in (300, 6, 3, 8))
+        layout = Layout.of(channels * taps, channels * stride)
+        bounds = (-5, -100, 100)
+        passes = Passes.of(((layout, segments),), int(rng.integers(1, 5)), int(rng.integers(1, 40)), bounds)
+        sizes.append(largest_inner_loop(passes.statement))
+    assert 900 < max(sizes) < 1024
 
 
 def test_a_mutated_micro_kernel_is_found(only_tiles, tmp_path, monkeypatch):
