@@ -18,6 +18,7 @@ _MEASURED = {
     "tinyseg_argmax": (656, 680),
     "tinyseg_average_dsp": (1344, 2844),
     "tinyseg_average_mve": (892, 892),
+    "tinyseg_channel_v7m": (1048, 1048),
     "tinyseg_codec_delta": (1124, 1468),
     "tinyseg_codec_mask": (280, 308),
     "tinyseg_columns_dsp": (1096, 1008),

@@ -158,7 +158,20 @@ def _emit_depthwise(view: NodeView, out: FunctionWriter) -> None:
 
 
 def _portable_depthwise_cost(view: NodeView) -> Cost:
-    return sum_cost(5.0 if view.core.has_wide_multiply else 3.0, view)
+    if not view.core.has_wide_multiply:
+        return sum_cost(3.0, view)
+    operator = cast(Conv2d, view.operator)
+    channels, rows, taps, _ = view.constants["weight"].shape
+    stride, dilation, before = operator.strides[1], operator.dilation[1], operator.padding[1]
+    pixels = view.outputs[0].shape[2]
+    room = view.inputs[0].shape[2] - (taps - 1) * dilation
+    inside = sum(0 <= x * stride - before < room for x in range(pixels))
+    inside = inside if inside >= 4 else 0
+    neighbours = taps == 3 and stride == dilation == 1
+    each = (20 + 2.2 * rows * taps) if neighbours else (58 + 2.5 * rows * taps)
+    # four pixels at a time, those at the sides one by one
+    channel = 200 * (inside > 0) + -(-inside // 4) * 4 * each + (pixels - inside) * (60 + 13 * rows * taps)
+    return Cost(0, round(channels * channel) + 100)
 
 
 def _suits_dsp(view: NodeView) -> bool:

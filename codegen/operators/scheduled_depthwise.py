@@ -25,6 +25,7 @@ from tinyseg_tvm.codegen.programs.dsp_channel_kernels import DspChannelKernel
 from tinyseg_tvm.codegen.programs.dsp_columns import DspSum
 from tinyseg_tvm.codegen.programs.mve_channel_kernels import MveChannelKernel
 from tinyseg_tvm.codegen.programs.mve_columns import MveSum
+from tinyseg_tvm.codegen.programs.v7m_channel_kernels import DirectSum, V7mChannelKernel
 from tinyseg_tvm.codegen.tuning_records import program_key
 from tinyseg_tvm.network.problem import Cost
 from tinyseg_tvm.operators.conv2d import Conv2d
@@ -52,22 +53,23 @@ class Family:
     def of(self, view: NodeView, run: int) -> ChannelKernel:
         """The micro-kernels of a node, with runs of so many pixels."""
         operator = cast(Conv2d, view.operator)
-        channels, rows, taps, _ = view.constants["weight"].shape
-        return self.kernel(
-            self.sum(
-                rows,
-                taps,
-                operator.strides[1],
-                operator.dilation[1],
-                view.inputs[0].shape[2],
-                operator.padding[1],
-                view.outputs[0].shape[2],
-                channels,
-                operator.input_zero_point,
-                (operator.output_zero_point, operator.output_min, operator.output_max),
-                run,
-            )
+        weight = view.constants["weight"]
+        channels, rows, taps, _ = weight.shape
+        channel_sum = self.sum(
+            rows,
+            taps,
+            operator.strides[1],
+            operator.dilation[1],
+            view.inputs[0].shape[2],
+            operator.padding[1],
+            view.outputs[0].shape[2],
+            channels,
+            operator.input_zero_point,
+            (operator.output_zero_point, operator.output_min, operator.output_max),
+            run,
         )
+        bias = folded_bias(view.constants["bias"], weight, operator.input_zero_point)
+        return self.kernel.of(channel_sum, weight[..., 0], bias, view.constants["multiplier"])
 
     def suits(self, view: NodeView) -> bool:
         """Whether the micro-kernels compute a convolution on this core."""
@@ -75,7 +77,9 @@ class Family:
         weight = view.constants["weight"]
         channels = view.inputs[0].shape[3]
         depthwise = operator.groups == channels == weight.shape[0] and len(view.inputs) == 1
-        return self.runs_on(view.core) and depthwise and weight.dtype == np.int8 and self.of(view, 1).suits
+        if not (self.runs_on(view.core) and depthwise and weight.dtype == np.int8):
+            return False
+        return self.of(view, 1).suits
 
     def longest_run(self, view: NodeView) -> int:
         """Pixels of a run within the limit: the line's, or equal parts of it."""
@@ -100,10 +104,21 @@ class Family:
         fitting = (n for n in (8, 4, 2, 1) if kernel.staged_bytes(s.columns(n)) + kernel.stack_bytes <= STACK)
         return min(next(fitting, 0), s.pixels, kernel.together)
 
+    def direct_run(self, view: NodeView) -> int:
+        """Pixels of a run of fewest estimated cycles, where columns are not staged."""
+        requantize = requantize_cycles(view.core)
+
+        def cycles(run: int) -> float:
+            kernel = self.of(view, run)
+            return line_cycles(kernel, ranked_decisions(kernel, requantize)[0], requantize)
+
+        return min(self.of(view, 1).runs, key=cycles)
+
 
 FAMILIES = (
     Family(DspChannelKernel, DspSum, lambda core: core.has_dsp and not core.has_mve, 1600),
     Family(MveChannelKernel, MveSum, lambda core: core.has_mve, 2048),
+    Family(V7mChannelKernel, DirectSum, lambda core: core.has_wide_multiply and not core.has_dsp, 0),
 )
 
 
@@ -156,7 +171,7 @@ def _emit(view: NodeView, out: FunctionWriter, kernel: ChannelKernel, memory: st
     )
     line, step = "lines[{}]", str(s.channels)
     if _padded(view):
-        padding = out.constant("padding", np.full(s.channels, s.zero_point, np.int8))
+        padding = out.constant("padding", np.full(kernel.padding, s.zero_point, np.int8))
         line = f"lines[{{0}}] != NULL ? lines[{{0}}] : {padding}"
         step = f"lines[{{0}}] != NULL ? {s.channels} : 0"
     bias = folded_bias(view.constants["bias"], weight, operator.input_zero_point)
@@ -182,7 +197,7 @@ def _padded(view: NodeView) -> bool:
 
 def _flash(view: NodeView, kernel: ChannelKernel) -> int:
     s = kernel.sum
-    return s.channels * (s.weights + 4 + 4 + (1 if _padded(view) else 0)) + kernel.zeros
+    return s.channels * (s.weights + 4 + 4) + kernel.zeros + (kernel.padding if _padded(view) else 0)
 
 
 def _variant(name: str, family: Family, run: Callable[[NodeView], int], *, on_stack: bool = False) -> Variant:
@@ -199,7 +214,8 @@ def _variant(name: str, family: Family, run: Callable[[NodeView], int], *, on_st
         kernel = kernel_of(view)
         if on_stack:
             out.write(f"uint32_t columns[{-(-scratch_bytes(kernel) // 4)}];")
-        _emit(view, out, kernel, "(uint8_t *)columns" if on_stack else str(out.scratch))
+        memory = "(uint8_t *)columns" if on_stack else str(out.scratch)
+        _emit(view, out, kernel, memory if kernel.sum.staged else None)
 
     def code(view: NodeView) -> int:
         kernel = kernel_of(view)
@@ -221,6 +237,9 @@ def _variant(name: str, family: Family, run: Callable[[NodeView], int], *, on_st
 
 
 def _variants(family: Family) -> Iterator[Variant]:
+    if not family.sum.staged:
+        yield _variant("as it lies", family, family.direct_run)
+        return
     yield _variant("most pixels staged", family, family.longest_run)
     yield _variant(f"{SOME_PIXELS} pixels staged", family, family.some_pixels)
     yield _variant("on the stack", family, family.stack_run, on_stack=True)

@@ -38,6 +38,11 @@ class ChannelKernel(ABC):
     together: ClassVar[int]
     zeros: ClassVar[int] = 0
 
+    @classmethod
+    def of(cls, s: ChannelSum, _weight: np.ndarray, _bias: np.ndarray, _multiplier: np.ndarray, /) -> ChannelKernel:
+        """Those of a sum with these weights (C, KH, KW), biases (with the zero point folded in) and multipliers."""
+        return cls(s)
+
     def packed(self, weight: np.ndarray) -> np.ndarray:
         """(C, KH, KW) int8 as the bytes of ``ChannelSum.weights``, (C, bytes)."""
         s = self.sum
@@ -57,9 +62,19 @@ class ChannelKernel(ABC):
         """Whether they compute this sum."""
         return True
 
+    @property
+    def padding(self) -> int:
+        """Zero points that stand for a line that is missing."""
+        return self.sum.channels
+
     @abstractmethod
     def staged_bytes(self, columns: int) -> int:
         """Of so many columns."""
+
+    @property
+    def runs(self) -> tuple[int, ...]:
+        """Pixels that runs may have where columns are not staged."""
+        return (self.sum.pixels,)
 
     def function(self, part: Part, pixels: int) -> str:
         """Name of the function of a part's tile."""

@@ -292,8 +292,10 @@ def build_sum(s: ChannelSum, part: Part, values: Any, rest: dict[str, Any], grou
                 value = values[s.staged_at(begin + tap * s.dilation, k, part.channels, row)]
             elif span.before <= tap < span.before + span.columns:
                 value = values[row][begin + (tap - span.before) * s.dilation, channel]
-            else:
+            elif s.zero_point:
                 value = tvm.tirx.const(s.zero_point, "int8")
+            else:
+                continue
             product = tirx.cast(value, "int32") * tirx.cast(weight[channel, s.weight_at(row, tap)], "int32")
             tirx.buffer_store(sums, sums[pixel, channel] + product, [pixel, channel])
         result = tirx.call_pure_extern(

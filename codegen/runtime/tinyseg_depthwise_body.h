@@ -72,63 +72,6 @@ TINYSEG_INNER void sum_3(
     }
 }
 
-#if ASSEMBLER && defined(TINYSEG_WEIGHT_IS_BYTE)
-/* r4-r6 the rows, r1 channels, r2 weights, r3 sums, r7-r10 a group's sums, r0 r11 r12 a row's weights. */
-#define ROW(x) \
-    "ldrsb r0, [r2]\n\t" \
-    "ldrsb r11, [r2, r1]\n\t" \
-    "ldrsb r12, [r2, r1, lsl #1]\n\t" \
-    "ldrsb lr, [" x "]\n\t" \
-    "mla r7, lr, r0, r7\n\t" \
-    "ldrsb lr, [" x ", r1]\n\t" \
-    "mla r7, lr, r11, r7\n\t" \
-    "mla r8, lr, r0, r8\n\t" \
-    "add " x ", " x ", r1, lsl #1\n\t" \
-    "ldrsb lr, [" x "]\n\t" \
-    "mla r7, lr, r12, r7\n\t" \
-    "mla r8, lr, r11, r8\n\t" \
-    "mla r9, lr, r0, r9\n\t" \
-    "ldrsb lr, [" x ", r1]\n\t" \
-    "mla r8, lr, r12, r8\n\t" \
-    "mla r9, lr, r11, r9\n\t" \
-    "mla r10, lr, r0, r10\n\t" \
-    "add " x ", " x ", r1, lsl #1\n\t" \
-    "ldrsb lr, [" x "]\n\t" \
-    "mla r9, lr, r12, r9\n\t" \
-    "mla r10, lr, r11, r10\n\t" \
-    "ldrsb lr, [" x ", r1]\n\t" \
-    "mla r10, lr, r12, r10\n\t"
-#define NEXT_WEIGHTS \
-    "add r2, r2, r1\n\t" \
-    "add r2, r2, r1, lsl #1\n\t"
-
-/* As sum_3, of three rows none of which is padding, from the values at x[0] to x[2] on. */
-__attribute__((naked, noinline)) static void sum_3x3(
-    __attribute__((unused)) const int8_t *const *x,
-    __attribute__((unused)) int32_t channels,
-    __attribute__((unused)) const int8_t *weight,
-    __attribute__((unused)) int32_t *sums,
-    __attribute__((unused)) const int32_t *sums_end,
-    __attribute__((unused)) int32_t bias)
-{
-    __asm__ volatile("push {r4-r11, lr}\n\t"
-                     "ldrd r4, r5, [sp, #36]\n\t"
-                     "push {r2, r4, r5}\n\t"
-                     "ldm r0, {r4, r5, r6}\n"
-                     "1:\n\t"
-                     "ldr r7, [sp, #8]\n\t"
-                     "mov r8, r7\n\t"
-                     "mov r9, r7\n\t"
-                     "mov r10, r7\n\t" ROW("r4") NEXT_WEIGHTS ROW("r5") NEXT_WEIGHTS ROW("r6")
-                     "stm r3!, {r7-r10}\n\t"
-                     "ldrd r2, lr, [sp]\n\t"
-                     "cmp r3, lr\n\t"
-                     "bne 1b\n\t"
-                     "add sp, #12\n\t"
-                     "pop {r4-r11, pc}");
-}
-#endif
-
 /* The same for any taps and stride. */
 TINYSEG_INNER void sum_any(
     const tinyseg_depthwise *p, row_of_taps *const rows, const TINYSEG_WEIGHT *const weight, int32_t bias, int32_t *sums,
@@ -285,14 +228,10 @@ static void sum_run(
     const TINYSEG_WEIGHT *const w = (const TINYSEG_WEIGHT *)p->weight + c;
     const int neighbours = p->kernel_width == 3u && p->stride == 1u && p->dilation == 1u;
     row_of_taps table[MOST_ROWS];
-#if (ASSEMBLER || TINYSEG_ASSEMBLER_V6M) && defined(TINYSEG_WEIGHT_IS_BYTE)
+#if TINYSEG_ASSEMBLER_V6M && defined(TINYSEG_WEIGHT_IS_BYTE)
     if (neighbours && rows == 3 && lines[0] != NULL && lines[1] != NULL && lines[2] != NULL) {
         const int8_t *const x[3] = {lines[0] + first, lines[1] + first, lines[2] + first};
-#if TINYSEG_ASSEMBLER_V6M
         tinyseg_sum_3x3_v6m(x, channels, w, sums, sums + count, bias);
-#else
-        sum_3x3(x, channels, w, sums, sums + count, bias);
-#endif
         return;
     }
 #endif

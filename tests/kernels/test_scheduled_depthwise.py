@@ -22,7 +22,12 @@ from tests.operators.operator_cases import Case, int8_array
 from tinyseg_tvm.codegen import Core, operators
 from tinyseg_tvm.codegen.operators import NodeView, emitter_for, kernel_choices, scheduled_depthwise
 from tinyseg_tvm.codegen.operators.scheduled_depthwise import VARIANTS
-from tinyseg_tvm.codegen.programs import channel_schedule, dsp_channel_kernels, mve_channel_kernels
+from tinyseg_tvm.codegen.programs import (
+    channel_schedule,
+    dsp_channel_kernels,
+    mve_channel_kernels,
+    v7m_channel_kernels,
+)
 from tinyseg_tvm.codegen.programs.channel_kernels import ChannelKernel
 from tinyseg_tvm.codegen.programs.channel_schedule import Decisions, apply, decision_space, scheduled
 from tinyseg_tvm.codegen.programs.channel_sum import program
@@ -31,12 +36,17 @@ from tinyseg_tvm.codegen.programs.dsp_columns import DspSum
 from tinyseg_tvm.codegen.programs.mve_channel_kernels import MveChannelKernel
 from tinyseg_tvm.codegen.programs.mve_columns import MveSum
 from tinyseg_tvm.codegen.programs.search import design_space, taken
+from tinyseg_tvm.codegen.programs.v7m_channel_kernels import DirectSum, V7mChannelKernel
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.network.problem import build_problem
 from tinyseg_tvm.operators import Conv2d
 
-CORES = {"dsp": Core("host", has_dsp=True), "mve": Core("host", has_dsp=True, has_mve=True)}
-BOARDS = {"dsp": "mps2_an386", "mve": "mps3_an547"}
+CORES = {
+    "dsp": Core("host", has_dsp=True),
+    "mve": Core("host", has_dsp=True, has_mve=True),
+    "v7m": Core("host", has_fpu=False),
+}
+BOARDS = {"dsp": "mps2_an386", "mve": "mps3_an547", "v7m": "mps2_an385"}
 NUMBERS = range(len(VARIANTS))
 # kernel, stride, dilation, padding, channels, width: what the random cases seldom or never are
 RARE = [
@@ -189,6 +199,8 @@ TWINS = [
     (MveChannelKernel, "const int8_t *w = tile.weight;", "const int8_t *w = tile.weight + 1;"),
     (MveChannelKernel, "+ first * 4;", "+ 0 * first;"),
     (MveChannelKernel, "++tile.multiplier;", ""),
+    (V7mChannelKernel, "w[i]", "w[0]"),
+    (V7mChannelKernel, "tap >= 0 &&", "tap >= -1 &&"),
 ]
 
 
@@ -276,8 +288,34 @@ def test_mutated_vector_instructions_are_found_on_a_board(text, other, only, tmp
     assert (different == []) == (text == other)
 
 
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ("mla %[s1], %[v], %[w1]", "mla %[s1], %[v], %[w0]"),
+        ("str %[x], %[row_1]", "ldr %[x], %[row_1]"),
+        ("smlal ", "umlal "),
+        ("mov %[near], #0", "mov %[near], #1"),
+    ],
+)
+def test_mutated_products_one_by_one_are_found_on_a_board(text, other, only, tmp_path, monkeypatch):
+    only(numbers_of("v7m")[0])
+    true_assembler = v7m_channel_kernels._assembler
+    monkeypatch.setattr(
+        v7m_channel_kernels,
+        "_assembler",
+        lambda code, *of: true_assembler([line.replace(text, other) for line in code], *of),
+    )
+    network, inputs = network_of(["depthwise"], 12, 50)
+    different = run_on_board("mps2_an385", network, inputs, tmp_path / "project")
+    assert (different == []) == ("near" in text)  # all results computed by the exact way, too
+
+
 SHAPE = (3, 3, 1, 1, 50, 1, 50, 33, -3, (5, -128, 127), 16)
-KERNELS = {"dsp": DspChannelKernel(DspSum(*SHAPE)), "mve": MveChannelKernel(MveSum(*SHAPE))}
+KERNELS = {
+    "dsp": DspChannelKernel(DspSum(*SHAPE)),
+    "mve": MveChannelKernel(MveSum(*SHAPE)),
+    "v7m": V7mChannelKernel(DirectSum(*SHAPE[:-1], 8)),
+}
 
 
 @pytest.mark.parametrize("family", KERNELS)
@@ -307,7 +345,7 @@ def test_an_intrinsic_that_stages_something_else_is_refused(family, monkeypatch)
         scheduled(kernel, decision_space(kernel)[0])
 
 
-@pytest.mark.parametrize(("family", "decisions"), [("dsp", 6), ("mve", 4)])
+@pytest.mark.parametrize(("family", "decisions"), [("dsp", 6), ("mve", 4), ("v7m", 4)])
 def test_draws_of_the_design_space_make_every_decision(family, decisions):
     import tvm
     from tvm.s_tir import Schedule
@@ -345,6 +383,61 @@ def test_runs_cover_the_line_once_and_stage_what_their_pixels_reach():
                 assert not inside or inside[0] == span.source + group * span.pixels * stride
                 place += span.pixels
         assert place == pixels
+
+
+def test_pixels_with_the_same_taps_in_the_line_are_a_span():
+    rng = np.random.default_rng(1)
+    for _ in range(300):
+        taps, stride, dilation, width, before, run = (int(rng.integers(1, high)) for high in (6, 4, 4, 40, 9, 9))
+        s = DirectSum(3, taps, stride, dilation, width, before, int(rng.integers(1, 30)), 5, 0, (0, -128, 127), run)
+        place = 0
+        for span in s.spans:
+            assert span.first == place
+            for _ in range(span.pixels * span.groups):
+                columns = [place * stride - before + tap * dilation for tap in range(taps)]
+                inside = [0 <= column < width for column in columns]
+                assert inside == [span.before <= tap < span.before + span.columns for tap in range(taps)]
+                if span.columns:
+                    assert columns[span.before] == span.source + (place - span.first) * stride
+                place += 1
+        assert place == s.pixels
+
+
+def near_ties(seed: int) -> tuple[Network, list[np.ndarray]]:
+    """Multipliers that make many sums ties, or nearly, and some of the largest margins."""
+    rng = np.random.default_rng(seed)
+    builder = NetworkBuilder("ties")
+    inputs = []
+    lost = [2.0**-n * (1 + 2.0 ** (n - 32) - 2.0**-23) for n in (21, 20, 19, 18)]  # nearly a unit of 2^-32
+    scales = [2.0**-2, 2.0**-5, 0.5 - 2.0**-25, *lost, 0.0]
+    for number, large in enumerate((0, 1 << 20, 1 << 26)):
+        operator = Conv2d((1, 1), (1, 1, 1, 1), (1, 1), 8, -3, -5, -128, 127)
+        values = int8_array(rng, (1, 4, 21, 8))
+        weight = rng.integers(-128, 128, (8, 3, 3, 1)).astype(np.int8)
+        bias = (rng.integers(-3000, 3000, 8) + large).astype(np.int32)
+        case = Case(operator, (values,), {"weight": weight, "bias": bias, "multiplier": np.float32(scales)})
+        inputs += case.inputs
+        name = builder.input(f"x{number}", case.input_types[0])
+        builder.output(builder.node(f"ties_{number}", operator, [name], **case.constants))
+    return builder.build(), inputs
+
+
+def test_results_at_and_near_ties_equal_the_reference_on_a_board(only, tmp_path):
+    taken = only(numbers_of("v7m")[0])
+    assert run_on_board("mps2_an385", *near_ties(1), tmp_path / "project") == []
+    assert len(taken) >= 3
+
+
+@pytest.mark.parametrize(("text", "other"), [("blo 1f", "nop"), ("1 << 18", "1")])
+def test_a_mistake_in_what_is_near_a_tie_is_found_on_a_board(text, other, only, tmp_path, monkeypatch):
+    only(numbers_of("v7m")[0])
+    if text == "blo 1f":
+        true_assembler = v7m_channel_kernels._assembler
+        replaced = lambda code, *of: true_assembler([line.replace(text, other) for line in code], *of)  # noqa: E731
+        monkeypatch.setattr(v7m_channel_kernels, "_assembler", replaced)
+    else:
+        monkeypatch.setattr(V7mChannelKernel, "of", lambda s, *_: V7mChannelKernel(s, 1))
+    assert run_on_board("mps2_an385", *near_ties(1), tmp_path / "project") != []
 
 
 @pytest.mark.parametrize("family", ["dsp", "mve"])

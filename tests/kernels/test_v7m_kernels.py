@@ -15,6 +15,7 @@ from tests.kernels.test_kernels import INTEGER, check_on_host, network_of, run_o
 from tinyseg_tvm.codegen import Core
 from tinyseg_tvm.codegen.operators import NodeView, select_variant
 from tinyseg_tvm.codegen.operators.scheduled_sum import MOST_SEGMENTS
+from tinyseg_tvm.codegen.programs.v7m_channel_kernels import V7mChannelKernel
 from tinyseg_tvm.codegen.runtime_files import RUNTIME
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.operators import AveragePool2d, Conv2d, Lookup, TensorType
@@ -63,7 +64,7 @@ def test_cores_without_the_dsp_extension_get_the_kernels_and_others_do_not():
     network, _ = network_of(KINDS, 12, 31)
     views = [NodeView.of(node, network, PLAIN) for node in network.nodes]
     chosen = {select_variant(view).name.partition(",")[0] for view in views}
-    assert {"conv2d tiles v7m", "conv2d_transpose tiles v7m", "dense tiles v7m"} <= chosen
+    assert {f"{kind} tiles v7m" for kind in ("conv2d", "conv2d_transpose", "dense", "depthwise")} <= chosen
     dsp = [NodeView.of(node, network, Core("host", has_dsp=True)) for node in network.nodes]
     assert not any("v7m" in select_variant(view).name for view in dsp)
 
@@ -156,14 +157,18 @@ def test_a_mutated_c_twin_is_found(file, tmp_path, monkeypatch):
     kind, before, after = MUTATIONS[file]
     mutate_runtime(monkeypatch, (file, before, after))
     network, inputs = network_of([kind], 20, 1)
+    core = M0 if kind == "depthwise" else PLAIN
     with pytest.raises(AssertionError):
-        check_on_host(network, inputs, tmp_path, streamed=False, core=PLAIN)
+        check_on_host(network, inputs, tmp_path, streamed=False, core=core)
 
 
-def test_a_mutated_instruction_is_found_in_qemu(tmp_path, monkeypatch):
-    mutate_runtime(monkeypatch, ("tinyseg_depthwise_body.h", '"mla r10, lr, r12, r10', '"mla r10, lr, r11, r10'))
-    network, inputs = network_of(["depthwise"], 20, 2)
-    assert run_on_board("mps2_an385", network, inputs, tmp_path / "project") != []
+@pytest.mark.parametrize("mutated", [False, True])
+def test_depthwise_convolutions_that_tiles_do_not_compute_equal_the_reference_in_qemu(mutated, tmp_path, monkeypatch):
+    monkeypatch.setattr(V7mChannelKernel, "suits", False)
+    if mutated:
+        mutate_runtime(monkeypatch, ("tinyseg_depthwise_body.h", '"adc %[h], %[zero]', '"add %[h], %[zero]'))
+    network, inputs = network_of(["depthwise"], 12, 2)
+    assert (run_on_board("mps2_an385", network, inputs, tmp_path / "project") != []) == mutated
 
 
 def test_kernels_for_armv6m_equal_the_reference(tmp_path):
