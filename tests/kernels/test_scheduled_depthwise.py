@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,6 +50,13 @@ CORES = {
 }
 BOARDS = {"dsp": "mps2_an386", "mve": "mps3_an547", "v7m": "mps2_an385"}
 NUMBERS = range(len(VARIANTS))
+
+
+def some(numbers: Iterable[int], fast: Collection[int]) -> list[Any]:
+    """Parameters, those slow that differ from others in their decisions alone."""
+    return [pytest.param(n, marks=() if n in fast else (pytest.mark.slow,)) for n in numbers]
+
+
 # kernel, stride, dilation, padding, channels, width: what the random cases seldom or never are
 RARE = [
     ((3, 3), 1, 1, (1, 1, 1, 1), 7, 47),
@@ -60,6 +69,7 @@ RARE = [
     ((1, 11), 1, 1, (0, 5, 0, 5), 2, 40),
     ((13, 13), 1, 1, (6, 6, 6, 6), 5, 13),
     ((2, 6), 5, 2, (1, 20, 1, 20), 8, 19),  # runs that lie in the padding altogether
+    ((3, 3), 1, 1, (1, 1, 1, 1), 600, 10),  # results that no offset of a store reaches
 ]
 
 
@@ -140,7 +150,7 @@ def check_on_host(number: int, network: Network, inputs: list[np.ndarray], direc
     assert_equal_to_reference(program, inputs)
 
 
-@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("number", some(NUMBERS, (0, 2, 3, 5, 6)))
 def test_depthwise_tiles_equal_the_reference(number, only, tmp_path):
     taken = only(number)
     network, inputs = network_of(["depthwise"], 12, 40 + number)
@@ -148,7 +158,7 @@ def test_depthwise_tiles_equal_the_reference(number, only, tmp_path):
     assert len(taken) > 6
 
 
-@pytest.mark.parametrize("number", sorted({numbers_of(family)[i] for family in CORES for i in (0, -1)}))
+@pytest.mark.parametrize("number", some((0, 2, 3, 5, 6), (2, 3, 6)))
 def test_rare_shapes_equal_the_reference(number, only, tmp_path):
     taken = only(number)
     check_on_host(number, *rare_network(number), tmp_path, "-DTINYSEG_REQUANTIZE_INTEGER=1")
@@ -167,7 +177,7 @@ def test_many_depthwise_tiles_equal_the_reference(number, seed, only, tmp_path):
 OTHER_BOARDS = {1: "mps2_an500", 2: "mps2_an505"}  # for some of the variants
 
 
-@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("number", some(NUMBERS, (0, 2, 3, 5, 6)))
 def test_depthwise_tiles_equal_the_reference_on_boards(number, only, tmp_path):
     taken = only(number)
     network, inputs = network_of(["depthwise"], 16, 50 + number)
@@ -176,7 +186,7 @@ def test_depthwise_tiles_equal_the_reference_on_boards(number, only, tmp_path):
     assert len(taken) > 6
 
 
-@pytest.mark.parametrize("number", sorted({numbers_of(family)[i] for family in CORES for i in (0, -1)}))
+@pytest.mark.parametrize("number", some((0, 2, 3, 5, 6), (0, 5, 6)))
 def test_rare_shapes_equal_the_reference_on_a_board(number, only, tmp_path):
     only(number)
     assert run_on_board(BOARDS[family_of(number)], *rare_network(5), tmp_path / "project") == []
