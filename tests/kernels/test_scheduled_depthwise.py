@@ -20,9 +20,14 @@ from tests.codegen.harness import (
 )
 from tests.kernels.kernel_cases import Rng, clamp, constants, int8
 from tests.kernels.test_kernels import network_of, run_on_board
+from tests.micro.test_kernel_code import LARGEST_LOOP, compiled, innermost_loops
 from tests.operators.operator_cases import Case, int8_array
+from tinyseg_tvm.boards import load_core
 from tinyseg_tvm.codegen import Core, operators
-from tinyseg_tvm.codegen.operators import NodeView, emitter_for, kernel_choices, scheduled_depthwise
+from tinyseg_tvm.codegen.constants import ConstantPool
+from tinyseg_tvm.codegen.identifiers import Names
+from tinyseg_tvm.codegen.long_tail import long_tail_files
+from tinyseg_tvm.codegen.operators import FunctionWriter, NodeView, emitter_for, kernel_choices, scheduled_depthwise
 from tinyseg_tvm.codegen.operators.scheduled_depthwise import VARIANTS
 from tinyseg_tvm.codegen.programs import (
     channel_schedule,
@@ -39,9 +44,11 @@ from tinyseg_tvm.codegen.programs.mve_channel_kernels import MveChannelKernel
 from tinyseg_tvm.codegen.programs.mve_columns import MveSum
 from tinyseg_tvm.codegen.programs.search import design_space, taken
 from tinyseg_tvm.codegen.programs.v7m_channel_kernels import DirectSum, V7mChannelKernel
+from tinyseg_tvm.codegen.runtime_files import header_of
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.network.problem import build_problem
 from tinyseg_tvm.operators import Conv2d
+from tinyseg_tvm.relay.build import generator_core
 
 CORES = {
     "dsp": Core("host", has_dsp=True),
@@ -459,3 +466,25 @@ def test_more_scratch_buys_cycles(family):
         fastest = min(choices, key=lambda cost: cost.cycles_per_step)
         several += fastest.scratch_bytes > choices[0].scratch_bytes
     assert several > 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("core", ["cortex-m3", "cortex-m55"])
+def test_inner_loops_are_under_1_kib(core, tmp_path):
+    facts = generator_core(load_core(core))
+    network, _ = rare_network(5)
+    sources: list[str] = []
+    modules: set[str] = set()
+    for node in network.nodes:
+        view = NodeView.of(node, network, facts)
+        for number, variant in enumerate(VARIANTS):
+            if variant.supports(view):
+                pool = ConstantPool(Names())
+                out = FunctionWriter(f"{node.name}_{number}", ("line",), ("out",), "state", "scratch", pool)
+                variant.emit(view, out)
+                sources += out.sources
+                modules |= out.modules
+    for path, text in long_tail_files("net", sources, sorted(header_of(module) for module in modules)).items():
+        (tmp_path / Path(path).name).write_text(text)
+    loops = innermost_loops(compiled(tmp_path / "net_tvm.c", core, tmp_path))
+    assert 500 < max(loop.bytes for loop in loops) < LARGEST_LOOP
