@@ -13,7 +13,7 @@ from tinyseg_tvm.codegen.operators.emission import FunctionWriter
 
 MODULE = "tinyseg_columns_mve"
 MOST_CHANNELS = 16  # of a line; more fill vectors as they are
-MOST_PLACE = 65535  # from a block's first value to its last one
+MOST = 65535  # columns, values of a column, and from a block's first value to its last one
 _LANES = 8
 
 
@@ -40,7 +40,8 @@ class ColumnStaging:
     def is_possible(self) -> bool:
         """Whether the runtime's function does it, for more than one line."""
         lines = self.rows * len(self.channels)
-        return lines > 1 and max(self.channels) <= MOST_CHANNELS and int(self.places.max()) <= MOST_PLACE
+        fits = max(self.columns, self.total) <= MOST and max(self.channels) <= MOST_CHANNELS
+        return lines > 1 and fits and int(self.places.max()) <= MOST
 
     @property
     def total(self) -> int:
