@@ -6,6 +6,7 @@ from typing import cast
 
 import numpy as np
 
+from tinyseg_tvm.codegen.operators.convolution_window import declare_lines, geometry, pieces
 from tinyseg_tvm.codegen.operators.direct_convolution import (
     Columns,
     DirectConvolution,
@@ -77,19 +78,6 @@ def _is_depthwise(view: NodeView) -> bool:
     return operator.groups == channels and view.outputs[0].shape[3] == channels and len(view.inputs) == 1
 
 
-def _window(view: NodeView, out: FunctionWriter) -> None:
-    operator = cast(Conv2d, view.operator)
-    rows = view.constants["weight"].shape[1]
-    out.window(
-        len(view.inputs),
-        rows,
-        stride=operator.strides[0],
-        before=operator.padding[0],
-        dilation=operator.dilation[0],
-        extent=view.inputs[0].lines,
-    )
-
-
 def _emit_conv2d(view: NodeView, out: FunctionWriter) -> None:
     operator = cast(Conv2d, view.operator)
     weight = view.constants["weight"]
@@ -103,22 +91,15 @@ def _emit_conv2d(view: NodeView, out: FunctionWriter) -> None:
             "weight": out.constant("weight", pack_convolution(weight, operator.groups, channels)),
             "bias": out.constant("bias", folded_bias(view.constants["bias"], weight, operator.input_zero_point)),
             "multiplier": out.constant("multiplier", view.constants["multiplier"]),
-            "piece_channels": out.constant("piece_channels", np.asarray(channels, np.uint16)),
-            "pieces": len(channels),
+            **pieces(view, out),
             "groups": operator.groups,
-            "input_width": view.inputs[0].shape[2],
-            "output_width": view.outputs[0].shape[2],
+            **geometry(view),
             "output_channels": weight.shape[0],
-            "kernel_height": weight.shape[1],
-            "kernel_width": weight.shape[2],
-            "stride": operator.strides[1],
-            "dilation": operator.dilation[1],
-            "pad_left": operator.padding[1],
             "input_zero_point": operator.input_zero_point,
             "output": requantization(operator),
         },
     )
-    _window(view, out)
+    declare_lines(view, out)
     out.write(f"tinyseg_conv2d_line{suffix}({parameters}, lines, {out.output()});")
 
 
@@ -142,18 +123,12 @@ def _emit_depthwise(view: NodeView, out: FunctionWriter) -> None:
             "bias": out.constant("bias", folded_bias(view.constants["bias"], weight, operator.input_zero_point)),
             "multiplier": out.constant("multiplier", view.constants["multiplier"]),
             "channels": weight.shape[0],
-            "input_width": view.inputs[0].shape[2],
-            "output_width": view.outputs[0].shape[2],
-            "kernel_height": weight.shape[1],
-            "kernel_width": weight.shape[2],
-            "stride": operator.strides[1],
-            "dilation": operator.dilation[1],
-            "pad_left": operator.padding[1],
+            **geometry(view),
             "input_zero_point": operator.input_zero_point,
             "output": requantization(operator),
         },
     )
-    _window(view, out)
+    declare_lines(view, out)
     out.write(f"tinyseg_depthwise_line{suffix}({parameters}, lines, {out.output()});")
 
 
@@ -190,7 +165,7 @@ def _emit_dsp(view: NodeView, out: FunctionWriter) -> None:
     parameters = _dsp_parameters(view, out, _segment_taps(view))
     kernel = f"tinyseg_conv2d_dsp{_plain_suffix(view)}"
     out.modules.add(kernel)
-    _window(view, out)
+    declare_lines(view, out)
     out.write(f"{kernel}_line({parameters}, lines, {out.scratch}, {out.output()});")
 
 
@@ -209,7 +184,7 @@ def _emit_direct_dsp(view: NodeView, out: FunctionWriter) -> None:
     channels = [piece.shape[3] for piece in view.inputs]
     dilation = operator.dilation[1]
     parameters = _dsp_parameters(view, out, direct_segment_taps(rows, taps, channels, dilation))
-    _window(view, out)
+    declare_lines(view, out)
     window = Window(rows, taps, dilation)
     padded = any(operator.padding)
     arguments = declare_direct_dsp(out, [window], channels, operator.input_zero_point, padded=padded)
@@ -240,20 +215,13 @@ def _dsp_parameters(view: NodeView, out: FunctionWriter, taps: int) -> str:
             "weight": out.constant("weight", words),
             "bias": out.constant("bias", one_more(bias)),
             "multiplier": out.constant("multiplier", one_more(view.constants["multiplier"])),
-            "piece_channels": out.constant("piece_channels", np.asarray(channels, np.uint16)),
-            "pieces": len(channels),
+            **pieces(view, out),
             "groups": operator.groups,
             "pairs": pairs,
-            "input_width": view.inputs[0].shape[2],
-            "output_width": view.outputs[0].shape[2],
+            **geometry(view),
             "output_channels": weight.shape[0],
             "output_step": weight.shape[0],
-            "kernel_height": weight.shape[1],
-            "kernel_width": weight.shape[2],
             "segment_taps": taps,
-            "stride": operator.strides[1],
-            "dilation": operator.dilation[1],
-            "pad_left": operator.padding[1],
             "input_zero_point": operator.input_zero_point,
             "output": requantization(operator),
         },
@@ -309,25 +277,18 @@ def _emit_mve(view: NodeView, out: FunctionWriter) -> None:
             "weight": out.constant("weight", pack_channel_pairs(weight, operator.groups, used)),
             "bias": out.constant("bias", one_more(bias)),
             "multiplier": out.constant("multiplier", one_more(view.constants["multiplier"])),
-            "piece_channels": out.constant("piece_channels", np.asarray(channels, np.uint16)),
-            "pieces": len(channels),
+            **pieces(view, out),
             "groups": operator.groups,
             "blocks": vectors(int(np.prod(weight.shape[1:]))),
             "direct": int(_lies_together(view)),
-            "input_width": view.inputs[0].shape[2],
-            "output_width": view.outputs[0].shape[2],
+            **geometry(view),
             "output_channels": weight.shape[0],
             "output_step": weight.shape[0],
-            "kernel_height": weight.shape[1],
-            "kernel_width": weight.shape[2],
-            "stride": operator.strides[1],
-            "dilation": operator.dilation[1],
-            "pad_left": operator.padding[1],
             "input_zero_point": operator.input_zero_point,
             "output": requantization(operator),
         },
     )
-    _window(view, out)
+    declare_lines(view, out)
     out.write(f"tinyseg_conv2d_mve_line({parameters}, lines, {out.scratch or 'NULL'}, {out.output()});")
 
 
@@ -359,7 +320,7 @@ def _emit_direct_mve(view: NodeView, out: FunctionWriter) -> None:
     )
     out.modules.add("tinyseg_conv2d_direct_mve")
     parameters = out.parameters(view, "tinyseg_conv2d_direct_mve", convolution.parameters(out))
-    _window(view, out)
+    declare_lines(view, out)
     out.write(
         f"tinyseg_segment_of_three segments[{convolution.segments}];",
         f"tinyseg_conv2d_direct_mve_line({parameters}, lines, segments, {out.output()});",
@@ -436,18 +397,12 @@ def _write_depthwise_mve(view: NodeView, out: FunctionWriter, memory: str) -> No
             "channels": weight.shape[0],
             "taps": packed.shape[1],
             "spread": int(needs_spread(weight)),
-            "input_width": view.inputs[0].shape[2],
-            "output_width": view.outputs[0].shape[2],
-            "kernel_height": weight.shape[1],
-            "kernel_width": weight.shape[2],
-            "stride": operator.strides[1],
-            "dilation": operator.dilation[1],
-            "pad_left": operator.padding[1],
+            **geometry(view),
             "input_zero_point": operator.input_zero_point,
             "output": requantization(operator),
         },
     )
-    _window(view, out)
+    declare_lines(view, out)
     out.write(f"tinyseg_depthwise_block_mve_line({parameters}, lines, {memory}, {out.output()});")
 
 
@@ -476,7 +431,7 @@ def _mve_bytes(view: NodeView) -> int:
 
 _DEPTHWISE_MVE_FLASH = packed_weight(lambda view: pack_depthwise_vectors(view.constants["weight"]).nbytes)
 
-TILES = scheduled_variants("conv2d", _calls, _window)
+TILES = scheduled_variants("conv2d", _calls, declare_lines)
 VARIANTS = (
     Variant("depthwise mve", _suits_depthwise_mve, _depthwise_mve_cost, _emit_depthwise_mve, _DEPTHWISE_MVE_FLASH),
     Variant("depthwise stack mve", _suits_stack_mve, _stack_mve_cost, _emit_stack_mve, _DEPTHWISE_MVE_FLASH),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-import numpy as np
-
+from tinyseg_tvm.codegen.operators.convolution_window import declare_lines, geometry, pieces
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant
 from tinyseg_tvm.codegen.operators.float_emission import clamp_value, cycles_per_mac, pack_weights, use
 from tinyseg_tvm.network.problem import Cost
@@ -30,19 +29,6 @@ def _depthwise_cost(view: NodeView) -> Cost:
     return Cost(0, round(cycles) + 100)
 
 
-def _window(view: NodeView, out: FunctionWriter) -> None:
-    operator = cast(FloatConv2d, view.operator)
-    out.window(
-        len(view.inputs),
-        view.constants["weight"].shape[1],
-        stride=operator.strides[0],
-        before=operator.padding[0],
-        dilation=operator.dilation[0],
-        extent=view.inputs[0].lines,
-        ctype="float",
-    )
-
-
 def _emit(view: NodeView, out: FunctionWriter) -> None:
     operator = cast(FloatConv2d, view.operator)
     weight = view.constants["weight"]
@@ -54,21 +40,14 @@ def _emit(view: NodeView, out: FunctionWriter) -> None:
         {
             "weight": out.constant("weight", pack_weights(weight, operator.groups, channels)),
             "bias": out.constant("bias", view.constants["bias"]),
-            "piece_channels": out.constant("piece_channels", np.asarray(channels, np.uint16)),
-            "pieces": len(channels),
+            **pieces(view, out),
             "groups": operator.groups,
-            "input_width": view.inputs[0].shape[2],
-            "output_width": view.outputs[0].shape[2],
+            **geometry(view),
             "output_channels": weight.shape[0],
-            "kernel_height": weight.shape[1],
-            "kernel_width": weight.shape[2],
-            "stride": operator.strides[1],
-            "dilation": operator.dilation[1],
-            "pad_left": operator.padding[1],
             "clamp": clamp_value(operator),
         },
     )
-    _window(view, out)
+    declare_lines(view, out, "float")
     out.write(f"tinyseg_conv2d_f32_line({parameters}, lines, {out.output(ctype='float')});")
 
 
@@ -83,17 +62,11 @@ def _emit_depthwise(view: NodeView, out: FunctionWriter) -> None:
             "weight": out.constant("weight", weight[:, :, :, 0].transpose(1, 2, 0)),
             "bias": out.constant("bias", view.constants["bias"]),
             "channels": weight.shape[0],
-            "input_width": view.inputs[0].shape[2],
-            "output_width": view.outputs[0].shape[2],
-            "kernel_height": weight.shape[1],
-            "kernel_width": weight.shape[2],
-            "stride": operator.strides[1],
-            "dilation": operator.dilation[1],
-            "pad_left": operator.padding[1],
+            **geometry(view),
             "clamp": clamp_value(operator),
         },
     )
-    _window(view, out)
+    declare_lines(view, out, "float")
     out.write(f"tinyseg_depthwise_f32_line({parameters}, lines, {out.output(ctype='float')});")
 
 

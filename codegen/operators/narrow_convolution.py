@@ -7,6 +7,7 @@ from typing import cast
 
 import numpy as np
 
+from tinyseg_tvm.codegen.operators.convolution_window import declare_lines
 from tinyseg_tvm.codegen.operators.direct_convolution import Columns, pack_plain
 from tinyseg_tvm.codegen.operators.emission import (
     FunctionWriter,
@@ -143,16 +144,8 @@ def _pointwise_cost(view: NodeView) -> Cost:
 
 
 def _emit_convolution(view: NodeView, out: FunctionWriter) -> None:
-    operator = cast(Conv2d, view.operator)
     parameters = _convolution(view).parameters(view, out)
-    out.window(
-        len(view.inputs),
-        view.constants["weight"].shape[1],
-        stride=operator.strides[0],
-        before=operator.padding[0],
-        dilation=operator.dilation[0],
-        extent=view.inputs[0].lines,
-    )
+    declare_lines(view, out)
     out.write(f"tinyseg_conv2d_v6m_line({parameters}, lines, {out.scratch}, {out.output()});")
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from tinyseg_tvm.codegen.core import Core
 from tinyseg_tvm.codegen.long_tail import PLACEHOLDER, LoweredProgram, lower_placed
+from tinyseg_tvm.codegen.operators.convolution_window import declare_lines
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, requantize_cycles
 from tinyseg_tvm.codegen.operators.weight_packing import folded_bias
 from tinyseg_tvm.codegen.programs.channel_costs import code_bytes, line_cycles
@@ -161,14 +162,7 @@ def _emit(view: NodeView, out: FunctionWriter, kernel: ChannelKernel, memory: st
     out.modules.add(kernel.module)
     function = f"{out.symbol}_tvm"
     out.sources.append(program.source.replace(PLACEHOLDER, function))
-    out.window(
-        1,
-        s.rows,
-        stride=operator.strides[0],
-        before=operator.padding[0],
-        dilation=operator.dilation[0],
-        extent=view.inputs[0].lines,
-    )
+    declare_lines(view, out)
     line, step = "lines[{}]", str(s.channels)
     if _padded(view):
         padding = out.constant("padding", np.full(kernel.padding, s.zero_point, np.int8))

@@ -10,6 +10,7 @@ from typing import cast
 
 import numpy as np
 
+from tinyseg_tvm.codegen.operators.convolution_window import declare_lines
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, requantize_cycles
 from tinyseg_tvm.codegen.operators.pair_packing import convolution_segments, pair_order, pairs_of_segments
 from tinyseg_tvm.codegen.operators.weight_packing import folded_bias
@@ -175,12 +176,5 @@ def emit_winograd(view: NodeView, out: FunctionWriter) -> None:
             "output": (str(operator.output_zero_point), str(operator.output_min), str(operator.output_max)),
         },
     )
-    out.window(
-        len(channels),
-        weight.shape[1],
-        stride=operator.strides[0],
-        before=operator.padding[0],
-        dilation=operator.dilation[0],
-        extent=view.inputs[0].lines,
-    )
+    declare_lines(view, out)
     out.write(f"tinyseg_conv2d_winograd_line({parameters}, lines, {out.scratch}, {out.output()});")
