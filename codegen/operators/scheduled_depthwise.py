@@ -31,7 +31,6 @@ from tinyseg_tvm.codegen.tuning_records import program_key
 from tinyseg_tvm.network.problem import Cost
 from tinyseg_tvm.operators.conv2d import Conv2d
 
-STACK = 384  # bytes that a kernel takes of the stack in place of scratch, at the most
 SOME_PIXELS = 16  # of runs that are neither as long as they may be nor as short
 
 
@@ -44,12 +43,14 @@ class Family:
         sum: how they take columns.
         runs_on: whether a core has what they need.
         scratch: bytes of staged columns, at the most where a run can be shorter.
+        stack: bytes that a kernel takes of the stack in place of scratch, at the most.
     """
 
     kernel: type[ChannelKernel]
     sum: type[ChannelSum]
     runs_on: Callable[[Core], bool]
     scratch: int
+    stack: int
 
     def of(self, view: NodeView, run: int) -> ChannelKernel:
         """The micro-kernels of a node, with runs of so many pixels."""
@@ -102,7 +103,7 @@ class Family:
         """Pixels whose columns, and a channel's weights, the stack has room for; 0: not even one."""
         kernel = self.of(view, 1)
         s = kernel.sum
-        fitting = (n for n in (8, 4, 2, 1) if kernel.staged_bytes(s.columns(n)) + kernel.stack_bytes <= STACK)
+        fitting = (n for n in (8, 4, 2, 1) if kernel.staged_bytes(s.columns(n)) + kernel.stack_bytes <= self.stack)
         return min(next(fitting, 0), s.pixels, kernel.together)
 
     def direct_run(self, view: NodeView) -> int:
@@ -117,9 +118,9 @@ class Family:
 
 
 FAMILIES = (
-    Family(DspChannelKernel, DspSum, lambda core: core.has_dsp and not core.has_mve, 1600),
-    Family(MveChannelKernel, MveSum, lambda core: core.has_mve, 2048),
-    Family(V7mChannelKernel, DirectSum, lambda core: core.has_wide_multiply and not core.has_dsp, 0),
+    Family(DspChannelKernel, DspSum, lambda core: core.has_dsp and not core.has_mve, 1600, 384),
+    Family(MveChannelKernel, MveSum, lambda core: core.has_mve, 2048, 256),
+    Family(V7mChannelKernel, DirectSum, lambda core: core.has_wide_multiply and not core.has_dsp, 0, 0),
 )
 
 
