@@ -24,7 +24,7 @@ from tests.codegen.harness import (
 from tinyseg_tvm.codegen import Core, export_library_format, generate
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network.network import Network
-from tinyseg_tvm.operators import Conv2d, Elementwise, Lookup, Pad, TensorType
+from tinyseg_tvm.operators import Conv2d, Elementwise, Lookup, MaxPool2d, Pad, TensorType
 
 HOSTILE = [
     'quote" */ end',
@@ -178,14 +178,7 @@ def test_operators_of_too_many_steps_are_refused():
 def test_maps_too_wide_for_a_kernel_are_refused_by_name():
     b = NetworkBuilder()
     x = b.input("x", TensorType((1, 1, 70_000, 1), "int8"))
-    b.output(
-        b.node(
-            "wide",
-            Conv2d((1, 1), (0, 0, 0, 0), (1, 1), 1, 0, 0, -128, 127),
-            [x],
-            **weights(np.random.default_rng(0), 1, 1, 1, 1),
-        )
-    )
+    b.output(b.node("wide", MaxPool2d((1, 2), (1, 2), (0, 0, 0, 0), (1, 1)), [x]))
     network = b.build()
     problem = problem_of(network)
     with pytest.raises(TinySegError, match=r"'wide'.*70000"):
