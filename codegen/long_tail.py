@@ -19,7 +19,7 @@ import numpy as np
 from tinyseg_tvm.errors import TinySegError
 
 PLACEHOLDER = "tinyseg_long_tail"
-_WORKSPACE_ALIGNMENT = 16
+WORKSPACE_ALIGNMENT = 16
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def _with_workspace(function: Any, offsets: Mapping[str, int] | None) -> tuple[A
         if offsets is not None and buffer.name not in offsets:
             return tirx.Evaluate(0)
         elements = int(np.prod([int(extent) for extent in buffer.shape]))
-        offset = -(-end // _WORKSPACE_ALIGNMENT) * _WORKSPACE_ALIGNMENT if offsets is None else offsets[buffer.name]
+        offset = -(-end // WORKSPACE_ALIGNMENT) * WORKSPACE_ALIGNMENT if offsets is None else offsets[buffer.name]
         end = max(end, offset + elements * np.dtype(str(buffer.dtype)).itemsize)
         address = tirx.reinterpret("handle", tirx.handle_add_byte_offset(workspace, offset))
         return tirx.DeclBuffer(buffer, data=address)

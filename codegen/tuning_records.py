@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.operators import Operator, TensorType
@@ -22,6 +22,7 @@ FORMAT = "tinyseg-tuning-records"
 VERSION = 1
 _QUANTIZATION = ("scale", "zero_point", "_min", "_max")  # ends of the names of an operator's fields that are left out
 
+T = TypeVar("T")
 Decision = tuple[int, ...]
 """What was decided on a program: the fields of a ``Decisions``, as integers."""
 
@@ -69,10 +70,15 @@ class TuningRecords:
         """The record of a kernel; None where there is none."""
         return self._records.get((operator, kernel))
 
-    def decision(self, program: str, space: Sequence[Any]) -> Any | None:
-        """The decision on a program, one of ``space`` (dataclasses); None where there is none, or none of these."""
-        taken = self._decisions.get(program)
-        return None if taken is None else next((each for each in space if decision_of(each) == taken), None)
+    def choice(self, kernel: Any, ranked: Sequence[T]) -> T:
+        """What to decide on a program: what was recorded, if it can be decided; else the first of ``ranked``.
+
+        Args:
+            kernel: the program's micro-kernels.
+            ranked: the decisions that there are (dataclasses), best estimated first.
+        """
+        taken = self._decisions.get(program_key(kernel)) if self.decisions else None
+        return next((each for each in ranked if decision_of(each) == taken), ranked[0])
 
 
 def decision_of(decisions: Any) -> Decision:

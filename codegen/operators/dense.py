@@ -31,7 +31,8 @@ from tinyseg_tvm.codegen.operators.pair_packing import (
     pair_cost,
     pair_scratch,
 )
-from tinyseg_tvm.codegen.operators.scheduled_sum import Call, Convolution, scheduled_variants
+from tinyseg_tvm.codegen.operators.scheduled_convolution import Call, Convolution
+from tinyseg_tvm.codegen.operators.scheduled_sum import scheduled_variants
 from tinyseg_tvm.codegen.operators.weight_packing import folded_bias, interleave, pack_dense
 from tinyseg_tvm.network.problem import Cost
 from tinyseg_tvm.operators.dense import Dense

@@ -132,8 +132,7 @@ def scratch_bytes(kernel: ChannelKernel) -> int:
 def best_decisions(kernel: ChannelKernel, view: NodeView) -> Decisions:
     """Those that the tuner recorded; else those of fewest estimated cycles."""
     ranked = ranked_decisions(kernel, requantize_cycles(view.core))
-    recorded = view.core.records.decision(program_key(kernel), ranked) if view.core.records.decisions else None
-    return recorded or ranked[0]
+    return view.core.records.choice(kernel, ranked)
 
 
 @cache

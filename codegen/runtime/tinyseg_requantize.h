@@ -185,13 +185,18 @@ TINYSEG_INLINE tinyseg_scale tinyseg_scale_of(float multiplier)
         scale.down = 0;
         scale.limit = 0x7FFFu >> -down;
         scale.before = 0;
+    } else if (down > 0) { /* below 2^-37: nothing is left of any accumulator */
+        scale.factor = 0;
+        scale.down = 31;
+        scale.limit = 0x7FFFu;
+        scale.before = 0;
     } else {
         scale.factor = 0;
         scale.down = 0;
         scale.limit = 0;
         scale.before = 0;
     }
-    if (scale.factor != 0u) {
+    if (scale.limit != 0u) {
         scale.ties = scale.before + 2u * TINYSEG_TIE_MARGIN;
         scale.before += TINYSEG_TIE_MARGIN + 0x80000000u;
     } else {
@@ -245,9 +250,12 @@ TINYSEG_INLINE tinyseg_scale tinyseg_scale_of(float multiplier)
     scale.mantissa = (int32_t)((bits << 7 & 0x3FFFFFFFu) | 0x40000000u);
     scale.shift = 125 - (int32_t)(bits >> 23);
     scale.ties = 2u * TINYSEG_TIE_MARGIN - 1u;
-    if (scale.shift < 1 || scale.shift > 24) {
+    if (scale.shift < 1) {
         scale.shift = 1;
         scale.ties = UINT32_MAX;
+    } else if (scale.shift > 31) { /* below 2^-33: nothing is left of any accumulator */
+        scale.shift = 1;
+        scale.mantissa = 0;
     }
     return scale;
 }

@@ -19,6 +19,10 @@ BUILDS = {
     "float, fast-math": ["-O3", "-ffast-math", "-march=native", "-DTINYSEG_REQUANTIZE_INTEGER=0"],
     "float, unoptimised": ["-O0", "-DTINYSEG_REQUANTIZE_INTEGER=0"],
     "integer": ["-O2", "-fsanitize=undefined", "-fno-sanitize-recover=all", "-DTINYSEG_REQUANTIZE_INTEGER=1"],
+    "integer, narrow": [
+        *("-O2", "-fsanitize=undefined", "-fno-sanitize-recover=all"),
+        *("-DTINYSEG_REQUANTIZE_INTEGER=1", "-DTINYSEG_REQUANTIZE_NARROW=1"),
+    ],
     "integer, 32 bit": ["-O2", "-m32", "-DTINYSEG_REQUANTIZE_INTEGER=1"],
 }
 
@@ -34,7 +38,7 @@ def records(accumulator, multiplier, zero_point=0, minimum=-128, maximum=127) ->
 def random_records(rng: np.random.Generator, count: int) -> np.ndarray:
     """All magnitudes of accumulators and multipliers alike."""
     accumulator = (rng.uniform(-1, 1, count) * np.exp2(rng.uniform(0, 31, count))).astype(np.int32)
-    multiplier = np.exp2(rng.uniform(-36, 6, count)).astype(np.float32)
+    multiplier = np.exp2(rng.uniform(-44, 6, count)).astype(np.float32)
     low = rng.integers(-128, 100, count)
     return records(accumulator, multiplier, rng.integers(-128, 128, count), low, rng.integers(low, 128, count))
 
@@ -48,7 +52,7 @@ def ordinary_records(rng: np.random.Generator, count: int) -> np.ndarray:
 
 def tie_records(rng: np.random.Generator) -> np.ndarray:
     """Products at and next to ties: accumulator * multiplier near k + 1/2."""
-    multiplier = np.exp2(rng.integers(-30, 3, 4000)).astype(np.float32) * rng.integers(1, 1 << 12, 4000).astype(
+    multiplier = np.exp2(rng.integers(-44, 3, 4000)).astype(np.float32) * rng.integers(1, 1 << 12, 4000).astype(
         np.float32
     )
     half = rng.integers(-300, 300, 4000) + 0.5
@@ -73,7 +77,8 @@ def extreme_records() -> np.ndarray:
         -(2**31),
         2**31 - 65,
     ]
-    multipliers = [0.0, 1e-45, 1.1754944e-38, 1e-30, 2.0**-25, 2.0**-24, 0.5, 1.0, 1.5, 512.0, 1e20, 3.4e38]
+    powers = [-38, -37, -34, -33, -32, -25, -24, -1, 0, 9]
+    multipliers = [0.0, 1e-45, 1.1754944e-38, 1e-30, *(2.0**power for power in powers), 1.5, 1e20, 3.4e38]
     return records(np.asarray(limits)[:, None], np.asarray(multipliers, np.float32)[None, :])
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.codegen.harness import NetworkBuilder
 from tinyseg_tvm.codegen import Core, kernel_cost
 from tinyseg_tvm.codegen.operators import NodeView, select_variant, variant_costs
-from tinyseg_tvm.codegen.operators.scheduled_sum import best_decisions, kernel_of
+from tinyseg_tvm.codegen.operators.scheduled_sum import best_decisions
 from tinyseg_tvm.codegen.programs.dsp_kernels import DspKernel
 from tinyseg_tvm.codegen.programs.schedule import decision_space
 from tinyseg_tvm.codegen.programs.weighted_sum import Line, Segment, WeightedSum
@@ -133,4 +133,3 @@ def test_variants_name_their_programs():
     programs = [variant.programs(view) for variant, _ in variant_costs(view) if "tiles" in variant.name]
     assert programs
     assert all(len(space) > 1 for found in programs for space in found.values())
-    assert callable(kernel_of)

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from tests.codegen.harness import (
-    SANITIZE,
     NetworkBuilder,
     assert_equal_to_reference,
     build,
@@ -153,7 +152,7 @@ def numbers_of(family: str) -> list[int]:
 def check_on_host(number: int, network: Network, inputs: list[np.ndarray], directory: Path, *flags: str) -> None:
     core = CORES[family_of(number)]
     problem = build_problem(network, io="resident", cost=lambda node: operators.kernel_cost(node, network, core))
-    program = build(network, problem, spread_plan(problem), directory, core=core, flags=[*SANITIZE, *flags])
+    program = build(network, problem, spread_plan(problem), directory, core=core, flags=flags)
     assert_equal_to_reference(program, inputs)
 
 

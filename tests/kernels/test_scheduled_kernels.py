@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.codegen.harness import SANITIZE, NetworkBuilder, assert_equal_to_reference, build, spread_plan
+from tests.codegen.harness import NetworkBuilder, assert_equal_to_reference, build, spread_plan
 from tests.kernels.kernel_cases import accepted_case
 from tests.kernels.test_kernels import run_on_board
 from tests.operators.operator_cases import int8_array
 from tinyseg_tvm.codegen import Core, operators
 from tinyseg_tvm.codegen.operators import NodeView, Variant, emitter_for, scheduled_sum
-from tinyseg_tvm.codegen.operators.scheduled_sum import FAMILIES, Family
+from tinyseg_tvm.codegen.operators.scheduled_convolution import FAMILIES, Family
 from tinyseg_tvm.codegen.programs import dsp_kernels, micro_kernels, schedule
 from tinyseg_tvm.codegen.programs.dsp_kernels import DspKernel
 from tinyseg_tvm.codegen.programs.mve_assembler import Layout
@@ -124,7 +124,7 @@ def check_on_host(family: Family, seed: int, each: int, directory: Path) -> None
     core = CORES[family.kernel.name]
     network, inputs = networks(seed, each)
     problem = build_problem(network, io="resident", cost=lambda node: operators.kernel_cost(node, network, core))
-    program = build(network, problem, spread_plan(problem), directory, core=core, flags=SANITIZE)
+    program = build(network, problem, spread_plan(problem), directory, core=core)
     assert_equal_to_reference(program, inputs)
 
 

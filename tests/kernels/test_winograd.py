@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from tests.codegen.harness import (
-    SANITIZE,
     NetworkBuilder,
     assert_equal_to_reference,
     build,
@@ -106,7 +105,7 @@ def random_network(seed: int, nodes: int) -> tuple[Network, list[np.ndarray]]:
 
 def check_on_host(network: Network, inputs: list[np.ndarray], directory: Path, *flags: str) -> None:
     problem = build_problem(network, io="resident", cost=lambda node: kernel_cost(node, network, DSP))
-    program = build(network, problem, spread_plan(problem), directory, core=DSP, flags=[*SANITIZE, *flags])
+    program = build(network, problem, spread_plan(problem), directory, core=DSP, flags=flags)
     assert_equal_to_reference(program, inputs)
 
 
