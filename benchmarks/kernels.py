@@ -30,7 +30,7 @@ from tinyseg_tvm.codegen.operators import NodeView, select_variant
 from tinyseg_tvm.errors import DoesNotFitError
 from tinyseg_tvm.micro import RunResult, generate_project
 from tinyseg_tvm.micro.cycle_estimate import estimate_cycles
-from tinyseg_tvm.network.network import Network, Node, Port, Tensor
+from tinyseg_tvm.network.network import Network, Node, Tensor
 from tinyseg_tvm.network.problem import build_problem
 from tinyseg_tvm.network.reference import run as run_reference
 from tinyseg_tvm.operators import (
@@ -102,12 +102,7 @@ class Shape:
         names = tuple(f"x{k}" for k in range(len(inputs)))
         tensors = {name: Tensor(name, type_) for name, type_ in zip((*names, "y"), (*inputs, result), strict=True)}
         node = Node("layer", self.operator, names, ("y",), constants)
-        ports = tuple(_port(name, tensors[name].type) for name in names)
-        return Network("kernel", tensors, (node,), ports, (_port("y", result),))
-
-
-def _port(name: str, type_: TensorType) -> Port:
-    return Port(name, name, type_.shape, type_.dtype, tuple(range(len(type_.shape))))
+        return Network.of_node("kernel", node, tensors)
 
 
 def _conv(

@@ -77,7 +77,9 @@ class TuningRecords:
             kernel: the program's micro-kernels.
             ranked: the decisions that there are (dataclasses), best estimated first.
         """
-        taken = self._decisions.get(program_key(kernel)) if self.decisions else None
+        if not self.decisions:
+            return ranked[0]
+        taken = self._decisions.get(program_key(kernel))
         return next((each for each in ranked if decision_of(each) == taken), ranked[0])
 
 

@@ -6,7 +6,7 @@ from typing import cast
 
 import numpy as np
 
-from tinyseg_tvm.codegen.operators.convolution_window import declare_lines, geometry, pieces
+from tinyseg_tvm.codegen.operators.convolution_window import declare_lines, geometry, pieces, pixels_inside
 from tinyseg_tvm.codegen.operators.direct_convolution import (
     Columns,
     DirectConvolution,
@@ -138,12 +138,9 @@ def _portable_depthwise_cost(view: NodeView) -> Cost:
         return sum_cost(3.0, view)
     operator = cast(Conv2d, view.operator)
     channels, rows, taps, _ = view.constants["weight"].shape
-    stride, dilation, before = operator.strides[1], operator.dilation[1], operator.padding[1]
-    pixels = view.outputs[0].shape[2]
-    room = view.inputs[0].shape[2] - (taps - 1) * dilation
-    inside = sum(0 <= x * stride - before < room for x in range(pixels))
+    pixels, inside = view.outputs[0].shape[2], pixels_inside(view)
     inside = inside if inside >= 4 else 0
-    neighbours = taps == 3 and stride == dilation == 1
+    neighbours = taps == 3 and operator.strides[1] == operator.dilation[1] == 1
     each = (20 + 2.2 * rows * taps) if neighbours else (58 + 2.5 * rows * taps)
     # four pixels at a time, those at the sides one by one
     channel = 200 * (inside > 0) + -(-inside // 4) * 4 * each + (pixels - inside) * (60 + 13 * rows * taps)
@@ -357,10 +354,7 @@ def _depthwise_mve_cost(view: NodeView) -> Cost:
     blocks = vectors(weight.shape[0])
     pixels = view.outputs[0].shape[2]
     taps = weight.shape[1] * weight.shape[2] * (2 if needs_spread(weight) else 1)
-    operator = cast(Conv2d, view.operator)
-    stride, before = operator.strides[1], operator.padding[1]
-    reach = (weight.shape[2] - 1) * operator.dilation[1]
-    at_sides = sum(not 0 <= x * stride - before < view.inputs[0].shape[2] - reach for x in range(pixels))
+    at_sides = pixels - pixels_inside(view)
     found = min(pixels, at_sides + 1) * (20 + 70 * weight.shape[1])  # places of taps
     return Cost(depthwise_scratch(weight), blocks * (pixels * (12 * taps + 60) + found) + 100)
 

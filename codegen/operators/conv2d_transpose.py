@@ -195,8 +195,8 @@ def _direct_dsp_cost(view: NodeView) -> Cost:
 def _suits_mve(view: NodeView) -> bool:
     operator = cast(Conv2dTranspose, view.operator)
     narrow = view.outputs[0].shape[3] * operator.strides[1] <= WIDEST_PIXEL
-    tiles = any(variant.supports(view) for variant in TILES)
-    return view.core.has_mve and narrow and _suits_phases(view) and not tiles
+    suits = view.core.has_mve and narrow and _suits_phases(view)
+    return suits and not any(variant.supports(view) for variant in TILES)
 
 
 def _mve_direct(view: NodeView, part: np.ndarray, dilation: int) -> bool:

@@ -43,3 +43,11 @@ def pieces(view: NodeView, out: FunctionWriter) -> dict[str, int | float | str |
     """Parameters of the input's pieces."""
     channels = np.asarray([piece.shape[3] for piece in view.inputs], np.uint16)
     return {"piece_channels": out.constant("piece_channels", channels), "pieces": channels.size}
+
+
+def pixels_inside(view: NodeView) -> int:
+    """Pixels of an output line whose windows do not reach into the padding at the sides."""
+    operator = cast(Conv2d | FloatConv2d, view.operator)
+    reach = (view.constants["weight"].shape[2] - 1) * operator.dilation[1]
+    begins = (x * operator.strides[1] - operator.padding[1] for x in range(view.outputs[0].shape[2]))
+    return sum(0 <= begin < view.inputs[0].shape[2] - reach for begin in begins)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,7 @@ class NodeView:
         """Multiply-accumulates of a step, on average."""
         return self.operator.macs(self.inputs, self.outputs, self.constants) / max(self.access.steps, 1)
 
-    @property
+    @cached_property
     def signature(self) -> str:
         """What records of the tuner know the node by."""
         return signature_of(self.operator, self.inputs, self.outputs, self.constants)

@@ -7,7 +7,7 @@ offered on the stack.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import cast
 
@@ -109,12 +109,13 @@ class Family:
     def direct_run(self, view: NodeView) -> int:
         """Pixels of a run of fewest estimated cycles, where columns are not staged."""
         requantize = requantize_cycles(view.core)
+        shortest = self.of(view, 1)
 
         def cycles(run: int) -> float:
-            kernel = self.of(view, run)
+            kernel = replace(shortest, sum=replace(shortest.sum, run=run))
             return line_cycles(kernel, ranked_decisions(kernel, requantize)[0], requantize)
 
-        return min(self.of(view, 1).runs, key=cycles)
+        return min(shortest.runs, key=cycles)
 
 
 FAMILIES = (

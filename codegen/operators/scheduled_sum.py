@@ -68,10 +68,8 @@ def placements(s: WeightedSum) -> tuple[dict[str, int], int]:
             offsets[name] = end
             end += -(-size * copy.total // WORKSPACE_ALIGNMENT) * WORKSPACE_ALIGNMENT
         most = max(most, end)
-    return (
-        offsets,
-        most + WORKSPACE_ALIGNMENT if most else 0,
-    )  # the last pair of an odd segment reaches one value beyond
+    # the last pair of an odd segment reaches one value beyond
+    return offsets, most + WORKSPACE_ALIGNMENT if most else 0
 
 
 @cache

@@ -89,6 +89,19 @@ class ChannelKernel(ABC):
     def stage_source(self, part: Part) -> str:
         """C of that function: of where to, and of each line that it takes and its step."""
 
+    def _staging(self, part: Part, function: str, *channels: int) -> str:
+        """The same, by a function of the runtime that takes these numbers of channels."""
+        s, span = self.sum, part.span
+        taken = range(s.rows) if span.columns else ()
+        parameters = ", ".join([f"{s.dtype}_t *to", *(f"int8_t *line_{row}, int32_t step_{row}" for row in taken)])
+        lines = [f"static void {self.stage_function(part)}({parameters})", "{"]
+        if span.columns:
+            rows = ", ".join(f"{{line_{row}, step_{row}}}" for row in taken)
+            lines.append(f"    const tinyseg_row rows[{s.rows}] = {{{rows}}};")
+        numbers = ", ".join(map(str, (s.rows, *channels, span.before, span.columns, span.after, s.zero_point)))
+        lines.append(f"    {function}(to, {'rows' if span.columns else 'NULL'}, {numbers});")
+        return "\n".join([*lines, "}", ""])
+
     @abstractmethod
     def source(self, part: Part, pixels: int) -> str:
         """C of the function of a part's tile: of the values, weights, bias, multipliers and results."""
@@ -108,3 +121,15 @@ class ChannelKernel(ABC):
     @abstractmethod
     def code_bytes(self, tiles: Sequence[tuple[Part, int]]) -> int:
         """Estimated bytes of code of these tiles' functions."""
+
+
+def assembler(code: Sequence[str], outputs: Sequence[str], inputs: Sequence[str], *clobbers: str) -> list[str]:
+    """The C statement of instructions, which change memory too."""
+    changed = ", ".join(f'"{name}"' for name in (*clobbers, "memory"))
+    return [
+        "__asm__ volatile(",
+        *(f'    "{line}\\n\\t"' for line in code),
+        f"    : {', '.join(outputs)}",
+        f"    : {', '.join(inputs)}",
+        f"    : {changed});",
+    ]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tinyseg_tvm.codegen.programs import dsp_channel_costs as costs
-from tinyseg_tvm.codegen.programs.channel_kernels import PREFIX, ChannelKernel
+from tinyseg_tvm.codegen.programs.channel_kernels import PREFIX, ChannelKernel, assembler
 from tinyseg_tvm.codegen.programs.channel_sum import Part
 from tinyseg_tvm.codegen.programs.dsp_columns import DspSum
 
@@ -88,17 +88,7 @@ class DspChannelKernel(ChannelKernel):
 
     def stage_source(self, part: Part) -> str:
         """C of the function that stages columns."""
-        s = self.sum
-        channels, before, columns, after = part.channels, part.span.before, part.span.columns, part.span.after
-        taken = range(s.rows) if columns else ()
-        parameters = ", ".join(["int16_t *to", *(f"int8_t *line_{row}, int32_t step_{row}" for row in taken)])
-        lines = [f"static void {self.stage_function(part)}({parameters})", "{"]
-        if columns:
-            rows = ", ".join(f"{{line_{row}, step_{row}}}" for row in taken)
-            lines.append(f"    const tinyseg_row rows[{s.rows}] = {{{rows}}};")
-        numbers = ", ".join(map(str, (s.rows, channels, s.channels, before, columns, after, s.zero_point)))
-        lines.append(f"    tinyseg_stage_columns(to, {'rows' if columns else 'NULL'}, {numbers});")
-        return "\n".join([*lines, "}", ""])
+        return self._staging(part, "tinyseg_stage_columns", part.channels, self.sum.channels)
 
     def source(self, part: Part, pixels: int) -> str:
         """C of the function of a tile."""
@@ -279,7 +269,7 @@ class DspChannelKernel(ChannelKernel):
         temporaries = ["x0", "x1"][: min(2, len(self.rows_of_products))]
         outputs = [f'[{name}] "=&r"({name})' for name in [*(f"s{p}" for p in range(pixels)), *temporaries]]
         inputs = [f'[{name}] "r"({name})' for name in ["x", *(f"w{word}" for word in range(self.sum.words)), "bias"]]
-        return [f"uint32_t {', '.join(temporaries)};", *_assembler(self._resident_code(pixels, half), outputs, inputs)]
+        return [f"uint32_t {', '.join(temporaries)};", *assembler(self._resident_code(pixels, half), outputs, inputs)]
 
     def _in_turns(self, pixels: int, half: int) -> list[str]:
         """Assembler row by row, with some of its weights at a time."""
@@ -301,7 +291,7 @@ class DspChannelKernel(ChannelKernel):
             names, code = self._turn(products, taps, pixels, half)
             outputs = [f'[s{p}] "+r"(s{p})' for p in range(pixels)] + ['[w] "+r"(w)']
             outputs += [f'[{name}] "=&r"({name})' for name in [*names, "x0"]]
-            body = [f"uint32_t x0, {', '.join(names)};", *_assembler(code, outputs, ['[u] "r"(u)'])]
+            body = [f"uint32_t x0, {', '.join(names)};", *assembler(code, outputs, ['[u] "r"(u)'])]
             lines += ["{", *(f"    {line}" for line in body), "}"]
         return lines
 
@@ -347,16 +337,6 @@ class DspChannelKernel(ChannelKernel):
 
 def _sum(pointer: str, offset: int) -> str:
     return f"{pointer} + {offset}" if offset else pointer
-
-
-def _assembler(code: Sequence[str], outputs: Sequence[str], inputs: Sequence[str]) -> list[str]:
-    return [
-        "__asm__ volatile(",
-        *(f'    "{line}\\n\\t"' for line in code),
-        f"    : {', '.join(outputs)}",
-        f"    : {', '.join(inputs)}",
-        '    : "memory");',
-    ]
 
 
 def _chunks(taps: Sequence[int], most: int) -> list[Sequence[int]]:

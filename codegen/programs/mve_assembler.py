@@ -225,3 +225,8 @@ def _chunks(items: Iterable[int], most: int) -> list[list[int]]:
 
 def _add(register: str, amount: int) -> str:
     return f"{'add' if amount > 0 else 'sub'}w {register}, {register}, #{abs(amount)}"
+
+
+def set_small(register: str, value: int) -> str:
+    """Sets a register to an int8 value."""
+    return f"mvn {register}, #{-value - 1}" if value < 0 else f"mov {register}, #{value}"

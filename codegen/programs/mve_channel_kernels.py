@@ -16,6 +16,7 @@ from functools import cache
 
 from tinyseg_tvm.codegen.programs.channel_kernels import PREFIX, ChannelKernel
 from tinyseg_tvm.codegen.programs.channel_sum import Part
+from tinyseg_tvm.codegen.programs.mve_assembler import set_small
 from tinyseg_tvm.codegen.programs.mve_columns import COLUMNS, ROWS, VECTOR, MveSum
 
 PIXELS = 8
@@ -26,7 +27,6 @@ MOST_PLACE = 65535  # of a result, from a group's first one
 MOST_PRODUCTS = 200  # instructions of a plane's or of all planes' products that stand side by side
 STAGED = {1: 10, 2: 14, 3: 22, 4: 26}  # instructions for a column of so many rows
 STAGED_IN_PART = 5  # more, of less than 16 channels
-FIELDS = ("x", "out", "bias", "multiplier", "weight", "channels")  # of tinyseg_channel_tile, a word each
 
 
 @dataclass(frozen=True)
@@ -55,16 +55,7 @@ class MveChannelKernel(ChannelKernel):
 
     def stage_source(self, part: Part) -> str:
         """C of the function that stages columns."""
-        s, span = self.sum, part.span
-        taken = range(s.rows) if span.columns else ()
-        parameters = ", ".join(["int8_t *to", *(f"int8_t *line_{row}, int32_t step_{row}" for row in taken)])
-        lines = [f"static void {self.stage_function(part)}({parameters})", "{"]
-        if span.columns:
-            rows = ", ".join(f"{{line_{row}, step_{row}}}" for row in taken)
-            lines.append(f"    const tinyseg_row rows[{s.rows}] = {{{rows}}};")
-        numbers = ", ".join(map(str, (s.rows, part.channels, span.before, span.columns, span.after, s.zero_point)))
-        lines.append(f"    tinyseg_stage_planes(to, {'rows' if span.columns else 'NULL'}, {numbers});")
-        return "\n".join([*lines, "}", ""])
+        return self._staging(part, "tinyseg_stage_planes", part.channels)
 
     def function(self, part: Part, pixels: int) -> str:
         """Name of the function of a part's tile."""
@@ -275,10 +266,10 @@ def _results(s: MveSum, pixels: int) -> list[str]:
         lines += [code.format(q) for q in (("q0", "q1") if two else ("q0",))]
     lines.append("vqmovnb.s32 q0, q0")
     lines += ["vqmovnt.s32 q0, q1"] if two else []
-    lines += [_small("r0", zero_point), "vqadd.s16 q0, q0, r0"] if zero_point else []
+    lines += [set_small("r0", zero_point), "vqadd.s16 q0, q0, r0"] if zero_point else []
     lines.append("vqmovnb.s16 q0, q0")
     for instruction, bound in [("vmax", minimum)] * (minimum > -128) + [("vmin", maximum)] * (maximum < 127):
-        lines += [_small("r0", bound), "vdup.8 q1, r0", f"{instruction}.s8 q0, q0, q1"]
+        lines += [set_small("r0", bound), "vdup.8 q1, r0", f"{instruction}.s8 q0, q0, q1"]
     if pixels == PIXELS:
         return [*lines, "vstrb.16 q0, [r3, q7]"]
     lanes = [2 * (p % 4) + p // 4 for p in range(pixels)]
@@ -308,8 +299,3 @@ def _add(to: str, register: str, amount: int) -> list[str]:
     step = min(size, 0xFF00) // 0x100 * 0x100
     rest = size - step
     return [f"{mnemonic}.w {to}, {register}, #{step}", *(_add(to, to, rest if amount > 0 else -rest) if rest else [])]
-
-
-def _small(register: str, value: int) -> str:
-    """Sets a register to an int8 value."""
-    return f"mvn {register}, #{-value - 1}" if value < 0 else f"mov {register}, #{value}"

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from tinyseg_tvm.codegen.programs.mve_assembler import BASES, SUMS, Layout, Products, bases_of
+from tinyseg_tvm.codegen.programs.mve_assembler import BASES, SUMS, Layout, Products, bases_of, set_small
 
 TILE = ("weight", "bias", "multiplier", "out", "end", "places")  # of tinyseg_tile_mve, a word each; windows follow
 LARGEST_PASS = 1020  # bytes of one without loops
@@ -201,10 +201,10 @@ class Passes:
         lines += [f"vmul.f32 q{i}, q{i}, {SUMS[i][0]}" for i in vectors]
         lines += [f"vcvtn.s32.f32 q{i}, q{i}" for i in vectors]
         lines += [f"vqmovn{'bt'[i]}.s32 q2, q{i}" for i in vectors]
-        lines += [_small("r4", zero_point), "vqadd.s16 q2, q2, r4"] if zero_point else []
+        lines += [set_small("r4", zero_point), "vqadd.s16 q2, q2, r4"] if zero_point else []
         lines.append("vqmovnb.s16 q2, q2")
         for instruction, bound in [("vmax", minimum)] * (minimum > -128) + [("vmin", maximum)] * (maximum < 127):
-            lines += [_small("r4", bound), "vdup.8 q3, r4", f"{instruction}.s8 q2, q2, q3"]
+            lines += [set_small("r4", bound), "vdup.8 q3, r4", f"{instruction}.s8 q2, q2, q3"]
         return lines + self._store(width)
 
     def _store(self, width: int) -> list[str]:
@@ -247,11 +247,6 @@ def _windows(segment: int) -> int:
 def _field(instruction: str, register: str, name: str) -> str:
     """Access to a field of the tile."""
     return f"{instruction} {register}, [r11, #{4 * TILE.index(name)}]"
-
-
-def _small(register: str, value: int) -> str:
-    """Sets a register to an int8 value."""
-    return f"mvn {register}, #{-value - 1}" if value < 0 else f"mov {register}, #{value}"
 
 
 def _mask(lanes: int) -> list[str]:

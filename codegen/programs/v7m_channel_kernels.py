@@ -17,7 +17,7 @@ from functools import cached_property
 
 import numpy as np
 
-from tinyseg_tvm.codegen.programs.channel_kernels import PREFIX, ChannelKernel
+from tinyseg_tvm.codegen.programs.channel_kernels import PREFIX, ChannelKernel, assembler
 from tinyseg_tvm.codegen.programs.channel_sum import ChannelSum, Part, Span
 
 PIXELS = 8
@@ -224,11 +224,11 @@ class V7mChannelKernel(ChannelKernel):
             for row in range(s.rows):
                 code += self._row(span, pixels, begun=row > 0, row=f"row_{row}")
                 memory += [f'[row_{row}] "+m"(rows[{row}])'] if span.columns else []
-            statement = _assembler(code, [o.format("=&r") for o in outputs] + memory, [])
+            statement = assembler(code, [o.format("=&r") for o in outputs] + memory, [], "cc")
             return ["{", *(f"    {line}" for line in (declared, *pointer, *statement)), "}"]
         code = self._row(span, pixels, begun=True, row="row")
         memory = ['[row] "+m"(line)'] if span.columns else []
-        statement = _assembler(code, [o.format("+r") for o in outputs] + memory, [])
+        statement = assembler(code, [o.format("+r") for o in outputs] + memory, [], "cc")
         line = ["const int8_t *line = rows[row];"] if span.columns else []
         back = ["rows[row] = line;"] if span.columns else []
         return [
@@ -289,7 +289,7 @@ class V7mChannelKernel(ChannelKernel):
         outputs = [f'[{name}] "=&r"({name})' for name in ("low", "high", "near")]
         inputs = [f'[s{p}] "r"(s{p})' for p in range(pixels)]
         inputs += ['[factor] "r"(factor)', '[start] "m"(start)', '[out] "r"(out)']
-        return _assembler([*code, "mov %[near], #0", "1:"], outputs, inputs)
+        return assembler([*code, "mov %[near], #0", "1:"], outputs, inputs, "cc")
 
     def tile_cycles(self, part: Part, pixels: int, _requantize: int, /) -> float:
         """About one for an instruction."""
@@ -311,13 +311,3 @@ class V7mChannelKernel(ChannelKernel):
             rows = s.rows if s.rows * row <= MOST_PRODUCTS else 1
             total += 4 * (rows * row + len(self._results(pixels))) + 8 * s.rows + 160
         return total + 40 * len(tiles)
-
-
-def _assembler(code: Sequence[str], outputs: Sequence[str], inputs: Sequence[str]) -> list[str]:
-    return [
-        "__asm__ volatile(",
-        *(f'    "{line}\\n\\t"' for line in code),
-        f"    : {', '.join(outputs)}",
-        f"    : {', '.join(inputs)}",
-        '    : "cc", "memory");',
-    ]

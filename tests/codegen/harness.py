@@ -330,7 +330,7 @@ class NetworkBuilder:
 
     def input(self, name: str, type_: TensorType, scale: float | None = 0.1, zero_point: int | None = 0) -> str:
         self.tensors[name] = Tensor(name, type_, scale, zero_point)
-        self.inputs.append(_port(name, type_))
+        self.inputs.append(Port.of(self.tensors[name]))
         return name
 
     def node(self, name: str, operator: Operator, inputs: Sequence[str], **constants: np.ndarray) -> str:
@@ -343,14 +343,10 @@ class NetworkBuilder:
         return names[0]
 
     def output(self, tensor: str) -> None:
-        self.outputs.append(_port(tensor, self.tensors[tensor].type))
+        self.outputs.append(Port.of(self.tensors[tensor]))
 
     def build(self) -> Network:
         return Network(self.name, self.tensors, tuple(self.nodes), tuple(self.inputs), tuple(self.outputs))
-
-
-def _port(name: str, type_: TensorType) -> Port:
-    return Port(name, name, type_.shape, type_.dtype, tuple(range(len(type_.shape))))
 
 
 def random_inputs(network: Network, rng: np.random.Generator) -> list[np.ndarray]:

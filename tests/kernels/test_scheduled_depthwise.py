@@ -267,10 +267,10 @@ def test_mutated_instructions_that_stage_are_found_on_a_board(text, other, only,
 @pytest.mark.parametrize(("text", "other"), [("smlad ", "smladx "), ("smlabt ", "smlabb "), ("ldrd ", "ldrd.w ")])
 def test_mutated_dsp_instructions_are_found_on_a_board(text, other, only, tmp_path, monkeypatch):
     only(0)
-    true_assembler = dsp_channel_kernels._assembler
+    true_assembler = dsp_channel_kernels.assembler
     monkeypatch.setattr(
         dsp_channel_kernels,
-        "_assembler",
+        "assembler",
         lambda code, *of: true_assembler([line.replace(text, other) for line in code], *of),
     )
     network, inputs = network_of(["depthwise"], 12, 50)
@@ -315,10 +315,10 @@ def test_mutated_vector_instructions_are_found_on_a_board(text, other, only, tmp
 )
 def test_mutated_products_one_by_one_are_found_on_a_board(text, other, only, tmp_path, monkeypatch):
     only(numbers_of("v7m")[0])
-    true_assembler = v7m_channel_kernels._assembler
+    true_assembler = v7m_channel_kernels.assembler
     monkeypatch.setattr(
         v7m_channel_kernels,
-        "_assembler",
+        "assembler",
         lambda code, *of: true_assembler([line.replace(text, other) for line in code], *of),
     )
     network, inputs = network_of(["depthwise"], 12, 50)
@@ -448,7 +448,7 @@ def test_results_at_and_near_ties_equal_the_reference_on_a_board(only, tmp_path)
 def test_a_mistake_in_what_is_near_a_tie_is_found_on_a_board(text, other, only, tmp_path, monkeypatch):
     only(numbers_of("v7m")[0])
     if text == "blo 1f":
-        true_assembler = v7m_channel_kernels._assembler
+        true_assembler = v7m_channel_kernels.assembler
         replaced = lambda code, *of: true_assembler([line.replace(text, other) for line in code], *of)  # noqa: E731
         monkeypatch.setattr(v7m_channel_kernels, "_assembler", replaced)
     else:

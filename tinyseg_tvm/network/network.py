@@ -52,6 +52,12 @@ class Port:
     permutation: tuple[int, ...]
     quantized: bool = False
 
+    @staticmethod
+    def of(tensor: Tensor) -> Port:
+        """The port of a tensor that is in the model as it is on the device."""
+        shape = tensor.type.shape
+        return Port(tensor.name, tensor.name, shape, tensor.type.dtype, tuple(range(len(shape))))
+
 
 @dataclass(frozen=True)
 class Network:
@@ -62,6 +68,12 @@ class Network:
     nodes: tuple[Node, ...]
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
+
+    @staticmethod
+    def of_node(name: str, node: Node, tensors: Mapping[str, Tensor]) -> Network:
+        """The network of one node alone, whose operands and results are ports."""
+        inputs, outputs = (tuple(Port.of(tensors[each]) for each in names) for names in (node.inputs, node.outputs))
+        return Network(name, tensors, (node,), inputs, outputs)
 
     def input_types(self, node: Node) -> tuple[TensorType, ...]:
         """Types of the node's activation operands, in order."""

@@ -16,7 +16,7 @@ from tinyseg_tvm.relay.factory import Factory
 from tinyseg_tvm.relay.fast_memory import fast_spaces
 from tinyseg_tvm.relay.kernel_choice import with_fast_kernels
 from tinyseg_tvm.relay.options import BuildOptions
-from tinyseg_tvm.relay.planning import Progress, plan_network
+from tinyseg_tvm.relay.planning import Progress, arena_budget, plan_network
 from tinyseg_tvm.relay.staging import with_fitting_staging
 from tinyseg_tvm.relay.target import parse_target
 from tinyseg_tvm.relay_passes.to_network import to_network
@@ -58,8 +58,7 @@ def build(
     lowered = relay_passes.layout_pipeline(options.io_type)(relay_passes.integer_pipeline()(_bound(mod, params or {})))
     network = to_network(lowered, codegen.project_identifier(name or _attribute(mod, "tinyseg.model_name", "network")))
     planned = plan_network(network, options, board, core, progress)
-    # A stated limit may be used up for speed; without one the smallest arena stays the smallest.
-    budget = planned.problem.pools[0].bytes if options.ram is not None or options.objective == "speed" else None
+    budget = arena_budget(planned, options)
     problem, plan = with_fast_kernels(
         planned.network,
         planned.problem,

@@ -18,6 +18,7 @@ from tinyseg_tvm.network import Network, Port, reference
 from tinyseg_tvm.network.serialization import dump_network
 from tinyseg_tvm.planner.plan import Plan
 from tinyseg_tvm.planner.problem import Problem
+from tinyseg_tvm.planner.storage_model import StorageModel
 from tinyseg_tvm.planner.storage_timing import Timing, replay
 from tinyseg_tvm.relay.fast_memory import fast_spaces
 from tinyseg_tvm.relay.memory import Memory, overhead_bytes, promised_memory
@@ -116,11 +117,15 @@ class Factory:
         """What an inference writes and reads, and what that costs."""
         return use_of(self.network, self.planned.spilled, self.storages)
 
+    @property
+    def storage_models(self) -> dict[str, StorageModel]:
+        """How fast the storages are, by name."""
+        return {storage.name: model_of(storage) for storage in self.storages}
+
     @cached_property
     def timing(self) -> Timing:
         """Estimated time of an inference at the board's clock, with what it waits for transfers."""
-        models = {storage.name: model_of(storage) for storage in self.storages}
-        return replay(self.problem, self.plan, self.planned.spilled, models, self.board.clock_hz)
+        return replay(self.problem, self.plan, self.planned.spilled, self.storage_models, self.board.clock_hz)
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -76,6 +76,14 @@ class Planned:
         )
 
 
+def arena_budget(planned: Planned, options: BuildOptions) -> int | None:
+    """Bytes that the arena may grow to for speed; None: no byte more than the plan uses.
+
+    A stated limit may be used up; without one the smallest arena stays the smallest.
+    """
+    return planned.problem.pools[0].bytes if options.ram is not None or options.objective == "speed" else None
+
+
 def plan_network(
     network: Network, options: BuildOptions, board: Board, core: codegen.Core, progress: Progress | None = None
 ) -> Planned:

@@ -18,7 +18,7 @@ from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.micro import generate_project
 from tinyseg_tvm.micro.cycle_estimate import estimate_cycles, timing_of
 from tinyseg_tvm.micro.emulator import QEMU
-from tinyseg_tvm.network import Network, Node, Port, Tensor, reference
+from tinyseg_tvm.network import Network, Node, Tensor, reference
 from tinyseg_tvm.network.problem import build_problem
 from tinyseg_tvm.operators import TensorType
 from tinyseg_tvm.planner.optimiser import plan
@@ -91,18 +91,7 @@ def _network(view: NodeView) -> Network:
     inputs = {f"x{i}": Tensor(f"x{i}", operand) for i, operand in enumerate(view.inputs)}
     outputs = {f"y{i}": Tensor(f"y{i}", result) for i, result in enumerate(view.outputs)}
     node = Node(view.node.name, view.operator, tuple(inputs), tuple(outputs), view.constants)
-    ports = {name: _port(name, tensor.type) for name, tensor in (inputs | outputs).items()}
-    return Network(
-        "kernel",
-        inputs | outputs,
-        (node,),
-        tuple(ports[name] for name in inputs),
-        tuple(ports[name] for name in outputs),
-    )
-
-
-def _port(name: str, kind: TensorType) -> Port:
-    return Port(name, name, kind.shape, kind.dtype, tuple(range(len(kind.shape))))
+    return Network.of_node("kernel", node, inputs | outputs)
 
 
 def _values(rng: np.random.Generator, kind: TensorType) -> np.ndarray:

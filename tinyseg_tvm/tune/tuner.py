@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tinyseg_tvm import codegen
+from tinyseg_tvm.boards import load_board
 from tinyseg_tvm.codegen.operators import NodeView
 from tinyseg_tvm.codegen.tuning_records import TuningRecords
 from tinyseg_tvm.errors import UsageError
@@ -14,8 +15,7 @@ from tinyseg_tvm.network.problem import first_node
 from tinyseg_tvm.relay import Factory, build
 from tinyseg_tvm.relay.kernel_choice import scratch_rooms
 from tinyseg_tvm.relay.options import BuildOptions
-from tinyseg_tvm.relay.planning import Progress
-from tinyseg_tvm.relay.storage import model_of
+from tinyseg_tvm.relay.planning import Progress, arena_budget
 from tinyseg_tvm.relay.target import parse_target
 from tinyseg_tvm.tune.candidates import Candidate, Task, tasks_of
 from tinyseg_tvm.tune.cost_model import SpillAwareCost
@@ -93,22 +93,21 @@ def tune(
     if trials < 1:
         raise UsageError(f"trials: {trials} given, 1 or more are needed")
     report = progress or (lambda _what, _share: None)
+    board = load_board(options.board)
+    if board.qemu is None:
+        raise UsageError(f"the board '{board.name}' has no emulator to measure on: name one that has (-board=...)")
+    if options.mcpu and options.mcpu != board.core.name:
+        raise UsageError(f"-mcpu={options.mcpu}: the emulator of '{board.name}' is a {board.core.name}")
     before = build(mod, replace(options, tuning=""), params, name=name, progress=progress)
-    if before.board.qemu is None:
-        raise UsageError(
-            f"the board '{before.board.name}' has no emulator to measure on: name one that has (-board=...)"
-        )
-    if options.mcpu and options.mcpu != before.board.core.name:
-        raise UsageError(f"-mcpu={options.mcpu}: the emulator of '{before.board.name}' is a {before.board.core.name}")
-    tunings = _tunings(before)
+    tunings, cost = _tunings(before), _cost(before)
     operators: dict[str, IsolatedOperator] = {}
 
     def measure(task: Task, candidate: Candidate) -> float:
         if task.signature not in operators:
-            operators[task.signature] = IsolatedOperator(task.view, before.board)
+            operators[task.signature] = IsolatedOperator(task.view, board)
         return operators[task.signature].cycles_per_step(candidate, COMPILERS)
 
-    search(tunings, _cost(before), measure, trials, report)
+    search(tunings, cost, measure, trials, report)
     records = records_of(before.core.name, tunings)
     after = build(mod, replace(options, tuning=""), params, name=name, progress=progress, records=records)
     return Tuned(
@@ -116,7 +115,7 @@ def tune(
         before,
         after,
         tuple(sorted(_operators(tunings, before, after), key=lambda each: -each.cycles_before)),
-        _cost(before).seconds(_cycles_before(tunings)),
+        cost.seconds(_cycles_before(tunings)),
         _cost(after).seconds(_cycles_after(after, records)),
     )
 
@@ -126,9 +125,8 @@ def _tunings(factory: Factory) -> list[Tuning]:
     network, problem, plan = factory.network, factory.problem, factory.plan
     offset = first_node(network, factory.options.io)
     views = [(offset + i, NodeView.of(node, network, factory.core)) for i, node in enumerate(network.nodes)]
-    # a stated limit may be used up for speed; without one the arena stays as it is
-    limit = problem.pools[0].bytes if factory.options.ram is not None else None
-    rooms = scratch_rooms(problem, plan, max(sum(plan.pool_bytes), limit or 0))
+    budget = arena_budget(factory.planned, factory.options) or 0
+    rooms = scratch_rooms(problem, plan, max(sum(plan.pool_bytes), budget))
     names = codegen.kernel_names(network, problem, factory.core)
     tunings = []
     for task in tasks_of(views, rooms):
@@ -139,9 +137,8 @@ def _tunings(factory: Factory) -> list[Tuning]:
 
 
 def _cost(factory: Factory) -> SpillAwareCost:
-    storages = {storage.name: model_of(storage) for storage in factory.storages}
     return SpillAwareCost(
-        factory.problem, factory.plan, factory.planned.spilled, storages, float(factory.board.clock_hz)
+        factory.problem, factory.plan, factory.planned.spilled, factory.storage_models, float(factory.board.clock_hz)
     )
 
 
