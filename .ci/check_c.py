@@ -38,7 +38,8 @@ def check(folders: list[Path], includes: list[Path]) -> int:
 def main() -> int:
     """Checks all; 0 where nothing was found."""
     runtime = ROOT / "codegen" / "runtime"
-    result = check([runtime, ROOT / "tinyseg_tvm" / "planner" / "native"], [runtime])
+    families = [folder for folder in sorted(runtime.iterdir()) if folder.is_dir()]
+    result = check([runtime, ROOT / "tinyseg_tvm" / "planner" / "native"], families)
     mod, params = frontend.from_onnx(EXAMPLE)
     factory = build(mod, "c -tinyseg -board=mps2_an386", params, name="example")
     with tempfile.TemporaryDirectory() as folder:

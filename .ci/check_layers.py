@@ -14,15 +14,16 @@ FOLDERS = {"relay_passes": "relay_passes", "codegen": "codegen"}
 FORBIDDEN = {
     part: set(names.split())
     for part, names in {
-        "operators": "tvm onnx network planner codegen relay_passes frontend micro relay tune cli",
-        "planner": "tvm onnx network operators codegen relay_passes frontend micro relay tune cli",
-        "network": "tvm onnx codegen relay_passes frontend micro relay tune cli",
-        "frontend": "network planner codegen relay_passes micro relay tune cli",
-        "relay_passes": "planner codegen micro relay tune cli",
-        "codegen": "onnx relay_passes frontend micro relay tune cli",
-        "boards": "tvm onnx network operators planner codegen relay_passes frontend micro relay tune cli",
-        "micro": "tvm onnx relay_passes frontend tune cli",
-        "report": "tvm onnx codegen relay_passes frontend micro relay tune cli",
+        "operators": "tvm onnx network planner codegen relay_passes frontend micro compiler relay tune cli",
+        "planner": "tvm onnx network operators codegen relay_passes frontend micro compiler relay tune cli",
+        "network": "tvm onnx codegen relay_passes frontend micro compiler relay tune cli",
+        "frontend": "network planner codegen relay_passes micro compiler relay tune cli",
+        "relay_passes": "planner codegen micro compiler relay tune cli",
+        "codegen": "onnx relay_passes frontend micro compiler relay tune cli",
+        "boards": "tvm onnx network operators planner codegen relay_passes frontend micro compiler relay tune cli",
+        "micro": "tvm onnx relay_passes frontend compiler relay tune cli",
+        "report": "tvm onnx codegen relay_passes frontend micro compiler relay tune cli",
+        "compiler": "tvm onnx relay tune cli",
         "relay": "tune cli",
         "tune": "tvm onnx relay_passes frontend cli",
     }.items()

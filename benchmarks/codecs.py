@@ -24,7 +24,7 @@ import numpy as np
 
 from tinyseg_tvm import relay, relay_passes
 from tinyseg_tvm.boards import load_board
-from tinyseg_tvm.codegen.runtime_files import RUNTIME
+from tinyseg_tvm.codegen.text.runtime_files import include_options, runtime_path
 from tinyseg_tvm.micro.emulator import PORT_FOLDER, QEMU_REMEDY, build_plugin, qemu_command
 from tinyseg_tvm.micro.tools import call
 from tinyseg_tvm.network import Network, reference
@@ -178,11 +178,11 @@ def instructions(tensor: Spilled, folder: Path) -> list[str]:
     (folder / "main.c").write_text(text)
     cortex = PORT_FOLDER / "cortex_m"
     sources = [folder / "main.c", *sorted(cortex.glob("*.c"))]
-    sources += [RUNTIME / f"tinyseg_{module}.c" for module in ("codec_delta", "codec_mask", "crc32")]
+    sources += [runtime_path(f"tinyseg_{module}.c") for module in ("codec_delta", "codec_mask", "crc32")]
     script = folder / "board.ld"
     script.write_text(_linker_script())
     command = ["arm-none-eabi-gcc", *board.core.flags, "-std=gnu99", "-O2", "-nostartfiles", "--specs=nano.specs"]
-    includes = [f"-I{path}" for path in (RUNTIME, PORT_FOLDER, cortex)]
+    includes = [*include_options(), *(f"-I{path}" for path in (PORT_FOLDER, cortex))]
     elf = folder / "codecs.elf"
     subprocess.run([*command, *includes, f"-T{script}", *map(str, sources), "-o", str(elf)], check=True)
     markers = _markers(elf)

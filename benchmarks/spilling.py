@@ -15,9 +15,9 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tinyseg_tvm.compiler.options import BuildOptions, options_from_text
 from tinyseg_tvm.micro import RunResult, generate_project
 from tinyseg_tvm.relay import Factory, build, frontend
-from tinyseg_tvm.relay.options import BuildOptions, options_from_text
 from tinyseg_tvm.report.tables import render
 
 MODEL = Path(__file__).resolve().parents[1] / "examples" / "segmentation" / "tinyunet_int8.onnx"

@@ -1,12 +1,12 @@
 """From a planned network to C: kernels, schedule, placement, weights, project files."""
 
 from tinyseg_tvm.codegen.core import Core
-from tinyseg_tvm.codegen.fast_memory import FastContents, FastSpace
-from tinyseg_tvm.codegen.identifiers import project_identifier
-from tinyseg_tvm.codegen.model_library_format import export_library_format
+from tinyseg_tvm.codegen.library.fast_memory import FastContents, FastSpace
+from tinyseg_tvm.codegen.library.model_library_format import export_library_format
+from tinyseg_tvm.codegen.library.project import fast_contents, generate, tool_version
+from tinyseg_tvm.codegen.memories.storage_layout import storage_regions
 from tinyseg_tvm.codegen.operators import kernel_choices, kernel_cost, kernel_names
-from tinyseg_tvm.codegen.project import fast_contents, generate, tool_version
-from tinyseg_tvm.codegen.storage_layout import storage_regions
+from tinyseg_tvm.codegen.text.identifiers import project_identifier
 
 __all__ = [
     "Core",

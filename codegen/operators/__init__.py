@@ -8,8 +8,8 @@ from importlib import import_module
 from tinyseg_tvm.codegen.core import Core
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant
 from tinyseg_tvm.errors import TinySegError
+from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.network.network import Network, Node
-from tinyseg_tvm.network.problem import Cost
 from tinyseg_tvm.planner.problem import Problem
 
 KINDS = (

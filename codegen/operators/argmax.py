@@ -6,8 +6,8 @@ from typing import cast
 
 import numpy as np
 
-from tinyseg_tvm.codegen.c_text import C_TYPES
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always, line_cost
+from tinyseg_tvm.codegen.text.c_text import C_TYPES
 from tinyseg_tvm.operators.argmax import ArgMax
 
 _ELEMENT_TYPES = ("int8", "uint8", "int32", "float32")

@@ -45,7 +45,7 @@ from tinyseg_tvm.codegen.operators.scheduled_depthwise import VARIANTS as DEPTHW
 from tinyseg_tvm.codegen.operators.scheduled_sum import scheduled_variants
 from tinyseg_tvm.codegen.operators.weight_packing import folded_bias, pack_convolution
 from tinyseg_tvm.codegen.operators.winograd import emit_winograd, suits_winograd, winograd_bytes, winograd_cost
-from tinyseg_tvm.network.problem import Cost
+from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.conv2d import Conv2d
 from tinyseg_tvm.operators.conv2d_transpose import Conv2dTranspose
 from tinyseg_tvm.operators.dense import Dense

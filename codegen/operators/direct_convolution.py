@@ -13,7 +13,7 @@ from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, req
 from tinyseg_tvm.codegen.operators.mve_packing import vectors
 from tinyseg_tvm.codegen.operators.pair_packing import convolution_segments, one_more
 from tinyseg_tvm.codegen.operators.weight_packing import folded_bias
-from tinyseg_tvm.network.problem import Cost
+from tinyseg_tvm.network.cost import Cost
 
 MOST_COPIES = 160  # bytes of stack for the copied windows of two pixels
 

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import cast
 
-from tinyseg_tvm.codegen.integer_forms import (
+from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always, as_float
+from tinyseg_tvm.codegen.operators.integer_forms import (
     NARROW_BITS,
     BinaryFunction,
     IntegerForm,
     find_integer_form,
     find_narrow_product,
 )
-from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always, as_float
-from tinyseg_tvm.network.problem import Cost
+from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.elementwise import Elementwise
 from tinyseg_tvm.operators.elementwise_constant import ElementwiseConstant
 

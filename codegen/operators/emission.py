@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from tinyseg_tvm.codegen.c_text import c_float
-from tinyseg_tvm.codegen.constants import ConstantPool
 from tinyseg_tvm.codegen.core import Core
-from tinyseg_tvm.codegen.runtime_files import out_of_range, struct_fields
-from tinyseg_tvm.codegen.storage_layout import StoredPart
+from tinyseg_tvm.codegen.memories.storage_layout import StoredPart
+from tinyseg_tvm.codegen.text.c_text import c_float
+from tinyseg_tvm.codegen.text.constants import ConstantPool
+from tinyseg_tvm.codegen.text.runtime_files import out_of_range, struct_fields
 from tinyseg_tvm.codegen.tuning_records import signature_of
 from tinyseg_tvm.errors import TinySegError
+from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.network.network import Network, Node
-from tinyseg_tvm.network.problem import Cost
 from tinyseg_tvm.operators import LineAccess, Operator, TensorType
 
 

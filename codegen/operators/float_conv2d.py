@@ -7,7 +7,7 @@ from typing import cast
 from tinyseg_tvm.codegen.operators.convolution_window import declare_lines, geometry, pieces
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant
 from tinyseg_tvm.codegen.operators.float_emission import clamp_value, cycles_per_mac, pack_weights, use
-from tinyseg_tvm.network.problem import Cost
+from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.float_conv2d import FloatConv2d
 
 

@@ -10,7 +10,7 @@ from tinyseg_tvm.codegen.operators.conv2d_transpose import phase_taps
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always
 from tinyseg_tvm.codegen.operators.float_emission import clamp_value, cycles_per_mac, use
 from tinyseg_tvm.codegen.operators.weight_packing import pack_convolution
-from tinyseg_tvm.network.problem import Cost
+from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.float_conv2d_transpose import FloatConv2dTranspose
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant
 from tinyseg_tvm.codegen.operators.float_emission import clamp_value, cycles_per_mac, pack_weights, use
 from tinyseg_tvm.codegen.operators.weight_packing import pack_dense
-from tinyseg_tvm.network.problem import Cost
+from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.float_dense import FloatDense
 
 

@@ -6,7 +6,7 @@ from typing import cast
 
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always
 from tinyseg_tvm.codegen.operators.float_emission import clamp_value, cycles_per_operation, use
-from tinyseg_tvm.network.problem import Cost
+from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.float_elementwise import FloatElementwise, full_operand
 from tinyseg_tvm.operators.float_elementwise_constant import FloatElementwiseConstant
 

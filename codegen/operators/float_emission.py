@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from tinyseg_tvm.codegen.c_text import c_float
 from tinyseg_tvm.codegen.core import Core
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter
 from tinyseg_tvm.codegen.operators.weight_packing import BLOCK, pack_convolution
+from tinyseg_tvm.codegen.text.c_text import c_float
 from tinyseg_tvm.operators.float_arithmetic import FLOAT32_MAX
 
 MODULES = ("tinyseg_fma_f32",)

@@ -6,7 +6,7 @@ from typing import cast
 
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always
 from tinyseg_tvm.codegen.operators.float_emission import cycles_per_operation
-from tinyseg_tvm.network.problem import Cost
+from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.float_global_pool import FloatGlobalPool
 
 

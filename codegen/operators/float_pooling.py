@@ -7,7 +7,7 @@ from typing import cast
 
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView
 from tinyseg_tvm.codegen.operators.float_emission import cycles_per_operation
-from tinyseg_tvm.network.problem import Cost
+from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.float_average_pool2d import FloatAveragePool2d
 from tinyseg_tvm.operators.float_max_pool2d import FloatMaxPool2d
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always
 from tinyseg_tvm.codegen.operators.float_emission import use
-from tinyseg_tvm.network.problem import Cost
+from tinyseg_tvm.network.cost import Cost
 
 
 def _cost(view: NodeView) -> Cost:

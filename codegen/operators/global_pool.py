@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always, line_cost
-from tinyseg_tvm.network.problem import Cost
+from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.global_pool import GlobalPool
 from tinyseg_tvm.operators.requantize import average_multiplier
 

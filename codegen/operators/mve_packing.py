@@ -8,7 +8,7 @@ import numpy as np
 
 from tinyseg_tvm.codegen.operators.emission import NodeView
 from tinyseg_tvm.codegen.operators.pair_packing import convolution_segments
-from tinyseg_tvm.network.problem import Cost
+from tinyseg_tvm.network.cost import Cost
 
 VECTOR = 16  # values of int8
 WIDEST_PIXEL = 21844  # bytes between output pixels: three of them and one are a 16 bit offset

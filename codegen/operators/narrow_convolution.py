@@ -17,7 +17,7 @@ from tinyseg_tvm.codegen.operators.emission import (
     requantize_cycles,
 )
 from tinyseg_tvm.codegen.operators.weight_packing import folded_bias
-from tinyseg_tvm.network.problem import Cost
+from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.conv2d import Conv2d
 from tinyseg_tvm.operators.dense import Dense
 

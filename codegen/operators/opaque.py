@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import cast
 
-from tinyseg_tvm.codegen.c_text import C_TYPES as STORED_TYPES
-from tinyseg_tvm.codegen.long_tail import PLACEHOLDER, LoweredProgram, lower_program
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always
+from tinyseg_tvm.codegen.programs.long_tail import PLACEHOLDER, LoweredProgram, lower_program
+from tinyseg_tvm.codegen.text.c_text import C_TYPES as STORED_TYPES
 from tinyseg_tvm.errors import TinySegError
-from tinyseg_tvm.network.problem import Cost
+from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.opaque import Opaque
 
 C_TYPES = {**STORED_TYPES, "bool": "bool"}

@@ -14,21 +14,21 @@ from typing import cast
 import numpy as np
 
 from tinyseg_tvm.codegen.core import Core
-from tinyseg_tvm.codegen.long_tail import PLACEHOLDER, LoweredProgram, lower_placed
 from tinyseg_tvm.codegen.operators.convolution_window import declare_lines
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, requantize_cycles
 from tinyseg_tvm.codegen.operators.weight_packing import folded_bias
-from tinyseg_tvm.codegen.programs.channel_costs import code_bytes, line_cycles
-from tinyseg_tvm.codegen.programs.channel_kernels import ChannelKernel
-from tinyseg_tvm.codegen.programs.channel_schedule import Decisions, decision_space, scheduled, tiles_of
-from tinyseg_tvm.codegen.programs.channel_sum import ChannelSum
-from tinyseg_tvm.codegen.programs.dsp_channel_kernels import DspChannelKernel
-from tinyseg_tvm.codegen.programs.dsp_columns import DspSum
-from tinyseg_tvm.codegen.programs.mve_channel_kernels import MveChannelKernel
-from tinyseg_tvm.codegen.programs.mve_columns import MveSum
-from tinyseg_tvm.codegen.programs.v7m_channel_kernels import DirectSum, V7mChannelKernel
+from tinyseg_tvm.codegen.programs.channels.channel_costs import code_bytes, line_cycles
+from tinyseg_tvm.codegen.programs.channels.channel_kernels import ChannelKernel
+from tinyseg_tvm.codegen.programs.channels.channel_schedule import Decisions, decision_space, scheduled, tiles_of
+from tinyseg_tvm.codegen.programs.channels.channel_sum import ChannelSum
+from tinyseg_tvm.codegen.programs.channels.dsp_channel_kernels import DspChannelKernel
+from tinyseg_tvm.codegen.programs.channels.dsp_columns import DspSum
+from tinyseg_tvm.codegen.programs.channels.mve_channel_kernels import MveChannelKernel
+from tinyseg_tvm.codegen.programs.channels.mve_columns import MveSum
+from tinyseg_tvm.codegen.programs.channels.v7m_channel_kernels import DirectSum, V7mChannelKernel
+from tinyseg_tvm.codegen.programs.long_tail import PLACEHOLDER, LoweredProgram, lower_placed
 from tinyseg_tvm.codegen.tuning_records import program_key
-from tinyseg_tvm.network.problem import Cost
+from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.conv2d import Conv2d
 
 SOME_PIXELS = 16  # of runs that are neither as long as they may be nor as short

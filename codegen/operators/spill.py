@@ -6,7 +6,7 @@ from typing import cast
 
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always
 from tinyseg_tvm.codegen.operators.storing import step_cycles, storage_call
-from tinyseg_tvm.network.problem import Cost
+from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators import Spill
 
 

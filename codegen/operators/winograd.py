@@ -14,7 +14,7 @@ from tinyseg_tvm.codegen.operators.convolution_window import declare_lines
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, requantize_cycles
 from tinyseg_tvm.codegen.operators.pair_packing import convolution_segments, pair_order, pairs_of_segments
 from tinyseg_tvm.codegen.operators.weight_packing import folded_bias
-from tinyseg_tvm.network.problem import Cost
+from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.conv2d import Conv2d
 
 TILE = 4  # output pixels of a tile

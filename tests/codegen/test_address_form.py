@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinyseg_tvm.codegen.addresses import AddressForm, address_form
+from tinyseg_tvm.codegen.memories.addresses import AddressForm, address_form
 
 
 def evaluate(form: AddressForm, line: int) -> int:

@@ -21,7 +21,7 @@ from tests.codegen.harness import (
 )
 from tinyseg_tvm.boards import load_board
 from tinyseg_tvm.codegen import generate, kernel_cost
-from tinyseg_tvm.codegen.runtime_files import RUNTIME
+from tinyseg_tvm.codegen.text.runtime_files import include_options, runtime_text
 from tinyseg_tvm.micro import generate_project
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.network.problem import build_problem
@@ -212,7 +212,7 @@ def test_a_mutated_float_kernel_is_found(file, tmp_path, monkeypatch):
 def compiled_multiply_add(directory: Path, source: str) -> ctypes._CFuncPtr:
     """``tinyseg_fma_in_integers`` of a source text, as a function of this process."""
     (directory / "fma.c").write_text(source)
-    command = ["gcc", "-std=c99", "-O1", "-shared", "-fPIC", f"-I{RUNTIME}", "fma.c", "-o", "fma.so"]
+    command = ["gcc", "-std=c99", "-O1", "-shared", "-fPIC", *include_options(), "fma.c", "-o", "fma.so"]
     subprocess.run(command, cwd=directory, check=True, timeout=60)
     function = ctypes.CDLL(str(directory / "fma.so")).tinyseg_fma_in_integers
     function.argtypes, function.restype = [ctypes.c_float] * 3, ctypes.c_float
@@ -240,12 +240,12 @@ def disagreements(function, count: int) -> int:
 
 
 def test_the_multiply_add_in_integers_equals_the_definition(tmp_path):
-    text = (RUNTIME / "tinyseg_fma_f32.c").read_text()
+    text = runtime_text("tinyseg_fma_f32.c")
     assert disagreements(compiled_multiply_add(tmp_path, text), 60000) == 0
 
 
 def test_a_multiply_add_that_rounds_ties_up_is_found(tmp_path):
     before, after = MUTATIONS["tinyseg_fma_f32.c"]
-    text = (RUNTIME / "tinyseg_fma_f32.c").read_text()
+    text = runtime_text("tinyseg_fma_f32.c")
     assert before in text
     assert disagreements(compiled_multiply_add(tmp_path, text.replace(before, after)), 20000) > 0

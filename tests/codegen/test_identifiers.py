@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyseg_tvm.codegen.identifiers import Names, comment_text, identifier, project_identifier
+from tinyseg_tvm.codegen.text.identifiers import Names, comment_text, identifier, project_identifier
 
 
 @given(st.text())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tinyseg_tvm.codegen.integer_forms import BinaryFunction, find_integer_form, find_narrow_product
+from tinyseg_tvm.codegen.operators.integer_forms import BinaryFunction, find_integer_form, find_narrow_product
 
 
 def random_function(rng: np.random.Generator, kind: str) -> BinaryFunction:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.codegen.harness import NetworkBuilder, assert_equal_to_reference, build, problem_of, spread_plan
-from tinyseg_tvm.codegen.long_tail import lower_program
+from tinyseg_tvm.codegen.programs.long_tail import lower_program
 from tinyseg_tvm.operators import TensorType
 from tinyseg_tvm.operators.opaque import Opaque
 

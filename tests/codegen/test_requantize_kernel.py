@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinyseg_tvm.codegen.runtime_files import RUNTIME
+from tinyseg_tvm.codegen.text.runtime_files import include_options
 from tinyseg_tvm.operators.requantize import requantize
 
 RECORD = np.dtype(
@@ -108,7 +108,7 @@ def test_requantisation_equals_the_contract(build: str, tmp_path: Path):
         "-Wextra",
         "-Werror",
         *BUILDS[build],
-        f"-I{RUNTIME}",
+        *include_options(),
         str(probe),
         "-o",
         str(program),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinyseg_tvm.codegen.schedule import replay, schedule_table
+from tinyseg_tvm.codegen.library.schedule import replay, schedule_table
 
 steps = st.recursive(
     st.lists(st.integers(0, 5), max_size=6),

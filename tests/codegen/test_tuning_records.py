@@ -12,9 +12,9 @@ from tests.codegen.harness import NetworkBuilder
 from tinyseg_tvm.codegen import Core, kernel_cost
 from tinyseg_tvm.codegen.operators import NodeView, select_variant, variant_costs
 from tinyseg_tvm.codegen.operators.scheduled_sum import best_decisions
-from tinyseg_tvm.codegen.programs.dsp_kernels import DspKernel
-from tinyseg_tvm.codegen.programs.schedule import decision_space
-from tinyseg_tvm.codegen.programs.weighted_sum import Line, Segment, WeightedSum
+from tinyseg_tvm.codegen.programs.windows.dsp_kernels import DspKernel
+from tinyseg_tvm.codegen.programs.windows.schedule import decision_space
+from tinyseg_tvm.codegen.programs.windows.weighted_sum import Line, Segment, WeightedSum
 from tinyseg_tvm.codegen.tuning_records import (
     TuningRecord,
     TuningRecords,

@@ -14,7 +14,7 @@ import numpy as np
 
 from tests.codegen.harness import FLAGS, HOST, MAIN, SANITIZE, Observation, _observations, write_project
 from tinyseg_tvm.codegen import generate
-from tinyseg_tvm.codegen.storage_layout import storage_regions
+from tinyseg_tvm.codegen.memories.storage_layout import storage_regions
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.planner.plan import Plan
 from tinyseg_tvm.planner.problem import Problem

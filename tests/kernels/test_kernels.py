@@ -22,9 +22,9 @@ from tests.codegen.harness import (
 from tests.kernels.kernel_cases import CASES, accepted_case
 from tinyseg_tvm.boards import load_board
 from tinyseg_tvm.codegen import Core, generate, kernel_cost
-from tinyseg_tvm.codegen.constants import ConstantPool
-from tinyseg_tvm.codegen.identifiers import Names
 from tinyseg_tvm.codegen.operators import FunctionWriter, NodeView, emitter_for, select_variant
+from tinyseg_tvm.codegen.text.constants import ConstantPool
+from tinyseg_tvm.codegen.text.identifiers import Names
 from tinyseg_tvm.micro import generate_project
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.network.problem import build_problem

@@ -23,27 +23,27 @@ from tests.micro.test_kernel_code import LARGEST_LOOP, compiled, innermost_loops
 from tests.operators.operator_cases import Case, int8_array
 from tinyseg_tvm.boards import load_core
 from tinyseg_tvm.codegen import Core, operators
-from tinyseg_tvm.codegen.constants import ConstantPool
-from tinyseg_tvm.codegen.identifiers import Names
-from tinyseg_tvm.codegen.long_tail import long_tail_files
 from tinyseg_tvm.codegen.operators import FunctionWriter, NodeView, emitter_for, kernel_choices, scheduled_depthwise
 from tinyseg_tvm.codegen.operators.scheduled_depthwise import VARIANTS
-from tinyseg_tvm.codegen.programs import (
+from tinyseg_tvm.codegen.programs.channels import (
     channel_schedule,
     dsp_channel_kernels,
     mve_channel_kernels,
     v7m_channel_kernels,
 )
-from tinyseg_tvm.codegen.programs.channel_kernels import ChannelKernel
-from tinyseg_tvm.codegen.programs.channel_schedule import Decisions, apply, decision_space, scheduled
-from tinyseg_tvm.codegen.programs.channel_sum import program
-from tinyseg_tvm.codegen.programs.dsp_channel_kernels import DspChannelKernel
-from tinyseg_tvm.codegen.programs.dsp_columns import DspSum
-from tinyseg_tvm.codegen.programs.mve_channel_kernels import MveChannelKernel
-from tinyseg_tvm.codegen.programs.mve_columns import MveSum
-from tinyseg_tvm.codegen.programs.search import design_space, taken
-from tinyseg_tvm.codegen.programs.v7m_channel_kernels import DirectSum, V7mChannelKernel
-from tinyseg_tvm.codegen.runtime_files import header_of
+from tinyseg_tvm.codegen.programs.channels.channel_kernels import ChannelKernel
+from tinyseg_tvm.codegen.programs.channels.channel_schedule import Decisions, apply, decision_space, scheduled
+from tinyseg_tvm.codegen.programs.channels.channel_sum import program
+from tinyseg_tvm.codegen.programs.channels.dsp_channel_kernels import DspChannelKernel
+from tinyseg_tvm.codegen.programs.channels.dsp_columns import DspSum
+from tinyseg_tvm.codegen.programs.channels.mve_channel_kernels import MveChannelKernel
+from tinyseg_tvm.codegen.programs.channels.mve_columns import MveSum
+from tinyseg_tvm.codegen.programs.channels.v7m_channel_kernels import DirectSum, V7mChannelKernel
+from tinyseg_tvm.codegen.programs.long_tail import long_tail_files
+from tinyseg_tvm.codegen.programs.windows.search import design_space, taken
+from tinyseg_tvm.codegen.text.constants import ConstantPool
+from tinyseg_tvm.codegen.text.identifiers import Names
+from tinyseg_tvm.codegen.text.runtime_files import header_of
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.network.problem import build_problem
 from tinyseg_tvm.operators import Conv2d

@@ -16,13 +16,13 @@ from tests.operators.operator_cases import int8_array
 from tinyseg_tvm.codegen import Core, operators
 from tinyseg_tvm.codegen.operators import NodeView, Variant, emitter_for, scheduled_sum
 from tinyseg_tvm.codegen.operators.scheduled_convolution import FAMILIES, Family
-from tinyseg_tvm.codegen.programs import dsp_kernels, micro_kernels, schedule
-from tinyseg_tvm.codegen.programs.dsp_kernels import DspKernel
 from tinyseg_tvm.codegen.programs.mve_assembler import Layout
-from tinyseg_tvm.codegen.programs.mve_passes import Passes
-from tinyseg_tvm.codegen.programs.schedule import decision_space, scheduled
-from tinyseg_tvm.codegen.programs.search import decision_of, space_function
-from tinyseg_tvm.codegen.programs.weighted_sum import Line, Segment, WeightedSum, program
+from tinyseg_tvm.codegen.programs.windows import dsp_kernels, micro_kernels, schedule
+from tinyseg_tvm.codegen.programs.windows.dsp_kernels import DspKernel
+from tinyseg_tvm.codegen.programs.windows.mve_passes import Passes
+from tinyseg_tvm.codegen.programs.windows.schedule import decision_space, scheduled
+from tinyseg_tvm.codegen.programs.windows.search import decision_of, space_function
+from tinyseg_tvm.codegen.programs.windows.weighted_sum import Line, Segment, WeightedSum, program
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.network.problem import build_problem
 from tinyseg_tvm.operators import Conv2d, TensorType

@@ -19,7 +19,7 @@ from tinyseg_tvm.boards import load_board
 from tinyseg_tvm.codegen import Core
 from tinyseg_tvm.codegen.operators import NodeView, select_variant
 from tinyseg_tvm.codegen.operators.narrow_convolution import fits_halves, pack_narrow
-from tinyseg_tvm.codegen.runtime_files import RUNTIME
+from tinyseg_tvm.codegen.text.runtime_files import include_options, runtime_text
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.operators import Conv2d, TensorType
 from tinyseg_tvm.operators.requantize import requantize
@@ -117,7 +117,7 @@ def records(rng: np.random.Generator) -> np.ndarray:
 def requantized(pairs: np.ndarray, folder: Path) -> np.ndarray:
     """What the C for Armv6-M makes of (accumulator, multiplier) records."""
     (folder / "requantize.c").write_text(REQUANTIZE, encoding="utf-8")
-    flags = ["-std=c99", "-O2", *SANITIZE, INTEGER, NARROW, f"-I{folder}", f"-I{RUNTIME}"]
+    flags = ["-std=c99", "-O2", *SANITIZE, INTEGER, NARROW, f"-I{folder}", *include_options()]
     subprocess.run(["cc", *flags, "requantize.c", "-o", "r"], cwd=folder, check=True)
     result = subprocess.run([folder / "r"], input=pairs.tobytes(), stdout=subprocess.PIPE, check=True)
     return np.frombuffer(result.stdout, np.int8)
@@ -139,12 +139,12 @@ def test_narrow_requantisation_equals_the_definition_at_and_near_ties(tmp_path):
     ],
 )
 def test_a_mistake_in_the_narrow_requantisation_is_found(before, after, tmp_path):
-    text = (RUNTIME / "tinyseg_requantize.h").read_text(encoding="utf-8")
+    text = runtime_text("tinyseg_requantize.h")
     assert before in text
     (tmp_path / "tinyseg_requantize.h").write_text(text.replace(before, after), encoding="utf-8")
     pairs = records(np.random.default_rng(6))
     expected = requantize(pairs["acc"], pairs["multiplier"], -5, -128, 127)
-    flags = ["-std=c99", "-O2", "-fwrapv", INTEGER, NARROW, f"-I{tmp_path}", f"-I{RUNTIME}"]
+    flags = ["-std=c99", "-O2", "-fwrapv", INTEGER, NARROW, f"-I{tmp_path}", *include_options()]
     (tmp_path / "requantize.c").write_text(REQUANTIZE, encoding="utf-8")
     subprocess.run(["cc", *flags, "requantize.c", "-o", "r"], cwd=tmp_path, check=True)
     result = subprocess.run([tmp_path / "r"], input=pairs.tobytes(), stdout=subprocess.PIPE, check=True)

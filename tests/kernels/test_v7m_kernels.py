@@ -15,8 +15,8 @@ from tests.kernels.test_kernels import INTEGER, check_on_host, network_of, run_o
 from tinyseg_tvm.codegen import Core
 from tinyseg_tvm.codegen.operators import NodeView, select_variant
 from tinyseg_tvm.codegen.operators.scheduled_convolution import MOST_SEGMENTS
-from tinyseg_tvm.codegen.programs.v7m_channel_kernels import V7mChannelKernel
-from tinyseg_tvm.codegen.runtime_files import RUNTIME
+from tinyseg_tvm.codegen.programs.channels.v7m_channel_kernels import V7mChannelKernel
+from tinyseg_tvm.codegen.text.runtime_files import include_options, runtime_text
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.operators import AveragePool2d, Conv2d, Lookup, TensorType
 from tinyseg_tvm.operators.requantize import requantize
@@ -106,7 +106,18 @@ int main(void)
 def requantized(pairs: np.ndarray, folder: Path) -> np.ndarray:
     """What the C makes of (accumulator, multiplier) records."""
     (folder / "requantize.c").write_text(REQUANTIZE, encoding="utf-8")
-    command = ["cc", "-std=c99", "-O2", *SANITIZE, INTEGER, f"-I{folder}", f"-I{RUNTIME}", "requantize.c", "-o", "r"]
+    command = [
+        "cc",
+        "-std=c99",
+        "-O2",
+        *SANITIZE,
+        INTEGER,
+        f"-I{folder}",
+        *include_options(),
+        "requantize.c",
+        "-o",
+        "r",
+    ]
     subprocess.run(command, cwd=folder, check=True)
     result = subprocess.run([folder / "r"], input=pairs.tobytes(), stdout=subprocess.PIPE, check=True)
     return np.frombuffer(result.stdout, np.int8)
@@ -135,7 +146,7 @@ def test_integer_requantisation_equals_the_definition_at_and_near_ties(tmp_path)
     [("0x40000u", "0x1u"), ("floor + (floor & 1)", "floor + 1"), ("fraction == 0x80000000u", "fraction >> 31 != 0u")],
 )
 def test_a_mistake_in_the_fast_requantisation_is_found(before, after, tmp_path):
-    text = (RUNTIME / "tinyseg_requantize.h").read_text(encoding="utf-8")
+    text = runtime_text("tinyseg_requantize.h")
     assert before in text
     (tmp_path / "tinyseg_requantize.h").write_text(text.replace(before, after), encoding="utf-8")
     pairs = near_ties(np.random.default_rng(5), 400_000)

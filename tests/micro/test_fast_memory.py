@@ -14,8 +14,8 @@ from elftools.elf.elffile import ELFFile
 from tests.end_to_end.small_models import segmenter
 from tinyseg_tvm import codegen, relay
 from tinyseg_tvm.boards import Board, load_board, parse_board
-from tinyseg_tvm.codegen.code_bytes import code_bytes, program_bytes
-from tinyseg_tvm.codegen.fast_memory import FastContents, HotConstant, HotKernel, fill_fast_memories
+from tinyseg_tvm.codegen.library.code_bytes import code_bytes, program_bytes
+from tinyseg_tvm.codegen.library.fast_memory import FastContents, HotConstant, HotKernel, fill_fast_memories
 from tinyseg_tvm.errors import DoesNotFitError, TinySegError, UsageError
 from tinyseg_tvm.micro import Project, generate_project
 from tinyseg_tvm.micro.elf import Image, read_image

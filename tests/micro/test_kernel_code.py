@@ -13,12 +13,12 @@ from elftools.elf.elffile import ELFFile
 
 from tests.kernels.test_kernels import network_of
 from tinyseg_tvm.boards import load_core
-from tinyseg_tvm.codegen.code_bytes import code_bytes, program_bytes
-from tinyseg_tvm.codegen.constants import ConstantPool
-from tinyseg_tvm.codegen.identifiers import Names
-from tinyseg_tvm.codegen.long_tail import function_names, long_tail_files
+from tinyseg_tvm.codegen.library.code_bytes import code_bytes, program_bytes
 from tinyseg_tvm.codegen.operators import FunctionWriter, NodeView, emitter_for
-from tinyseg_tvm.codegen.runtime_files import RUNTIME, header_of
+from tinyseg_tvm.codegen.programs.long_tail import function_names, long_tail_files
+from tinyseg_tvm.codegen.text.constants import ConstantPool
+from tinyseg_tvm.codegen.text.identifiers import Names
+from tinyseg_tvm.codegen.text.runtime_files import RUNTIME, header_of, include_options, runtime_path
 from tinyseg_tvm.relay.build import generator_core
 
 LARGEST_LOOP = 1024
@@ -57,7 +57,14 @@ class Loop:
 def compiled(source: Path, core: str, folder: Path) -> Path:
     """The object file of a C file as the generated Makefile compiles it."""
     result = folder / f"{source.stem}.o"
-    options = ["-std=c99", "-O2", "-ffp-contract=off", "-ffunction-sections", f"-I{RUNTIME}", *load_core(core).flags]
+    options = [
+        "-std=c99",
+        "-O2",
+        "-ffp-contract=off",
+        "-ffunction-sections",
+        *include_options(),
+        *load_core(core).flags,
+    ]
     subprocess.run(["arm-none-eabi-gcc", *options, "-c", str(source), "-o", str(result)], check=True, timeout=100)
     return result
 
@@ -96,7 +103,7 @@ def text_bytes(program: Path) -> int:
 def modules_of(core: str) -> list[str]:
     """Runtime modules that networks for a core may use."""
     facts = load_core(core)
-    names = sorted(path.stem.removeprefix("tinyseg_") for path in RUNTIME.glob("tinyseg_*.c"))
+    names = sorted(path.stem.removeprefix("tinyseg_") for path in RUNTIME.glob("*/tinyseg_*.c"))
     return [
         name
         for name in names
@@ -108,7 +115,7 @@ def modules_of(core: str) -> list[str]:
 
 def check(module: str, core: str, folder: Path) -> int:
     """The kernel's largest inner loop in bytes."""
-    loops = innermost_loops(compiled(RUNTIME / f"tinyseg_{module}.c", core, folder))
+    loops = innermost_loops(compiled(runtime_path(f"tinyseg_{module}.c"), core, folder))
     for loop in loops:
         assert loop.bytes < LARGEST_LOOP, f"{module} on {core}: the loop at {loop.start:#x} in {loop.function}"
     return max((loop.bytes for loop in loops), default=0)

@@ -7,7 +7,8 @@ import pytest
 
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network import Network, Node, Port, Tensor
-from tinyseg_tvm.network.problem import Cost, build_problem, first_node
+from tinyseg_tvm.network.cost import Cost
+from tinyseg_tvm.network.problem import build_problem, first_node
 from tinyseg_tvm.operators import Conv2d, Elementwise, GlobalPool, Operator, Reshape, TensorType, Transpose
 from tinyseg_tvm.planner.problem import Pool, Role
 

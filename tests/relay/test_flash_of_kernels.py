@@ -7,10 +7,10 @@ import pytest
 
 from tests.codegen.harness import NetworkBuilder, spread_plan
 from tinyseg_tvm.codegen import Core, kernel_choices, kernel_cost
+from tinyseg_tvm.compiler.kernel_choice import CODE_BYTES, with_fast_kernels
 from tinyseg_tvm.network.problem import build_problem
 from tinyseg_tvm.operators import Conv2d, TensorType
 from tinyseg_tvm.planner.validator import validate
-from tinyseg_tvm.relay.kernel_choice import CODE_BYTES, with_fast_kernels
 
 DSP = Core("host", has_dsp=True)
 

@@ -4,11 +4,11 @@ import pytest
 
 from tests.storage.spilled_networks import small_unet
 from tinyseg_tvm.boards import Storage
+from tinyseg_tvm.compiler.storage import model_of
+from tinyseg_tvm.compiler.storage_assignment import assign
 from tinyseg_tvm.errors import DoesNotFitError
 from tinyseg_tvm.network.spilling import Medium
 from tinyseg_tvm.planner.spilling import SpillDecision, Transfer
-from tinyseg_tvm.relay.storage import model_of
-from tinyseg_tvm.relay.storage_assignment import assign
 
 NETWORK = small_unet()  # skip0: 16 lines of 48 bytes, skip1: 8 of 48
 DECISIONS = [SpillDecision("skip1", (("join1",),), Transfer()), SpillDecision("skip0", (("join0",),), Transfer())]

@@ -6,9 +6,9 @@ import pytest
 
 from tinyseg_tvm.boards import core_names
 from tinyseg_tvm.boards.size import parse_size
+from tinyseg_tvm.compiler.options import options_from_text
 from tinyseg_tvm.errors import UsageError
 from tinyseg_tvm.relay import BuildOptions
-from tinyseg_tvm.relay.options import options_from_text
 from tinyseg_tvm.relay.target import parse_target
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinyseg_tvm.codegen.runtime_files import RUNTIME
+from tinyseg_tvm.codegen.text.runtime_files import include_options, runtime_path
 from tinyseg_tvm.operators.line_codecs import coded_line_bytes, decode, encode
 
 CODECS = ("delta", "mask")
@@ -25,8 +25,8 @@ class Codec:
 
     def __init__(self, name: str, folder: Path) -> None:
         library = folder / f"{name}.so"
-        source = RUNTIME / f"tinyseg_codec_{name}.c"
-        command = ["gcc", *FLAGS, "-shared", "-fPIC", f"-I{RUNTIME}", str(source), "-o", str(library)]
+        source = runtime_path(f"tinyseg_codec_{name}.c")
+        command = ["gcc", *FLAGS, "-shared", "-fPIC", *include_options(), str(source), "-o", str(library)]
         subprocess.run(command, check=True)
         pointer = ctypes.c_void_p
         number = ctypes.c_uint32

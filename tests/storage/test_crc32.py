@@ -9,13 +9,13 @@ import zlib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinyseg_tvm.codegen.runtime_files import RUNTIME
+from tinyseg_tvm.codegen.text.runtime_files import include_options, runtime_path
 
 
 def test_crc32_is_that_of_zlib(tmp_path):
     library = tmp_path / "crc32.so"
-    source = RUNTIME / "tinyseg_crc32.c"
-    subprocess.run(["gcc", "-O2", "-shared", "-fPIC", f"-I{RUNTIME}", str(source), "-o", str(library)], check=True)
+    source = runtime_path("tinyseg_crc32.c")
+    subprocess.run(["gcc", "-O2", "-shared", "-fPIC", *include_options(), str(source), "-o", str(library)], check=True)
     crc32 = ctypes.CDLL(str(library)).tinyseg_crc32
     crc32.restype = ctypes.c_uint32
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.codegen.harness import FLAGS, SANITIZE
-from tinyseg_tvm.codegen.runtime_files import RUNTIME
+from tinyseg_tvm.codegen.text.runtime_files import include_options, runtime_path
 from tinyseg_tvm.micro.emulator import PORT_FOLDER
 
 DRIVERS = PORT_FOLDER / "storage"
@@ -108,8 +108,8 @@ int main(void)
 def wear(tmp_path_factory: pytest.TempPathFactory) -> list[int]:
     folder: Path = tmp_path_factory.mktemp("nor")
     (folder / "main.c").write_text(PROGRAM)
-    sources = [DRIVERS / "nor_storage.c", DRIVERS / "nor_simulator.c", RUNTIME / "tinyseg_storage.c"]
-    options = [f"-DSECTORS={SECTORS}", f"-I{DRIVERS}", f"-I{RUNTIME}"]
+    sources = [DRIVERS / "nor_storage.c", DRIVERS / "nor_simulator.c", runtime_path("tinyseg_storage.c")]
+    options = [f"-DSECTORS={SECTORS}", f"-I{DRIVERS}", *include_options()]
     command = ["gcc", *FLAGS, *SANITIZE, *options, "main.c", *map(str, sources), "-o", "program"]
     subprocess.run(command, cwd=folder, check=True)
     done = subprocess.run(["./program"], cwd=folder, capture_output=True, text=True, timeout=60, check=False)

@@ -11,14 +11,14 @@ from tests.end_to_end.small_models import segmenter
 from tests.storage.spilled_networks import project, small_unet
 from tinyseg_tvm import relay
 from tinyseg_tvm.boards import load_board
+from tinyseg_tvm.compiler.options import BuildOptions
+from tinyseg_tvm.compiler.storage import medium_of
 from tinyseg_tvm.micro import generate_project
 from tinyseg_tvm.network import reference
 from tinyseg_tvm.network.problem import build_problem
 from tinyseg_tvm.network.spilling import Medium, medium_for, transfer_of, transfers, with_spills
 from tinyseg_tvm.planner.problem import Tensor
 from tinyseg_tvm.planner.spilling import SpillDecision
-from tinyseg_tvm.relay.options import BuildOptions
-from tinyseg_tvm.relay.storage import medium_of
 
 TARGET = "c -tinyseg -board=mps2_an386 -stream-axis=rows"
 

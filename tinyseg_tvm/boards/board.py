@@ -70,7 +70,7 @@ class Storage:
         erase_block_bytes: erase granularity.
         erase_microseconds: time of one block erase.
         endurance_cycles: erase cycles that a block survives.
-        bus: the driver's other half, which knows the board: a file of codegen/port/storage (``stellaris_ssi``).
+        bus: the driver's other half, which knows the board: a file of micro/port/storage (``stellaris_ssi``).
         address: of the peripheral's registers.
         interrupt: its number; -1 where it has none.
         first_block: where the region begins on the medium.

@@ -32,7 +32,7 @@ else:
 FOLDER = Path(__file__).resolve().parent
 CORES = FOLDER / "cores.toml"
 SIZE_KEYS = frozenset({"length", "capacity", "default_bytes"})
-STACK_GUARD_BYTES = 1 << 16  # below the RAM, of version 7 (codegen/port/cortex_m/startup.c)
+STACK_GUARD_BYTES = 1 << 16  # below the RAM, of version 7 (tinyseg_tvm/micro/port/cortex_m/startup.c)
 ADDRESS_SPACE = 1 << 32
 TYPE_NAMES = {
     str: "a string",

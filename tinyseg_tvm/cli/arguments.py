@@ -6,8 +6,8 @@ import argparse
 import dataclasses
 from pathlib import Path
 
+from tinyseg_tvm.compiler.options import BuildOptions, options_from_text
 from tinyseg_tvm.errors import UsageError
-from tinyseg_tvm.relay.options import BuildOptions, options_from_text
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:

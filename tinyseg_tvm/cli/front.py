@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from tinyseg_tvm.cli.compilation import ProgressBar
+from tinyseg_tvm.compiler.alternatives import Alternative, alternatives, ladder, points
 from tinyseg_tvm.relay import Factory
-from tinyseg_tvm.relay.alternatives import Alternative, alternatives, ladder, points
 from tinyseg_tvm.report.points import Point
 from tinyseg_tvm.report.tables import Cell, kib, render
 

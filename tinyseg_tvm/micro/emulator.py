@@ -1,7 +1,7 @@
 """Running under QEMU: the command line, and exact instruction counts by plugin or by timer.
 
-The plugin (codegen/port/qemu/instruction_counter.c) is compiled on demand. Where it does not load, a second build of
-the harness reads SysTick under ``-icount``, where every instruction lasts the same virtual time: both give the same
+The plugin (micro/port/qemu/instruction_counter.c) is compiled on demand. Where it does not load, a second build of the
+harness reads SysTick under ``-icount``, where every instruction lasts the same virtual time: both give the same
 numbers.
 """
 
@@ -33,7 +33,7 @@ def _package_folder(name: str) -> Path:
     return Path(spec.origin).parent
 
 
-PORT_FOLDER = _package_folder("tinyseg_tvm.codegen") / "port"
+PORT_FOLDER = _package_folder("tinyseg_tvm.micro") / "port"
 PLUGIN_SOURCE = PORT_FOLDER / "qemu" / "instruction_counter.c"
 NANOSECONDS = 1_000_000_000
 LARGEST_SHIFT = 10  # of -icount

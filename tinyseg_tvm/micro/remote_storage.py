@@ -1,6 +1,6 @@
 """The host's side of the storage over a serial line: answers requests out of memory.
 
-Framing: codegen/port/storage/uart_storage.h. A damaged request is not answered; the device repeats it.
+Framing: tinyseg_tvm/micro/port/storage/uart_storage.h. A damaged request is not answered; the device repeats it.
 """
 
 from __future__ import annotations

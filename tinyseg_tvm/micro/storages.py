@@ -1,4 +1,4 @@
-"""Which drivers of codegen/port/storage a project needs, and how its port sets them up."""
+"""Which drivers of tinyseg_tvm/micro/port/storage a project needs, and how its port sets them up."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class PortStorage:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The driver's files in codegen/port/storage."""
+        """The driver's files in tinyseg_tvm/micro/port/storage."""
         return tuple(f"{module}.{suffix}" for module in (self.driver, *self.modules) for suffix in ("c", "h"))
 
 

@@ -11,24 +11,15 @@ Numbering, on which the code generator relies:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
 from tinyseg_tvm.errors import TinySegError, UsageError
+from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.network.network import Network, Node
 from tinyseg_tvm.operators import LineAccess
 from tinyseg_tvm.planner.problem import Access, Operator, Pool, Problem, Role, Tensor
 
 IoMode = Literal["resident", "line"]
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a kernel costs: scratch bytes during each step, estimated cycles per step, bytes of its packed constants."""
-
-    scratch_bytes: int = 0
-    cycles_per_step: int = 0
-    flash_bytes: int = 0
 
 
 def build_problem(

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tinyseg_tvm.network.channel_split import channels_of, divisible_channels
+from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.network.network import Network, Node, Tensor
-from tinyseg_tvm.network.problem import Cost
 from tinyseg_tvm.operators import Fetch, Spill, TensorType
 from tinyseg_tvm.operators.stored_records import NO_CODEC, RECORD_HEADER
 from tinyseg_tvm.planner import problem as planning

@@ -10,14 +10,14 @@ from typing import Any
 from tinyseg_tvm import codegen, relay_passes
 from tinyseg_tvm.boards import Core, load_board, load_core
 from tinyseg_tvm.codegen.tuning_records import TuningRecords, load_records
+from tinyseg_tvm.compiler.fast_memory import fast_spaces
+from tinyseg_tvm.compiler.kernel_choice import with_fast_kernels
+from tinyseg_tvm.compiler.options import BuildOptions
+from tinyseg_tvm.compiler.planning import Progress, arena_budget, plan_network
+from tinyseg_tvm.compiler.staging import with_fitting_staging
 from tinyseg_tvm.errors import TinySegError, UsageError
 from tinyseg_tvm.planner.validator import validate
 from tinyseg_tvm.relay.factory import Factory
-from tinyseg_tvm.relay.fast_memory import fast_spaces
-from tinyseg_tvm.relay.kernel_choice import with_fast_kernels
-from tinyseg_tvm.relay.options import BuildOptions
-from tinyseg_tvm.relay.planning import Progress, arena_budget, plan_network
-from tinyseg_tvm.relay.staging import with_fitting_staging
 from tinyseg_tvm.relay.target import parse_target
 from tinyseg_tvm.relay_passes.to_network import to_network
 

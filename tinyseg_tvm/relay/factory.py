@@ -14,17 +14,11 @@ import numpy as np
 
 from tinyseg_tvm import __version__, codegen
 from tinyseg_tvm.boards import Board, Storage
-from tinyseg_tvm.network import Network, Port, reference
-from tinyseg_tvm.network.serialization import dump_network
-from tinyseg_tvm.planner.plan import Plan
-from tinyseg_tvm.planner.problem import Problem
-from tinyseg_tvm.planner.storage_model import StorageModel
-from tinyseg_tvm.planner.storage_timing import Timing, replay
-from tinyseg_tvm.relay.fast_memory import fast_spaces
-from tinyseg_tvm.relay.memory import Memory, overhead_bytes, promised_memory
-from tinyseg_tvm.relay.options import BuildOptions
-from tinyseg_tvm.relay.planning import Planned
-from tinyseg_tvm.relay.storage import (
+from tinyseg_tvm.compiler.fast_memory import fast_spaces
+from tinyseg_tvm.compiler.memory import Memory, overhead_bytes, promised_memory
+from tinyseg_tvm.compiler.options import BuildOptions
+from tinyseg_tvm.compiler.planning import Planned
+from tinyseg_tvm.compiler.storage import (
     StorageUse,
     lifetime_sentences,
     model_of,
@@ -32,6 +26,12 @@ from tinyseg_tvm.relay.storage import (
     use_of,
     wears_out_soon,
 )
+from tinyseg_tvm.network import Network, Port, reference
+from tinyseg_tvm.network.serialization import dump_network
+from tinyseg_tvm.planner.plan import Plan
+from tinyseg_tvm.planner.problem import Problem
+from tinyseg_tvm.planner.storage_model import StorageModel
+from tinyseg_tvm.planner.storage_timing import Timing, replay
 from tinyseg_tvm.report import text, write_reports
 from tinyseg_tvm.report.points import Point
 from tinyseg_tvm.report.tables import kib

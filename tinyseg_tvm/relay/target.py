@@ -9,8 +9,8 @@ import shlex
 from typing import Any
 
 from tinyseg_tvm.boards import core_names
+from tinyseg_tvm.compiler.options import BuildOptions, options_from_text
 from tinyseg_tvm.errors import UsageError
-from tinyseg_tvm.relay.options import BuildOptions, options_from_text
 
 EXAMPLE = "c -tinyseg -mcpu=cortex-m4 -ram=64K"
 

@@ -10,12 +10,12 @@ from tinyseg_tvm import codegen
 from tinyseg_tvm.boards import load_board
 from tinyseg_tvm.codegen.operators import NodeView
 from tinyseg_tvm.codegen.tuning_records import TuningRecords
+from tinyseg_tvm.compiler.kernel_choice import scratch_rooms
+from tinyseg_tvm.compiler.options import BuildOptions
+from tinyseg_tvm.compiler.planning import Progress, arena_budget
 from tinyseg_tvm.errors import UsageError
 from tinyseg_tvm.network.problem import first_node
 from tinyseg_tvm.relay import Factory, build
-from tinyseg_tvm.relay.kernel_choice import scratch_rooms
-from tinyseg_tvm.relay.options import BuildOptions
-from tinyseg_tvm.relay.planning import Progress, arena_budget
 from tinyseg_tvm.relay.target import parse_target
 from tinyseg_tvm.tune.candidates import Candidate, Task, tasks_of
 from tinyseg_tvm.tune.cost_model import SpillAwareCost

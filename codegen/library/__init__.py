@@ -1,0 +1,1 @@
+"""The generated library: what is written, file by file."""

@@ -1,0 +1,1 @@
+"""Where tensors lie: addresses in pools, places in storages."""

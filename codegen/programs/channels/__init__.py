@@ -1,0 +1,1 @@
+"""Windows channel by channel: depthwise convolutions."""

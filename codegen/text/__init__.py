@@ -1,0 +1,1 @@
+"""C text: literals, identifiers, constants, and the files of the runtime."""

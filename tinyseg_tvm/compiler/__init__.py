@@ -1,0 +1,1 @@
+"""Chooses how a network runs: plan, kernels, storages, memories."""

@@ -1,0 +1,142 @@
+"""What else a network could need: the same network planned in other ways, and the memory sizes each way fits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from tinyseg_tvm import codegen
+from tinyseg_tvm.boards import Board, Storage
+from tinyseg_tvm.compiler.memory import promised_memory
+from tinyseg_tvm.compiler.options import BuildOptions
+from tinyseg_tvm.compiler.planning import Planned, Progress, pareto_points, plan_network, spilling_points
+from tinyseg_tvm.compiler.storage import model_of, storages_of, use_of
+from tinyseg_tvm.errors import TinySegError
+from tinyseg_tvm.network import Network
+from tinyseg_tvm.network.problem import IoMode
+from tinyseg_tvm.planner.explain import usual_sizes
+from tinyseg_tvm.planner.storage_timing import replay
+from tinyseg_tvm.report.points import Point
+
+RECOMPUTE_PERCENT = 35.0  # of the MACs: how far the ladder looks unless more is allowed
+
+MOST_SPILLING = 5  # plans with storage that are shown
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """One way to run the network.
+
+    Attributes:
+        label: what is different, in words.
+        arguments: the options of ``tinyseg compile`` that choose it.
+        ram: bytes of the whole program.
+        recomputed_macs: multiply-accumulates done twice.
+        written: bytes written to storage per inference.
+        seconds: estimated time of an inference at the board's clock, waiting for transfers included.
+        joules: energy of the transfers.
+        lifetime_frames: inferences until the storage is worn out; None: it does not wear.
+    """
+
+    label: str
+    arguments: str
+    ram: int
+    recomputed_macs: int = 0
+    written: int = 0
+    seconds: float = 0.0
+    joules: float = 0.0
+    lifetime_frames: float | None = None
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A memory size and the first alternative (cheapest first) that fits it, None where none does."""
+
+    bytes: int
+    fits: Alternative | None
+
+
+def alternatives(
+    network: Network, options: BuildOptions, board: Board, core: codegen.Core, progress: Progress | None = None
+) -> list[Alternative]:
+    """Ways to run the network, those with least restriction and work first. RAM limits are ignored.
+
+    Args:
+        network: the lowered network, streaming along rows.
+        options: the build's own; axis, I/O mode and recomputation are varied.
+        board: whose static data and stack count.
+        core: whose kernels count.
+        progress: told of each step.
+    """
+    unlimited = replace(board, memories=tuple(m for m in board.memories if m.kind != "ram"))
+    free = replace(options, ram=None, max_recompute=0.0, objective="ram", layerwise=False, storage="", max_written=None)
+    percent = max(options.max_recompute, RECOMPUTE_PERCENT)
+    found: list[Alternative] = []
+    smallest: tuple[int, str] | None = None  # arena and axis of the best plan in the I/O mode asked for
+    for label, arguments, chosen in _ways(free):
+        try:
+            planned = plan_network(network, chosen, unlimited, core, progress)
+        except TinySegError:  # no columns in this network
+            continue
+        found.append(_alternative(label, arguments, planned, board))
+        if chosen.io == free.io and (smallest is None or planned.arena_bytes < smallest[0]):
+            smallest = planned.arena_bytes, planned.axis
+    axis = smallest[1] if smallest else free.stream_axis
+    recomputing = replace(free, max_recompute=percent, stream_axis=axis)
+    for point in pareto_points(network, recomputing, unlimited, core, progress):
+        if point.recomputed_macs:
+            total = sum(operator.macs for operator in point.problem.operators) - point.recomputed_macs
+            share = 100 * point.recomputed_macs / total
+            arguments = f"--io {free.io} --stream-axis {point.axis} --max-recompute {share + 0.05:.1f}"
+            found.append(_alternative(f"recompute {share:.1f} % of the MACs", arguments, point, board))
+    name = options.storage or next((storage.name for storage in board.storages), "")
+    if name:
+        spilling = replace(free, storage=name, stream_axis=axis, max_written=options.max_written)
+        for point in spilling_points(network, spilling, unlimited, core, progress, MOST_SPILLING):
+            if point.written_bytes and (smallest is None or point.arena_bytes < smallest[0]):
+                kib = -(-point.written_bytes // 1024)
+                arguments = f"--io {free.io} --stream-axis {point.axis} --storage {name} --max-written {kib}K"
+                storages = storages_of(spilling, board)
+                found.append(_alternative(f"write {kib} KiB to {name}", arguments, point, board, storages))
+    return found
+
+
+def ladder(choices: list[Alternative]) -> list[Rung]:
+    """The usual SRAM sizes, from one that nothing fits to one that everything does."""
+    needs = [choice.ram for choice in choices]
+    sizes = usual_sizes(min(needs), max(needs))
+    return [Rung(size, next((choice for choice in choices if choice.ram <= size), None)) for size in sizes]
+
+
+def points(choices: Sequence[Alternative], macs: int) -> list[Point]:
+    """The alternatives as points of the trade-off picture; ``macs``: those of the network, nothing computed twice."""
+    return [Point(choice.label, choice.ram, macs + choice.recomputed_macs, choice.written) for choice in choices]
+
+
+def _ways(free: BuildOptions) -> Iterator[tuple[str, str, BuildOptions]]:
+    axes = ("rows", "columns") if free.stream_axis == "auto" else (free.stream_axis,)
+    yield "layer by layer", "--layerwise", replace(free, layerwise=True, stream_axis=axes[0])
+    modes: tuple[tuple[IoMode, str], ...] = (("resident", "resident I/O"), ("line", "I/O by line"))
+    for io, how in modes:
+        for axis in axes:
+            arguments = f"--io {io} --stream-axis {axis}"
+            yield f"by {axis}, {how}", arguments, replace(free, io=io, stream_axis=axis)
+
+
+def _alternative(
+    label: str, arguments: str, planned: Planned, board: Board, storages: Sequence[Storage] = ()
+) -> Alternative:
+    memory = promised_memory(board, planned.problem, planned.plan, planned.network, storages)
+    models = {storage.name: model_of(storage) for storage in storages}
+    timing = replay(planned.problem, planned.plan, planned.spilled, models, board.clock_hz)
+    cost = use_of(planned.network, planned.spilled, storages).cost
+    return Alternative(
+        label,
+        arguments,
+        memory.total - memory.slow,
+        planned.recomputed_macs,
+        planned.written_bytes,
+        timing.seconds,
+        cost.joules,
+        cost.lifetime_frames,
+    )
