@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinyseg_tvm.codegen import Core, generate, kernel_cost, project, project_identifier
+from tinyseg_tvm.codegen import Core, generate, kernel_cost, project_identifier
+from tinyseg_tvm.codegen.library import project
 from tinyseg_tvm.network.network import Network, Node, Port, Tensor
 from tinyseg_tvm.network.problem import IoMode, build_problem
 from tinyseg_tvm.network.reference import run as run_reference
