@@ -13,7 +13,7 @@ import numpy as np
 import tvm
 from tvm import relax
 
-from tinyseg_tvm.operators import Concat, DepthToSpace, MaxPool2d, Pad, Reshape, Slice, Transpose
+from tinyseg_tvm.operators import Concat, Pad, Reshape, Slice, Transpose
 from tinyseg_tvm.relay_passes.dataflow import (
     MAIN,
     QUANTIZATION,
@@ -27,9 +27,6 @@ from tinyseg_tvm.relay_passes.dataflow import (
     with_main_attrs,
 )
 from tinyseg_tvm.relay_passes.operator_calls import emit_operator, operator_call
-
-MOVING = (Concat, DepthToSpace, MaxPool2d, Pad, Reshape, Slice, Transpose)
-"""Operators whose elements are elements of their operands."""
 
 MOVES = (
     "relax.permute_dims",
@@ -66,7 +63,7 @@ def _with_spread_quantization(module: tvm.IRModule) -> tvm.IRModule:
 def _moved(binding: Binding) -> tuple[Any, ...]:
     """The operands that a binding moves without changing an element."""
     call = operator_call(binding.value)
-    return call.activations if call is not None and isinstance(call.operator, MOVING) else ()
+    return call.activations if call is not None and call.operator.keeps_quantization else ()
 
 
 def _rule(writer: Rewriter, binding: Binding) -> Any:

@@ -4,26 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import tvm
 from tvm import relax
 
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network.network import Network, Node, Port, Tensor
-from tinyseg_tvm.operators import (
-    AveragePool2d,
-    Dequantize,
-    GlobalPool,
-    Operator,
-    Quantize,
-    Resize2d,
-    TensorType,
-)
+from tinyseg_tvm.operators import TensorType
 from tinyseg_tvm.operators.opaque import Opaque
 from tinyseg_tvm.relay_passes.dataflow import MAIN, QUANTIZATION, Binding, Dataflow, dtype_of, shape_of
 from tinyseg_tvm.relay_passes.identity_operands import identity_operands
 from tinyseg_tvm.relay_passes.legalize_long_tail import CALL_TIR
-from tinyseg_tvm.relay_passes.lower_data_movement import MOVING
 from tinyseg_tvm.relay_passes.operator_calls import operator_call
 from tinyseg_tvm.relay_passes.ports import read_ports
 
@@ -122,20 +112,11 @@ def _quantization(
             scale, zero_point = recorded[name]
             known[name] = (float(scale), int(zero_point))
     for node in nodes:
-        stated: tuple[float | None, int | None] | None = _stated(node.operator)
-        if stated is None and isinstance(node.operator, MOVING) and node.inputs[0] in known:
+        stated: tuple[float | None, int | None] | None = node.operator.result_quantization
+        if stated is None and node.operator.keeps_quantization and node.inputs[0] in known:
             stated = known[node.inputs[0]]
         if stated is not None:
             known.setdefault(node.outputs[0], stated)
-        if isinstance(node.operator, Dequantize):
-            known.setdefault(node.inputs[0], (node.operator.scale, node.operator.zero_point))
+        if node.operator.operand_quantization is not None:
+            known.setdefault(node.inputs[0], node.operator.operand_quantization)
     return {name: value for name, value in known.items() if types[name].dtype in ("int8", "uint8")}
-
-
-def _stated(operator: Operator) -> tuple[float, int] | None:
-    if isinstance(operator, Quantize):
-        return operator.scale, operator.zero_point
-    if isinstance(operator, (AveragePool2d, GlobalPool, Resize2d)):
-        return operator.output_scale, operator.output_zero_point
-    scale, zero_point = getattr(operator, "output_scale", None), getattr(operator, "output_zero_point", None)
-    return None if scale is None or zero_point is None else (float(np.float32(scale)), int(zero_point))

@@ -231,6 +231,7 @@ def test_everything_that_cannot_be_exchanged_is_named_at_once():
 def test_operators_computed_as_a_whole_are_refused_on_maps():
     class Whole(Lookup):
         kind = "whole"
+        any_pixel_order = False
 
     build = start()
     name = build.add(Whole("int8"), "x", table=np.arange(256, dtype=np.uint8).view(np.int8))

@@ -18,7 +18,6 @@ from tinyseg_tvm.planner import problem as planning
 from tinyseg_tvm.planner.spilling import SpillDecision, Transfer, fetched_name, stored_name
 
 MOST_LINES_PER_RECORD = 64
-ZERO_KEEPING = ("max_pool2d", "slice", "spill", "fetch")  # kinds of operators
 
 
 @dataclass(frozen=True)
@@ -72,10 +71,7 @@ def _is_sparse(network: Network, tensor: str) -> bool:
     maker = next((node for node in network.nodes if tensor in node.outputs), None)
     if maker is None:
         return False
-    if maker.operator.kind in ZERO_KEEPING:
-        return _is_sparse(network, maker.inputs[0])
-    low, zero = (getattr(maker.operator, field, None) for field in ("output_min", "output_zero_point"))
-    return low is not None and low == zero
+    return _is_sparse(network, maker.inputs[0]) if maker.operator.keeps_zeros else maker.operator.cuts_at_zero
 
 
 def transfer_of(kind: TensorType, medium: Medium, cost: Callable[[Node], Cost] | None = None) -> Transfer | None:

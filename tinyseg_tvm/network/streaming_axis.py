@@ -10,19 +10,14 @@ Sums in float32 run over columns first then, and round otherwise.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
-import numpy as np
-
-from tinyseg_tvm import operators
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network.network import Network, Node, Port
-from tinyseg_tvm.operators import Operator, TensorType
-
-Constants = Mapping[str, np.ndarray]
-Swapped = tuple[Operator, Constants, bool]  # the operator and constants for swapped operands; is the result swapped?
+from tinyseg_tvm.operators import TensorType
+from tinyseg_tvm.operators.base import Exchanged
+from tinyseg_tvm.operators.spatial_exchange import exchanged_axes
 
 
 def transpose_spatial(network: Network) -> Network:
@@ -42,15 +37,14 @@ def transpose_spatial(network: Network) -> Network:
             nodes.append(node)
             continue
         try:
-            operator, constants, result = _swap(node, types, maps)
+            new = _exchanged(node, types, maps)
         except ValueError as error:
-            operator, constants = node.operator, node.constants
-            result = any(ordered)
-            if result:
+            new = Exchanged(node.operator, node.constants, result=any(ordered))
+            if new.result:
                 problems.append(f"node {node.name!r} ({node.operator.kind}): {error}")
-        if result:
+        if new.result:
             swapped.update(name for name in node.outputs if len(network.tensors[name].type.shape) >= 3)
-        nodes.append(replace(node, operator=operator, constants=constants))
+        nodes.append(replace(node, operator=new.operator, constants=new.constants))
     inputs = tuple(_swap_port(port, network, swapped, problems) for port in network.inputs)
     outputs = tuple(_swap_port(port, network, swapped, problems) for port in network.outputs)
     if problems:
@@ -70,8 +64,7 @@ def _is_map(kind: TensorType) -> bool:
 
 def _exchange(kind: TensorType) -> TensorType:
     """The type with axes 1 and 2 exchanged."""
-    shape = kind.shape
-    return TensorType((shape[0], shape[2], shape[1], *shape[3:]), kind.dtype)
+    return TensorType(exchanged_axes(kind.shape), kind.dtype)
 
 
 def _is_neutral(kind: TensorType) -> bool:
@@ -79,15 +72,12 @@ def _is_neutral(kind: TensorType) -> bool:
     return _is_map(kind) and kind.shape[1] == kind.shape[2] == 1
 
 
-def _swap(node: Node, types: Sequence[TensorType], maps: Sequence[bool]) -> Swapped:
+def _exchanged(node: Node, types: Sequence[TensorType], maps: Sequence[bool]) -> Exchanged:
     """The node for swapped operands. Raises ValueError where there is none."""
     for kind, is_map in zip(types, maps, strict=True):
         if not is_map and kind.elements > 1:
             raise ValueError(f"it joins a map with a tensor of shape {kind.shape} in the order of rows")
-    rule = _RULES.get(type(node.operator))
-    if rule is None:
-        raise ValueError("it is computed as a whole, in the order of rows")
-    return rule(node.operator, node.constants, types[maps.index(True)])
+    return node.operator.exchanged(types, node.constants)
 
 
 def _swap_port(port: Port, network: Network, swapped: set[str], problems: list[str]) -> Port:
@@ -135,146 +125,3 @@ def _checked(network: Network) -> Network:
         if found != network.output_types(node):
             raise AssertionError(f"{node.name}: {found} inferred, {network.output_types(node)} expected")
     return network
-
-
-# Rules: what becomes of an operator whose operands are swapped.
-
-
-def _flip(pair: tuple[int, int]) -> tuple[int, int]:
-    return pair[1], pair[0]
-
-
-def _flip_padding(padding: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
-    top, left, bottom, right = padding
-    return left, top, right, bottom
-
-
-def _flip_axes(values: tuple[int, ...]) -> tuple[int, ...]:
-    return values[0], values[2], values[1], *values[3:]
-
-
-def _windowed(operator: Any, constants: Constants, _kind: TensorType) -> Swapped:
-    """Convolutions and pools: every attribute of two values, the padding and the weight's kernel."""
-    pairs = ("strides", "dilation", "output_padding", "kernel")
-    changes = {name: _flip(getattr(operator, name)) for name in pairs if hasattr(operator, name)}
-    flipped = replace(operator, padding=_flip_padding(operator.padding), **changes)
-    if "weight" not in constants:
-        return flipped, constants, True
-    return flipped, {**constants, "weight": np.ascontiguousarray(constants["weight"].swapaxes(1, 2))}, True
-
-
-def _unchanged(operator: Operator, constants: Constants, _kind: TensorType) -> Swapped:
-    return operator, constants, True
-
-
-def _over_last_axis(operator: Operator, constants: Constants, kind: TensorType) -> Swapped:
-    """Operators along the last axis, which must not be the width."""
-    if len(kind.shape) == 3:
-        raise ValueError(f"it works along the width of {kind.shape}")
-    return operator, constants, True
-
-
-def _dense(operator: Any, constants: Constants, kind: TensorType) -> Swapped:
-    if not operator.flatten:
-        return _over_last_axis(operator, constants, kind)
-    weight = constants["weight"]
-    columns = weight.reshape(-1, *kind.shape[1:]).swapaxes(1, 2).reshape(weight.shape)
-    return operator, {**constants, "weight": np.ascontiguousarray(columns)}, False
-
-
-def _elementwise_constant(operator: Operator, constants: Constants, kind: TensorType) -> Swapped:
-    other = constants["other"]
-    if other.size == 1:
-        return operator, constants, True
-    if other.ndim == 1:
-        return _over_last_axis(operator, constants, kind)
-    return operator, {**constants, "other": np.ascontiguousarray(other.swapaxes(1, 2))}, True
-
-
-def _resize(operator: Operator, constants: Constants, _kind: TensorType) -> Swapped:
-    names = {
-        "rows": "columns",
-        "row_weights": "column_weights",
-        "columns": "rows",
-        "column_weights": "row_weights",
-    }
-    return operator, {name: constants[source] for name, source in names.items()}, True
-
-
-def _concat(operator: Any, constants: Constants, _kind: TensorType) -> Swapped:
-    if operator.axis == 0:
-        raise ValueError("it joins maps along the batch axis")
-    return replace(operator, axis={1: 2, 2: 1}.get(operator.axis, operator.axis)), constants, True
-
-
-def _pad(operator: Any, constants: Constants, _kind: TensorType) -> Swapped:
-    return replace(operator, before=_flip_axes(operator.before), after=_flip_axes(operator.after)), constants, True
-
-
-def _slice(operator: Any, constants: Constants, _kind: TensorType) -> Swapped:
-    flipped = replace(
-        operator,
-        begin=_flip_axes(operator.begin),
-        end=_flip_axes(operator.end),
-        strides=_flip_axes(operator.strides),
-    )
-    return flipped, constants, True
-
-
-def _reshape(operator: Any, constants: Constants, kind: TensorType) -> Swapped:
-    shape = operator.shape
-    if len(shape) >= 3 and shape[:3] == kind.shape[:3]:
-        return replace(operator, shape=_flip_axes(shape)), constants, True
-    if 1 in kind.shape[1:3]:  # the elements' order is the same
-        return operator, constants, False
-    raise ValueError(f"it takes the map {kind.shape} apart into {shape}, in the order of rows")
-
-
-def _transpose(operator: Any, constants: Constants, _kind: TensorType) -> Swapped:
-    """A permutation that keeps height and width where they are stays one; any other undoes the exchange."""
-    rank = len(operator.permutation)
-    exchanged = _flip_axes(tuple(range(rank)))
-    undone = tuple(exchanged[axis] for axis in operator.permutation)
-    if {operator.permutation[1], operator.permutation[2]} == {1, 2}:
-        return replace(operator, permutation=_flip_axes(undone)), constants, True
-    return replace(operator, permutation=undone), constants, False
-
-
-def _depth_to_space(operator: Any, constants: Constants, _kind: TensorType) -> Swapped:
-    if operator.block == 1:
-        return operator, constants, True
-    raise ValueError("its channels hold blocks in the order of rows")
-
-
-_RULES: dict[type[Operator], Callable[[Any, Constants, TensorType], Swapped]] = {
-    operators.ArgMax: _over_last_axis,
-    operators.AveragePool2d: _windowed,
-    operators.Concat: _concat,
-    operators.Conv2d: _windowed,
-    operators.Conv2dTranspose: _windowed,
-    operators.Dense: _dense,
-    operators.DepthToSpace: _depth_to_space,
-    operators.Dequantize: _unchanged,
-    operators.Elementwise: _unchanged,
-    operators.ElementwiseConstant: _elementwise_constant,
-    operators.FloatAveragePool2d: _windowed,
-    operators.FloatClip: _unchanged,
-    operators.FloatConv2d: _windowed,
-    operators.FloatConv2dTranspose: _windowed,
-    operators.FloatDense: _dense,
-    operators.FloatElementwise: _unchanged,
-    operators.FloatElementwiseConstant: _elementwise_constant,
-    operators.FloatGlobalPool: _unchanged,
-    operators.FloatMaxPool2d: _windowed,
-    operators.FloatSoftmax: _over_last_axis,
-    operators.GlobalPool: _unchanged,
-    operators.Lookup: _unchanged,
-    operators.MaxPool2d: _windowed,
-    operators.Pad: _pad,
-    operators.Quantize: _unchanged,
-    operators.Reshape: _reshape,
-    operators.Resize2d: _resize,
-    operators.Slice: _slice,
-    operators.Softmax: _over_last_axis,
-    operators.Transpose: _transpose,
-}

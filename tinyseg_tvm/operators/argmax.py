@@ -9,7 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from tinyseg_tvm.operators.access_patterns import by_line, each_line, whole
-from tinyseg_tvm.operators.base import LineAccess, Operator
+from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator
+from tinyseg_tvm.operators.spatial_exchange import expect_pixels_of_channels
 from tinyseg_tvm.operators.tensor_type import TensorType
 
 
@@ -54,3 +55,8 @@ class ArgMax(Operator):
         if inputs[0].line_axis != outputs[0].line_axis and inputs[0].lines != 1:
             return whole(inputs, outputs)
         return by_line([each_line(inputs[0].lines)], outputs[0])
+
+    def exchanged(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]) -> Exchanged:
+        """Along the channels."""
+        expect_pixels_of_channels(inputs)
+        return Exchanged(self, constants)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from tinyseg_tvm.operators.access_patterns import by_line
 from tinyseg_tvm.operators.accumulators import expect_int8
-from tinyseg_tvm.operators.base import LineAccess, Operator
+from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator
 from tinyseg_tvm.operators.requantize import average_multiplier, requantize
+from tinyseg_tvm.operators.spatial_exchange import exchanged_padding, exchanged_pair
 from tinyseg_tvm.operators.tensor_type import TensorType
 from tinyseg_tvm.operators.windows import Window, windows
 
@@ -85,3 +86,18 @@ class AveragePool2d(Operator):
     ) -> LineAccess:
         """Step ``i`` writes line ``i`` and reads the lines of its window inside the map."""
         return by_line([self._windows()[0].taps(inputs[0].lines)], outputs[0])
+
+    @property
+    def result_quantization(self) -> tuple[float, int]:
+        """As its attributes say."""
+        return self.output_scale, self.output_zero_point
+
+    def exchanged(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]) -> Exchanged:
+        """Every pair of attributes the other way round."""
+        flipped = replace(
+            self,
+            padding=exchanged_padding(self.padding),
+            kernel=exchanged_pair(self.kernel),
+            strides=exchanged_pair(self.strides),
+        )
+        return Exchanged(flipped, constants)

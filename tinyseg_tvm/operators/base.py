@@ -43,6 +43,21 @@ class LineAccess:
     state_bytes: int = 0
 
 
+@dataclass(frozen=True)
+class Exchanged:
+    """An operator for operands (1, H, W, ...) whose rows and columns are exchanged.
+
+    Attributes:
+        operator: it, or the one in its place.
+        constants: its constants then.
+        result: True where rows and columns of its results are exchanged as well; False where they are as before.
+    """
+
+    operator: Operator
+    constants: Mapping[str, np.ndarray]
+    result: bool = True
+
+
 class Operator(ABC):
     """Base of all operators. Subclasses are frozen dataclasses, one per file, named by ``kind``.
 
@@ -54,11 +69,32 @@ class Operator(ABC):
     constant_names: ClassVar[tuple[str, ...]] = ()
     stores_result: ClassVar[bool] = False
     """The result lives in storage: in RAM its lines take ``stored_line_bytes``."""
+    any_pixel_order: ClassVar[bool] = False
+    """Each pixel is computed for itself, or all of them together: rows and columns may change places."""
+    keeps_quantization: ClassVar[bool] = False
+    """Every element of the result is one of the operands' (or stands for one): it has their quantisation."""
+    keeps_zeros: ClassVar[bool] = False
+    """Lines of the result have as many zeros as those of the first operand."""
 
     @property
     def stored_line_bytes(self) -> int:
         """Bytes that a line of a stored result takes in RAM."""
         return 0
+
+    @property
+    def cuts_at_zero(self) -> bool:
+        """Whether values below zero become zero, as by ReLU, so that many elements are zero."""
+        return False
+
+    @property
+    def result_quantization(self) -> tuple[float, int] | None:
+        """Scale and zero point of the result, where the operator's attributes say them."""
+        return None
+
+    @property
+    def operand_quantization(self) -> tuple[float, int] | None:
+        """Scale and zero point of the operand, where the operator's attributes say them."""
+        return None
 
     def to_attributes(self) -> dict[str, Any]:
         """The dataclass fields as plain values (tuples as lists), for Relax attributes and files."""
@@ -104,3 +140,12 @@ class Operator(ABC):
         The kernel must then give the right result when the two addresses are equal.
         """
         return ()
+
+    def exchanged(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]) -> Exchanged:
+        """The operator that computes the same results where rows and columns of every map among its operands are
+        exchanged. ``inputs`` are the types before that. Raises ValueError with the reason where there is none.
+        """
+        del inputs
+        if not self.any_pixel_order:
+            raise ValueError("it is computed as a whole, in the order of rows")
+        return Exchanged(self, constants)

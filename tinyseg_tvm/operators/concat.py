@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from tinyseg_tvm.operators.access_patterns import by_line, each_line, whole
-from tinyseg_tvm.operators.base import LineAccess, Operator
+from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator
 from tinyseg_tvm.operators.tensor_type import TensorType
 
 
@@ -18,6 +18,7 @@ class Concat(Operator):
     """Copies its operands one after the other along ``axis`` (of the device layout). Any element type."""
 
     kind: ClassVar[str] = "concat"
+    keeps_quantization: ClassVar[bool] = True
 
     axis: int
 
@@ -68,3 +69,9 @@ class Concat(Operator):
         """Along the line axis a line is copied as it is."""
         axes = {tensor.line_axis for tensor in (*inputs, *outputs)}
         return tuple(range(len(inputs))) if axes == {self.axis} else ()
+
+    def exchanged(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]) -> Exchanged:
+        """Along the other axis where it is height or width."""
+        if self.axis == 0:
+            raise ValueError("it joins maps along the batch axis")
+        return Exchanged(replace(self, axis={1: 2, 2: 1}.get(self.axis, self.axis)), constants)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -17,8 +17,9 @@ from tinyseg_tvm.operators.accumulators import (
     expect_int8,
     expect_weighted_sum_constants,
 )
-from tinyseg_tvm.operators.base import LineAccess, Operator
+from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator
 from tinyseg_tvm.operators.requantize import requantize
+from tinyseg_tvm.operators.spatial_exchange import exchanged_constant, exchanged_padding, exchanged_pair
 from tinyseg_tvm.operators.tensor_type import TensorType
 from tinyseg_tvm.operators.windows import Window, windows
 
@@ -147,3 +148,18 @@ class Conv2d(Operator):
     ) -> int:
         """One per weight and output pixel."""
         return outputs[0].shape[1] * outputs[0].shape[2] * math.prod(constants["weight"].shape)
+
+    @property
+    def cuts_at_zero(self) -> bool:
+        """Where the clamp begins at the zero point."""
+        return self.output_min == self.output_zero_point
+
+    def exchanged(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]) -> Exchanged:
+        """Every pair of attributes, and the kernel the other way round."""
+        flipped = replace(
+            self,
+            padding=exchanged_padding(self.padding),
+            strides=exchanged_pair(self.strides),
+            dilation=exchanged_pair(self.dilation),
+        )
+        return Exchanged(flipped, exchanged_constant(constants, "weight"))

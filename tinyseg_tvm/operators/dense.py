@@ -17,8 +17,9 @@ from tinyseg_tvm.operators.accumulators import (
     expect_int8,
     expect_weighted_sum_constants,
 )
-from tinyseg_tvm.operators.base import LineAccess, Operator
+from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator
 from tinyseg_tvm.operators.requantize import requantize
+from tinyseg_tvm.operators.spatial_exchange import exchanged_dense_weight, expect_pixels_of_channels
 from tinyseg_tvm.operators.tensor_type import TensorType
 
 
@@ -85,3 +86,15 @@ class Dense(Operator):
     ) -> int:
         """One per weight and vector."""
         return math.prod(constants["weight"].shape) * (outputs[0].elements // outputs[0].shape[-1])
+
+    @property
+    def cuts_at_zero(self) -> bool:
+        """Where the clamp begins at the zero point."""
+        return self.output_min == self.output_zero_point
+
+    def exchanged(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]) -> Exchanged:
+        """With ``flatten`` the weight's columns in the operand's new order; the result has none."""
+        if self.flatten:
+            return Exchanged(self, exchanged_dense_weight(constants, inputs[0]), result=False)
+        expect_pixels_of_channels(inputs)
+        return Exchanged(self, constants)

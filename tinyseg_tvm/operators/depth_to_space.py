@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from tinyseg_tvm.operators.access_patterns import by_line
-from tinyseg_tvm.operators.base import LineAccess, Operator
+from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator
 from tinyseg_tvm.operators.tensor_type import TensorType
 
 
@@ -18,6 +18,7 @@ class DepthToSpace(Operator):
     """(1, H, W, C) to (1, H * block, W * block, C / block^2); ``mode`` "DCR" or "CRD" as in ONNX."""
 
     kind: ClassVar[str] = "depth_to_space"
+    keeps_quantization: ClassVar[bool] = True
 
     block: int
     mode: str
@@ -53,3 +54,9 @@ class DepthToSpace(Operator):
     ) -> LineAccess:
         """``block`` output lines in a row are made of the same input line."""
         return by_line([tuple((line // self.block,) for line in range(outputs[0].lines))], outputs[0])
+
+    def exchanged(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]) -> Exchanged:
+        """Only where there is nothing to rearrange."""
+        if self.block > 1:
+            raise ValueError("its channels hold blocks in the order of rows")
+        return Exchanged(self, constants)

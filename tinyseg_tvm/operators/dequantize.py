@@ -19,6 +19,7 @@ class Dequantize(Operator):
     """``y = float32(x - zero_point) * scale`` in float32."""
 
     kind: ClassVar[str] = "dequantize"
+    any_pixel_order: ClassVar[bool] = True
 
     scale: float
     zero_point: int
@@ -41,3 +42,8 @@ class Dequantize(Operator):
     ) -> LineAccess:
         """Line ``i`` to line ``i``."""
         return by_line([each_line(inputs[0].lines)], outputs[0])
+
+    @property
+    def operand_quantization(self) -> tuple[float, int]:
+        """As its attributes say."""
+        return self.scale, self.zero_point

@@ -27,6 +27,7 @@ class Elementwise(Operator):
     """
 
     kind: ClassVar[str] = "elementwise"
+    any_pixel_order: ClassVar[bool] = True
 
     function: str  # "add", "sub" or "mul"
     lhs_scale: float
@@ -89,3 +90,13 @@ class Elementwise(Operator):
     def in_place(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> tuple[int, ...]:
         """Every operand that does not broadcast."""
         return tuple(index for index, operand in enumerate(inputs) if operand.shape == outputs[0].shape)
+
+    @property
+    def cuts_at_zero(self) -> bool:
+        """Where the clamp begins at the zero point."""
+        return self.output_min == self.output_zero_point
+
+    @property
+    def result_quantization(self) -> tuple[float, int]:
+        """As its attributes say; the scale in float32, in which it computes."""
+        return float(np.float32(self.output_scale)), self.output_zero_point

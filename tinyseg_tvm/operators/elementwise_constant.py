@@ -10,8 +10,9 @@ import numpy as np
 
 from tinyseg_tvm.operators.access_patterns import by_line, each_line
 from tinyseg_tvm.operators.accumulators import expect_clamp, expect_int8
-from tinyseg_tvm.operators.base import LineAccess, Operator
+from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator
 from tinyseg_tvm.operators.binary_arithmetic import binary, expect_function
+from tinyseg_tvm.operators.spatial_exchange import exchanged_constant, expect_pixels_of_channels
 from tinyseg_tvm.operators.tensor_type import TensorType
 
 
@@ -76,3 +77,23 @@ class ElementwiseConstant(Operator):
     def in_place(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> tuple[int, ...]:
         """Always."""
         return (0,)
+
+    @property
+    def cuts_at_zero(self) -> bool:
+        """Where the clamp begins at the zero point."""
+        return self.output_min == self.output_zero_point
+
+    @property
+    def result_quantization(self) -> tuple[float, int]:
+        """As its attributes say; the scale in float32, in which it computes."""
+        return float(np.float32(self.output_scale)), self.output_zero_point
+
+    def exchanged(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]) -> Exchanged:
+        """One element or a value per channel is the same constant; a map is exchanged."""
+        other = constants["other"]
+        if other.size == 1:
+            return Exchanged(self, constants)
+        if other.ndim == 1:
+            expect_pixels_of_channels(inputs)
+            return Exchanged(self, constants)
+        return Exchanged(self, exchanged_constant(constants, "other"))

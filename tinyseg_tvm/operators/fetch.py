@@ -32,6 +32,8 @@ class Fetch(Operator):
     """
 
     kind: ClassVar[str] = "fetch"
+    keeps_quantization: ClassVar[bool] = True
+    keeps_zeros: ClassVar[bool] = True
 
     storage: str
     slot: int

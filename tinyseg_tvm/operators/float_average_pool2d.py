@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from tinyseg_tvm.operators.access_patterns import by_line
-from tinyseg_tvm.operators.base import LineAccess, Operator
+from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator
 from tinyseg_tvm.operators.float_arithmetic import expect_map
+from tinyseg_tvm.operators.spatial_exchange import exchanged_padding, exchanged_pair
 from tinyseg_tvm.operators.tensor_type import TensorType
 from tinyseg_tvm.operators.windows import Window, windows
 
@@ -69,3 +70,13 @@ class FloatAveragePool2d(Operator):
     ) -> LineAccess:
         """Step ``i`` writes line ``i`` and reads the lines of its window inside the map."""
         return by_line([self._windows()[0].taps(inputs[0].lines)], outputs[0])
+
+    def exchanged(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]) -> Exchanged:
+        """Every pair of attributes the other way round."""
+        flipped = replace(
+            self,
+            padding=exchanged_padding(self.padding),
+            kernel=exchanged_pair(self.kernel),
+            strides=exchanged_pair(self.strides),
+        )
+        return Exchanged(flipped, constants)

@@ -19,6 +19,7 @@ class FloatClip(Operator):
     """``y = clip(x, output_min, output_max)``, where it could not be part of the operator before it."""
 
     kind: ClassVar[str] = "float_clip"
+    any_pixel_order: ClassVar[bool] = True
 
     output_min: float
     output_max: float

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from tinyseg_tvm.operators.access_patterns import by_line
-from tinyseg_tvm.operators.base import LineAccess, Operator
+from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator
 from tinyseg_tvm.operators.float_arithmetic import (
     clamp,
     expect_bounds,
@@ -18,6 +18,7 @@ from tinyseg_tvm.operators.float_arithmetic import (
     expect_map,
     fused_multiply_add,
 )
+from tinyseg_tvm.operators.spatial_exchange import exchanged_constant, exchanged_padding, exchanged_pair
 from tinyseg_tvm.operators.tensor_type import TensorType
 from tinyseg_tvm.operators.windows import TransposedWindow
 
@@ -108,3 +109,14 @@ class FloatConv2dTranspose(Operator):
     ) -> int:
         """One per weight and input pixel, taps that land in the padding included."""
         return inputs[0].shape[1] * inputs[0].shape[2] * math.prod(constants["weight"].shape)
+
+    def exchanged(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]) -> Exchanged:
+        """Every pair of attributes, and the kernel the other way round."""
+        flipped = replace(
+            self,
+            padding=exchanged_padding(self.padding),
+            strides=exchanged_pair(self.strides),
+            dilation=exchanged_pair(self.dilation),
+            output_padding=exchanged_pair(self.output_padding),
+        )
+        return Exchanged(flipped, exchanged_constant(constants, "weight"))

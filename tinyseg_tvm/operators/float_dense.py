@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from tinyseg_tvm.operators.access_patterns import by_line, each_line, reducer
-from tinyseg_tvm.operators.base import LineAccess, Operator
+from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator
 from tinyseg_tvm.operators.float_arithmetic import (
     clamp,
     expect_bounds,
@@ -18,6 +18,7 @@ from tinyseg_tvm.operators.float_arithmetic import (
     expect_float_weights,
     fused_multiply_add,
 )
+from tinyseg_tvm.operators.spatial_exchange import exchanged_dense_weight, expect_pixels_of_channels
 from tinyseg_tvm.operators.tensor_type import TensorType
 
 
@@ -78,3 +79,10 @@ class FloatDense(Operator):
     ) -> int:
         """One per weight and vector."""
         return math.prod(constants["weight"].shape) * (outputs[0].elements // outputs[0].shape[-1])
+
+    def exchanged(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]) -> Exchanged:
+        """With ``flatten`` the weight's columns in the operand's new order; the result has none."""
+        if self.flatten:
+            return Exchanged(self, exchanged_dense_weight(constants, inputs[0]), result=False)
+        expect_pixels_of_channels(inputs)
+        return Exchanged(self, constants)

@@ -57,6 +57,7 @@ class FloatElementwise(Operator):
     """
 
     kind: ClassVar[str] = "float_elementwise"
+    any_pixel_order: ClassVar[bool] = True
 
     function: str  # of FUNCTIONS
     output_min: float

@@ -9,9 +9,10 @@ from typing import ClassVar
 import numpy as np
 
 from tinyseg_tvm.operators.access_patterns import by_line, each_line
-from tinyseg_tvm.operators.base import LineAccess, Operator
+from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator
 from tinyseg_tvm.operators.float_arithmetic import expect_bounds, expect_float32
 from tinyseg_tvm.operators.float_elementwise import FUNCTIONS, apply
+from tinyseg_tvm.operators.spatial_exchange import exchanged_constant, expect_pixels_of_channels
 from tinyseg_tvm.operators.tensor_type import TensorType
 
 
@@ -63,3 +64,13 @@ class FloatElementwiseConstant(Operator):
     def in_place(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> tuple[int, ...]:
         """Always."""
         return (0,)
+
+    def exchanged(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]) -> Exchanged:
+        """One element or a value per channel is the same constant; a map is exchanged."""
+        other = constants["other"]
+        if other.size == 1:
+            return Exchanged(self, constants)
+        if other.ndim == 1:
+            expect_pixels_of_channels(inputs)
+            return Exchanged(self, constants)
+        return Exchanged(self, exchanged_constant(constants, "other"))

@@ -23,6 +23,7 @@ class FloatGlobalPool(Operator):
     """
 
     kind: ClassVar[str] = "float_global_pool"
+    any_pixel_order: ClassVar[bool] = True
 
     function: str  # "average" or "max"
 

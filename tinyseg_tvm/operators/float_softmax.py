@@ -9,9 +9,10 @@ from typing import ClassVar
 import numpy as np
 
 from tinyseg_tvm.operators.access_patterns import by_line, each_line
-from tinyseg_tvm.operators.base import LineAccess, Operator
+from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator
 from tinyseg_tvm.operators.float_arithmetic import expect_float32
 from tinyseg_tvm.operators.float_functions import exponential
+from tinyseg_tvm.operators.spatial_exchange import expect_pixels_of_channels
 from tinyseg_tvm.operators.tensor_type import TensorType
 
 
@@ -49,3 +50,8 @@ class FloatSoftmax(Operator):
     def in_place(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> tuple[int, ...]:
         """Always: an element is read before its own result is written, and the maximum is known before that."""
         return (0,)
+
+    def exchanged(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]) -> Exchanged:
+        """Along the channels."""
+        expect_pixels_of_channels(inputs)
+        return Exchanged(self, constants)

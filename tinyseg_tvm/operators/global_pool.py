@@ -22,6 +22,7 @@ class GlobalPool(Operator):
     """
 
     kind: ClassVar[str] = "global_pool"
+    any_pixel_order: ClassVar[bool] = True
 
     function: str  # "average" or "max"
     input_scale: float
@@ -62,3 +63,8 @@ class GlobalPool(Operator):
         """A reducer with C accumulators: int32 sums, or int8 maxima."""
         channels = inputs[0].shape[3]
         return reducer(inputs[0], 4 * channels if self.function == "average" else channels)
+
+    @property
+    def result_quantization(self) -> tuple[float, int]:
+        """As its attributes say."""
+        return self.output_scale, self.output_zero_point

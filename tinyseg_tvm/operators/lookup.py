@@ -22,6 +22,7 @@ class Lookup(Operator):
 
     kind: ClassVar[str] = "lookup"
     constant_names: ClassVar[tuple[str, ...]] = ("table",)
+    any_pixel_order: ClassVar[bool] = True
 
     output_dtype: str  # "int8" or "uint8"
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from tinyseg_tvm.operators.access_patterns import by_line
 from tinyseg_tvm.operators.accumulators import expect_int8
-from tinyseg_tvm.operators.base import LineAccess, Operator
+from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator
+from tinyseg_tvm.operators.spatial_exchange import exchanged_padding, exchanged_pair
 from tinyseg_tvm.operators.tensor_type import TensorType
 from tinyseg_tvm.operators.windows import Window, windows
 
@@ -20,6 +21,8 @@ class MaxPool2d(Operator):
     """Padding never wins. ``ceil_mode`` is already folded into the bottom and right padding."""
 
     kind: ClassVar[str] = "max_pool2d"
+    keeps_quantization: ClassVar[bool] = True
+    keeps_zeros: ClassVar[bool] = True
 
     kernel: tuple[int, int]
     strides: tuple[int, int]
@@ -60,3 +63,14 @@ class MaxPool2d(Operator):
     ) -> LineAccess:
         """Step ``i`` writes line ``i`` and reads the lines its taps hit inside the map."""
         return by_line([self._windows()[0].taps(inputs[0].lines)], outputs[0])
+
+    def exchanged(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]) -> Exchanged:
+        """Every pair of attributes the other way round."""
+        flipped = replace(
+            self,
+            padding=exchanged_padding(self.padding),
+            kernel=exchanged_pair(self.kernel),
+            strides=exchanged_pair(self.strides),
+            dilation=exchanged_pair(self.dilation),
+        )
+        return Exchanged(flipped, constants)

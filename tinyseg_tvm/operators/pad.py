@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from tinyseg_tvm.operators.access_patterns import by_line, same_line_axis, whole
-from tinyseg_tvm.operators.base import LineAccess, Operator
+from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator
+from tinyseg_tvm.operators.spatial_exchange import exchanged_axes
 from tinyseg_tvm.operators.tensor_type import TensorType
 
 
@@ -18,6 +19,7 @@ class Pad(Operator):
     """``before`` and ``after`` give the elements added per axis; negative amounts are slices and not allowed here."""
 
     kind: ClassVar[str] = "pad"
+    keeps_quantization: ClassVar[bool] = True
 
     before: tuple[int, ...]
     after: tuple[int, ...]
@@ -57,3 +59,7 @@ class Pad(Operator):
     def in_place(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> tuple[int, ...]:
         """Where only lines are added, a line of the operand is copied as it is."""
         return (0,) if same_line_axis(inputs[0], outputs[0]) and inputs[0].line_shape == outputs[0].line_shape else ()
+
+    def exchanged(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]) -> Exchanged:
+        """The amounts of height are those of width, and the other way round."""
+        return Exchanged(replace(self, before=exchanged_axes(self.before), after=exchanged_axes(self.after)), constants)

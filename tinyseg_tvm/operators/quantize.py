@@ -21,6 +21,7 @@ class Quantize(Operator):
     """
 
     kind: ClassVar[str] = "quantize"
+    any_pixel_order: ClassVar[bool] = True
 
     scale: float
     zero_point: int
@@ -46,3 +47,8 @@ class Quantize(Operator):
     ) -> LineAccess:
         """Line ``i`` to line ``i``."""
         return by_line([each_line(inputs[0].lines)], outputs[0])
+
+    @property
+    def result_quantization(self) -> tuple[float, int]:
+        """As its attributes say."""
+        return self.scale, self.zero_point

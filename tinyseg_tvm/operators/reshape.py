@@ -10,7 +10,8 @@ from typing import ClassVar
 import numpy as np
 
 from tinyseg_tvm.operators.access_patterns import by_line, each_line, whole
-from tinyseg_tvm.operators.base import LineAccess, Operator
+from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator
+from tinyseg_tvm.operators.spatial_exchange import exchanged_axes
 from tinyseg_tvm.operators.tensor_type import TensorType
 
 
@@ -21,6 +22,7 @@ class Reshape(Operator):
     """
 
     kind: ClassVar[str] = "reshape"
+    keeps_quantization: ClassVar[bool] = True
 
     shape: tuple[int, ...]
 
@@ -50,3 +52,11 @@ class Reshape(Operator):
     def in_place(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> tuple[int, ...]:
         """Always; on the whole tensor where the lines differ."""
         return (0,)
+
+    def exchanged(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]) -> Exchanged:
+        """Where height and width stay axes they stay exchanged; a single row or column has one order of elements."""
+        if len(self.shape) >= 3 and self.shape[:3] == inputs[0].shape[:3]:
+            return Exchanged(Reshape(exchanged_axes(self.shape)), constants)
+        if 1 in inputs[0].shape[1:3]:
+            return Exchanged(self, constants, result=False)
+        raise ValueError(f"it takes the map {inputs[0].shape} apart into {self.shape}, in the order of rows")

@@ -10,7 +10,7 @@ import numpy as np
 
 from tinyseg_tvm.operators.access_patterns import by_line
 from tinyseg_tvm.operators.accumulators import expect_int8
-from tinyseg_tvm.operators.base import LineAccess, Operator
+from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator
 from tinyseg_tvm.operators.requantize import average_multiplier, requantize
 from tinyseg_tvm.operators.tensor_type import TensorType
 
@@ -98,3 +98,18 @@ class Resize2d(Operator):
             for rows, weights in zip(constants["rows"], constants["row_weights"], strict=True)
         )
         return by_line([lines], outputs[0])
+
+    @property
+    def result_quantization(self) -> tuple[float, int]:
+        """As its attributes say."""
+        return self.output_scale, self.output_zero_point
+
+    def exchanged(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]) -> Exchanged:
+        """The tables of rows are those of columns, and the other way round."""
+        tables = {
+            "rows": "columns",
+            "row_weights": "column_weights",
+            "columns": "rows",
+            "column_weights": "row_weights",
+        }
+        return Exchanged(self, {name: constants[source] for name, source in tables.items()})

@@ -9,7 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from tinyseg_tvm.operators.access_patterns import by_line, same_line_axis, whole
-from tinyseg_tvm.operators.base import LineAccess, Operator
+from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator
+from tinyseg_tvm.operators.spatial_exchange import exchanged_axes
 from tinyseg_tvm.operators.tensor_type import TensorType
 
 
@@ -18,6 +19,8 @@ class Slice(Operator):
     """``y = x[begin:end:stride]`` per axis, strides positive, bounds normalised to the shape."""
 
     kind: ClassVar[str] = "slice"
+    keeps_quantization: ClassVar[bool] = True
+    keeps_zeros: ClassVar[bool] = True
 
     begin: tuple[int, ...]
     end: tuple[int, ...]
@@ -58,3 +61,8 @@ class Slice(Operator):
     def in_place(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> tuple[int, ...]:
         """Where whole lines are picked, a line of the operand is copied as it is."""
         return (0,) if same_line_axis(inputs[0], outputs[0]) and inputs[0].line_shape == outputs[0].line_shape else ()
+
+    def exchanged(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]) -> Exchanged:
+        """The bounds of height are those of width, and the other way round."""
+        bounds = (exchanged_axes(self.begin), exchanged_axes(self.end), exchanged_axes(self.strides))
+        return Exchanged(Slice(*bounds), constants)

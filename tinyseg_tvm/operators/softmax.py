@@ -10,8 +10,9 @@ import numpy as np
 
 from tinyseg_tvm.operators.access_patterns import by_line, each_line
 from tinyseg_tvm.operators.accumulators import expect_int8
-from tinyseg_tvm.operators.base import LineAccess, Operator
+from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator
 from tinyseg_tvm.operators.requantize import quantize
+from tinyseg_tvm.operators.spatial_exchange import expect_pixels_of_channels
 from tinyseg_tvm.operators.tensor_type import TensorType
 
 
@@ -60,3 +61,13 @@ class Softmax(Operator):
     def in_place(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> tuple[int, ...]:
         """Always: a pixel's maximum and sum are known before its first value is written."""
         return (0,)
+
+    @property
+    def result_quantization(self) -> tuple[float, int]:
+        """As its attributes say; the scale in float32, in which it computes."""
+        return float(np.float32(self.output_scale)), self.output_zero_point
+
+    def exchanged(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]) -> Exchanged:
+        """Along the channels."""
+        expect_pixels_of_channels(inputs)
+        return Exchanged(self, constants)

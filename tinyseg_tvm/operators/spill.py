@@ -33,6 +33,8 @@ class Spill(Operator):
 
     kind: ClassVar[str] = "spill"
     stores_result: ClassVar[bool] = True
+    keeps_quantization: ClassVar[bool] = True
+    keeps_zeros: ClassVar[bool] = True
 
     storage: str
     slot: int

@@ -9,7 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from tinyseg_tvm.operators.access_patterns import by_line, each_line, whole
-from tinyseg_tvm.operators.base import LineAccess, Operator
+from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator
+from tinyseg_tvm.operators.spatial_exchange import exchanged_axes
 from tinyseg_tvm.operators.tensor_type import TensorType
 
 
@@ -18,6 +19,7 @@ class Transpose(Operator):
     """A permutation that leaves the line axis in place works line by line; any other needs the whole tensor."""
 
     kind: ClassVar[str] = "transpose"
+    keeps_quantization: ClassVar[bool] = True
 
     permutation: tuple[int, ...]
 
@@ -49,3 +51,11 @@ class Transpose(Operator):
         if output.line_axis is None or operand.lines == output.lines == 1:
             return True
         return self.permutation[output.line_axis] == operand.line_axis
+
+    def exchanged(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]) -> Exchanged:
+        """A permutation that keeps height and width where they are stays one; any other undoes the exchange."""
+        exchanged = exchanged_axes(tuple(range(len(self.permutation))))
+        undone = tuple(exchanged[axis] for axis in self.permutation)
+        if {self.permutation[1], self.permutation[2]} == {1, 2}:
+            return Exchanged(Transpose(exchanged_axes(undone)), constants)
+        return Exchanged(Transpose(undone), constants, result=False)
