@@ -34,7 +34,6 @@ from tinyseg_tvm.operators import (
     FloatDense,
     FloatElementwise,
     FloatElementwiseConstant,
-    FloatSoftmax,
     Lookup,
     Pad,
     Quantize,
@@ -402,6 +401,5 @@ _RULES: dict[type, Callable[[Views, str, OperatorCall, list[View]], View | None]
     FloatClip: _unary,
     FloatElementwise: _elementwise,
     FloatElementwiseConstant: _elementwise_constant,
-    FloatSoftmax: _last_axis,
     FloatDense: _dense,
 }

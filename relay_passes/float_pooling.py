@@ -11,10 +11,11 @@ from tinyseg_tvm.operators import (
     FloatAveragePool2d,
     FloatGlobalPool,
     FloatMaxPool2d,
-    FloatSoftmax,
     Gather,
     Operator,
+    Softmax,
 )
+from tinyseg_tvm.operators.arithmetic import float32
 from tinyseg_tvm.relay_passes.float_operands import emit_operator, in_nhwc, is_float_call
 from tinyseg_tvm.relay_passes.integer_pooling import exact_padding
 from tinyseg_tvm.relay_passes.rewriting import Rewrite, array_of, dtype_of, is_call, is_constant, shape_of
@@ -90,9 +91,10 @@ def lower_softmax(rewrite: Rewrite, value: Any, name: str) -> Any:
         return None
     rank = len(shape_of(value))
     axis = int(value.attrs.axis) % max(rank, 1)
+    operator = Softmax(float32.Softmax())
     if axis == rank - 1:
-        return emit_operator(rewrite, FloatSoftmax(), [value.args[0]], {}, name=name)
-    return in_nhwc(rewrite, FloatSoftmax(), [value.args[0]], {}, name=name) if rank == 4 and axis == 1 else None
+        return emit_operator(rewrite, operator, [value.args[0]], {}, name=name)
+    return in_nhwc(rewrite, operator, [value.args[0]], {}, name=name) if rank == 4 and axis == 1 else None
 
 
 def lower_gather(rewrite: Rewrite, value: Any, name: str) -> Any:

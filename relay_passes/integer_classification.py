@@ -9,6 +9,7 @@ import numpy as np
 from tvm import relax
 
 from tinyseg_tvm.operators import ArgMax, Softmax
+from tinyseg_tvm.operators.arithmetic import onnx
 from tinyseg_tvm.relay_passes.operators_registration import operator_of
 from tinyseg_tvm.relay_passes.quantized_operands import (
     data_movement_above,
@@ -32,7 +33,7 @@ def rewrite_softmax(rewrite: Rewrite, value: Any, _name: str) -> Any:
     name, output = rewrite.name(result[0]), result[1]
     distance = np.arange(256, dtype=np.float64)
     table = np.exp(-distance * activation[1].scale).astype(np.float32)
-    operator = Softmax(output_scale=output.scale, output_zero_point=output.zero_point)
+    operator = Softmax(onnx.Softmax(output_scale=output.scale, output_zero_point=output.zero_point))
     order, back = _axis_last(int(call.attrs.axis), len(shape_of(call)))
     operand = activation[0]
     if order is not None:

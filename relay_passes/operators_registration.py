@@ -20,18 +20,16 @@ import tvm_ffi
 from tvm import relax
 
 from tinyseg_tvm.errors import DoesNotFitError, TinySegError, UsageError
-from tinyseg_tvm.operators import OPERATORS, Operator, TensorType
+from tinyseg_tvm.operators import OPERATORS, Operator, TensorType, arithmetic
 
 PREFIX = "relax.tinyseg."
+_PLAIN = (bool, int, float, str)
 
 
 def call(operator: Operator, *operands: Any) -> Any:
     """The Relax call of ``operator`` on Relax expressions: activations first, then constants by ``constant_names``."""
-    fields = {
-        field.name: _to_attribute(getattr(operator, field.name))
-        for field in dataclasses.fields(typing.cast(Any, operator))
-    }
-    return relax.Call(tvm.ir.Op.get(PREFIX + operator.kind), list(operands), tvm.ir.make_node("ir.DictAttrs", **fields))
+    attributes = tvm.ir.make_node("ir.DictAttrs", **operator.to_attributes())
+    return relax.Call(tvm.ir.Op.get(PREFIX + operator.kind), list(operands), attributes)
 
 
 def is_operator_call(expression: Any) -> bool:
@@ -49,8 +47,9 @@ def operator_of(expression: Any) -> Operator:
     operator_class = OPERATORS[kind]
     types = _field_types(operator_class)
     fields = {
-        field.name: _from_attribute(expression.attrs[field.name], types[field.name])
-        for field in dataclasses.fields(typing.cast(Any, operator_class))
+        name: _from_attribute(expression.attrs[name], annotation)
+        for name, annotation in types.items()
+        if name in expression.attrs
     }
     return operator_class(**fields)
 
@@ -58,18 +57,18 @@ def operator_of(expression: Any) -> Operator:
 @cache
 def _field_types(operator_class: type[Operator]) -> dict[str, Any]:
     """Types of the dataclass fields by name; their evaluation is slow, and every type inference asks for them."""
-    return typing.get_type_hints(operator_class)
+    hints = typing.get_type_hints(operator_class)
+    return {field.name: hints[field.name] for field in dataclasses.fields(typing.cast(Any, operator_class))}
 
 
 def activations_of(expression: Any) -> list[Any]:
     """The activation operands of a ``relax.tinyseg`` call."""
-    kind = expression.op.name.removeprefix(PREFIX)
-    return list(expression.args)[: len(expression.args) - len(OPERATORS[kind].constant_names)]
+    return list(expression.args)[: len(expression.args) - len(operator_of(expression).constant_names)]
 
 
 def constants_of(expression: Any) -> dict[str, Any]:
     """The constant operands (NumPy arrays) of a ``relax.tinyseg`` call by name."""
-    names = OPERATORS[expression.op.name.removeprefix(PREFIX)].constant_names
+    names = operator_of(expression).constant_names
     arguments = list(expression.args)[len(expression.args) - len(names) :]
     return {name: argument.value.numpy() for name, argument in zip(names, arguments, strict=True)}
 
@@ -86,15 +85,13 @@ def tensor_type(relax_type: Any) -> TensorType:
     return TensorType(tuple(shape), str(relax_type.dtype))
 
 
-def _to_attribute(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
-
-
 def _from_attribute(value: Any, annotation: Any) -> Any:
     if typing.get_origin(annotation) is tuple:
         element = typing.get_args(annotation)[0]
         return tuple(element(entry) for entry in value)
-    return annotation(value)
+    if annotation in _PLAIN:
+        return annotation(value)
+    return arithmetic.from_attributes(dict(value.items()))
 
 
 def _infer(expression: Any, _context: Any) -> Any:

@@ -33,7 +33,6 @@ KINDS = (
     "float_elementwise_constant",
     "float_global_pool",
     "float_max_pool2d",
-    "float_softmax",
     "gather",
     "global_pool",
     "lookup",

@@ -1,34 +1,56 @@
-"""Softmax by table, in float32."""
+"""Softmax: by a table of exponentials for integers, by a fixed function for float32."""
 
 from __future__ import annotations
 
 from typing import cast
 
-from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always, as_float
+from tinyseg_tvm.codegen.operators.arithmetic import C_TYPES, is_integer, softmax_cycles, softmax_parameters
+from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant
 from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.softmax import Softmax
 
 
 def _cost(view: NodeView) -> Cost:
-    return Cost(0, (60 if view.core.has_fpu else 600) * view.outputs[0].line_elements)
+    arithmetic = cast(Softmax, view.operator).arithmetic
+    return Cost(0, softmax_cycles(arithmetic, view.core) * view.outputs[0].line_elements)
+
+
+def _groups(view: NodeView) -> tuple[int, int]:
+    """Vectors of a line, and their elements."""
+    elements = view.inputs[0].shape[-1] if view.inputs[0].line_shape else 1
+    return view.inputs[0].line_elements // elements, elements
 
 
 def _emit(view: NodeView, out: FunctionWriter) -> None:
-    operator = cast(Softmax, view.operator)
+    arithmetic = cast(Softmax, view.operator).arithmetic
+    groups, elements = _groups(view)
     out.modules.add("tinyseg_softmax")
-    elements = view.inputs[0].shape[-1] if view.inputs[0].line_shape else 1
     parameters = out.parameters(
         view,
         "tinyseg_softmax",
         {
             "exponentials": out.constant("exponentials", view.constants["table"]),
-            "output_scale": as_float(operator.output_scale),
-            "groups": view.inputs[0].line_elements // elements,
+            "groups": groups,
             "elements": elements,
-            "output": (str(operator.output_zero_point), "-128", "127"),
+            **softmax_parameters(arithmetic),
         },
     )
     out.write(f"tinyseg_softmax_line({parameters}, {out.line(0)}, {out.output()});")
 
 
-VARIANTS = (Variant("softmax portable", always, _cost, _emit),)
+def _emit_float(view: NodeView, out: FunctionWriter) -> None:
+    groups, elements = _groups(view)
+    ctype = C_TYPES[view.inputs[0].dtype]
+    out.modules.update(("tinyseg_softmax_f32", "tinyseg_fma_f32"))
+    source, target = out.line(0, ctype=ctype), out.output(ctype=ctype)
+    out.write(f"tinyseg_softmax_f32_line({groups}u, {elements}u, {source}, {target});")
+
+
+def _of_integers(view: NodeView) -> bool:
+    return is_integer(cast(Softmax, view.operator).arithmetic)
+
+
+VARIANTS = (
+    Variant("softmax portable", _of_integers, _cost, _emit),
+    Variant("softmax float32", lambda view: not _of_integers(view), _cost, _emit_float),
+)

@@ -38,11 +38,12 @@ from tinyseg_tvm.operators import (
     FloatElementwiseConstant,
     FloatGlobalPool,
     FloatMaxPool2d,
-    FloatSoftmax,
     Operator,
     Pad,
+    Softmax,
     TensorType,
 )
+from tinyseg_tvm.operators.arithmetic import float32
 from tinyseg_tvm.operators.float_arithmetic import FLOAT32_MAX, fused_multiply_add
 from tinyseg_tvm.relay.build import generator_core
 
@@ -74,7 +75,7 @@ class RandomGraph:
         flat = self.sum("flat", FloatDense(True, *FREE), last, (7, int(np.prod(self.shape(last)))))
         gate = self.node("gate", FloatElementwise("mul", *FREE), last, pooled)
         self.builder.output(gate)
-        self.builder.output(self.node("classes", FloatSoftmax(), flat))
+        self.builder.output(self.node("classes", Softmax(float32.Softmax()), flat))
 
     def shape(self, name: str) -> tuple[int, ...]:
         return self.builder.tensors[name].type.shape

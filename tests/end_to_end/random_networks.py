@@ -39,6 +39,7 @@ from tinyseg_tvm.operators import (
     TensorType,
     Transpose,
 )
+from tinyseg_tvm.operators.arithmetic import onnx
 
 LARGEST_ELEMENTS = 1200  # of a tensor; blocks that would grow beyond are left out
 LARGEST_LINES = 28
@@ -320,7 +321,7 @@ class Growth:
         if kind == 0:
             flat = self.dense(x, flatten=True)
             if self.chance(0.5):
-                scores = self.node(Softmax(1 / 256, -128), [flat], table=_exponentials(self.rng))
+                scores = self.node(Softmax(onnx.Softmax(1 / 256, -128)), [flat], table=_exponentials(self.rng))
                 self.node(Dequantize(1 / 256, -128), [scores])
         elif kind == 1:
             dtype = str(self.choice(["int64", "int32", "uint8"]))
@@ -328,7 +329,7 @@ class Growth:
         elif kind == 2:
             self.node(Dequantize(0.1, self.zero_point()), [x])
         elif kind == 3:
-            self.node(Softmax(1 / 256, -128), [x], table=_exponentials(self.rng))
+            self.node(Softmax(onnx.Softmax(1 / 256, -128)), [x], table=_exponentials(self.rng))
         else:
             self.node(Lookup("uint8"), [x], table=self.rng.permutation(256).astype(np.uint8))
 

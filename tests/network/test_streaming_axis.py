@@ -35,6 +35,7 @@ from tinyseg_tvm.operators import (
     TensorType,
     Transpose,
 )
+from tinyseg_tvm.operators.arithmetic import onnx
 
 
 class Builder:
@@ -155,7 +156,9 @@ def unary(build: Builder, rng: np.random.Generator, source: str, choice: int) ->
         return build.add(Concat(int(rng.integers(1, 3))), source, source)
     if choice == 12:
         return build.add(clamp("dense", False), source, **weights(rng, 5, channels))
-    return build.add(Softmax(1 / 256, -128), source, table=np.exp(-np.arange(256) * 0.05).astype(np.float32))
+    return build.add(
+        Softmax(onnx.Softmax(1 / 256, -128)), source, table=np.exp(-np.arange(256) * 0.05).astype(np.float32)
+    )
 
 
 def head(build: Builder, rng: np.random.Generator, source: str, choice: int) -> str:

@@ -196,6 +196,6 @@ LOOPS = {
     "float_elementwise_constant": elementwise_constant,
     "float_global_pool": global_pool,
     "float_max_pool2d": max_pool2d,
-    "float_softmax": softmax,
+    "softmax float32": softmax,
     "gather": gather,
 }

@@ -29,7 +29,6 @@ from tinyseg_tvm.operators import (
     FloatElementwiseConstant,
     FloatGlobalPool,
     FloatMaxPool2d,
-    FloatSoftmax,
     Gather,
     GlobalPool,
     Lookup,
@@ -44,6 +43,7 @@ from tinyseg_tvm.operators import (
     TensorType,
     Transpose,
 )
+from tinyseg_tvm.operators.arithmetic import float32, onnx
 from tinyseg_tvm.operators.float_arithmetic import FLOAT32_MAX
 
 
@@ -248,7 +248,7 @@ def softmax(draw: Any) -> Case:
     rng = draw(generators)
     scale = draw(scales)
     table = np.exp(-np.arange(256) * scale).astype(np.float32)
-    return Case(Softmax(1 / 256, -128), (int8_array(rng, draw(shapes)),), {"table": table})
+    return Case(Softmax(onnx.Softmax(1 / 256, -128)), (int8_array(rng, draw(shapes)),), {"table": table})
 
 
 @st.composite
@@ -483,7 +483,7 @@ def float_clip(draw: Any) -> Case:
 def float_softmax(draw: Any) -> Case:
     rng = draw(generators)
     spread = draw(st.sampled_from([0.1, 3, 60]))
-    return Case(FloatSoftmax(), (rng.normal(0, spread, draw(shapes)).astype(np.float32),), {})
+    return Case(Softmax(float32.Softmax()), (rng.normal(0, spread, draw(shapes)).astype(np.float32),), {})
 
 
 @st.composite
@@ -515,7 +515,6 @@ CASES: dict[str, Callable[[], st.SearchStrategy[Case]]] = {
     "float_elementwise_constant": float_elementwise_constant,
     "float_global_pool": float_global_pool,
     "float_max_pool2d": lambda: float_pools(average=False),
-    "float_softmax": float_softmax,
     "gather": gather,
     "global_pool": global_pool,
     "lookup": lookup,
@@ -526,6 +525,7 @@ CASES: dict[str, Callable[[], st.SearchStrategy[Case]]] = {
     "resize2d": resize2d,
     "slice": slices,
     "softmax": softmax,
+    "softmax float32": float_softmax,
     "transpose": transpose,
 }
-"""A strategy of cases for every operator kind."""
+"""A strategy of cases for every operator kind, and for its other arithmetics (kind, rule)."""

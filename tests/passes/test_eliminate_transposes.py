@@ -7,6 +7,7 @@ from tvm import relax
 
 from tinyseg_tvm.network import reference
 from tinyseg_tvm.operators import Concat, Elementwise, Lookup, Pad, Reshape, Slice, Softmax, Transpose
+from tinyseg_tvm.operators.arithmetic import onnx
 from tinyseg_tvm.relay_passes.eliminate_transposes import eliminate_transposes
 from tinyseg_tvm.relay_passes.to_network import to_network
 
@@ -153,10 +154,10 @@ def test_softmax_works_through_a_reshape_that_keeps_its_axis():
     table = np.ones(256, np.float32)
 
     def before(b, x):
-        return b(Softmax(1 / 256, -128), b(Reshape((30, 3)), x), table=table)
+        return b(Softmax(onnx.Softmax(1 / 256, -128)), b(Reshape((30, 3)), x), table=table)
 
     def expected(b, x):
-        return b(Softmax(1 / 256, -128), x, table=table)
+        return b(Softmax(onnx.Softmax(1 / 256, -128)), x, table=table)
 
     assert_same_function(eliminate_transposes(main(NHWC, before)), main(NHWC, expected))
 
@@ -166,13 +167,15 @@ def test_operators_with_a_layout_of_their_own_get_what_they_need(consumer):
     def before(b, x):
         y = wrapped(b, x, 4, "a")
         if consumer == "softmax":
-            return b(Softmax(1 / 256, -128), y, table=np.ones(256, np.float32))
+            return b(Softmax(onnx.Softmax(1 / 256, -128)), y, table=np.ones(256, np.float32))
         return b.relax(relax.op.cumsum(b(DEQUANTIZE, y), axis=1))
 
     def expected(b, x):
         y = b.conv(x, 4, padding=(1, 1, 1, 1))
         if consumer == "softmax":
-            return b(Softmax(1 / 256, -128), b(Transpose(NHWC_TO_NCHW), y), table=np.ones(256, np.float32))
+            return b(
+                Softmax(onnx.Softmax(1 / 256, -128)), b(Transpose(NHWC_TO_NCHW), y), table=np.ones(256, np.float32)
+            )
         return b.relax(relax.op.cumsum(b(Transpose(NHWC_TO_NCHW), b(DEQUANTIZE, y)), axis=1))
 
     assert_same_function(eliminate_transposes(main(NCHW, before)), main(NHWC, expected))

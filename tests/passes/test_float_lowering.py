@@ -109,7 +109,7 @@ def test_a_flattened_map_goes_into_the_dense_layer_line_by_line():
     y = m.op("Conv", m.map(1, 3, 6, 5), m.values(4, 3, 3, 3), pads=[1] * 4)
     y = m.op("Gemm", m.op("Flatten", y), m.values(7, 120), m.values(7), transB=1)
     model = m.build(m.op("Softmax", m.op("MatMul", m.op("Relu", y), m.values(7, 3))))
-    assert kinds(model) == {"float_conv2d": 1, "float_dense": 2, "float_softmax": 1}
+    assert kinds(model) == {"float_conv2d": 1, "float_dense": 2, "softmax": 1}
     dense = network_of(model).nodes[1]
     assert dense.operator.flatten
     assert dense.operator.output_min == 0
@@ -129,7 +129,7 @@ def test_a_flattened_map_goes_into_the_dense_layer_line_by_line():
         ("GlobalMaxPool", {}, "float_global_pool"),
         ("ReduceMean", {"axes": [2, 3], "keepdims": 0}, "float_global_pool"),
         ("ReduceMean", {"axes": [3]}, "float_average_pool2d"),
-        ("Softmax", {"axis": 1}, "float_softmax"),
+        ("Softmax", {"axis": 1}, "softmax"),
         ("LeakyRelu", {"alpha": 0.1}, None),
     ],
 )

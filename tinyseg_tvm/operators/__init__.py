@@ -1,5 +1,6 @@
 """The operators of the lowered network, one per file. See base.py for what each states."""
 
+from tinyseg_tvm.operators import arithmetic
 from tinyseg_tvm.operators.argmax import ArgMax
 from tinyseg_tvm.operators.average_pool2d import AveragePool2d
 from tinyseg_tvm.operators.base import LineAccess, Operator
@@ -21,7 +22,6 @@ from tinyseg_tvm.operators.float_elementwise import FloatElementwise
 from tinyseg_tvm.operators.float_elementwise_constant import FloatElementwiseConstant
 from tinyseg_tvm.operators.float_global_pool import FloatGlobalPool
 from tinyseg_tvm.operators.float_max_pool2d import FloatMaxPool2d
-from tinyseg_tvm.operators.float_softmax import FloatSoftmax
 from tinyseg_tvm.operators.gather import Gather
 from tinyseg_tvm.operators.global_pool import GlobalPool
 from tinyseg_tvm.operators.lookup import Lookup
@@ -59,7 +59,6 @@ OPERATORS: dict[str, type[Operator]] = {
         FloatElementwiseConstant,
         FloatGlobalPool,
         FloatMaxPool2d,
-        FloatSoftmax,
         Gather,
         GlobalPool,
         Lookup,
@@ -98,7 +97,6 @@ __all__ = [
     "FloatElementwiseConstant",
     "FloatGlobalPool",
     "FloatMaxPool2d",
-    "FloatSoftmax",
     "Gather",
     "GlobalPool",
     "LineAccess",
@@ -114,4 +112,5 @@ __all__ = [
     "Spill",
     "TensorType",
     "Transpose",
+    "arithmetic",
 ]

@@ -15,9 +15,20 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tinyseg_tvm.operators import arithmetic as arithmetic_rules
+from tinyseg_tvm.operators.arithmetic import Arithmetic
 from tinyseg_tvm.operators.tensor_type import TensorType
 
+ARITHMETIC = "arithmetic"
+"""Name of the field that holds an operator's arithmetic."""
+
 Lines = tuple[int, ...]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Arithmetic):
+        return arithmetic_rules.to_attributes(value)
+    return list(value) if isinstance(value, tuple) else value
 
 
 @dataclass(frozen=True)
@@ -63,10 +74,12 @@ class Operator(ABC):
 
     ``kind`` is the name of the Relax operator ``relax.tinyseg.<kind>``; its attributes are the
     dataclass fields, its operands the activations followed by the constants of ``constant_names``.
+    What differs between int8, float32 and rules of rounding is the field ``arithmetic``, where there is one.
     """
 
     kind: ClassVar[str]
-    constant_names: ClassVar[tuple[str, ...]] = ()
+    own_constants: ClassVar[tuple[str, ...]] = ()
+    """Constant operands that the operator has whatever its arithmetic."""
     stores_result: ClassVar[bool] = False
     """The result lives in storage: in RAM its lines take ``stored_line_bytes``."""
     any_pixel_order: ClassVar[bool] = False
@@ -84,27 +97,44 @@ class Operator(ABC):
     @property
     def cuts_at_zero(self) -> bool:
         """Whether values below zero become zero, as by ReLU, so that many elements are zero."""
-        return False
+        return self._arithmetic is not None and self._arithmetic.cuts_at_zero
 
     @property
     def result_quantization(self) -> tuple[float, int] | None:
         """Scale and zero point of the result, where the operator's attributes say them."""
-        return None
+        return None if self._arithmetic is None else self._arithmetic.result_quantization
 
     @property
     def operand_quantization(self) -> tuple[float, int] | None:
         """Scale and zero point of the operand, where the operator's attributes say them."""
         return None
 
+    @property
+    def _arithmetic(self) -> Arithmetic | None:
+        """How results are made; None where values are moved or chosen."""
+        found: Arithmetic | None = getattr(self, ARITHMETIC, None)
+        return found
+
+    @property
+    def constant_names(self) -> tuple[str, ...]:
+        """Constant operands in order: the operator's own, then those of its arithmetic."""
+        return (*self.own_constants, *(self._arithmetic.constant_names if self._arithmetic else ()))
+
     def to_attributes(self) -> dict[str, Any]:
-        """The dataclass fields as plain values (tuples as lists), for Relax attributes and files."""
+        """The dataclass fields as plain values (tuples as lists), for Relax attributes and files.
+
+        An arithmetic is a dictionary; there is none where an operator needs none.
+        """
         values = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+        return {name: _plain(value) for name, value in values.items() if value is not None}
 
     @classmethod
     def from_attributes(cls, attributes: Mapping[str, Any]) -> Operator:
         """The operator of ``to_attributes``'s values. Raises TypeError for missing or unknown ones."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in attributes.items()})
+        values = {name: tuple(value) if isinstance(value, list) else value for name, value in attributes.items()}
+        if ARITHMETIC in attributes:
+            values[ARITHMETIC] = arithmetic_rules.from_attributes(attributes[ARITHMETIC])
+        return cls(**values)
 
     @abstractmethod
     def infer(self, inputs: Sequence[TensorType], constants: Mapping[str, TensorType]) -> tuple[TensorType, ...]:

@@ -43,7 +43,7 @@ class Conv2d(Operator):
     """
 
     kind: ClassVar[str] = "conv2d"
-    constant_names: ClassVar[tuple[str, ...]] = ("weight", "bias", "multiplier")
+    own_constants: ClassVar[tuple[str, ...]] = ("weight", "bias", "multiplier")
 
     strides: tuple[int, int]
     padding: tuple[int, int, int, int]  # top, left, bottom, right

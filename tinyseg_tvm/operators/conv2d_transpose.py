@@ -36,7 +36,7 @@ class Conv2dTranspose(Operator):
     """
 
     kind: ClassVar[str] = "conv2d_transpose"
-    constant_names: ClassVar[tuple[str, ...]] = ("weight", "bias", "multiplier")
+    own_constants: ClassVar[tuple[str, ...]] = ("weight", "bias", "multiplier")
 
     strides: tuple[int, int]
     padding: tuple[int, int, int, int]  # top, left, bottom, right

@@ -34,7 +34,7 @@ class Dense(Operator):
     """
 
     kind: ClassVar[str] = "dense"
-    constant_names: ClassVar[tuple[str, ...]] = ("weight", "bias", "multiplier")
+    own_constants: ClassVar[tuple[str, ...]] = ("weight", "bias", "multiplier")
 
     flatten: bool
     input_zero_point: int

@@ -24,7 +24,7 @@ class ElementwiseConstant(Operator):
     """
 
     kind: ClassVar[str] = "elementwise_constant"
-    constant_names: ClassVar[tuple[str, ...]] = ("other",)
+    own_constants: ClassVar[tuple[str, ...]] = ("other",)
 
     function: str  # "add", "sub" or "mul"
     lhs_scale: float

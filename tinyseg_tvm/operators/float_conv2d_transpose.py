@@ -34,7 +34,7 @@ class FloatConv2dTranspose(Operator):
     """
 
     kind: ClassVar[str] = "float_conv2d_transpose"
-    constant_names: ClassVar[tuple[str, ...]] = ("weight", "bias")
+    own_constants: ClassVar[tuple[str, ...]] = ("weight", "bias")
 
     strides: tuple[int, int]
     padding: tuple[int, int, int, int]  # top, left, bottom, right

@@ -34,7 +34,7 @@ class FloatDense(Operator):
     """
 
     kind: ClassVar[str] = "float_dense"
-    constant_names: ClassVar[tuple[str, ...]] = ("weight", "bias")
+    own_constants: ClassVar[tuple[str, ...]] = ("weight", "bias")
 
     flatten: bool
     output_min: float

@@ -24,7 +24,7 @@ class FloatElementwiseConstant(Operator):
     """
 
     kind: ClassVar[str] = "float_elementwise_constant"
-    constant_names: ClassVar[tuple[str, ...]] = ("other",)
+    own_constants: ClassVar[tuple[str, ...]] = ("other",)
 
     function: str  # of float_elementwise.FUNCTIONS
     output_min: float

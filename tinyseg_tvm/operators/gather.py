@@ -22,7 +22,7 @@ class Gather(Operator):
     """
 
     kind: ClassVar[str] = "gather"
-    constant_names: ClassVar[tuple[str, ...]] = ("table",)
+    own_constants: ClassVar[tuple[str, ...]] = ("table",)
 
     def infer(self, inputs: Sequence[TensorType], constants: Mapping[str, TensorType]) -> tuple[TensorType, ...]:
         """The indices' shape, then a row's."""

@@ -21,8 +21,8 @@ class Lookup(Operator):
     """
 
     kind: ClassVar[str] = "lookup"
-    constant_names: ClassVar[tuple[str, ...]] = ("table",)
     any_pixel_order: ClassVar[bool] = True
+    own_constants: ClassVar[tuple[str, ...]] = ("table",)
 
     output_dtype: str  # "int8" or "uint8"
 

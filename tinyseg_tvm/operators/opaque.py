@@ -65,7 +65,7 @@ class Opaque(Operator):
         )
 
     @property
-    def constant_names(self) -> tuple[str, ...]:  # type: ignore[override]
+    def constant_names(self) -> tuple[str, ...]:
         """One name per constant parameter."""
         return tuple(f"constant{i}" for i in range(len(self.constant_positions)))
 

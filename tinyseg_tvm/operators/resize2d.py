@@ -31,7 +31,7 @@ class Resize2d(Operator):
     """
 
     kind: ClassVar[str] = "resize2d"
-    constant_names: ClassVar[tuple[str, ...]] = ("rows", "row_weights", "columns", "column_weights")
+    own_constants: ClassVar[tuple[str, ...]] = ("rows", "row_weights", "columns", "column_weights")
 
     method: str  # "nearest" or "linear"
     input_scale: float

@@ -1,0 +1,154 @@
+"""The rule ``float32``: every operation rounds once to float32, half to even; sums of products are fused.
+
+``fused_multiply_add`` rounds the exact ``x * y + z`` once, as VFMA of Arm cores and C's ``fmaf`` do. NaN and infinite
+values are outside of the contract. What makes sums of floats depend on the program is their order, so it is part of
+the formulas (docs/numeric-contract.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from tinyseg_tvm.operators.arithmetic import forms
+from tinyseg_tvm.operators.arithmetic.float32_functions import exponential, fused_multiply_add
+from tinyseg_tvm.operators.tensor_type import TensorType
+
+FLOAT32_MAX = float(np.finfo(np.float32).max)
+"""The largest finite float32; a clamp at it and its negative clamps no finite value."""
+
+
+class _Float32:
+    """What all forms of the rule share."""
+
+    rule: ClassVar[str] = "float32"
+
+    @property
+    def dtype(self) -> str:
+        """float32."""
+        return "float32"
+
+
+@dataclass(frozen=True)
+class WeightedSum(_Float32, forms.WeightedSum):
+    """``acc = bias[o]``, then ``acc = fma(x, w, acc)`` for every product in the operator's order, then
+    ``y = clip(acc, output_min, output_max)``.
+
+    Constants: ``weight`` and ``bias`` (O,) float32.
+    """
+
+    output_min: float
+    output_max: float
+
+    def expect_operands(self, inputs: Sequence[TensorType]) -> None:
+        """Also the clamp is an interval."""
+        super().expect_operands(inputs)
+        expect_bounds(self.output_min, self.output_max)
+
+    def expect_constants(self, constants: Mapping[str, TensorType], rank: int) -> int:
+        """float32."""
+        weight, bias = constants["weight"], constants["bias"]
+        if weight.dtype != "float32" or len(weight.shape) != rank:
+            raise ValueError(f"the weight is {weight.dtype} {weight.shape}; float32 of rank {rank} is needed")
+        if bias.dtype != "float32" or bias.shape != (weight.shape[0],):
+            raise ValueError(f"the bias is {bias.dtype} {bias.shape}; float32 ({weight.shape[0]},) is needed")
+        return weight.shape[0]
+
+    def begin(self, constants: Mapping[str, np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+        """float32."""
+        return np.array(np.broadcast_to(constants["bias"], shape))
+
+    def values(self, data: np.ndarray) -> np.ndarray:
+        """As they are."""
+        return data
+
+    def add(self, accumulators: np.ndarray, values: np.ndarray, weights: np.ndarray) -> None:
+        """Fused, in the order of the last axis."""
+        for k in range(weights.shape[-1]):
+            accumulators[...] = fused_multiply_add(values[..., k, np.newaxis], weights[..., k], accumulators)
+
+    def results(self, accumulators: np.ndarray, constants: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The clamped sums."""
+        return clamp(accumulators, self.output_min, self.output_max)
+
+
+@dataclass(frozen=True)
+class Average(_Float32, forms.Average):
+    """``y = sum / float32(count)``: the sum from 0, in the operator's order."""
+
+    def most_values(self) -> int:
+        """Any number that a count can be, exactly."""
+        return 1 << 24
+
+    def begin(self, shape: tuple[int, ...]) -> np.ndarray:
+        """float32 zeros."""
+        return np.zeros(shape, np.float32)
+
+    def add(self, accumulators: np.ndarray, data: np.ndarray) -> None:
+        """One addition."""
+        accumulators += data
+
+    def results(self, accumulators: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        """One division."""
+        return np.asarray(accumulators / np.asarray(counts, np.float32))
+
+
+@dataclass(frozen=True)
+class Binary(_Float32, forms.Binary):
+    """``y = clip(f(a, b), output_min, output_max)``: one operation, then the clamp.
+
+    ``max`` is ``a > b ? a : b``, ``min`` is ``a < b ? a : b``.
+    """
+
+    functions: ClassVar[tuple[str, ...]] = ("add", "sub", "mul", "div", "max", "min")
+
+    output_min: float
+    output_max: float
+
+    def expect_operands(self, inputs: Sequence[TensorType]) -> None:
+        """Also the clamp is an interval."""
+        super().expect_operands(inputs)
+        expect_bounds(self.output_min, self.output_max)
+
+    def results(self, function: str, lhs: np.ndarray, rhs: np.ndarray) -> np.ndarray:
+        """The formula above, vectorised."""
+        with np.errstate(all="ignore"):
+            return clamp(_BINARY[function](lhs, rhs), self.output_min, self.output_max)
+
+
+_BINARY: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "div": np.divide,
+    "max": lambda a, b: np.where(a > b, a, b),
+    "min": lambda a, b: np.where(a < b, a, b),
+}
+
+
+@dataclass(frozen=True)
+class Softmax(_Float32, forms.Softmax):
+    """``e[i] = exponential(x[i] - max(x))``, summed in order of ``i``, ``y = e[i] / sum``."""
+
+    def results(self, data: np.ndarray, constants: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The sum runs over the channels in order, vectorised over everything else."""
+        exponentials = exponential(data - data.max(axis=-1, keepdims=True))
+        total = np.zeros(data.shape[:-1], np.float32)
+        for channel in range(data.shape[-1]):
+            total = total + exponentials[..., channel]
+        return np.asarray(exponentials / total[..., np.newaxis])
+
+
+def clamp(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """``v > low ? v : low``, then ``v < high ? v : high`` with float32 bounds."""
+    values = np.where(values > np.float32(low), values, np.float32(low))
+    return np.where(values < np.float32(high), values, np.float32(high))
+
+
+def expect_bounds(low: float, high: float) -> None:
+    """Raises ValueError unless the clamp is an interval of finite float32 values."""
+    if not -FLOAT32_MAX <= low <= high <= FLOAT32_MAX:
+        raise ValueError(f"the clamp [{low}, {high}] is no interval of finite float32 values")
