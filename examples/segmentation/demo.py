@@ -24,13 +24,13 @@ from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.micro import RunResult
 from tinyseg_tvm.network import reference
 from tinyseg_tvm.relay import Factory
-from tinyseg_tvm.report import write_reports
 from tinyseg_tvm.report.drawing import save
 from tinyseg_tvm.report.figures import intersection_over_union, segmentation_figure
 from tinyseg_tvm.report.layerwise import layerwise, rival_rows
 from tinyseg_tvm.report.points import Rival
 from tinyseg_tvm.report.tables import kib, render
 from tinyseg_tvm.report.text import ram_table
+from tinyseg_tvm.report.write import write_reports
 
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parents[1]

@@ -13,7 +13,7 @@ import unet
 
 from tinyseg_tvm.planner.packing import pack
 from tinyseg_tvm.planner.step_table import step_table
-from tinyseg_tvm.report import MemoryMap, memory_map
+from tinyseg_tvm.report.memory import MemoryMap, memory_map
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,7 @@ from tinyseg_tvm.planner.packing import pack
 from tinyseg_tvm.planner.plan import Block, Placement, Plan
 from tinyseg_tvm.planner.problem import Access, Operator, Problem, Role, Tensor
 from tinyseg_tvm.planner.step_table import step_table
-from tinyseg_tvm.report import memory_map
-from tinyseg_tvm.report.memory import Kind
+from tinyseg_tvm.report.memory import Kind, memory_map
 
 
 def relu_in_place(lines=4, line_bytes=8):

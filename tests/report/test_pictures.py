@@ -4,10 +4,12 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from tinyseg_tvm.report import Point, memory_map, pareto_front, write_reports
 from tinyseg_tvm.report.drawing import save, tensor_colour
 from tinyseg_tvm.report.figures import intersection_over_union, overlay, pareto_figure, segmentation_figure
+from tinyseg_tvm.report.memory import memory_map
 from tinyseg_tvm.report.memory_picture import memory_figure
+from tinyseg_tvm.report.points import Point, pareto_front
+from tinyseg_tvm.report.write import write_reports
 
 POINTS = (
     Point("TFLM", 300_000, 100, ours=False),

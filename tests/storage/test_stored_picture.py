@@ -3,7 +3,7 @@
 from tests.planner.networks import tiny_unet
 from tinyseg_tvm.planner.optimiser import plan
 from tinyseg_tvm.planner.spilling import SpillDecision, Transfer, spill
-from tinyseg_tvm.report import memory_map
+from tinyseg_tvm.report.memory import memory_map
 from tinyseg_tvm.report.memory_picture import memory_figure
 from tinyseg_tvm.report.stored import stored_bytes
 

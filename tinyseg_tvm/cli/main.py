@@ -1,16 +1,20 @@
 """The command line ``tinyseg``: one module per verb, results on stdout, logs on stderr.
 
 Exit codes: 0 ok, 1 user error, 2 usage, 3 does not fit.
+
+A verb's module is imported when it is the verb: help and small verbs need not wait for TVM.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import importlib
 import logging
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 from tinyseg_tvm import __version__
 from tinyseg_tvm.errors import TinySegError
@@ -24,8 +28,8 @@ EXAMPLES = """examples:
 """
 
 
-def parser() -> argparse.ArgumentParser:
-    """The argument parser with all verbs."""
+def parser(verb: str = "") -> argparse.ArgumentParser:
+    """The argument parser: every verb with its summary, and ``verb`` with its arguments."""
     top = argparse.ArgumentParser(
         prog="tinyseg",
         description="Memory-optimal neural network inference for microcontrollers.",
@@ -34,26 +38,33 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"tinyseg {__version__}")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for verb in VERBS:
-        module = importlib.import_module(f"tinyseg_tvm.cli.{verb.replace('-', '_')}")
-        summary = (module.__doc__ or "").splitlines()[0].rstrip(".")
-        sub = verbs.add_parser(
-            verb,
-            help=summary,
-            description=module.__doc__,
-            epilog=module.EXAMPLES,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        module.add_arguments(sub)
-        sub.add_argument("-v", "--verbose", action="count", default=0, help="more about what is done, on stderr")
-        sub.add_argument("-q", "--quiet", action="store_true", help="only errors on stderr, no progress")
-        sub.set_defaults(run=module.run)
+    for name in VERBS:
+        sub = verbs.add_parser(name, help=summary(name), formatter_class=argparse.RawDescriptionHelpFormatter)
+        if name == verb:
+            module = importlib.import_module(f"tinyseg_tvm.cli.{_module_name(name)}")
+            sub.description, sub.epilog = module.__doc__, module.EXAMPLES
+            module.add_arguments(sub)
+            sub.add_argument("-v", "--verbose", action="count", default=0, help="more about what is done, on stderr")
+            sub.add_argument("-q", "--quiet", action="store_true", help="only errors on stderr, no progress")
+            sub.set_defaults(run=module.run)
     return top
+
+
+def summary(verb: str) -> str:
+    """What a verb does: the first line of its module's docstring, read without importing the module."""
+    source = Path(__file__).with_name(f"{_module_name(verb)}.py").read_text(encoding="utf-8")
+    return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0].rstrip(".")
+
+
+def _module_name(verb: str) -> str:
+    return verb.replace("-", "_")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one verb; returns the exit code."""
-    parsed = parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    # No option before the verb takes a value, so the verb is the first word that is no option.
+    parsed = parser(next((word for word in words if not word.startswith("-")), "")).parse_args(words)
     level = logging.ERROR if parsed.quiet else (logging.WARNING, logging.INFO, logging.DEBUG)[min(parsed.verbose, 2)]
     logging.basicConfig(level=level, format="%(levelname)s: %(message)s", stream=sys.stderr, force=True)
     try:

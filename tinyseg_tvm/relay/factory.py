@@ -32,9 +32,10 @@ from tinyseg_tvm.planner.plan import Plan
 from tinyseg_tvm.planner.problem import Problem
 from tinyseg_tvm.planner.storage_model import StorageModel
 from tinyseg_tvm.planner.storage_timing import Timing, replay
-from tinyseg_tvm.report import text, write_reports
+from tinyseg_tvm.report import text
 from tinyseg_tvm.report.points import Point
 from tinyseg_tvm.report.tables import kib
+from tinyseg_tvm.report.write import write_reports
 
 TEST_VECTORS = 2
 NETWORK_FILE = "tests/network.npz"
