@@ -38,8 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
         with listen(arguments.line) as listening:
             while True:
                 connection, _ = listening.accept()
-                with connection:
-                    server.serve(connection)
+                with connection, connection.makefile("rwb", buffering=0) as stream:
+                    server.serve(stream)
                 if arguments.once:
                     break
     print(f"{server.reads} reads, {server.writes} writes, {server.damaged} damaged requests")

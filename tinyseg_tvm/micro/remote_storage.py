@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import select
 import socket
 import struct
 import tempfile
-import termios
 import threading
-import tty
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -37,10 +34,18 @@ READ_BYTES = 4096
 
 
 class Stream(Protocol):
-    """Both directions of a line, as a file descriptor."""
+    """Both directions of a line: an unbuffered file."""
 
     def fileno(self) -> int:
-        """The descriptor."""
+        """What ``select`` waits for."""
+        ...
+
+    def read(self, size: int, /) -> bytes | None:
+        """Up to that many bytes; none where the other end has hung up."""
+        ...
+
+    def write(self, data: bytes | memoryview, /) -> int | None:
+        """How many of the bytes were taken."""
         ...
 
 
@@ -105,13 +110,12 @@ class Server:
     def serve(self, stream: Stream, stop: threading.Event | None = None) -> None:
         """Answers until the other end hangs up, or ``stop`` is set."""
         received = bytearray()
-        descriptor = stream.fileno()
         while stop is None or not stop.is_set():
-            if not select.select([descriptor], [], [], IDLE_SECONDS)[0]:
+            if not select.select([stream], [], [], IDLE_SECONDS)[0]:
                 received.clear()
                 continue
             try:
-                data = os.read(descriptor, READ_BYTES)
+                data = stream.read(READ_BYTES)
             except OSError:
                 data = b""
             if not data:
@@ -120,7 +124,7 @@ class Server:
             answers = memoryview(self.take(received))
             try:
                 while answers:
-                    answers = answers[os.write(descriptor, answers) :]
+                    answers = answers[stream.write(answers) or 0 :]
             except OSError:
                 return  # hung up in the midst of an answer
 
@@ -129,8 +133,14 @@ def open_serial(path: str, baud: int) -> Stream:
     """A serial device in raw mode.
 
     Raises:
-        TinySegError: it cannot be opened, or not at that speed.
+        TinySegError: it cannot be opened, or this system has no terminals of Unix.
+        UsageError: a speed that serial ports do not have.
     """
+    try:
+        import termios
+        import tty
+    except ImportError:
+        raise TinySegError(f"cannot open the serial port {path}: this system's Python has no termios") from None
     speed = getattr(termios, f"B{baud}", None)
     if speed is None:
         raise UsageError(f"--baud {baud}: no speed that serial ports have")
@@ -155,6 +165,8 @@ def listen(address: str) -> socket.socket:
     try:
         if separator and port.isdigit():
             return socket.create_server((host, int(port)))
+        if not hasattr(socket, "AF_UNIX"):
+            raise TinySegError(f"cannot listen at {address}: this system has no Unix sockets, only HOST:PORT")
         Path(address).unlink(missing_ok=True)
         server = socket.socket(socket.AF_UNIX)
         server.bind(address)
@@ -191,5 +203,5 @@ def _serve_one(listening: socket.socket, server: Server, stop: threading.Event) 
         except TimeoutError:
             continue
         connection.setblocking(True)
-        with connection:
-            server.serve(connection, stop)
+        with connection, connection.makefile("rwb", buffering=0) as stream:
+            server.serve(stream, stop)
