@@ -8,7 +8,7 @@ JOBS ?= 2
 # Folder with onnx/*.onnx and minimalloc/*.csv; the benchmarks of real networks are left out where it is absent.
 MODELS ?= ../shared/models
 
-.PHONY: help setup tools demo test test-slow lint types cppcheck bench bench-models clean
+.PHONY: help setup tools demo test test-slow lint types cppcheck package bench bench-models clean
 .DEFAULT_GOAL := help
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo "make test        run the tests (about 15 minutes on 2 cores)"
 	@echo "make test-slow   run the long sweeps as well"
 	@echo "make lint types  ruff, mypy --strict, cppcheck over the C"
+	@echo "make package     build the source distribution and the wheel, install and use them"
 	@echo "make bench       print every table of the documentation (hours; MODELS=folder of networks)"
 	@echo "make setup       install what the above need (they call it themselves)"
 
@@ -55,6 +56,10 @@ types: setup
 cppcheck: setup
 	@.ci/install-tools cppcheck=cppcheck
 	$(BIN)/python .ci/check_c.py
+
+# Source distribution and wheel in build/dist/, tried in an environment of their own.
+package: setup
+	$(BIN)/python .ci/check_package.py
 
 # Hours: every network, kernel and core in QEMU.
 bench: setup
