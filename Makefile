@@ -8,7 +8,7 @@ JOBS ?= 2
 # Folder with onnx/*.onnx and minimalloc/*.csv; the benchmarks of real networks are left out where it is absent.
 MODELS ?= ../shared/models
 
-.PHONY: help setup tools demo test test-slow lint types cppcheck package bench bench-models clean
+.PHONY: help setup tools demo test test-slow lint one-root types cppcheck package bench bench-models clean
 .DEFAULT_GOAL := help
 
 help:
@@ -41,16 +41,18 @@ test: setup
 test-slow: setup
 	$(BIN)/python -m pytest -n $(JOBS) tests
 
-lint: setup
+lint: setup one-root
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python .ci/check_layers.py
+	cd build/types && $(CURDIR)/$(BIN)/lint-imports --no-cache --no-logo $(CURDIR)/.importlinter
 
-# mypy reads the package under one root, as it is installed: relay_passes/ and codegen/ inside tinyseg_tvm/.
-types: setup
+# The package under one root, as it is installed, for what reads folders: relay_passes/ and codegen/ inside tinyseg_tvm/.
+one-root:
 	@rm -rf build/types && mkdir -p build/types/tinyseg_tvm
 	@ln -s $(CURDIR)/tinyseg_tvm/* build/types/tinyseg_tvm/
 	@ln -s $(CURDIR)/relay_passes $(CURDIR)/codegen build/types/tinyseg_tvm/
+
+types: setup one-root
 	cd build/types && $(CURDIR)/$(BIN)/python -m mypy --config-file $(CURDIR)/mypy.ini --strict -p tinyseg_tvm
 
 cppcheck: setup

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Sequence
+from typing import Protocol
 
 from tinyseg_tvm.codegen.programs.channels.channel_sum import Part
-
-if TYPE_CHECKING:
-    from tinyseg_tvm.codegen.programs.channels.dsp_channel_kernels import DspChannelKernel
+from tinyseg_tvm.codegen.programs.channels.dsp_columns import DspSum
 
 CALL = 46  # of a channel
 WIDENED = 1.7, 5.0  # a word of weights, into a register and into memory
@@ -22,7 +20,34 @@ PASS = 40  # over the columns, of a pair of rows or a single one
 WAIT = {"ldr": 0.9, "ldr.w": 0.9, "ldrd": 1.9}  # of loads, beyond a cycle
 
 
-def tile_cycles(kernel: DspChannelKernel, pixels: int, channels: int, requantize: int) -> float:
+class Estimated(Protocol):
+    """What the estimates read of a micro-kernel (``DspChannelKernel``)."""
+
+    @property
+    def sum(self) -> DspSum:
+        """What it computes."""
+        ...
+
+    @property
+    def together(self) -> int:
+        """Pixels whose sums are in registers at a time."""
+        ...
+
+    @property
+    def resident(self) -> bool:
+        """Whether a channel's weights stay in registers."""
+        ...
+
+    def code(self, pixels: int) -> Sequence[Sequence[str]]:
+        """Assembler of some pixels' products, turn by turn; none where there is only C."""
+        ...
+
+    def halves(self, channels: int) -> Collection[int]:
+        """Those in which the values of so many channels lie."""
+        ...
+
+
+def tile_cycles(kernel: Estimated, pixels: int, channels: int, requantize: int) -> float:
     """Of a tile."""
     groups, rest = divmod(pixels, kernel.together)
     per_channel = CALL + WIDENED[0 if kernel.resident else 1] * kernel.sum.words
@@ -32,7 +57,7 @@ def tile_cycles(kernel: DspChannelKernel, pixels: int, channels: int, requantize
     return channels * per_channel
 
 
-def _products_cycles(kernel: DspChannelKernel, pixels: int) -> float:
+def _products_cycles(kernel: Estimated, pixels: int) -> float:
     turns = kernel.code(pixels)
     if not turns:
         return PLAIN_WORD * pixels * kernel.sum.words
@@ -40,7 +65,7 @@ def _products_cycles(kernel: DspChannelKernel, pixels: int) -> float:
     return cycles + (0 if kernel.resident else TURN * len(turns))
 
 
-def staging_cycles(kernel: DspChannelKernel, part: Part) -> float:
+def staging_cycles(kernel: Estimated, part: Part) -> float:
     """To stage the columns of a run and a block of channels."""
     s, span = kernel.sum, part.span
     column, passes = STAGED_3, 0
@@ -50,7 +75,7 @@ def staging_cycles(kernel: DspChannelKernel, part: Part) -> float:
     return STAGE + 2 * s.rows + PASS * passes + slower * column * span.columns + s.column * (span.before + span.after)
 
 
-def code_bytes(kernel: DspChannelKernel, tiles: Collection[tuple[int, int]]) -> int:
+def code_bytes(kernel: Estimated, tiles: Collection[tuple[int, int]]) -> int:
     """Estimated bytes of code of tiles of so many pixels and channels."""
     parts = kernel.sum.all_parts
     halves = kernel.halves(max(channels for _, channels in tiles))
@@ -58,7 +83,7 @@ def code_bytes(kernel: DspChannelKernel, tiles: Collection[tuple[int, int]]) -> 
     return len(halves) * (80 + _bodies_bytes(kernel, {pixels for pixels, _ in tiles})) + calls
 
 
-def _bodies_bytes(kernel: DspChannelKernel, tiles: Collection[int]) -> int:
+def _bodies_bytes(kernel: Estimated, tiles: Collection[int]) -> int:
     """Of the products and results of pixels that go together."""
     s = kernel.sum
     counts = {
