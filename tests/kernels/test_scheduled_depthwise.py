@@ -450,7 +450,7 @@ def test_a_mistake_in_what_is_near_a_tie_is_found_on_a_board(text, other, only, 
     if text == "blo 1f":
         true_assembler = v7m_channel_kernels.assembler
         replaced = lambda code, *of: true_assembler([line.replace(text, other) for line in code], *of)  # noqa: E731
-        monkeypatch.setattr(v7m_channel_kernels, "_assembler", replaced)
+        monkeypatch.setattr(v7m_channel_kernels, "assembler", replaced)
     else:
         monkeypatch.setattr(V7mChannelKernel, "of", lambda s, *_: V7mChannelKernel(s, 1))
     assert run_on_board("mps2_an385", *near_ties(1), tmp_path / "project") != []
