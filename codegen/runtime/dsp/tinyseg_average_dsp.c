@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Averages for cores with the DSP extension. */
 #include "tinyseg_average_dsp.h"
 

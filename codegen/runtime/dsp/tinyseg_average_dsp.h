@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Averages of int8 lines for cores with the DSP extension: sums of four channels at a time, in halves of words. */
 #ifndef TINYSEG_AVERAGE_DSP_H
 #define TINYSEG_AVERAGE_DSP_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Columns for depthwise convolutions on cores with the DSP extension. */
 #include "tinyseg_columns_dsp.h"
 

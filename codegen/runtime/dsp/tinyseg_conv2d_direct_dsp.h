@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Convolution of int8 lines for cores with the DSP extension, without scratch memory.
  *
  * Two output pixels and four channels at a time run over the values where they lie: per segment of the window (values

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The convolution kernel for cores with the DSP extension that takes no scratch memory, for one way to hold weights
  * (TINYSEG_JOINED, see tinyseg_joined.h) under one name (TINYSEG_CONV2D_DIRECT_DSP_LINE). */
 #include "tinyseg_conv2d_direct_dsp.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Convolution of int8 lines for cores with the DSP extension (dual 16 bit multiplication).
  *
  * For two output pixels at a time the values under the kernel are widened to 16 bits and laid out in the scratch

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Convolution by Winograd's F(4, 3) for cores with the DSP extension.
  *
  * Two tiles of four output pixels at a time: their transformed windows lie in the scratch memory, then each block of

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Convolution of int8 lines with three columns of taps by Winograd's minimal filtering F(4, 3) along the line, exact:
  * four output pixels take six products per kernel row and channel instead of twelve. For cores with the DSP extension.
  *

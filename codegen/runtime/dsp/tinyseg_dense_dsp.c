@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fully connected layer for cores with the DSP extension. */
 #include "tinyseg_dense_dsp.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fully connected layer for cores with the DSP extension, over a whole map taken line by line. */
 #ifndef TINYSEG_DENSE_DSP_H
 #define TINYSEG_DENSE_DSP_H

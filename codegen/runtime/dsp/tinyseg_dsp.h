@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The instructions of the DSP extension that the kernels use, and what they mean in C for compilers and cores without
  * them (the results are the same, so that kernels are tested on any computer).
  *

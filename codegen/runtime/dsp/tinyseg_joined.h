@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Weights of two channels in one word, for dual 16 bit multiplications that take it as it is (TINYSEG_JOINED).
  *
  * A half of a word is 256 * second + first, as a 16 bit number: times a value it adds 256 times the second channel's

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Sums and differences of int8 lines for cores with the DSP extension, four elements at a time. */
 #ifndef TINYSEG_LINEAR_DSP_H
 #define TINYSEG_LINEAR_DSP_H

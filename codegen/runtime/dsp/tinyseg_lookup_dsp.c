@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A function of one byte, by table, for cores that load words from any address. */
 #include "tinyseg_lookup_dsp.h"
 

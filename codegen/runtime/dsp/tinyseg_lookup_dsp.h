@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A function of one byte, by table, four bytes at a time. */
 #ifndef TINYSEG_LOOKUP_DSP_H
 #define TINYSEG_LOOKUP_DSP_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Products for cores with the DSP extension. */
 #include "tinyseg_product_dsp.h"
 

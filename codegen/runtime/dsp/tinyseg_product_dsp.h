@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Products of int8 lines for cores with the DSP extension, four elements at a time. */
 #ifndef TINYSEG_PRODUCT_DSP_H
 #define TINYSEG_PRODUCT_DSP_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "tinyseg_tile_dsp.h"
 
 static void fill(int16_t *to, int32_t values, int32_t value)

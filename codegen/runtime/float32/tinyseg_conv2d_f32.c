@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Convolution of float32 lines.
  *
  * Four pixels that touch no padding at the sides are computed at a time, for four output channels: sixteen sums in

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Convolution of float32 lines, dense or grouped, from one or several input tensors (pieces) that are read as if
  * concatenated along the channels. */
 #ifndef TINYSEG_CONV2D_F32_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Transposed convolution of float32 lines: four output channels of a pixel at a time. Output columns of equal phase
  * (remainder by the stride) take the same taps. Every sum takes its products in the order of (row, tap, channel). */
 #include "tinyseg_conv2d_transpose_f32.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Transposed convolution of float32 lines, in gathering form: each output pixel sums the taps that reach it. */
 #ifndef TINYSEG_CONV2D_TRANSPOSE_F32_H
 #define TINYSEG_CONV2D_TRANSPOSE_F32_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fully connected layer in float32. Every sum starts from the bias and takes its products in the order of the input. */
 #include "tinyseg_dense_f32.h"
 

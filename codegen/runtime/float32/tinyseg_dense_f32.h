@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fully connected layer in float32: over a whole map taken line by line, or of every vector of a line. */
 #ifndef TINYSEG_DENSE_F32_H
 #define TINYSEG_DENSE_F32_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Depthwise convolution of float32 lines: four pixels of four channels at a time where no tap lies in the padding at the
  * sides. Every sum takes its products in the order of (row, tap). */
 #include "tinyseg_depthwise_f32.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Depthwise convolution of float32 lines: one filter per channel. */
 #ifndef TINYSEG_DEPTHWISE_F32_H
 #define TINYSEG_DEPTHWISE_F32_H

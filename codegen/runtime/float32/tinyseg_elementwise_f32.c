@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Binary arithmetic and clamps of float32 lines. */
 #include "tinyseg_elementwise_f32.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Binary arithmetic and clamps of float32 lines. */
 #ifndef TINYSEG_ELEMENTWISE_F32_H
 #define TINYSEG_ELEMENTWISE_F32_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The fused multiply-add in integers, for cores without the instruction.
  *
  * Product and addend are aligned in 64 bits; bits that fall out on the right are kept as one sticky bit, and the sum is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Float32 arithmetic of the contract: the fused multiply-add and the clamp.
  *
  * Cores with VFMA have the fused multiply-add as one instruction; for the others it is computed in integers, with the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Max and average pooling of float32 lines. */
 #include "tinyseg_pool2d_f32.h"
 

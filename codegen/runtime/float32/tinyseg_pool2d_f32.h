@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Max and average pooling of float32 lines, over windows and over whole maps. */
 #ifndef TINYSEG_POOL2D_F32_H
 #define TINYSEG_POOL2D_F32_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Softmax of float32 lines. The exponential function is a polynomial (S. L. Moshier, Cephes Mathematical Library). */
 #include "tinyseg_softmax_f32.h"
 

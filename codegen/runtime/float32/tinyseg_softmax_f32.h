@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Softmax of float32 lines. */
 #ifndef TINYSEG_SOFTMAX_F32_H
 #define TINYSEG_SOFTMAX_F32_H

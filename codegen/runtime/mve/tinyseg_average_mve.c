@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Averages for cores with the vector extension. */
 #include "tinyseg_average_mve.h"
 

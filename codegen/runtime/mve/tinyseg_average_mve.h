@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Averages of int8 lines for cores with the vector extension: sums of eight channels at a time, in 16 bits. */
 #ifndef TINYSEG_AVERAGE_MVE_H
 #define TINYSEG_AVERAGE_MVE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Columns of several lines side by side, for cores with the vector extension. */
 #include "tinyseg_columns_mve.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Lays the columns of several lines side by side: a pixel's values of all lines follow each other. */
 #ifndef TINYSEG_COLUMNS_MVE_H
 #define TINYSEG_COLUMNS_MVE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Convolution of int8 lines for cores with the vector extension, without scratch memory.
  *
  * Three output pixels and two channels at a time run over the values where they lie: six sums in registers, and a loop

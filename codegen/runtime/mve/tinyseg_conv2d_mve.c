@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Convolution for cores with the vector extension. */
 #include "tinyseg_conv2d_mve.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Convolution of int8 lines for cores with the vector extension.
  *
  * The values under the kernel are laid out in the scratch memory for four output pixels, each filled up to whole

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Depthwise convolution for cores with the vector extension. */
 #include "tinyseg_depthwise_block_mve.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Depthwise convolution of int8 lines for cores with the vector extension: a block of sixteen channels at a time.
  *
  * Products of two taps add up in 16 bits, which is as wide as they get: their sum passes to 32 bits. */

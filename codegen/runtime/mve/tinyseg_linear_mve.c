@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Sums and differences for cores with the vector extension. */
 #include "tinyseg_linear_mve.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Sums and differences of int8 lines for cores with the vector extension. */
 #ifndef TINYSEG_LINEAR_MVE_H
 #define TINYSEG_LINEAR_MVE_H

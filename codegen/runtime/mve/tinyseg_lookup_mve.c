@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A function of one byte, by table, for cores with the vector extension. */
 #include "tinyseg_lookup_mve.h"
 

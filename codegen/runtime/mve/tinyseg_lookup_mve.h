@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A function of one byte, by table, sixteen bytes at a time. */
 #ifndef TINYSEG_LOOKUP_MVE_H
 #define TINYSEG_LOOKUP_MVE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the kernels for cores with the vector extension (MVE with floating point) have in common. Where the extension
  * is missing, or with TINYSEG_NO_ASSEMBLER, they are built from C twins that give the same bits. */
 #ifndef TINYSEG_MVE_H

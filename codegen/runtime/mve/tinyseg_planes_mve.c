@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Columns for depthwise convolutions on cores with the vector extension. */
 #include "tinyseg_planes_mve.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What depthwise convolutions for the vector extension need (codegen/programs/mve_channel_kernels.py writes their
  * micro-kernels for one operator each): planes of four rows of a channel. */
 #ifndef TINYSEG_PLANES_MVE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Max pooling for cores with the vector extension. */
 #include "tinyseg_pool2d_mve.h"
 

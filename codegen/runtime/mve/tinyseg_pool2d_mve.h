@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Max pooling of int8 lines for cores with the vector extension: sixteen channels at a time. */
 #ifndef TINYSEG_POOL2D_MVE_H
 #define TINYSEG_POOL2D_MVE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Products of int8 lines for cores with the vector extension. */
 #ifndef TINYSEG_PRODUCT_MVE_H
 #define TINYSEG_PRODUCT_MVE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What micro-kernels for the vector extension need (codegen/programs/mve_kernels.py writes them for one operator each).
  */
 #ifndef TINYSEG_TILE_MVE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Sums of products over a segment of consecutive channels, for four output channels (weights interleaved by four) or
  * one, and for two pixels or one. Shared by the kernels; TINYSEG_WEIGHT is the type of the weights. */
 #ifndef TINYSEG_ACCUMULATE_H

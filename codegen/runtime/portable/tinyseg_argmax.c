@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Index of the largest of each group of consecutive values. */
 #include "tinyseg_argmax.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Index of the largest of each group of consecutive values. */
 #ifndef TINYSEG_ARGMAX_H
 #define TINYSEG_ARGMAX_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The convolution kernel, for one type of weights (TINYSEG_WEIGHT) under one name (TINYSEG_CONV2D_LINE).
  *
  * Products are of the stored values: the input zero point is in the bias, for which padding must read as the zero

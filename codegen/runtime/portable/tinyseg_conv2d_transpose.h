@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Transposed convolution of int8 lines, in gathering form: each output pixel sums the taps that reach it, so that
  * there are no accumulators to keep. */
 #ifndef TINYSEG_CONV2D_TRANSPOSE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The transposed convolution, for one type of weights (TINYSEG_WEIGHT) under one name (TINYSEG_CONV2D_TRANSPOSE_LINE).
  *
  * Output columns of equal phase (remainder by the stride) take the same taps. How many taps reach a pixel varies,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Transposed convolution with int16 weights (asymmetric weights whose zero point was subtracted). */
 #define TINYSEG_WEIGHT int16_t
 #define TINYSEG_CONV2D_TRANSPOSE_LINE tinyseg_conv2d_transpose_line_w16

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Moving elements: what pad, slice, concat, transpose and depth-to-space do with lines. */
 #ifndef TINYSEG_COPY_H
 #define TINYSEG_COPY_H

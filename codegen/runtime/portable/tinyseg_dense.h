@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fully connected layer over a whole map, taken line by line. */
 #ifndef TINYSEG_DENSE_H
 #define TINYSEG_DENSE_H

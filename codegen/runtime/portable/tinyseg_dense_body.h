@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The fully connected kernel, for one type of weights (TINYSEG_WEIGHT) under one name (TINYSEG_DENSE_LINE). */
 #include "tinyseg_accumulate.h"
 #include "tinyseg_dense.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Depthwise convolution with int8 weights. */
 #define TINYSEG_WEIGHT int8_t
 #define TINYSEG_WEIGHT_IS_BYTE

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Depthwise convolution of int8 lines (one output channel per input channel). */
 #ifndef TINYSEG_DEPTHWISE_H
 #define TINYSEG_DEPTHWISE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The depthwise kernel, for one type of weights (TINYSEG_WEIGHT) under one name (TINYSEG_DEPTHWISE_LINE).
  *
  * Pixels whose windows lie inside the line are computed channel by channel, four at a time, so that each weight is

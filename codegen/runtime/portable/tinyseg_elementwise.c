@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Binary arithmetic on int8 lines. */
 #include "tinyseg_elementwise.h"
 

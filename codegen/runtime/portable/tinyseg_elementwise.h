@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Binary arithmetic on int8 lines. The integer forms are emitted only where the compiler proved them equal to the
  * float32 definition for all 65,536 pairs of operands. `out` may be `a`, or `b` where b is as long as a. */
 #ifndef TINYSEG_ELEMENTWISE_H

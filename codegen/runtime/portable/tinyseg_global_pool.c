@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Pooling over all pixels of an int8 map, taken line by line. */
 #include "tinyseg_global_pool.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Pooling over all pixels of an int8 map, taken line by line. */
 #ifndef TINYSEG_GLOBAL_POOL_H
 #define TINYSEG_GLOBAL_POOL_H

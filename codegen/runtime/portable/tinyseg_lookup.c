@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A function of one byte, by table. */
 #include "tinyseg_lookup.h"
 

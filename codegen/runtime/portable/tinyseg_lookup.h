@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A function of one byte, by table. `out` may be `in`. */
 #ifndef TINYSEG_LOOKUP_H
 #define TINYSEG_LOOKUP_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the kernels need of the compiler: optimisation that does not depend on the user's flags, and
  * float arithmetic in which every operation is rounded to float32.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Max and average pooling of int8 lines. */
 #include "tinyseg_pool2d.h"
 

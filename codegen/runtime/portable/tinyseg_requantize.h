@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* From an int32 accumulator to int8, as the numeric contract defines it:
  *
  *   clamp(round_half_even(float32(acc) * multiplier) + zero_point, minimum, maximum)

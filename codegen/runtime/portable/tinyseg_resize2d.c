@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Resizing of lines. */
 #include "tinyseg_resize2d.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Resizing of lines; the coordinates were computed by the compiler. */
 #ifndef TINYSEG_RESIZE2D_H
 #define TINYSEG_RESIZE2D_H

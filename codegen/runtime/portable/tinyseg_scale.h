@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Requantisation of several accumulators at a time, equal to tinyseg_requantize bit for bit.
  *
  * With an FPU, two accumulators go through it together. */

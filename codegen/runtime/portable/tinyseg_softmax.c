@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Softmax over groups of consecutive int8 values: float32, in the order of the elements. */
 #include "tinyseg_softmax.h"
 

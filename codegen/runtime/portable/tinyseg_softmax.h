@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Softmax over groups of consecutive int8 values. `out` may be `in`. */
 #ifndef TINYSEG_SOFTMAX_H
 #define TINYSEG_SOFTMAX_H

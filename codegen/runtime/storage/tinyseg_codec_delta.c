@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The codec "delta": four bytes are handled at a time, as lanes of a word. */
 #include "tinyseg_codec_delta.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The codec "delta": differences to the pixel before, packed in as few bits as each block of eight needs.
  *
  * A byte is predicted by the byte `pitch` before it (the same channel of the pixel before), in the first pixel by its

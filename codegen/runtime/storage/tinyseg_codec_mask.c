@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The codec "mask". */
 #include "tinyseg_codec_mask.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The codec "mask": a line's smallest value is left out, a bit per byte says where.
  *
  * The first byte of a code is that value. Every eight bytes of the line have a mask, behind it those that differ, in

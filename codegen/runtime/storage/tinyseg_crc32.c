@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* CRC-32 by a table of 256 words, a byte at a time; data is loaded by word. */
 #include "tinyseg_crc32.h"
 

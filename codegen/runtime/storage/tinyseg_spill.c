@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Lines to storage and back. */
 #include "tinyseg_spill.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Lines to storage and back.
  *
  * A record is a group of lines behind a header. Records of a tensor lie at a fixed pitch; a codec shortens what is

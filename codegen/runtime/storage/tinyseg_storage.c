@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The queue of a storage's transfers.
  *
  * One writer (the network: `asked`) and one reader (the end of a transfer, maybe in an interrupt: `ended`). The network

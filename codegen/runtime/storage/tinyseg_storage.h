@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Storage: the second memory, which tensors are spilled to. The user fills in a table of functions; the network
  * queues its transfers and waits for them as late as it can.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Convolution for cores with a 32 bit multiplier and few registers. */
 #include "tinyseg_conv2d_v6m.h"
 #include "tinyseg_store_v6m.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Convolution of int8 lines for cores whose multiplier gives 32 bits and that have eight registers to compute with
  * (Armv6-M).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The inner loop of the depthwise kernel for Armv6-M, in assembler: eight registers to compute with, four to keep sums in.
  * It computes what sum_3 of tinyseg_depthwise_body.h does for three rows. */
 #ifndef TINYSEG_DEPTHWISE_V6M_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Requantisation of several sums by one multiplier for Armv6-M, in assembler; equal to tinyseg_requantize bit for bit. */
 #ifndef TINYSEG_STORE_V6M_H
 #define TINYSEG_STORE_V6M_H

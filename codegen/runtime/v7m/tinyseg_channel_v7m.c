@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "tinyseg_channel_v7m.h"
 
 void tinyseg_exact_results(

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What micro-kernels for cores that multiply one pair at a time need (codegen/programs/v7m_kernels.py writes them for
  * one operator each). */
 #ifndef TINYSEG_TILE_V7M_H

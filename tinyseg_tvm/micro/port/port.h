@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the test harness needs of a platform: files, an exit status, stack and instruction counts.
  *
  * Implemented by cortex_m/ (semihosting, no C library) and host/ (stdio). */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Orders of steps inside a cascade; the same as demand and frontier in ../cascade.py, step by step.
  *
  * Lists of varying length are flat: those of item i are list[first[i]] to list[first[i + 1]]. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* First-fit placement of blocks in the plane of time x address; the same as first_fit in ../rectangles.py, address by
  * address.
  *

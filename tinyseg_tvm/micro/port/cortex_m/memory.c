@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The functions that compilers call on their own, so that no C library is needed. */
 #include <stdbool.h>
 #include <stddef.h>

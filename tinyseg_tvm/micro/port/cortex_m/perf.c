@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Brackets around what is counted.
  *
  * Normally these are empty functions whose addresses the QEMU plugin knows. With TINYSEG_TIMER, where no plugin can

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Files, console and exit of port.h by semihosting. Each request is one instruction of the program under QEMU. */
 #include "semihosting.h"
 #include "port.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Semihosting: requests to the debugger or emulator (Arm "Semihosting for AArch32 and AArch64"). */
 #ifndef TINYSEG_SEMIHOSTING_H
 #define TINYSEG_SEMIHOSTING_H

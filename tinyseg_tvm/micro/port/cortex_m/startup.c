@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Start of a program on a Cortex-M of version 6, 7 or 8: vectors, coprocessors, memory guards, sections, stack.
  *
  * The stack lies at the very bottom of RAM, so that an overflow leaves the RAM and faults instead of reaching the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* port.h for a native process: files of the working directory by stdio. Nothing is counted. */
 #include "port.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* QEMU plugin: exact instruction counts between marker functions of the guest program.
  *
  * Arguments (addresses are hexadecimal, files are paths):

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Storage on an I2C EEPROM (NXP UM10204, "I2C-bus specification"; Microchip AT24C256C data sheet). */
 #include "eeprom_storage.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Storage on an I2C EEPROM or FRAM with two address bytes (AT24C32 to AT24C512, FM24C and the like).
  *
  * A write is done page by page; while the memory programs one it does not answer, and the transfer is BUSY. A FRAM

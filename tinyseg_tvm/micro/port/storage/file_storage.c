@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Storage in a file of the working directory. */
 #include "file_storage.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Storage in a file of the working directory (port.h): by stdio on the host, by semihosting elsewhere. */
 #ifndef TINYSEG_FILE_STORAGE_H
 #define TINYSEG_FILE_STORAGE_H

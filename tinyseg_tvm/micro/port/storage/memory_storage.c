@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Storage in memory that the processor reaches like any other. */
 #include "memory_storage.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Storage in memory that the processor reaches like any other: PSRAM, SDRAM, a second RAM. */
 #ifndef TINYSEG_MEMORY_STORAGE_H
 #define TINYSEG_MEMORY_STORAGE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A NOR flash played in memory. */
 #include "nor_simulator.h"
 

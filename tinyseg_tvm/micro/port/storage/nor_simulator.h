@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A NOR flash played in memory, with the rules of a real one: bits only become zero until their sector is erased, a
  * page is not crossed, nothing else is done while it erases or programs. Breaking a rule is a write error. */
 #ifndef TINYSEG_NOR_SIMULATOR_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Storage on raw NOR flash. */
 #include "nor_storage.h"
 

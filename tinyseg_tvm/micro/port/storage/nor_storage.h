@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Storage on raw NOR flash, internal or serial: sectors are erased to ones, pages programmed, bits only become zero.
  *
  * The region is a log of inferences. Each begins at a sector behind the one before, so that all sectors wear alike; a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Storage on an SD card in SPI mode. */
 #include "sd_storage.h"
 

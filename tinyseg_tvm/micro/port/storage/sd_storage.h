@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Storage on an SD card in SPI mode (SD Specifications, Part 1, Physical Layer Simplified, chapter 7): raw blocks of a
  * region of the card, no file system.
  *

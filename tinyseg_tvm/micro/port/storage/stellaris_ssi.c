@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* SSI0 of the LM3S6965 (Stellaris data sheet, "Synchronous Serial Interface" and "General-Purpose Input/Outputs"). */
 #include "stellaris_ssi.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Storage of exactly known speed. Timer: Arm Cortex-M System Design Kit, "APB timer". */
 #include "timed_storage.h"
 

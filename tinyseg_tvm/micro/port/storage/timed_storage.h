@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Storage of exactly known speed, for measuring: a transfer takes its latency and its bytes' time on a timer, whose
  * interrupt then moves the data from or to a file of the working directory. Under QEMU's -icount every run is the same. */
 #ifndef TINYSEG_TIMED_STORAGE_H

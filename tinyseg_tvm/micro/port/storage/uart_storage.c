@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Storage at the other end of a serial line. UART: Arm Cortex-M System Design Kit, "APB UART". */
 #include "uart_storage.h"
 

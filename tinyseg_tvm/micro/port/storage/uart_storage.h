@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Storage at the other end of a serial line: the host runs `tinyseg serve-storage`.
  *
  * A request is A5, operation, number, length (2 bytes), offset (4), the data of a write, CRC-32 (4); its answer is 5A,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The serial bus interface of Arm's MPS2 boards (Cortex-M Prototyping System reference manual, "Two-wire serial
  * interface"): writing ones to the first register sets lines, to the second clears them. */
 #include "versatile_i2c.h"
