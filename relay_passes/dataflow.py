@@ -55,7 +55,7 @@ class Dataflow:
         bindings: list[Binding] = []
         for block in function.body.blocks:
             for bound in block.bindings:
-                value = substitute(bound.value, lambda var: aliases.get(var, var))
+                value = substitute(bound.value, lambda var: aliases.get(var, var)) if aliases else bound.value
                 if is_bound(value) or isinstance(value, relax.Tuple):
                     aliases[bound.var] = value
                 else:

@@ -119,11 +119,12 @@ def _substitute_all(values: Iterable[Expr], replacement: Callable[[Var], Expr]) 
 
 def variables_of(value: Expr) -> list[Var]:
     """The variables among the operands of a value, with repetition."""
-    found: list[Var] = []
-
-    def note(variable: Var) -> Var:
-        found.append(variable)
-        return variable
-
-    substitute(value, note)
-    return found
+    if isinstance(value, relax.Var):
+        return [value]
+    if isinstance(value, relax.Call):
+        operands = value.args
+    elif isinstance(value, relax.Tuple):
+        operands = value.fields
+    else:
+        operands = [value.tuple_value] if isinstance(value, relax.TupleGetItem) else []
+    return [variable for operand in operands for variable in variables_of(operand)]

@@ -241,7 +241,8 @@ def _live(bindings: Sequence[tuple[Var, Expr]], used: Sequence[Var]) -> list[tup
 def _final(final: dict[Var, Var], variable: Var) -> Var:
     if variable not in final:
         raise TinySegError(f"internal: a rewriting pass left {variable.name!r} unbound; please report this model")
-    return final[variable]
+    found = final[variable]
+    return variable if found.same_as(variable) else found
 
 
 def _final_variable(variable: Var, name: str, is_output: bool) -> Var:
