@@ -27,49 +27,30 @@ Quantisation: the attribute ``tinyseg.quantization`` of ``main`` maps the name o
 ``rewriting.rewrite_main`` carries it (by variable) through a rewrite.
 """
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # so that importing this package does not import TVM
+    from tinyseg_tvm.network.network import Network
+    from tinyseg_tvm.relay_passes.expressions import Module, Pass
 
 
-def integer_pipeline() -> Any:
-    """The passes of the first half, in order, as one ``tvm.transform.Sequential``."""
-    import tvm
+def integer_pipeline() -> Pass:
+    """The passes of the first half: see lowering.integer_pipeline."""
+    from tinyseg_tvm.relay_passes import lowering
 
-    from tinyseg_tvm.relay_passes.float_to_operators import float_to_operators
-    from tinyseg_tvm.relay_passes.fold_batch_norm import fold_batch_norm
-    from tinyseg_tvm.relay_passes.fold_constants import fold_constants
-    from tinyseg_tvm.relay_passes.fuse_activation import fuse_activation
-    from tinyseg_tvm.relay_passes.lookup_tables import lookup_tables
-    from tinyseg_tvm.relay_passes.normalize import normalize
-    from tinyseg_tvm.relay_passes.propagate_quantization import propagate_quantization
-    from tinyseg_tvm.relay_passes.qdq_to_integer import qdq_to_integer
-    from tinyseg_tvm.relay_passes.quantize_borders import quantize_borders
-
-    return tvm.transform.Sequential(
-        [
-            normalize(),
-            fold_constants(),
-            fold_batch_norm(),
-            propagate_quantization(),
-            fold_constants(),
-            lookup_tables(),
-            qdq_to_integer(),
-            fuse_activation(),
-            quantize_borders(),
-            float_to_operators(),
-            fold_constants(),
-        ],
-        name="tinyseg.integer_pipeline",
-    )
+    return lowering.integer_pipeline()
 
 
-def layout_pipeline(io_type: str = "model") -> Any:
-    """The passes of the second half, in order: see lowering.layout_pipeline."""
+def layout_pipeline(io_type: str = "model") -> Pass:
+    """The passes of the second half: see lowering.layout_pipeline."""
     from tinyseg_tvm.relay_passes import lowering
 
     return lowering.layout_pipeline(io_type)
 
 
-def lower(module: Any, io_type: str = "model", name: str = "network") -> Any:
+def lower(module: Module, io_type: str = "model", name: str = "network") -> Network:
     """Both halves and the ``network.Network`` they lead to: see lowering.lower."""
     from tinyseg_tvm.relay_passes import lowering
 

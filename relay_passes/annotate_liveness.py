@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-import tvm
-
 from tinyseg_tvm.network import liveness
-from tinyseg_tvm.relay_passes.dataflow import module_pass, with_main_attrs
+from tinyseg_tvm.relay_passes.dataflow import with_main_attrs
+from tinyseg_tvm.relay_passes.expressions import Module
+from tinyseg_tvm.relay_passes.rewriting import module_pass
 from tinyseg_tvm.relay_passes.to_network import to_network
 
 LIVENESS = "tinyseg.liveness"
 
 
 @module_pass("annotate_liveness")
-def annotate_liveness(module: tvm.IRModule) -> tvm.IRModule:
+def annotate_liveness(module: Module) -> Module:
     """Annotate a lowered module with the lives of its tensors."""
     found = liveness.analyse(to_network(module))
     tensors = {name: {**asdict(life), "cold": [asdict(c) for c in life.cold]} for name, life in found.lives.items()}

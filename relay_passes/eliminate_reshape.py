@@ -8,82 +8,66 @@ copy in place that costs no memory.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
-import tvm
 from tvm import relax
 
 from tinyseg_tvm.operators import Dense, FloatDense, Reshape
-from tinyseg_tvm.relay_passes.dataflow import (
-    MAIN,
-    Binding,
-    Dataflow,
-    Rewriter,
-    dtype_of,
-    module_pass,
-    rewrite,
-    shape_of,
-)
-from tinyseg_tvm.relay_passes.operator_calls import OperatorCall, emit_operator, operator_call
+from tinyseg_tvm.relay_passes.dataflow import Binding, Dataflow
+from tinyseg_tvm.relay_passes.expressions import Expr, Module, Var, dtype_of, shape_of
+from tinyseg_tvm.relay_passes.operator_calls import OperatorCall, called_operator, emit_operator, operator_call
 from tinyseg_tvm.relay_passes.ports import read_ports, write_ports
+from tinyseg_tvm.relay_passes.rewriting import Rewrite, module_pass, rewrite_main
 
 
 @module_pass("eliminate_reshape")
-def eliminate_reshape(module: tvm.IRModule) -> tvm.IRModule:
+def eliminate_reshape(module: Module) -> Module:
     """Remove reshapes that need no data movement."""
-    flow = Dataflow.of(module[MAIN])
+    flow = Dataflow.of(module)
     ports = read_ports(module)
-    uses = flow.uses()
-    shapes = {param: _wanted_shape(uses.get(param, [])) for param in flow.params}
-    calls = {binding.var: operator_call(binding.value) for binding in flow.bindings}
-    reshaped: dict[Any, Any] = {}
+    readers = flow.readers()
+    reshaped = {param: _reshaped_parameter(param, readers.get(param, [])) for param in flow.params}
 
-    def params(old: Dataflow) -> list[Any]:
-        return [
-            param if shapes[param] is None else relax.Var(param.name, relax.TensorType(shapes[param], dtype_of(param)))
-            for param in old.params
-        ]
-
-    def rule(writer: Rewriter, binding: Binding) -> Any:
-        call = calls[binding.var]
+    def rule(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
+        call = operator_call(value)
         if call is None:
             return None
-        call = call.on(*(writer.substitute(a) for a in call.activations))
+        operand = reshaped.get(call.activations[0], call.activations[0])
+        source = _source(rewrite, operand)
         if isinstance(call.operator, Reshape):
-            source = reshaped.get(call.activations[0], call.activations[0])
             if shape_of(source) == call.operator.shape:
                 return source
-            value = writer.emit(call.on(source).to_relax(), binding.name)
-            reshaped[value] = source
-            return value
-        if isinstance(call.operator, (Dense, FloatDense)) and call.activations[0] in reshaped:
+            return rewrite.emit(call.on(source).to_relax(), name)
+        if isinstance(call.operator, (Dense, FloatDense)) and not source.same_as(operand):
             width = call.constants["weight"].shape[1]
-            source = reshaped[call.activations[0]]
-            if math.prod(shape_of(source)) == width and len(shape_of(binding.var)) == 2:
-                flattening = OperatorCall(replace(call.operator, flatten=True), (source,), call.constants)
-                return writer.emit(flattening.to_relax(), binding.name)
-        return writer.emit(call.to_relax(), binding.name)
+            if math.prod(shape_of(source)) == width and len(shape_of(value)) == 2:
+                return OperatorCall(replace(call.operator, flatten=True), (source,), call.constants).to_relax()
+        return None
 
-    def results(writer: Rewriter) -> list[Any]:
-        write_ports(writer, ports)
-        found: list[Any] = []
-        for result in writer.old.results:
-            value = writer.substitute(result)
-            value = reshaped.get(value, value)
-            if any(value.same_as(param) for param in writer.params):
-                # An output is a tensor of its own: what only passes through is copied.
-                value = emit_operator(
-                    writer, writer.derived_name(str(result.name), "copy"), Reshape(shape_of(value)), value
-                )
-            found.append(value)
-        return found
+    def results(rewrite: Rewrite, found: list[Expr]) -> list[Expr]:
+        write_ports(rewrite, ports)
+        return [_output(rewrite, old, _source(rewrite, new)) for old, new in zip(flow.results, found, strict=True)]
 
-    return rewrite(module, rule, params=params, results=results)
+    return rewrite_main(module, [rule], parameters=list(reshaped.values()), results=results)
 
 
-def _wanted_shape(readers: list[Binding | None]) -> tuple[int, ...] | None:
-    """The one shape into which all readers of a parameter reshape it, or None."""
-    calls = [operator_call(reader.value) if reader is not None else None for reader in readers]
-    wanted = {call.operator.shape if call and isinstance(call.operator, Reshape) else None for call in calls}
-    return next(iter(wanted)) if len(wanted) == 1 else None
+def _source(rewrite: Rewrite, expression: Expr) -> Expr:
+    """What ``expression`` was before it was reshaped; chains are one reshape by then."""
+    call = operator_call(rewrite.producer(expression))
+    return call.activations[0] if call is not None and isinstance(call.operator, Reshape) else expression
+
+
+def _output(rewrite: Rewrite, old: Expr, value: Expr) -> Expr:
+    """A result in place of the variable ``old``: a tensor of its own, so what only passes through is copied."""
+    if not any(value.same_as(param) for param in rewrite.parameters):
+        return value
+    return emit_operator(rewrite, f"{old.name}_copy", Reshape(shape_of(value)), value)
+
+
+def _reshaped_parameter(param: Var, readers: Sequence[Binding | None]) -> Var:
+    """The parameter in the one shape into which all its readers reshape it, or as it is."""
+    operators = [called_operator(reader.value) if reader is not None else None for reader in readers]
+    wanted = {operator.shape if isinstance(operator, Reshape) else None for operator in operators}
+    shape = next(iter(wanted)) if len(wanted) == 1 else None
+    return param if shape is None else relax.Var(param.name, relax.TensorType(shape, dtype_of(param)))

@@ -10,11 +10,12 @@ from tvm import relax
 
 from tinyseg_tvm.operators import FloatClip, FloatElementwise, FloatElementwiseConstant
 from tinyseg_tvm.operators.float_arithmetic import FLOAT32_MAX
+from tinyseg_tvm.relay_passes.expressions import Expr, array_of, is_call, is_constant, shape_of
 from tinyseg_tvm.relay_passes.float_functions import clip_bounds
 from tinyseg_tvm.relay_passes.float_operands import emit_operator, in_nhwc, is_float, is_float_call
 from tinyseg_tvm.relay_passes.operators_registration import call, operator_of
 from tinyseg_tvm.relay_passes.quantized_operands import TO_NHWC, data_movement_above, move_alike
-from tinyseg_tvm.relay_passes.rewriting import Rewrite, array_of, is_call, is_constant, shape_of
+from tinyseg_tvm.relay_passes.rewriting import Rewrite
 
 CLAMPING = (
     "tinyseg.float_conv2d",
@@ -30,7 +31,7 @@ _FUNCTIONS = {"add": "add", "subtract": "sub", "multiply": "mul", "divide": "div
 _LIMITS = {"output_min": -FLOAT32_MAX, "output_max": FLOAT32_MAX}
 
 
-def lower_clamp(rewrite: Rewrite, value: Any, name: str) -> Any:
+def lower_clamp(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     """Relu and Clip: of the operator above, through data movement, where nothing else reads it; else on their own."""
     bounds = _bounds(value)
     if bounds is None:
@@ -51,7 +52,7 @@ def lower_clamp(rewrite: Rewrite, value: Any, name: str) -> Any:
     return move_alike(rewrite, path, result)
 
 
-def _bounds(value: Any) -> tuple[float, float] | None:
+def _bounds(value: Expr) -> tuple[float, float] | None:
     """The finite interval that a call clamps its first operand to, or None."""
     if not is_float_call(value, "nn.relu", "nn.relu6", "clip", "maximum", "minimum"):
         return None
@@ -73,7 +74,7 @@ def _bounds(value: Any) -> tuple[float, float] | None:
     return max(low, -FLOAT32_MAX), min(high, FLOAT32_MAX)
 
 
-def lower_leaky_relu(rewrite: Rewrite, value: Any, name: str) -> Any:
+def lower_leaky_relu(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     """``max(x, alpha * x)``, for an alpha from 0 to 1."""
     if not is_float_call(value, "nn.leakyrelu") or not 0 <= float(value.attrs.alpha) <= 1:
         return None
@@ -83,7 +84,7 @@ def lower_leaky_relu(rewrite: Rewrite, value: Any, name: str) -> Any:
     return emit_operator(rewrite, FloatElementwise("max", **_LIMITS), [value.args[0], scaled], {}, name=name)
 
 
-def lower_binary(rewrite: Rewrite, value: Any, name: str) -> Any:
+def lower_binary(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     """Two activations of equal shapes, or one broadcast: a single element, or one per channel of a feature map."""
     if not is_call(value, *_FUNCTIONS) or not all(is_float(operand) for operand in (value, *value.args)):
         return None
@@ -99,7 +100,7 @@ def lower_binary(rewrite: Rewrite, value: Any, name: str) -> Any:
     return in_nhwc(rewrite, operator, list(value.args), {}, name=name)
 
 
-def lower_binary_with_constant(rewrite: Rewrite, value: Any, name: str) -> Any:
+def lower_binary_with_constant(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     """An activation and a constant: a single number, one per channel, or one per element."""
     if not is_call(value, *_FUNCTIONS) or not all(is_float(operand) for operand in (value, *value.args)):
         return None
@@ -127,10 +128,10 @@ def lower_binary_with_constant(rewrite: Rewrite, value: Any, name: str) -> Any:
     return in_nhwc(rewrite, operator, [activation], {"other": other}, name=name)
 
 
-def lower_square(_rewrite: Rewrite, value: Any, _name: str) -> Any:
+def lower_square(_rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
     """A square is a product."""
     return relax.op.multiply(value.args[0], value.args[0]) if is_float_call(value, "square") else None
 
 
-def _function(value: Any) -> str:
+def _function(value: Expr) -> str:
     return _FUNCTIONS[str(value.op.name).removeprefix("relax.")]

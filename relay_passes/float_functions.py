@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseg_tvm.relay_passes.rewriting import is_constant
+from tinyseg_tvm.relay_passes.expressions import Call, Expr, is_constant
 
 Array = Any  # np.ndarray of any element type
 _erf = np.vectorize(math.erf, otypes=[np.float64])
@@ -114,17 +114,17 @@ ELEMENTWISE = frozenset(_UNARY) | frozenset(_BINARY) | _WITH_ATTRIBUTES
 """Names, without ``relax.``, of the operators that ``evaluate`` knows."""
 
 
-def operator_name(call: Any) -> str:
+def operator_name(call: Call) -> str:
     """The operator's name without ``relax.``."""
     return str(call.op.name).removeprefix("relax.")
 
 
-def tensor_operands(call: Any) -> list[Any]:
+def tensor_operands(call: Call) -> list[Expr]:
     """The operands of an elementwise call that are tensors; the bounds of a clip are not."""
     return [call.args[0]] if operator_name(call) == "clip" else list(call.args)
 
 
-def is_elementwise(call: Any) -> bool:
+def is_elementwise(call: Call) -> bool:
     """True where ``evaluate`` can compute the call; a PRelu only with a single slope."""
     name = operator_name(call)
     if name == "nn.prelu":
@@ -132,7 +132,7 @@ def is_elementwise(call: Any) -> bool:
     return name in ELEMENTWISE
 
 
-def evaluate(call: Any, operands: Sequence[Array]) -> Array:
+def evaluate(call: Call, operands: Sequence[Array]) -> Array:
     """The value of an elementwise call on arrays for ``tensor_operands(call)``."""
     name = operator_name(call)
     with np.errstate(all="ignore"):
@@ -143,12 +143,12 @@ def evaluate(call: Any, operands: Sequence[Array]) -> Array:
         return np.asarray(_evaluate_with_attributes(name, call, operands))
 
 
-def clip_bounds(call: Any) -> tuple[float, float]:
+def clip_bounds(call: Call) -> tuple[float, float]:
     """The bounds of a ``relax.clip`` call."""
     return float(call.args[1].value), float(call.args[2].value)
 
 
-def _evaluate_with_attributes(name: str, call: Any, operands: Sequence[Array]) -> Array:
+def _evaluate_with_attributes(name: str, call: Call, operands: Sequence[Array]) -> Array:
     x = operands[0]
     if name == "clip":
         low, high = clip_bounds(call)

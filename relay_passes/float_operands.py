@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from tvm import relax
 
 from tinyseg_tvm.operators import Operator, TensorType
+from tinyseg_tvm.relay_passes.expressions import Expr, dtype_of, has_static_shape, is_call, is_constant, shape_of
 from tinyseg_tvm.relay_passes.operators_registration import call, tensor_type
 from tinyseg_tvm.relay_passes.quantized_operands import to_nchw, to_nhwc
-from tinyseg_tvm.relay_passes.rewriting import Rewrite, dtype_of, has_static_shape, is_call, is_constant, shape_of
+from tinyseg_tvm.relay_passes.rewriting import Rewrite
 
 logger = logging.getLogger(__name__)
 
 
-def is_float(expression: Any) -> bool:
+def is_float(expression: Expr) -> bool:
     """True for a float32 tensor of static shape."""
     return has_static_shape(expression) and dtype_of(expression) == "float32"
 
 
-def is_float_call(value: Any, *operators: str) -> bool:
+def is_float_call(value: Expr, *operators: str) -> bool:
     """True for a call of one of ``operators`` whose result and first operand, an activation, are float32."""
     if not is_call(value, *operators) or is_constant(value.args[0]):
         return False
@@ -30,8 +30,8 @@ def is_float_call(value: Any, *operators: str) -> bool:
 
 
 def emit_operator(
-    rewrite: Rewrite, operator: Operator, activations: Sequence[Any], constants: Mapping[str, np.ndarray], *, name: str
-) -> Any:
+    rewrite: Rewrite, operator: Operator, activations: Sequence[Expr], constants: Mapping[str, np.ndarray], *, name: str
+) -> Expr | None:
     """Binds the operator's call to a variable ``name``; None where the operator refuses its operands."""
     inputs = [tensor_type(activation.ty) for activation in activations]
     types = {key: TensorType(array.shape, str(array.dtype)) for key, array in constants.items()}
@@ -48,12 +48,12 @@ def emit_operator(
 def in_nhwc(
     rewrite: Rewrite,
     operator: Operator,
-    activations: Sequence[Any],
+    activations: Sequence[Expr],
     constants: Mapping[str, np.ndarray],
     *,
     name: str,
     layout: str = "NCHW",
-) -> Any:
+) -> Expr | None:
     """The operator on feature maps of ``layout``, with the transposes it needs; None where it is refused."""
     if layout not in ("NCHW", "NHWC") or any(len(shape_of(a)) != 4 for a in activations):
         return None
@@ -62,11 +62,12 @@ def in_nhwc(
     return result if result is None or layout == "NHWC" else to_nchw(rewrite, result, name)
 
 
-def undone(rewrite: Rewrite, path: Sequence[Any], array: np.ndarray) -> np.ndarray:
+def undone(rewrite: Rewrite, path: Sequence[Expr], array: np.ndarray) -> np.ndarray:
     """An array laid over the first of ``path``, moved back to how it lies over the last (``data_movement_above``)."""
     array = np.broadcast_to(array, shape_of(path[0]))
     for moved in path[:-1]:
-        movement = rewrite.producer(moved)
+        movement = rewrite.producing_call(moved, "permute_dims", "reshape")
+        assert movement is not None
         if is_call(movement, "permute_dims"):
             rank = array.ndim
             axes = movement.attrs.axes

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from tvm import relax
 
@@ -16,12 +14,13 @@ from tinyseg_tvm.operators import (
     Softmax,
 )
 from tinyseg_tvm.operators.arithmetic import float32
+from tinyseg_tvm.relay_passes.expressions import Expr, array_of, dtype_of, is_call, is_constant, shape_of
 from tinyseg_tvm.relay_passes.float_operands import emit_operator, in_nhwc, is_float_call
 from tinyseg_tvm.relay_passes.integer_pooling import exact_padding
-from tinyseg_tvm.relay_passes.rewriting import Rewrite, array_of, dtype_of, is_call, is_constant, shape_of
+from tinyseg_tvm.relay_passes.rewriting import Rewrite
 
 
-def lower_max_pool2d(rewrite: Rewrite, value: Any, name: str) -> Any:
+def lower_max_pool2d(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     """MaxPool."""
     if not is_float_call(value, "nn.max_pool2d"):
         return None
@@ -33,7 +32,7 @@ def lower_max_pool2d(rewrite: Rewrite, value: Any, name: str) -> Any:
     return in_nhwc(rewrite, operator, [value.args[0]], {}, name=name, layout=str(attributes.layout))
 
 
-def lower_average_pool2d(rewrite: Rewrite, value: Any, name: str) -> Any:
+def lower_average_pool2d(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     """AveragePool. One that counts padding and also ends in a partial window (``ceil_mode``) stays as it is."""
     if not is_float_call(value, "nn.avg_pool2d") or any(int(step) != 1 for step in value.attrs.dilation):
         return None
@@ -47,7 +46,7 @@ def lower_average_pool2d(rewrite: Rewrite, value: Any, name: str) -> Any:
     return in_nhwc(rewrite, operator, [value.args[0]], {}, name=name, layout=str(attributes.layout))
 
 
-def lower_reduction(rewrite: Rewrite, value: Any, name: str) -> Any:
+def lower_reduction(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     """Mean and maximum over any axes, as pooling of a feature map (1, H, W, C) whose pixels are what is reduced."""
     if not is_float_call(value, "mean", "max"):
         return None
@@ -85,7 +84,7 @@ def _reducer(axes: list[int], shape: tuple[int, ...], function: str) -> Operator
     return FloatAveragePool2d(kernel, (1, 1), (0, 0, 0, 0), count_include_pad=False)
 
 
-def lower_softmax(rewrite: Rewrite, value: Any, name: str) -> Any:
+def lower_softmax(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     """Softmax over the last axis, or over the channels of a feature map."""
     if not is_float_call(value, "nn.softmax"):
         return None
@@ -97,7 +96,7 @@ def lower_softmax(rewrite: Rewrite, value: Any, name: str) -> Any:
     return in_nhwc(rewrite, operator, [value.args[0]], {}, name=name) if rank == 4 and axis == 1 else None
 
 
-def lower_gather(rewrite: Rewrite, value: Any, name: str) -> Any:
+def lower_gather(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     """Rows of a constant by indices, without the importer's correction of negative indices, which is the same."""
     if not is_call(value, "take") or str(value.attrs.mode) != "fast" or not is_constant(value.args[0]):
         return None
@@ -111,7 +110,7 @@ def lower_gather(rewrite: Rewrite, value: Any, name: str) -> Any:
     return emit_operator(rewrite, Gather(), [indices if corrected is None else corrected], {"table": table}, name=name)
 
 
-def _corrected(rewrite: Rewrite, indices: Any, rows: int) -> Any:
+def _corrected(rewrite: Rewrite, indices: Expr, rows: int) -> Expr:
     """``i`` where ``indices`` is ``where(i < 0, i + rows, i)``, else None."""
     choice = rewrite.producing_call(indices, "where")
     if choice is None:
@@ -125,7 +124,7 @@ def _corrected(rewrite: Rewrite, indices: Any, rows: int) -> Any:
     return plain if (zero, amount) == (0, rows) else None
 
 
-def _number(rewrite: Rewrite, expression: Any) -> int | None:
+def _number(rewrite: Rewrite, expression: Expr) -> int | None:
     """The value of an integer constant, cast or taken from a vector of constants."""
     if is_constant(expression):
         return int(array_of(expression).flat[0]) if array_of(expression).size == 1 else None

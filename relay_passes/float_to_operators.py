@@ -7,8 +7,7 @@ convolution or fully connected layer that they follow. What no rule takes is lef
 
 from __future__ import annotations
 
-from typing import Any
-
+from tinyseg_tvm.relay_passes.expressions import Expr, dtype_of, is_call
 from tinyseg_tvm.relay_passes.float_arithmetic import (
     lower_binary,
     lower_binary_with_constant,
@@ -30,10 +29,10 @@ from tinyseg_tvm.relay_passes.float_weighted_sums import (
     lower_dense,
 )
 from tinyseg_tvm.relay_passes.integer_data_movement import depth_to_space
-from tinyseg_tvm.relay_passes.rewriting import Rewrite, dtype_of, is_call, main_pass
+from tinyseg_tvm.relay_passes.rewriting import Rewrite, main_pass
 
 
-def lower_depth_to_space(rewrite: Rewrite, value: Any, name: str) -> Any:
+def lower_depth_to_space(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     """DepthToSpace on float32."""
     return depth_to_space(rewrite, value, name) if is_call(value, "reshape") and dtype_of(value) == "float32" else None
 
@@ -56,7 +55,4 @@ RULES = (
     lower_depth_to_space,
 )
 
-
-def float_to_operators() -> Any:
-    """The pass."""
-    return main_pass("float_to_operators", *RULES)
+float_to_operators = main_pass("float_to_operators", *RULES)

@@ -8,15 +8,16 @@ import numpy as np
 
 from tinyseg_tvm.operators import FloatConv2d, FloatConv2dTranspose, FloatDense
 from tinyseg_tvm.operators.float_arithmetic import FLOAT32_MAX
+from tinyseg_tvm.relay_passes.expressions import Expr, array_of, is_call, is_constant, shape_of
 from tinyseg_tvm.relay_passes.float_operands import emit_operator, in_nhwc, is_float, is_float_call, per_channel, undone
 from tinyseg_tvm.relay_passes.operators_registration import activations_of, constants_of, operator_of
 from tinyseg_tvm.relay_passes.quantized_operands import data_movement_above, move_alike, node_name
-from tinyseg_tvm.relay_passes.rewriting import Rewrite, array_of, is_call, is_constant, shape_of
+from tinyseg_tvm.relay_passes.rewriting import Rewrite
 
 _SUMS = ("tinyseg.float_conv2d", "tinyseg.float_conv2d_transpose", "tinyseg.float_dense")
 
 
-def lower_conv2d(rewrite: Rewrite, value: Any, name: str) -> Any:
+def lower_conv2d(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     """Conv, any grouping, with constant weights; the bias is folded by ``fold_into_weights``."""
     if not is_float_call(value, "nn.conv2d") or not is_constant(value.args[1]):
         return None
@@ -38,7 +39,7 @@ def lower_conv2d(rewrite: Rewrite, value: Any, name: str) -> Any:
     return in_nhwc(rewrite, operator, [value.args[0]], constants, name=name, layout=layout)
 
 
-def lower_conv2d_transpose(rewrite: Rewrite, value: Any, name: str) -> Any:
+def lower_conv2d_transpose(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     """ConvTranspose with constant weights."""
     if not is_float_call(value, "nn.conv2d_transpose") or not is_constant(value.args[1]):
         return None
@@ -67,7 +68,7 @@ def lower_conv2d_transpose(rewrite: Rewrite, value: Any, name: str) -> Any:
     return in_nhwc(rewrite, operator, [value.args[0]], constants, name=name, layout=layout)
 
 
-def lower_dense(rewrite: Rewrite, value: Any, name: str) -> Any:
+def lower_dense(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     """MatMul and Gemm with a constant right operand (I, O)."""
     if not is_float_call(value, "matmul") or not is_constant(value.args[1]):
         return None
@@ -79,7 +80,7 @@ def lower_dense(rewrite: Rewrite, value: Any, name: str) -> Any:
     return emit_operator(rewrite, operator, [value.args[0]], constants, name=name)
 
 
-def fold_into_weights(rewrite: Rewrite, value: Any, name: str) -> Any:
+def fold_into_weights(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     """Addition of, subtraction of or multiplication by a constant per output channel after a sum that only it reads."""
     if not is_call(value, "add", "subtract", "multiply") or not is_float(value):
         return None

@@ -7,20 +7,14 @@ they could not take a factor exactly.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from tvm import relax
 
-from tinyseg_tvm.relay_passes.rewriting import Rewrite, array_of, is_constant, main_pass, shape_of
+from tinyseg_tvm.relay_passes.expressions import Call, Expr, array_of, is_constant, shape_of
+from tinyseg_tvm.relay_passes.rewriting import Rewrite, main_pass
 
 
-def fold_batch_norm() -> Any:
-    """The pass."""
-    return main_pass("fold_batch_norm", fold)
-
-
-def fold(rewrite: Rewrite, value: Any, name: str) -> Any:
+def fold(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     """Item 0 of a ``nn.batch_norm`` whose parameters are constants."""
     if not isinstance(value, relax.TupleGetItem) or value.index != 0:
         return None
@@ -40,7 +34,7 @@ def fold(rewrite: Rewrite, value: Any, name: str) -> Any:
     return relax.op.add(rewrite.emit(scaled, f"{name}_scaled"), relax.const(offset.astype(np.float32).reshape(shape)))
 
 
-def _into_convolution(rewrite: Rewrite, norm: Any, factor: np.ndarray, offset: np.ndarray, name: str) -> Any:
+def _into_convolution(rewrite: Rewrite, norm: Call, factor: np.ndarray, offset: np.ndarray, name: str) -> Call | None:
     """The convolution with folded weights; None where what is normalised is none of its own with float weights."""
     data, axis = norm.args[0], int(norm.attrs.axis)
     convolution, bias = data, None
@@ -62,6 +56,9 @@ def _into_convolution(rewrite: Rewrite, norm: Any, factor: np.ndarray, offset: n
     return relax.op.add(rewrite.emit(folded, f"{name}_conv2d"), relax.const(total))
 
 
-def _broadcast_shape(data: Any, axis: int) -> list[int]:
+def _broadcast_shape(data: Expr, axis: int) -> list[int]:
     shape = shape_of(data)
     return [extent if index == axis % len(shape) else 1 for index, extent in enumerate(shape)]
+
+
+fold_batch_norm = main_pass("fold_batch_norm", fold)

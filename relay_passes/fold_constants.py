@@ -6,33 +6,28 @@ Unlike TVM's FoldConstant this needs no compiler and does not turn int8 weights 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import tvm
 from tvm import relax
 
 from tinyseg_tvm.operators.requantize import quantize
-from tinyseg_tvm.relay_passes.float_functions import evaluate, is_elementwise, tensor_operands
-from tinyseg_tvm.relay_passes.rewriting import (
-    Rewrite,
+from tinyseg_tvm.relay_passes.expressions import (
+    Call,
+    Expr,
     array_of,
     dtype_of,
     has_static_shape,
     is_call,
     is_constant,
-    main_pass,
-    per_tensor_quantization,
     shape_of,
 )
+from tinyseg_tvm.relay_passes.float_functions import evaluate, is_elementwise, tensor_operands
+from tinyseg_tvm.relay_passes.quantization import per_tensor_quantization
+from tinyseg_tvm.relay_passes.rewriting import Rewrite, main_pass
 
 
-def fold_constants() -> Any:
-    """The pass."""
-    return main_pass("fold_constants", fold_movement, fold_elementwise, fold_shape, fold_quantize)
-
-
-def fold_movement(_rewrite: Rewrite, value: Any, _name: str) -> Any:
+def fold_movement(_rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
     """Data movement of a constant."""
     name = value.op.name.removeprefix("relax.") if isinstance(value, relax.Call) and hasattr(value.op, "name") else ""
     if name not in _MOVEMENT or not has_static_shape(value):
@@ -46,7 +41,7 @@ def fold_movement(_rewrite: Rewrite, value: Any, _name: str) -> Any:
     return relax.const(np.asarray(_MOVEMENT[name](value), order="C"), dtype_of(value))
 
 
-def fold_elementwise(_rewrite: Rewrite, value: Any, _name: str) -> Any:
+def fold_elementwise(_rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
     """Elementwise operators on constants."""
     if not isinstance(value, relax.Call) or not isinstance(value.op, tvm.ir.Op) or not is_elementwise(value):
         return None
@@ -57,7 +52,7 @@ def fold_elementwise(_rewrite: Rewrite, value: Any, _name: str) -> Any:
     return relax.const(np.asarray(result.astype(dtype_of(value)), order="C"), dtype_of(value))
 
 
-def fold_shape(_rewrite: Rewrite, value: Any, _name: str) -> Any:
+def fold_shape(_rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
     """The shape of a tensor of static shape, as a tensor."""
     if is_call(value, "shape_of") and has_static_shape(value.args[0]):
         return relax.ShapeExpr(list(shape_of(value.args[0])))
@@ -68,7 +63,7 @@ def fold_shape(_rewrite: Rewrite, value: Any, _name: str) -> Any:
     return None
 
 
-def fold_quantize(_rewrite: Rewrite, value: Any, _name: str) -> Any:
+def fold_quantize(_rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
     """A float constant quantised per tensor."""
     if not is_call(value, "quantize") or not is_constant(value.args[0]):
         return None
@@ -79,12 +74,12 @@ def fold_quantize(_rewrite: Rewrite, value: Any, _name: str) -> Any:
     return relax.const(result, dtype_of(value))
 
 
-def _permute(value: Any) -> np.ndarray:
+def _permute(value: Call) -> np.ndarray:
     axes = value.attrs.axes
     return np.transpose(array_of(value.args[0]), None if axes is None else [int(axis) for axis in axes])
 
 
-def _slice(value: Any) -> np.ndarray:
+def _slice(value: Call) -> np.ndarray:
     array = array_of(value.args[0])
     selection = [slice(None)] * array.ndim
     axes, begin, end = ([int(entry) for entry in value.args[i].fields] for i in (1, 2, 3))
@@ -95,15 +90,18 @@ def _slice(value: Any) -> np.ndarray:
     return array[tuple(selection)]
 
 
-def _concatenate(value: Any) -> np.ndarray:
+def _concatenate(value: Call) -> np.ndarray:
     axis = 0 if value.attrs.axis is None else int(value.attrs.axis)
     return np.concatenate([array_of(field) for field in value.args[0].fields], axis=axis)
 
 
-_MOVEMENT: dict[str, Callable[[Any], np.ndarray]] = {
+_MOVEMENT: dict[str, Callable[[Call], np.ndarray]] = {
     "reshape": lambda value: array_of(value.args[0]).reshape(shape_of(value)),
     "permute_dims": _permute,
     "strided_slice": _slice,
     "concat": _concatenate,
     "broadcast_to": lambda value: np.broadcast_to(array_of(value.args[0]), shape_of(value)),
 }
+
+
+fold_constants = main_pass("fold_constants", fold_movement, fold_elementwise, fold_shape, fold_quantize)

@@ -8,9 +8,6 @@ The padded map, often the largest tensor of a network with strided convolutions,
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
-
-import tvm
 
 from tinyseg_tvm.operators import (
     AveragePool2d,
@@ -23,43 +20,39 @@ from tinyseg_tvm.operators import (
     Pad,
 )
 from tinyseg_tvm.operators.float_arithmetic import FLOAT32_MAX
-from tinyseg_tvm.relay_passes.dataflow import MAIN, Binding, Dataflow, Rewriter, module_pass, rewrite
+from tinyseg_tvm.relay_passes.dataflow import Binding
+from tinyseg_tvm.relay_passes.expressions import Expr
 from tinyseg_tvm.relay_passes.operator_calls import OperatorCall, operator_call
+from tinyseg_tvm.relay_passes.rewriting import Rewrite, main_pass
 
 INT8_MIN = -128
 
 
-@module_pass("fold_pad")
-def fold_pad(module: tvm.IRModule) -> tvm.IRModule:
-    """Fold pads into the operators that read them."""
-    flow = Dataflow.of(module[MAIN])
-    uses = flow.uses()
-    pads: dict[Any, OperatorCall] = {}
-    for binding in flow.bindings:
-        call = operator_call(binding.value)
-        if call is not None and isinstance(call.operator, Pad):
-            readers = uses.get(binding.var, [])
-            if readers and all(_absorbed(call.operator, reader) is not None for reader in readers):
-                pads[binding.var] = call
-
-    def rule(writer: Rewriter, binding: Binding) -> Any:
-        call = operator_call(binding.value)
-        if call is None or not call.activations or call.activations[0] not in pads:
-            return None
-        pad = pads[call.activations[0]]
-        operator = _absorbed(pad.operator, binding)
-        assert operator is not None
-        operand = writer.substitute(pad.activations[0])
-        return writer.emit(replace(call, operator=operator, activations=(operand,)).to_relax(), binding.name)
-
-    return rewrite(module, rule) if pads else module
+def _fold(rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
+    call = operator_call(value)
+    if call is None or not call.activations:
+        return None
+    pad = operator_call(rewrite.producer(call.activations[0]))
+    if pad is None or not isinstance(pad.operator, Pad):
+        return None
+    if any(_absorbed(pad.operator, reader) is None for reader in rewrite.readers(call.activations[0])):
+        return None
+    operator = _with_padding(pad.operator, call)
+    return None if operator is None else replace(call, operator=operator, activations=pad.activations).to_relax()
 
 
-def _absorbed(pad: Operator, reader: Binding | None) -> Operator | None:
-    """The reader's operator with the pad in its own padding, or None where that is not the same."""
-    assert isinstance(pad, Pad)
+fold_pad = main_pass("fold_pad", _fold)
+"""Folds pads into the operators that read them."""
+
+
+def _absorbed(pad: Pad, reader: Binding | None) -> Operator | None:
     call = operator_call(reader.value) if reader is not None else None
-    if call is None or len(call.activations) != 1 or len(pad.before) != 4:
+    return None if call is None else _with_padding(pad, call)
+
+
+def _with_padding(pad: Pad, call: OperatorCall) -> Operator | None:
+    """The operator that reads the pad with this in its own padding, or None where that is not the same."""
+    if len(call.activations) != 1 or len(pad.before) != 4:
         return None
     if any((pad.before[0], pad.before[3], pad.after[0], pad.after[3])):
         return None

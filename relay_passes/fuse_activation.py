@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from tinyseg_tvm.relay_passes.expressions import Expr, dtype_of, is_call
 from tinyseg_tvm.relay_passes.operators_registration import call, constants_of, operator_of
 from tinyseg_tvm.relay_passes.quantized_operands import data_movement_above, move_alike
-from tinyseg_tvm.relay_passes.rewriting import Rewrite, dtype_of, is_call, main_pass
+from tinyseg_tvm.relay_passes.rewriting import Rewrite, main_pass
 
 CLAMPING = (
     "tinyseg.conv2d",
@@ -26,12 +27,7 @@ CLAMPING = (
 """Operators with ``output_min`` and ``output_max``."""
 
 
-def fuse_activation() -> Any:
-    """The pass."""
-    return main_pass("fuse_activation", fuse_clamp)
-
-
-def fuse_clamp(rewrite: Rewrite, value: Any, _name: str) -> Any:
+def fuse_clamp(rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
     """A table that is a clamp, upwards through data movement to an operator that clamps."""
     if not is_call(value, "tinyseg.lookup") or dtype_of(value.args[0]) != "int8":
         return None
@@ -58,3 +54,6 @@ def clamp_of(table: np.ndarray) -> tuple[int, int] | None:
     codes = np.arange(256, dtype=np.uint8).view(np.int8)
     low, high = int(table.min()), int(table.max())
     return (low, high) if bool((np.clip(codes, low, high) == table).all()) else None
+
+
+fuse_activation = main_pass("fuse_activation", fuse_clamp)

@@ -8,22 +8,20 @@ that network/spilling.py makes of the same decisions. Clones of operators are no
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-import tvm
 
 from tinyseg_tvm.network.spilling import operators_of
 from tinyseg_tvm.planner.spilling import SpillDecision, fetched_name, stored_name
-from tinyseg_tvm.relay_passes.dataflow import Binding, Rewriter, module_pass, resolve, rewrite
+from tinyseg_tvm.relay_passes.expressions import Expr, Module, Pass, Var, substitute
 from tinyseg_tvm.relay_passes.operators_registration import call, tensor_type
 from tinyseg_tvm.relay_passes.ports import read_ports
+from tinyseg_tvm.relay_passes.rewriting import Rewrite, module_pass, rewrite_main
 
 
-def insert_spill_fetch(decisions: Sequence[SpillDecision], slots: Mapping[str, int]) -> Any:
+def insert_spill_fetch(decisions: Sequence[SpillDecision], slots: Mapping[str, int]) -> Pass:
     """The pass for ``decisions``, each with the slot of its tensor in ``slots``."""
 
     @module_pass("insert_spill_fetch")
-    def transform(module: tvm.IRModule) -> tvm.IRModule:
+    def transform(module: Module) -> Module:
         for decision in decisions:
             module = _insert(module, decision, slots[decision.tensor])
         return module
@@ -31,7 +29,7 @@ def insert_spill_fetch(decisions: Sequence[SpillDecision], slots: Mapping[str, i
     return transform
 
 
-def _insert(module: tvm.IRModule, decision: SpillDecision, slot: int) -> tvm.IRModule:
+def _insert(module: Module, decision: SpillDecision, slot: int) -> Module:
     spilling, fetching = operators_of(decision, slot)
     copy_of = {
         reader: fetched_name(decision.tensor, group)
@@ -39,37 +37,36 @@ def _insert(module: tvm.IRModule, decision: SpillDecision, slot: int) -> tvm.IRM
         for reader in readers
     }
     outputs = [f"output {port.name}" for port in read_ports(module).outputs]
-    fetched: dict[str, Any] = {}
-    original: list[Any] = []  # the new variable of the tensor, and of what is stored of it
+    fetched: dict[str, Var] = {}
+    original: list[Var] = []  # the new variable of the tensor, and of what is stored of it
 
-    def spill(writer: Rewriter, variable: Any) -> None:
-        original.extend((variable, writer.emit(call(spilling, variable), stored_name(decision.tensor))))
+    def spill(rewrite: Rewrite, variable: Var) -> None:
+        original.extend((variable, rewrite.emit(call(spilling, variable), stored_name(decision.tensor))))
 
-    def fetch(writer: Rewriter, name: str) -> Any:
+    def fetch(rewrite: Rewrite, name: str) -> Var:
         if name not in fetched:
             variable, stored = original
             whole = decision.lines in (0, tensor_type(variable.ty).lines) and not decision.first_line
-            fetched[name] = writer.emit(call(fetching, stored, *(() if whole else (variable,))), name)
+            fetched[name] = rewrite.emit(call(fetching, stored, *(() if whole else (variable,))), name)
         return fetched[name]
 
-    def rule(writer: Rewriter, binding: Binding) -> Any:
+    def rule(rewrite: Rewrite, value: Expr, name: str) -> Expr:
         if not original:
-            for parameter in writer.params:
+            for parameter in rewrite.parameters:
                 if str(parameter.name) == decision.tensor:
-                    spill(writer, parameter)
-        value = writer.substitute(binding.value)
-        if binding.name in copy_of:
-            value = resolve(value, {original[0]: fetch(writer, copy_of[binding.name])})
-        made = writer.emit(value, binding.name)
-        if binding.name == decision.tensor:
-            spill(writer, made)
+                    spill(rewrite, parameter)
+        if name in copy_of:
+            late = fetch(rewrite, copy_of[name])
+            value = substitute(value, lambda read: late if read.same_as(original[0]) else read)
+        made = rewrite.emit(value, name)
+        if name == decision.tensor:
+            spill(rewrite, made)
         return made
 
-    def results(writer: Rewriter) -> list[Any]:
-        leaves = [writer.substitute(result) for result in writer.old.results]
+    def results(rewrite: Rewrite, leaves: list[Expr]) -> list[Expr]:
         return [
-            fetch(writer, copy_of[output]) if output in copy_of else leaf
+            fetch(rewrite, copy_of[output]) if output in copy_of else leaf
             for leaf, output in zip(leaves, outputs, strict=True)
         ]
 
-    return rewrite(module, rule, results=results)
+    return rewrite_main(module, [rule], results=results)

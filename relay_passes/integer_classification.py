@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from tvm import relax
 
 from tinyseg_tvm.operators import ArgMax, Softmax
 from tinyseg_tvm.operators.arithmetic import onnx
+from tinyseg_tvm.relay_passes.expressions import Expr, dtype_of, is_call, is_constant, shape_of
 from tinyseg_tvm.relay_passes.operators_registration import operator_of
 from tinyseg_tvm.relay_passes.quantized_operands import (
     data_movement_above,
@@ -18,12 +19,12 @@ from tinyseg_tvm.relay_passes.quantized_operands import (
     quantized_activation,
     quantized_result,
 )
-from tinyseg_tvm.relay_passes.rewriting import Rewrite, dtype_of, is_call, is_constant, shape_of
+from tinyseg_tvm.relay_passes.rewriting import Rewrite
 
 _INDEX_TYPES = ("int64", "int32", "uint8")
 
 
-def rewrite_softmax(rewrite: Rewrite, value: Any, _name: str) -> Any:
+def rewrite_softmax(rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
     """Softmax; an axis other than the last is brought there."""
     result = quantized_result(value)
     call = None if result is None else rewrite.producing_call(result[0], "nn.softmax")
@@ -44,7 +45,7 @@ def rewrite_softmax(rewrite: Rewrite, value: Any, _name: str) -> Any:
     return rewrite.emit(relax.op.permute_dims(softmax, back), f"{name}_nchw", output)
 
 
-def rewrite_argmax(rewrite: Rewrite, value: Any, name: str) -> Any:
+def rewrite_argmax(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     """Argmax of int8."""
     if not is_call(value, "argmax") or value.attrs.axis is None or dtype_of(value.args[0]) != "int8":
         return None
@@ -63,7 +64,7 @@ def rewrite_argmax(rewrite: Rewrite, value: Any, name: str) -> Any:
     return rewrite.emit(relax.op.permute_dims(argmax, back), f"{name}_nchw")
 
 
-def cast_of_indices(rewrite: Rewrite, value: Any, _name: str) -> Any:
+def cast_of_indices(rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
     """A cast of an argmax, data movement between them or not, is the type of its indices."""
     if not is_call(value, "astype") or dtype_of(value) not in _INDEX_TYPES:
         return None

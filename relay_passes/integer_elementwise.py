@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from tinyseg_tvm.operators import Elementwise, ElementwiseConstant
+from tinyseg_tvm.relay_passes.expressions import Call, Expr, shape_of
+from tinyseg_tvm.relay_passes.quantization import Quantization
 from tinyseg_tvm.relay_passes.quantized_operands import (
     INT8_MAX,
     INT8_MIN,
@@ -20,12 +22,12 @@ from tinyseg_tvm.relay_passes.quantized_operands import (
     to_nchw,
     to_nhwc,
 )
-from tinyseg_tvm.relay_passes.rewriting import Quantization, Rewrite, shape_of
+from tinyseg_tvm.relay_passes.rewriting import Rewrite
 
 _FUNCTIONS = {"relax.add": "add", "relax.subtract": "sub", "relax.multiply": "mul"}
 
 
-def rewrite_elementwise(rewrite: Rewrite, value: Any, _name: str) -> Any:
+def rewrite_elementwise(rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
     """Two activations of equal shapes, or one broadcast: a single element, or one per channel of a feature map."""
     found = _match(rewrite, value)
     if found is None:
@@ -50,7 +52,7 @@ def rewrite_elementwise(rewrite: Rewrite, value: Any, _name: str) -> Any:
     return None if result is None else to_nchw(rewrite, result, name)
 
 
-def rewrite_elementwise_constant(rewrite: Rewrite, value: Any, _name: str) -> Any:
+def rewrite_elementwise_constant(rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
     """An activation and a quantised constant of the activation's shape, or with one value per channel."""
     found = _match(rewrite, value)
     if found is None:
@@ -91,7 +93,7 @@ def rewrite_elementwise_constant(rewrite: Rewrite, value: Any, _name: str) -> An
     return None if result is None else to_nchw(rewrite, result, name)
 
 
-def _match(rewrite: Rewrite, value: Any) -> tuple[Any, str, Quantization] | None:
+def _match(rewrite: Rewrite, value: Expr) -> tuple[Call, str, Quantization] | None:
     """The binary call under a ``quantize``, its name, and the result's quantisation."""
     result = quantized_result(value)
     if result is None:

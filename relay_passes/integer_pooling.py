@@ -8,6 +8,8 @@ import numpy as np
 from tvm import relax
 
 from tinyseg_tvm.operators import AveragePool2d, GlobalPool, MaxPool2d
+from tinyseg_tvm.relay_passes.expressions import Call, Expr, dtype_of, is_call, is_constant, shape_of
+from tinyseg_tvm.relay_passes.quantization import Quantization
 from tinyseg_tvm.relay_passes.quantized_operands import (
     TO_NHWC,
     emit_operator,
@@ -15,12 +17,12 @@ from tinyseg_tvm.relay_passes.quantized_operands import (
     quantized_activation,
     quantized_result,
 )
-from tinyseg_tvm.relay_passes.rewriting import Quantization, Rewrite, dtype_of, is_call, is_constant, shape_of
+from tinyseg_tvm.relay_passes.rewriting import Rewrite
 
 _NEUTRAL = Quantization(1.0, 0)  # where the quantisation is unknown and does not matter: a maximum
 
 
-def rewrite_max_pool2d(rewrite: Rewrite, value: Any, name: str) -> Any:
+def rewrite_max_pool2d(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     """``nn.max_pool2d`` on int8."""
     if not is_call(value, "nn.max_pool2d") or dtype_of(value) != "int8" or is_constant(value.args[0]):
         return None
@@ -46,7 +48,7 @@ def rewrite_max_pool2d(rewrite: Rewrite, value: Any, name: str) -> Any:
     )
 
 
-def rewrite_average_pool2d(rewrite: Rewrite, value: Any, _name: str) -> Any:
+def rewrite_average_pool2d(rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
     """AveragePool. One that counts padding and also ends in a partial window (``ceil_mode``) has no integer form."""
     result = quantized_result(value)
     call = None if result is None else rewrite.producing_call(result[0], "nn.avg_pool2d")
@@ -74,7 +76,7 @@ def rewrite_average_pool2d(rewrite: Rewrite, value: Any, _name: str) -> Any:
     )
 
 
-def rewrite_mean(rewrite: Rewrite, value: Any, _name: str) -> Any:
+def rewrite_mean(rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
     """Mean over any axes; GlobalAveragePool is the mean over the pixels."""
     result = quantized_result(value)
     call = None if result is None else rewrite.producing_call(result[0], "mean")
@@ -92,7 +94,7 @@ def rewrite_mean(rewrite: Rewrite, value: Any, _name: str) -> Any:
     )
 
 
-def rewrite_max(rewrite: Rewrite, value: Any, name: str) -> Any:
+def rewrite_max(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     """Maximum of int8 over any axes; GlobalMaxPool is the maximum over the pixels."""
     if not is_call(value, "max") or dtype_of(value) != "int8" or is_constant(value.args[0]):
         return None
@@ -102,14 +104,14 @@ def rewrite_max(rewrite: Rewrite, value: Any, name: str) -> Any:
 
 def _reduce(
     rewrite: Rewrite,
-    call: Any,
+    call: Call,
     *,
-    activation: Any,
+    activation: Expr,
     before: Quantization,
     after: Quantization,
     function: str,
     name: str,
-) -> Any:
+) -> Expr | None:
     """A reduction as pooling of a feature map (1, H, W, C) whose pixels are what is reduced."""
     shape = shape_of(activation)
     rank = len(shape)
@@ -160,7 +162,7 @@ def _fields(before: Quantization, after: Quantization) -> dict[str, Any]:
 
 
 def exact_padding(
-    call: Any, kernel: tuple[int, int], strides: tuple[int, int], dilation: tuple[int, int]
+    call: Call, kernel: tuple[int, int], strides: tuple[int, int], dilation: tuple[int, int]
 ) -> tuple[int, int, int, int]:
     """The padding that gives the call's result size exactly: a partial last window (``ceil_mode``) is padded full."""
     top, left, bottom, right = (int(amount) for amount in call.attrs.padding)

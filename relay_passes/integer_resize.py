@@ -5,21 +5,21 @@ The ratio of an axis is output size / input size: the sizes rule, also where a m
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from tinyseg_tvm.operators import Resize2d
+from tinyseg_tvm.relay_passes.expressions import Call, Expr, dtype_of, is_call, is_constant, shape_of
 from tinyseg_tvm.relay_passes.propagate_quantization import moves_elements
+from tinyseg_tvm.relay_passes.quantization import Quantization
 from tinyseg_tvm.relay_passes.quantized_operands import in_nhwc, quantized_activation, quantized_result
-from tinyseg_tvm.relay_passes.rewriting import Quantization, Rewrite, dtype_of, is_call, is_constant, shape_of
+from tinyseg_tvm.relay_passes.rewriting import Rewrite
 
 _WEIGHT_UNIT = 2048  # a pair of bilinear weights sums to this
 _NEUTRAL = Quantization(1.0, 0)  # nearest resizing copies: its quantisation does not matter
 _COORDINATES = ("asymmetric", "half_pixel", "pytorch_half_pixel", "align_corners", "tf_half_pixel_for_nn")
 
 
-def rewrite_resize_nearest(rewrite: Rewrite, value: Any, name: str) -> Any:
+def rewrite_resize_nearest(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     """Nearest resizing of int8."""
     if not is_call(value, "image.resize2d") or not moves_elements(value) or dtype_of(value) != "int8":
         return None
@@ -35,7 +35,7 @@ def rewrite_resize_nearest(rewrite: Rewrite, value: Any, name: str) -> Any:
     return _resize(rewrite, value, (value.args[0], known), constants, method="nearest", after=known, name=name)
 
 
-def rewrite_resize_linear(rewrite: Rewrite, value: Any, _name: str) -> Any:
+def rewrite_resize_linear(rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
     """Bilinear resizing between two quantisations."""
     result = quantized_result(value)
     call = None if result is None else rewrite.producing_call(result[0], "image.resize2d")
@@ -96,7 +96,7 @@ def linear_sources(positions: np.ndarray, before: int) -> tuple[np.ndarray, np.n
     return np.stack([first, second], axis=1), np.stack([_WEIGHT_UNIT - weight, weight], axis=1).astype(np.int32)
 
 
-def _extents(call: Any) -> list[tuple[str, int, int]]:
+def _extents(call: Call) -> list[tuple[str, int, int]]:
     """Name, input size and output size of both axes."""
     height, width = (2, 3) if str(call.attrs.layout) == "NCHW" else (1, 2)
     before, after = shape_of(call.args[0]), shape_of(call)
@@ -105,14 +105,14 @@ def _extents(call: Any) -> list[tuple[str, int, int]]:
 
 def _resize(
     rewrite: Rewrite,
-    call: Any,
-    activation: tuple[Any, Quantization],
+    call: Call,
+    activation: tuple[Expr, Quantization],
     constants: dict[str, np.ndarray],
     *,
     method: str,
     after: Quantization,
     name: str,
-) -> Any:
+) -> Expr | None:
     before = activation[1]
     operator = Resize2d(
         method=method,

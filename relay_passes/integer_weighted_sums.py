@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from tinyseg_tvm.operators import Conv2d, Conv2dTranspose, Dense
 from tinyseg_tvm.operators.requantize import conv_multiplier
+from tinyseg_tvm.relay_passes.expressions import Call, Expr, is_call, shape_of
+from tinyseg_tvm.relay_passes.quantization import Quantization
 from tinyseg_tvm.relay_passes.quantized_operands import (
     INT8_MAX,
     INT8_MIN,
@@ -22,7 +24,7 @@ from tinyseg_tvm.relay_passes.quantized_operands import (
     quantized_constant,
     quantized_result,
 )
-from tinyseg_tvm.relay_passes.rewriting import Quantization, Rewrite, is_call, shape_of
+from tinyseg_tvm.relay_passes.rewriting import Rewrite
 
 logger = logging.getLogger(__name__)
 
@@ -35,16 +37,16 @@ _INT32 = np.iinfo(np.int32)
 class WeightedSum:
     """``quantize(f(dequantize(x), dequantize(weight)) + bias)``, taken apart."""
 
-    call: Any  # the convolution or matmul
+    call: Call  # the convolution or matmul
     name: str
-    activation: Any
+    activation: Expr
     input: Quantization
     weight: QuantizedConstant
-    bias: Any  # float32 expression of a constant, or None
+    bias: Expr  # float32 expression of a constant, or None
     output: Quantization
 
 
-def rewrite_conv2d(rewrite: Rewrite, value: Any, _name: str) -> Any:
+def rewrite_conv2d(rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
     """Conv, any grouping, with or without bias."""
     found = _match(rewrite, value, "nn.conv2d")
     if found is None:
@@ -77,7 +79,7 @@ def rewrite_conv2d(rewrite: Rewrite, value: Any, _name: str) -> Any:
     )
 
 
-def rewrite_conv2d_transpose(rewrite: Rewrite, value: Any, _name: str) -> Any:
+def rewrite_conv2d_transpose(rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
     """ConvTranspose; weights per output channel."""
     found = _match(rewrite, value, "nn.conv2d_transpose")
     if found is None or str(found.call.attrs.kernel_layout) != "IOHW":
@@ -117,7 +119,7 @@ def rewrite_conv2d_transpose(rewrite: Rewrite, value: Any, _name: str) -> Any:
     )
 
 
-def rewrite_dense(rewrite: Rewrite, value: Any, _name: str) -> Any:
+def rewrite_dense(rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
     """MatMul and Gemm with a constant right operand (I, O)."""
     found = _match(rewrite, value, "matmul")
     if found is None or found.weight.values.ndim != 2 or len(shape_of(found.activation)) < 2:
@@ -135,7 +137,7 @@ def rewrite_dense(rewrite: Rewrite, value: Any, _name: str) -> Any:
     return emit_operator(rewrite, operator, [found.activation], constants, name=found.name, quantization=found.output)
 
 
-def _match(rewrite: Rewrite, value: Any, operator: str) -> WeightedSum | None:
+def _match(rewrite: Rewrite, value: Expr, operator: str) -> WeightedSum | None:
     result = quantized_result(value)
     if result is None:
         return None
@@ -230,10 +232,10 @@ def _is_per_channel(shape: tuple[int, ...], found: WeightedSum, channels: int) -
     return elements == channels and len(padded) == rank and padded[axis] == channels
 
 
-def _pair(values: Any) -> tuple[int, int]:
+def _pair(values: Sequence[int]) -> tuple[int, int]:
     return int(values[0]), int(values[1])
 
 
-def _padding(values: Any) -> tuple[int, int, int, int]:
+def _padding(values: Sequence[int]) -> tuple[int, int, int, int]:
     top, left, bottom, right = (int(value) for value in values)
     return top, left, bottom, right

@@ -6,95 +6,78 @@ what was dequantised; class indices of an ArgMax over at most 256 classes become
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
-import tvm
 from tvm import relax
 
 from tinyseg_tvm.operators import ArgMax, Dequantize, Quantize
-from tinyseg_tvm.relay_passes.dataflow import (
-    MAIN,
-    QUANTIZATION,
-    Binding,
-    Dataflow,
-    Rewriter,
-    module_pass,
-    rewrite,
-    shape_of,
-)
-from tinyseg_tvm.relay_passes.operator_calls import OperatorCall, operator_call
+from tinyseg_tvm.relay_passes.dataflow import Binding, Dataflow
+from tinyseg_tvm.relay_passes.expressions import Expr, Module, Var, shape_of
+from tinyseg_tvm.relay_passes.operator_calls import called_operator, operator_call
 from tinyseg_tvm.relay_passes.ports import Ports, read_ports, write_ports
+from tinyseg_tvm.relay_passes.quantization import Quantization
+from tinyseg_tvm.relay_passes.rewriting import Rewrite, module_pass, rewrite_main
 
 CLASSES = 256
 
 
 @module_pass("io_type_quantized")
-def io_type_quantized(module: tvm.IRModule) -> tvm.IRModule:
+def io_type_quantized(module: Module) -> Module:
     """Drop quantisation at the edges of the graph."""
-    flow = Dataflow.of(module[MAIN])
-    uses = flow.uses()
-    calls = {binding.var: operator_call(binding.value) for binding in flow.bindings}
-    entered = {param: _entry(uses.get(param, [])) for param in flow.params}
+    flow = Dataflow.of(module)
     ports = read_ports(module)
-    new_params: dict[Any, Any] = {}
+    readers = flow.readers()
+    entered = {param: _entry(readers.get(param, [])) for param in flow.params}
+    new = {param: _quantized(param, operator) for param, operator in entered.items()}
+    small = {bound.name for bound in flow.bindings if _is_small_argmax(bound, readers.get(bound.var, []))}
 
-    def params(old: Dataflow) -> list[Any]:
-        for param in old.params:
-            quantize = entered[param]
-            if quantize is not None:
-                dtype = quantize.operator.output_dtype  # type: ignore[attr-defined]
-                new_params[param] = relax.Var(param.name, relax.TensorType(shape_of(param), dtype))
-        return [new_params.get(param, param) for param in old.params]
-
-    def rule(writer: Rewriter, binding: Binding) -> Any:
-        call = calls[binding.var]
+    def rule(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
+        call = operator_call(value)
         if call is None:
             return None
         source = call.activations[0]
-        if source in new_params:
-            assert isinstance(call.operator, Quantize)
-            known = dict(writer.attrs.get(QUANTIZATION, {}))
-            known[str(source.name)] = [call.operator.scale, call.operator.zero_point]
-            writer.attrs[QUANTIZATION] = known
-            return new_params[source]
-        if _is_small_argmax(call, uses.get(binding.var, [])):
-            operator = replace(call.operator, output_dtype="uint8")  # type: ignore[type-var]
-            operand = writer.substitute(source)
-            return writer.emit(OperatorCall(operator, (operand,), {}).to_relax(), binding.name)
+        entry = entered.get(source)
+        if entry is not None:
+            rewrite.quantization[new[source]] = Quantization(entry.scale, entry.zero_point)
+            return new[source]
+        if name in small:
+            return call.with_operator(replace(call.operator, output_dtype="uint8")).to_relax()  # type: ignore[type-var]
         return None
 
-    def results(writer: Rewriter) -> list[Any]:
-        found, outputs = [], []
-        for result, port in zip(writer.old.results, ports.outputs, strict=True):
-            call = calls.get(result)
+    def results(rewrite: Rewrite, found: list[Expr]) -> list[Expr]:
+        made, outputs = [], []
+        for result, port in zip(found, ports.outputs, strict=True):
+            call = operator_call(rewrite.producer(result))
             exited = (
                 call is not None and isinstance(call.operator, Dequantize) and call.activations[0] not in flow.params
             )
-            small = call is not None and _is_small_argmax(call, uses.get(result, []))
-            found.append(writer.substitute(call.activations[0] if exited and call is not None else result))
-            outputs.append(replace(port, quantized=port.quantized or exited or small))
+            made.append(call.activations[0] if call is not None and exited else result)
+            outputs.append(replace(port, quantized=port.quantized or exited or rewrite.name(result) in small))
         inputs = (
             replace(port, quantized=port.quantized or entered[param] is not None)
             for port, param in zip(ports.inputs, flow.params, strict=True)
         )
-        write_ports(writer, Ports(tuple(inputs), tuple(outputs)))
-        return found
+        write_ports(rewrite, Ports(tuple(inputs), tuple(outputs)))
+        return made
 
-    return rewrite(module, rule, params=params, results=results)
+    return rewrite_main(module, [rule], parameters=list(new.values()), results=results)
 
 
-def _entry(readers: list[Binding | None]) -> OperatorCall | None:
+def _quantized(param: Var, entry: Quantize | None) -> Var:
+    return param if entry is None else relax.Var(param.name, relax.TensorType(shape_of(param), entry.output_dtype))
+
+
+def _entry(readers: Sequence[Binding | None]) -> Quantize | None:
     """The Quantize that is all that reads a parameter (several equal ones count as one)."""
-    calls = [operator_call(reader.value) if reader is not None else None for reader in readers]
-    found = {call.operator for call in calls if call is not None}
-    if None in calls or len(found) != 1 or not isinstance(next(iter(found)), Quantize):
-        return None
-    return calls[0]
+    found = {called_operator(reader.value) if reader is not None else None for reader in readers}
+    operator = next(iter(found)) if len(found) == 1 else None
+    return operator if isinstance(operator, Quantize) else None
 
 
-def _is_small_argmax(call: OperatorCall, readers: list[Binding | None]) -> bool:
+def _is_small_argmax(binding: Binding, readers: Sequence[Binding | None]) -> bool:
     """True for an ArgMax whose indices fit a byte and only leave the network."""
-    if not isinstance(call.operator, ArgMax) or any(reader is not None for reader in readers):
+    call = operator_call(binding.value)
+    if call is None or not isinstance(call.operator, ArgMax) or any(reader is not None for reader in readers):
         return False
     return call.operator.output_dtype != "uint8" and shape_of(call.activations[0])[-1] <= CLASSES

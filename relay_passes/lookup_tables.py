@@ -8,42 +8,32 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import tvm
 from tvm import relax
 
 from tinyseg_tvm.operators import Lookup
 from tinyseg_tvm.operators.requantize import dequantize, quantize
-from tinyseg_tvm.relay_passes.float_functions import evaluate, is_elementwise, tensor_operands
-from tinyseg_tvm.relay_passes.operators_registration import constants_of
-from tinyseg_tvm.relay_passes.quantized_operands import emit_operator
-from tinyseg_tvm.relay_passes.rewriting import (
-    Quantization,
-    Rewrite,
+from tinyseg_tvm.relay_passes.expressions import (
+    Call,
+    Expr,
     array_of,
     dtype_of,
     has_static_shape,
     is_call,
     is_constant,
-    main_pass,
-    per_tensor_quantization,
     shape_of,
 )
+from tinyseg_tvm.relay_passes.float_functions import evaluate, is_elementwise, tensor_operands
+from tinyseg_tvm.relay_passes.operators_registration import constants_of
+from tinyseg_tvm.relay_passes.quantization import Quantization, per_tensor_quantization
+from tinyseg_tvm.relay_passes.quantized_operands import emit_operator
+from tinyseg_tvm.relay_passes.rewriting import Rewrite, main_pass
 
 _CODES = {dtype: np.arange(256, dtype=np.uint8).view(dtype) for dtype in ("int8", "uint8")}
 
 
-def lookup_tables() -> Any:
-    """The pass."""
-    return tvm.transform.Sequential(
-        [main_pass("make_tables", table_of_chain, table_of_integers), main_pass("compose_tables", table_of_table)],
-        name="tinyseg.lookup_tables",
-    )
-
-
-def table_of_chain(rewrite: Rewrite, value: Any, name: str) -> Any:
+def table_of_chain(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     """A quantised function of one dequantised tensor."""
     if not is_call(value, "quantize") or dtype_of(value) not in _CODES:
         return None
@@ -59,7 +49,7 @@ def table_of_chain(rewrite: Rewrite, value: Any, name: str) -> Any:
     return _lookup(rewrite, chain.source, table, name if is_requantization else rewrite.name(value.args[0]), output)
 
 
-def table_of_integers(rewrite: Rewrite, value: Any, name: str) -> Any:
+def table_of_integers(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     """An elementwise function of one 8-bit tensor, in integers: a clip after quantisation."""
     if not is_call(value, "clip", "nn.relu", "maximum", "minimum") or dtype_of(value) not in _CODES:
         return None
@@ -74,7 +64,7 @@ def table_of_integers(rewrite: Rewrite, value: Any, name: str) -> Any:
     return _lookup(rewrite, sources[0], evaluate(value, arrays), name, rewrite.quantization.get(sources[0]))
 
 
-def table_of_table(rewrite: Rewrite, value: Any, name: str) -> Any:
+def table_of_table(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     """Two tables in a row are one."""
     if not is_call(value, "tinyseg.lookup"):
         return None
@@ -100,11 +90,11 @@ class _Chain:
 
     def __init__(self, rewrite: Rewrite) -> None:
         self.rewrite = rewrite
-        self.source: Any = None
+        self.source: Expr = None
         self.quantization: Quantization | None = None
-        self._known: dict[Any, np.ndarray | None] = {}
+        self._known: dict[Expr, np.ndarray | None] = {}
 
-    def evaluate(self, expression: Any) -> np.ndarray | None:
+    def evaluate(self, expression: Expr) -> np.ndarray | None:
         """(256,) values of ``expression``, or () where it is constant; None where it is no function of one tensor."""
         if is_constant(expression):
             array = array_of(expression)
@@ -114,7 +104,7 @@ class _Chain:
             self._known[expression] = self._evaluate_call(self.rewrite.producer(expression))
         return self._known[expression]
 
-    def _evaluate_call(self, call: Any) -> np.ndarray | None:
+    def _evaluate_call(self, call: Call) -> np.ndarray | None:
         if is_call(call, "dequantize"):
             return self._leaf(call)
         if not isinstance(call, relax.Call) or not isinstance(call.op, tvm.ir.Op) or not is_elementwise(call):
@@ -124,7 +114,7 @@ class _Chain:
             return None
         return np.asarray(evaluate(call, [operand for operand in operands if operand is not None]))
 
-    def _leaf(self, call: Any) -> np.ndarray | None:
+    def _leaf(self, call: Call) -> np.ndarray | None:
         quantization = per_tensor_quantization(call)
         if quantization is None:
             return None
@@ -141,8 +131,16 @@ class _Chain:
         return dequantize(_CODES[dtype], quantization.scale, quantization.zero_point)
 
 
-def _lookup(rewrite: Rewrite, source: Any, table: np.ndarray, name: str, quantization: Quantization | None) -> Any:
+def _lookup(
+    rewrite: Rewrite, source: Expr, table: np.ndarray, name: str, quantization: Quantization | None
+) -> Expr | None:
     if is_identity(table, dtype_of(source)):
         return source
     operator = Lookup(output_dtype=str(table.dtype))
     return emit_operator(rewrite, operator, [source], {"table": table}, name=name, quantization=quantization)
+
+
+lookup_tables = tvm.transform.Sequential(
+    [main_pass("make_tables", table_of_chain, table_of_integers), main_pass("compose_tables", table_of_table)],
+    name="tinyseg.lookup_tables",
+)

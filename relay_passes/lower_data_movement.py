@@ -7,26 +7,16 @@ the movements.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import tvm
 from tvm import relax
 
 from tinyseg_tvm.operators import Concat, Pad, Reshape, Slice, Transpose
-from tinyseg_tvm.relay_passes.dataflow import (
-    MAIN,
-    QUANTIZATION,
-    Binding,
-    Dataflow,
-    Rewriter,
-    dtype_of,
-    module_pass,
-    rewrite,
-    shape_of,
-    with_main_attrs,
-)
+from tinyseg_tvm.relay_passes.dataflow import Binding, Dataflow, with_main_attrs
+from tinyseg_tvm.relay_passes.expressions import Call, Expr, Module, dtype_of, is_constant, is_variable, shape_of
 from tinyseg_tvm.relay_passes.operator_calls import emit_operator, operator_call
+from tinyseg_tvm.relay_passes.quantization import QUANTIZATION_ATTRIBUTE, quantization_record, recorded_quantization
+from tinyseg_tvm.relay_passes.rewriting import Rewrite, module_pass, rewrite_main
 
 MOVES = (
     "relax.permute_dims",
@@ -41,79 +31,78 @@ MOVES = (
 
 
 @module_pass("lower_data_movement")
-def lower_data_movement(module: tvm.IRModule) -> tvm.IRModule:
+def lower_data_movement(module: Module) -> Module:
     """Replace Relax data movement by tinyseg operators."""
-    return _with_spread_quantization(rewrite(module, _rule))
+    return _with_spread_quantization(rewrite_main(module, [_lower]))
 
 
-def _with_spread_quantization(module: tvm.IRModule) -> tvm.IRModule:
+def _with_spread_quantization(module: Module) -> Module:
     """Record for both sides of a movement what is known of one: the passes after this one remove movements."""
-    flow = Dataflow.of(module[MAIN])
-    known = dict(flow.attrs.get(QUANTIZATION, {}))
-    pairs = [(str(a.name), b.name) for b in flow.bindings for a in _moved(b)]
+    flow = Dataflow.of(module)
+    known = recorded_quantization(flow.attrs, (*flow.params, *(binding.var for binding in flow.bindings)))
+    pairs = [(operand, binding.var) for binding in flow.bindings for operand in _moved(binding)]
     for operand, result in reversed(pairs):
         if result in known:
             known.setdefault(operand, known[result])
     for operand, result in pairs:
         if operand in known:
             known.setdefault(result, known[operand])
-    return with_main_attrs(module, {QUANTIZATION: known}) if known else module
+    record = quantization_record({str(var.name): quantization for var, quantization in known.items()})
+    return with_main_attrs(module, {QUANTIZATION_ATTRIBUTE: record})
 
 
-def _moved(binding: Binding) -> tuple[Any, ...]:
+def _moved(binding: Binding) -> tuple[Expr, ...]:
     """The operands that a binding moves without changing an element."""
     call = operator_call(binding.value)
     return call.activations if call is not None and call.operator.keeps_quantization else ()
 
 
-def _rule(writer: Rewriter, binding: Binding) -> Any:
-    value = binding.value
+def _lower(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     if not isinstance(value, relax.Call) or getattr(value.op, "name", "") not in MOVES:
         return None
-    if isinstance(value.args[0], tvm.ir.GenericConst):
-        return _fold(value, shape_of(binding.var))
+    operand = value.args[0]
+    if is_constant(operand):
+        return _fold(value)
     kind = value.op.name
     if kind == "relax.concat":
-        return _concat(writer, binding)
-    operand = writer.substitute(value.args[0])
+        return _concat(rewrite, value, name)
     if kind == "relax.permute_dims":
-        return emit_operator(writer, binding.name, Transpose(_axes(value)), operand)
+        return emit_operator(rewrite, name, Transpose(_axes(value)), operand)
     if kind == "relax.strided_slice":
-        return _slice(writer, binding, operand)
+        return _slice(rewrite, value, name)
     if kind == "relax.nn.pad":
-        return _pad(writer, binding, operand)
-    return emit_operator(writer, binding.name, Reshape(shape_of(binding.var)), operand)
+        return _pad(rewrite, value, name)
+    return emit_operator(rewrite, name, Reshape(shape_of(value)), operand)
 
 
-def _axes(value: Any) -> tuple[int, ...]:
+def _axes(value: Call) -> tuple[int, ...]:
     rank = len(shape_of(value.args[0]))
     if value.attrs.axes is None:
         return tuple(reversed(range(rank)))
     return tuple(int(axis) % rank for axis in value.attrs.axes)
 
 
-def _fold(value: Any, shape: tuple[int, ...]) -> Any:
+def _fold(value: Call) -> Expr | None:
     """Movement of a constant, as a constant; None where it is left as it is."""
     array = value.args[0].value.numpy()
     if value.op.name == "relax.permute_dims":
         return relax.const(np.ascontiguousarray(array.transpose(_axes(value))))
     if value.op.name in ("relax.concat", "relax.strided_slice", "relax.nn.pad"):
         return None
-    return relax.const(array.reshape(shape))
+    return relax.const(array.reshape(shape_of(value)))
 
 
-def _concat(writer: Rewriter, binding: Binding) -> Any:
-    bundle = writer.substitute(binding.value.args[0])
-    if not isinstance(bundle, relax.Tuple) or not all(isinstance(f, relax.Var) for f in bundle.fields):
+def _concat(rewrite: Rewrite, value: Call, name: str) -> Expr | None:
+    bundle = value.args[0]
+    if not isinstance(bundle, relax.Tuple) or not all(is_variable(field) for field in bundle.fields):
         return None
-    axis = binding.value.attrs.axis
-    rank = len(shape_of(binding.var))
-    return emit_operator(writer, binding.name, Concat(0 if axis is None else int(axis) % rank), *bundle.fields)
+    axis = 0 if value.attrs.axis is None else int(value.attrs.axis) % len(shape_of(value))
+    return emit_operator(rewrite, name, Concat(axis), *bundle.fields)
 
 
-def _slice(writer: Rewriter, binding: Binding, operand: Any) -> Any:
-    shape = shape_of(operand)
-    numbers = [_integers(argument) for argument in binding.value.args[1:]]
+def _slice(rewrite: Rewrite, value: Call, name: str) -> Expr | None:
+    shape = shape_of(value.args[0])
+    numbers = [_integers(argument) for argument in value.args[1:]]
     if any(found is None for found in numbers):
         return None
     axes, begins, ends, *rest = [found or [] for found in numbers]
@@ -124,10 +113,10 @@ def _slice(writer: Rewriter, binding: Binding, operand: Any) -> Any:
     for place, axis in enumerate(axes):
         extent = shape[axis]
         begin[axis], end[axis], step[axis] = slice(begins[place], ends[place], strides[place]).indices(extent)
-    return emit_operator(writer, binding.name, Slice(tuple(begin), tuple(end), tuple(step)), operand)
+    return emit_operator(rewrite, name, Slice(tuple(begin), tuple(end), tuple(step)), value.args[0])
 
 
-def _integers(argument: Any) -> list[int] | None:
+def _integers(argument: Expr) -> list[int] | None:
     """The integers of a Relax tuple or shape, or None where they are not static."""
     fields = argument.fields if isinstance(argument, relax.Tuple) else getattr(argument, "values", None)
     if fields is None:
@@ -136,11 +125,10 @@ def _integers(argument: Any) -> list[int] | None:
     return [int(value) for value in values] if all(isinstance(v, (int, tvm.tirx.IntImm)) for v in values) else None
 
 
-def _pad(writer: Rewriter, binding: Binding, operand: Any) -> Any:
-    attrs = binding.value.attrs
-    widths = [int(width) for width in attrs.pad_width]
-    if str(attrs.pad_mode) != "constant" or min(widths, default=0) < 0:
+def _pad(rewrite: Rewrite, value: Call, name: str) -> Expr | None:
+    widths = [int(width) for width in value.attrs.pad_width]
+    if str(value.attrs.pad_mode) != "constant" or min(widths, default=0) < 0:
         return None
-    value = float(attrs.pad_value)
-    value = value if dtype_of(operand) == "float32" else float(round(value))
-    return emit_operator(writer, binding.name, Pad(tuple(widths[0::2]), tuple(widths[1::2]), value), operand)
+    filler = float(value.attrs.pad_value)
+    filler = filler if dtype_of(value) == "float32" else float(round(filler))
+    return emit_operator(rewrite, name, Pad(tuple(widths[0::2]), tuple(widths[1::2]), filler), value.args[0])

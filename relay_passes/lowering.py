@@ -1,8 +1,6 @@
-"""Both halves of the passes in order, and the network they lead to."""
+"""The order of all passes, from an imported module to the network: here and nowhere else."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import tvm
 
@@ -11,20 +9,64 @@ from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.relay_passes.annotate_liveness import annotate_liveness
 from tinyseg_tvm.relay_passes.eliminate_reshape import eliminate_reshape
 from tinyseg_tvm.relay_passes.eliminate_transposes import eliminate_transposes
+from tinyseg_tvm.relay_passes.expressions import Module, Pass
+from tinyseg_tvm.relay_passes.float_to_operators import float_to_operators
+from tinyseg_tvm.relay_passes.fold_batch_norm import fold_batch_norm
+from tinyseg_tvm.relay_passes.fold_constants import fold_constants
 from tinyseg_tvm.relay_passes.fold_lookup import fold_lookup
 from tinyseg_tvm.relay_passes.fold_pad import fold_pad
+from tinyseg_tvm.relay_passes.fuse_activation import fuse_activation
 from tinyseg_tvm.relay_passes.io_type_quantized import io_type_quantized
 from tinyseg_tvm.relay_passes.legalize_long_tail import legalize_long_tail
+from tinyseg_tvm.relay_passes.lookup_tables import lookup_tables
 from tinyseg_tvm.relay_passes.lower_data_movement import lower_data_movement
+from tinyseg_tvm.relay_passes.normalize import normalize
+from tinyseg_tvm.relay_passes.propagate_quantization import propagate_quantization
+from tinyseg_tvm.relay_passes.qdq_to_integer import qdq_to_integer
+from tinyseg_tvm.relay_passes.quantize_borders import quantize_borders
 from tinyseg_tvm.relay_passes.reduce_whole_maps import reduce_whole_maps
 from tinyseg_tvm.relay_passes.to_network import to_network
 from tinyseg_tvm.relay_passes.virtual_concat import virtual_concat
 
 IO_TYPES = ("model", "quantized")
 
+INTEGER_PASSES = (
+    normalize,
+    fold_constants,
+    fold_batch_norm,
+    propagate_quantization,
+    fold_constants,
+    lookup_tables,
+    qdq_to_integer,
+    fuse_activation,
+    quantize_borders,
+    float_to_operators,
+    fold_constants,
+)
+"""The first half: from imported operators to those of the numeric contract, between transposes."""
 
-def layout_pipeline(io_type: str = "model") -> Any:
-    """The second half: from integer operators between transposes to a module that ``to_network`` reads.
+LAYOUT_PASSES = (
+    lower_data_movement,
+    eliminate_transposes,
+    fold_lookup,
+    io_type_quantized,  # with io_type "quantized" alone
+    eliminate_reshape,
+    fold_pad,
+    reduce_whole_maps,
+    virtual_concat,
+    legalize_long_tail,
+    annotate_liveness,
+)
+"""The second half: from operators between transposes to a module that ``to_network`` reads."""
+
+
+def integer_pipeline() -> Pass:
+    """The passes of the first half, in order."""
+    return tvm.transform.Sequential(INTEGER_PASSES, name="tinyseg.integer_pipeline")
+
+
+def layout_pipeline(io_type: str = "model") -> Pass:
+    """The passes of the second half, in order.
 
     Args:
         io_type: "model" keeps the model's element types at the edges; "quantized" makes them one byte.
@@ -34,14 +76,11 @@ def layout_pipeline(io_type: str = "model") -> Any:
     """
     if io_type not in IO_TYPES:
         raise UsageError(f"the I/O type is one of {', '.join(IO_TYPES)}, not {io_type!r}")
-    passes = [lower_data_movement, eliminate_transposes, fold_lookup]
-    if io_type == "quantized":
-        passes.append(io_type_quantized)
-    passes += [eliminate_reshape, fold_pad, reduce_whole_maps, virtual_concat, legalize_long_tail, annotate_liveness]
+    passes = [step for step in LAYOUT_PASSES if step is not io_type_quantized or io_type == "quantized"]
     return tvm.transform.Sequential(passes, name="tinyseg.layout_pipeline")
 
 
-def lower(module: tvm.IRModule, io_type: str = "model", name: str = "network") -> Network:
+def lower(module: Module, io_type: str = "model", name: str = "network") -> Network:
     """The lowered network of an imported module.
 
     Args:
@@ -49,6 +88,4 @@ def lower(module: tvm.IRModule, io_type: str = "model", name: str = "network") -
         io_type: see ``layout_pipeline``.
         name: the network's name.
     """
-    from tinyseg_tvm.relay_passes import integer_pipeline
-
     return to_network(layout_pipeline(io_type)(integer_pipeline()(module)), name)

@@ -10,37 +10,23 @@ Values are untouched: the result computes the same floats.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from tvm import relax
 
-from tinyseg_tvm.relay_passes.rewriting import (
-    Rewrite,
+from tinyseg_tvm.relay_passes.expressions import (
+    Expr,
+    Var,
     array_of,
     dtype_of,
     has_static_shape,
     is_call,
     is_constant,
-    main_pass,
     shape_of,
 )
+from tinyseg_tvm.relay_passes.rewriting import Rewrite, main_pass
 
 
-def normalize() -> Any:
-    """The pass."""
-    return main_pass(
-        "normalize",
-        reshape_like,
-        split_to_slice,
-        conv1d_to_conv2d,
-        pool1d_to_pool2d,
-        maximum_minimum_to_clip,
-        drop_identity,
-    )
-
-
-def reshape_like(_rewrite: Rewrite, value: Any, _name: str) -> Any:
+def reshape_like(_rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
     """Squeeze, expand_dims and flatten are reshapes."""
     if not is_call(value, "squeeze", "expand_dims", "nn.batch_flatten", "flatten") or not has_static_shape(value):
         return None
@@ -49,7 +35,7 @@ def reshape_like(_rewrite: Rewrite, value: Any, _name: str) -> Any:
     return relax.op.reshape(value.args[0], shape_of(value))
 
 
-def split_to_slice(rewrite: Rewrite, value: Any, _name: str) -> Any:
+def split_to_slice(rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
     """Item ``i`` of a split is a slice."""
     if not isinstance(value, relax.TupleGetItem):
         return None
@@ -62,7 +48,7 @@ def split_to_slice(rewrite: Rewrite, value: Any, _name: str) -> Any:
     return relax.op.strided_slice(split.args[0], [axis], [begin], [begin + int(fields[value.index].shape[axis])])
 
 
-def conv1d_to_conv2d(rewrite: Rewrite, value: Any, name: str) -> Any:
+def conv1d_to_conv2d(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     """(N, C, L) becomes (N, C, L, 1), and so do the weights."""
     if not is_call(value, "nn.conv1d", "nn.conv1d_transpose") or value.attrs.data_layout != "NCW":
         return None
@@ -84,7 +70,7 @@ def conv1d_to_conv2d(rewrite: Rewrite, value: Any, name: str) -> Any:
     return relax.op.reshape(rewrite.emit(result, name), shape_of(value))
 
 
-def pool1d_to_pool2d(rewrite: Rewrite, value: Any, name: str) -> Any:
+def pool1d_to_pool2d(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     """(N, C, L) becomes (N, C, L, 1)."""
     if not is_call(value, "nn.max_pool1d", "nn.avg_pool1d") or value.attrs.layout != "NCW":
         return None
@@ -103,7 +89,7 @@ def pool1d_to_pool2d(rewrite: Rewrite, value: Any, name: str) -> Any:
     return relax.op.reshape(rewrite.emit(result, name), shape_of(value))
 
 
-def maximum_minimum_to_clip(rewrite: Rewrite, value: Any, _name: str) -> Any:
+def maximum_minimum_to_clip(rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
     """``minimum(maximum(x, low), high)`` with scalar constants is a clip; the upper bound wins where they cross."""
     outer = _scalar_bound(value, "minimum")
     if outer is None or not dtype_of(value).startswith("float"):
@@ -116,7 +102,7 @@ def maximum_minimum_to_clip(rewrite: Rewrite, value: Any, _name: str) -> Any:
     return relax.op.clip(data, relax.prim_value(float(min(low, outer[1]))), relax.prim_value(float(outer[1])))
 
 
-def drop_identity(_rewrite: Rewrite, value: Any, _name: str) -> Any:
+def drop_identity(_rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
     """A call that changes neither elements nor shape gives way to its operand."""
     if is_call(value, "reshape") and has_static_shape(value) and shape_of(value) == shape_of(value.args[0]):
         return value.args[0]
@@ -135,11 +121,11 @@ def drop_identity(_rewrite: Rewrite, value: Any, _name: str) -> Any:
     return None
 
 
-def _with_width(rewrite: Rewrite, expression: Any, name: str) -> Any:
+def _with_width(rewrite: Rewrite, expression: Expr, name: str) -> Var:
     return rewrite.emit(relax.op.reshape(expression, (*shape_of(expression), 1)), f"{name}_nchw")
 
 
-def _scalar_bound(value: Any, operator: str) -> tuple[Any, float] | None:
+def _scalar_bound(value: Expr, operator: str) -> tuple[Expr, float] | None:
     """Operand and bound of ``maximum`` or ``minimum`` with a one-element constant that is no NaN."""
     if not is_call(value, operator):
         return None
@@ -149,3 +135,14 @@ def _scalar_bound(value: Any, operator: str) -> tuple[Any, float] | None:
             if not np.isnan(number) and len(shape_of(bound)) <= len(shape_of(data)):
                 return data, number
     return None
+
+
+normalize = main_pass(
+    "normalize",
+    reshape_like,
+    split_to_slice,
+    conv1d_to_conv2d,
+    pool1d_to_pool2d,
+    maximum_minimum_to_clip,
+    drop_identity,
+)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from tvm import relax
 
 from tinyseg_tvm.operators import Operator
 from tinyseg_tvm.relay_passes import operators_registration as registration
+from tinyseg_tvm.relay_passes.expressions import Call, Expr, Var
+from tinyseg_tvm.relay_passes.rewriting import Rewrite
 
 
 @dataclass(frozen=True)
@@ -18,20 +19,24 @@ class OperatorCall:
     """An operator with its activation operands (Relax expressions) and its constants by name."""
 
     operator: Operator
-    activations: tuple[Any, ...]
+    activations: tuple[Expr, ...]
     constants: Mapping[str, np.ndarray]
 
-    def to_relax(self) -> Any:
+    def to_relax(self) -> Call:
         """The Relax call."""
         constants = [relax.const(np.asarray(self.constants[name], order="C")) for name in self.operator.constant_names]
         return registration.call(self.operator, *self.activations, *constants)
 
-    def on(self, *activations: Any) -> OperatorCall:
+    def on(self, *activations: Expr) -> OperatorCall:
         """The same operator on other operands."""
         return replace(self, activations=activations)
 
+    def with_operator(self, operator: Operator) -> OperatorCall:
+        """Another operator on the same operands and constants."""
+        return replace(self, operator=operator)
 
-def operator_call(expression: Any) -> OperatorCall | None:
+
+def operator_call(expression: Expr | None) -> OperatorCall | None:
     """The tinyseg operator that a Relax expression calls, or None."""
     if not registration.is_operator_call(expression):
         return None
@@ -42,6 +47,11 @@ def operator_call(expression: Any) -> OperatorCall | None:
     )
 
 
-def emit_operator(writer: Any, name: str, operator: Operator, *activations: Any, **constants: np.ndarray) -> Any:
-    """Bind ``operator`` on ``activations`` to a variable called ``name`` in a dataflow.Rewriter."""
-    return writer.emit(OperatorCall(operator, activations, constants).to_relax(), name)
+def called_operator(expression: Expr | None) -> Operator | None:
+    """The operator of ``operator_call`` alone."""
+    return registration.operator_of(expression) if registration.is_operator_call(expression) else None
+
+
+def emit_operator(rewrite: Rewrite, name: str, operator: Operator, *activations: Expr, **constants: np.ndarray) -> Var:
+    """Bind ``operator`` on ``activations`` to a variable called ``name``."""
+    return rewrite.emit(OperatorCall(operator, activations, constants).to_relax(), name)

@@ -11,8 +11,9 @@ import typing
 from collections.abc import Callable
 from functools import cache
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeGuard
 
+import numpy as np
 import tvm
 import tvm.script.parser.relax
 import tvm.script.relax
@@ -21,18 +22,19 @@ from tvm import relax
 
 from tinyseg_tvm.errors import DoesNotFitError, TinySegError, UsageError
 from tinyseg_tvm.operators import OPERATORS, Operator, TensorType, arithmetic
+from tinyseg_tvm.relay_passes.expressions import Call, Expr, Type
 
 PREFIX = "relax.tinyseg."
 _PLAIN = (bool, int, float, str)
 
 
-def call(operator: Operator, *operands: Any) -> Any:
+def call(operator: Operator, *operands: Expr) -> Call:
     """The Relax call of ``operator`` on Relax expressions: activations first, then constants by ``constant_names``."""
     attributes = tvm.ir.make_node("ir.DictAttrs", **operator.to_attributes())
     return relax.Call(tvm.ir.Op.get(PREFIX + operator.kind), list(operands), attributes)
 
 
-def is_operator_call(expression: Any) -> bool:
+def is_operator_call(expression: Expr | None) -> TypeGuard[Call]:
     """True for a call of a ``relax.tinyseg`` operator."""
     return (
         isinstance(expression, relax.Call)
@@ -41,7 +43,7 @@ def is_operator_call(expression: Any) -> bool:
     )
 
 
-def operator_of(expression: Any) -> Operator:
+def operator_of(expression: Call) -> Operator:
     """The dataclass that ``expression``, a ``relax.tinyseg`` call, was made of."""
     kind = expression.op.name.removeprefix(PREFIX)
     operator_class = OPERATORS[kind]
@@ -61,19 +63,19 @@ def _field_types(operator_class: type[Operator]) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in dataclasses.fields(typing.cast(Any, operator_class))}
 
 
-def activations_of(expression: Any) -> list[Any]:
+def activations_of(expression: Call) -> list[Expr]:
     """The activation operands of a ``relax.tinyseg`` call."""
     return list(expression.args)[: len(expression.args) - len(operator_of(expression).constant_names)]
 
 
-def constants_of(expression: Any) -> dict[str, Any]:
+def constants_of(expression: Call) -> dict[str, np.ndarray]:
     """The constant operands (NumPy arrays) of a ``relax.tinyseg`` call by name."""
     names = operator_of(expression).constant_names
     arguments = list(expression.args)[len(expression.args) - len(names) :]
     return {name: argument.value.numpy() for name, argument in zip(names, arguments, strict=True)}
 
 
-def tensor_type(relax_type: Any) -> TensorType:
+def tensor_type(relax_type: Type) -> TensorType:
     """The static ``TensorType`` of a Relax tensor type; ValueError where the shape is symbolic or unknown."""
     if not isinstance(relax_type, relax.TensorType) or relax_type.shape is None:
         raise ValueError(f"a tensor of static shape is needed, not {relax_type}")
@@ -94,7 +96,7 @@ def _from_attribute(value: Any, annotation: Any) -> Any:
     return arithmetic.from_attributes(dict(value.items()))
 
 
-def _infer(expression: Any, _context: Any) -> Any:
+def _infer(expression: Call, _context: object) -> Type:
     """FInferType of all operators: the dataclass' own ``infer`` on the operands' types."""
     operator = operator_of(expression)
     types = [tensor_type(argument.ty) for argument in expression.args]
@@ -104,8 +106,8 @@ def _infer(expression: Any, _context: Any) -> Any:
     return relax_types[0] if len(relax_types) == 1 else relax.TupleType(relax_types)
 
 
-def _script_constructor(kind: str) -> Callable[..., Any]:
-    def construct(*operands: Any, **fields: Any) -> Any:
+def _script_constructor(kind: str) -> Callable[..., Call]:
+    def construct(*operands: Expr, **fields: object) -> Call:
         return relax.Call(tvm.ir.Op.get(PREFIX + kind), list(operands), tvm.ir.make_node("ir.DictAttrs", **fields))
 
     construct.__name__ = kind

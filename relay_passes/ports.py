@@ -9,14 +9,14 @@ the device shape being the parameter's or result's own. ``quantized`` as in ``ne
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import tvm
-
 from tinyseg_tvm.relay_passes import layouts
-from tinyseg_tvm.relay_passes.dataflow import MAIN, Dataflow, Rewriter, dtype_of, shape_of
+from tinyseg_tvm.relay_passes.dataflow import Dataflow
+from tinyseg_tvm.relay_passes.expressions import Expr, Module, dtype_of, shape_of
+from tinyseg_tvm.relay_passes.rewriting import Rewrite
 
 PORTS = "tinyseg.ports"
 MODEL_PORTS = "tinyseg.model_ports"
@@ -42,9 +42,9 @@ class Ports:
     outputs: tuple[PortRecord, ...]
 
 
-def read_ports(module: tvm.IRModule) -> Ports:
+def read_ports(module: Module) -> Ports:
     """The ports recorded on ``main``, or those of a function in the model's own layout."""
-    flow = Dataflow.of(module[MAIN])
+    flow = Dataflow.of(module)
     recorded = flow.attrs.get(PORTS)
     if recorded is not None:
         return Ports(*(tuple(_record(p) for p in recorded[side]) for side in ("inputs", "outputs")))
@@ -56,9 +56,9 @@ def read_ports(module: tvm.IRModule) -> Ports:
     )
 
 
-def write_ports(writer: Rewriter, ports: Ports) -> None:
+def write_ports(rewrite: Rewrite, ports: Ports) -> None:
     """Record the ports on the function under construction."""
-    writer.attrs[PORTS] = {
+    rewrite.attributes[PORTS] = {
         side: [
             {
                 "name": port.name,
@@ -73,7 +73,7 @@ def write_ports(writer: Rewriter, ports: Ports) -> None:
     }
 
 
-def _plain(names: Sequence[str], values: Sequence[Any]) -> tuple[PortRecord, ...]:
+def _plain(names: Sequence[str], values: Sequence[Expr]) -> tuple[PortRecord, ...]:
     """Ports in the model's own layout."""
     return tuple(
         PortRecord(name, shape_of(value), dtype_of(value), layouts.identity(len(shape_of(value))))
@@ -81,7 +81,7 @@ def _plain(names: Sequence[str], values: Sequence[Any]) -> tuple[PortRecord, ...
     )
 
 
-def _record(port: Any) -> PortRecord:
+def _record(port: Mapping[str, Any]) -> PortRecord:
     return PortRecord(
         str(port["name"]),
         tuple(int(extent) for extent in port["shape"]),

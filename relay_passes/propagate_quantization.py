@@ -13,26 +13,26 @@ A ``quantize`` that meets a ``dequantize`` of the same parameters cancels; of ot
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeGuard
 
 import numpy as np
 from tvm import relax
 
 from tinyseg_tvm.operators.requantize import quantize
-from tinyseg_tvm.relay_passes.float_functions import clip_bounds
-from tinyseg_tvm.relay_passes.rewriting import (
-    Quantization,
-    Rewrite,
+from tinyseg_tvm.relay_passes.expressions import (
+    Call,
+    Expr,
     array_of,
     dtype_of,
     has_static_shape,
     is_call,
     is_constant,
-    main_pass,
-    per_tensor_quantization,
     shape_of,
     with_operands,
 )
+from tinyseg_tvm.relay_passes.float_functions import clip_bounds
+from tinyseg_tvm.relay_passes.quantization import Quantization, per_tensor_quantization
+from tinyseg_tvm.relay_passes.rewriting import Rewrite, main_pass
 
 MOVEMENT = ("reshape", "permute_dims", "strided_slice", "broadcast_to", "tile", "repeat", "flip", "take")
 """Operators that only move elements of their first operand."""
@@ -41,26 +41,18 @@ LARGEST = ("nn.max_pool2d", "max")
 """Operators that pick the largest among elements of their operand."""
 
 
-def propagate_quantization() -> Any:
-    """The pass."""
-    return main_pass(
-        "propagate_quantization",
-        dequantize_constant_later,
-        dequantize_later,
-        dequantize_concat_later,
-        arguments_of_extremes,
-        quantize_earlier,
-    )
+CLAMPS = ("nn.relu", "nn.relu6", "clip", "maximum", "minimum")
+"""Operators that clamp their first operand, where ``_bounds`` finds bounds."""
 
 
-def moves_elements(value: Any) -> bool:
+def moves_elements(value: Expr | None) -> TypeGuard[Call]:
     """True for a call that commutes with a monotonic function applied to each element (concat and pad apart)."""
     if is_call(value, "image.resize2d"):
         return value.attrs.method == "nearest_neighbor" and "crop" not in value.attrs.coordinate_transformation_mode
     return is_call(value, *MOVEMENT, *LARGEST)
 
 
-def dequantize_constant_later(rewrite: Rewrite, value: Any, name: str) -> Any:
+def dequantize_constant_later(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     """Reshape or transpose of a dequantised constant, per channel or per tensor."""
     if not is_call(value, "reshape", "permute_dims") or not has_static_shape(value):
         return None
@@ -74,7 +66,7 @@ def dequantize_constant_later(rewrite: Rewrite, value: Any, name: str) -> Any:
     return relax.op.dequantize(moved, source.args[1], source.args[2], axis=axis or 0, out_dtype=dtype_of(value))
 
 
-def dequantize_later(rewrite: Rewrite, value: Any, name: str) -> Any:
+def dequantize_later(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     """One operand, dequantised per tensor."""
     padded = is_call(value, "nn.pad") and value.attrs.pad_mode == "constant" and float(value.attrs.pad_value) == 0.0
     if not (moves_elements(value) or padded) or not dtype_of(value).startswith("float"):
@@ -90,7 +82,7 @@ def dequantize_later(rewrite: Rewrite, value: Any, name: str) -> Any:
     return with_operands(call, [rewrite.emit(moved, name, quantization), *list(call.args)[1:]])
 
 
-def dequantize_concat_later(rewrite: Rewrite, value: Any, name: str) -> Any:
+def dequantize_concat_later(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     """A concat whose operands are all dequantised alike."""
     if not is_call(value, "concat"):
         return None
@@ -107,7 +99,7 @@ def dequantize_concat_later(rewrite: Rewrite, value: Any, name: str) -> Any:
     return with_operands(call, [moved, *list(call.args)[1:]])
 
 
-def arguments_of_extremes(rewrite: Rewrite, value: Any, _name: str) -> Any:
+def arguments_of_extremes(rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
     """Argmax and argmin of dequantised values are those of the quantised ones."""
     if not is_call(value, "argmax", "argmin"):
         return None
@@ -115,7 +107,7 @@ def arguments_of_extremes(rewrite: Rewrite, value: Any, _name: str) -> Any:
     return None if source is None else with_operands(value, [source[0].args[0]])
 
 
-def quantize_earlier(rewrite: Rewrite, value: Any, name: str) -> Any:
+def quantize_earlier(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     """Quantisation of a result goes up to where it was computed."""
     if not is_call(value, "quantize"):
         return None
@@ -125,7 +117,7 @@ def quantize_earlier(rewrite: Rewrite, value: Any, name: str) -> Any:
     return _quantized(rewrite, value, value.args[0], quantization, name)
 
 
-def _quantized(rewrite: Rewrite, call: Any, expression: Any, quantization: Quantization, name: str) -> Any:
+def _quantized(rewrite: Rewrite, call: Call, expression: Expr, quantization: Quantization, name: str) -> Expr:
     """``expression`` quantised as ``call`` says, by going up through what commutes."""
     dtype = dtype_of(call)
     key = (expression, quantization, dtype)
@@ -134,7 +126,7 @@ def _quantized(rewrite: Rewrite, call: Any, expression: Any, quantization: Quant
     source = rewrite.producer(expression)
     source_name = rewrite.name(expression, name)
 
-    def above(operand: Any) -> Any:
+    def above(operand: Expr) -> Expr:
         return _quantized(rewrite, call, operand, quantization, name)
 
     if (
@@ -143,11 +135,9 @@ def _quantized(rewrite: Rewrite, call: Any, expression: Any, quantization: Quant
         and (dtype_of(source.args[0]) == dtype)
     ):
         result = source.args[0]
-    elif _is_clamp(source):
+    elif is_call(source, *CLAMPS) and (bounds := _bounds(source)) is not None:
         clamped = above(source.args[0])
-        low, high = (
-            int(quantize(bound, quantization.scale, quantization.zero_point, dtype)) for bound in _bounds(source)
-        )
+        low, high = (int(quantize(bound, quantization.scale, quantization.zero_point, dtype)) for bound in bounds)
         clip = relax.op.clip(clamped, relax.prim_value(low), relax.prim_value(high))
         result = rewrite.emit(clip, source_name, quantization)
     elif _is_pad(source):
@@ -168,7 +158,7 @@ def _quantized(rewrite: Rewrite, call: Any, expression: Any, quantization: Quant
     return result
 
 
-def _dequantized(rewrite: Rewrite, expression: Any) -> tuple[Any, Quantization] | None:
+def _dequantized(rewrite: Rewrite, expression: Expr) -> tuple[Expr, Quantization] | None:
     """The per-tensor ``dequantize`` of 8-bit values that produced ``expression``."""
     call = rewrite.producing_call(expression, "dequantize")
     if call is None or dtype_of(call.args[0]) not in ("int8", "uint8"):
@@ -177,21 +167,17 @@ def _dequantized(rewrite: Rewrite, expression: Any) -> tuple[Any, Quantization] 
     return None if quantization is None else (call, quantization)
 
 
-def _fields(rewrite: Rewrite, concat: Any) -> list[Any]:
+def _fields(rewrite: Rewrite, concat: Call) -> list[Expr]:
     operand = concat.args[0]
     operands = operand if isinstance(operand, relax.Tuple) else rewrite.producer(operand)
     return list(operands.fields) if isinstance(operands, relax.Tuple) else []
 
 
-def _is_pad(value: Any) -> bool:
+def _is_pad(value: Expr | None) -> TypeGuard[Call]:
     return is_call(value, "nn.pad") and value.attrs.pad_mode == "constant"
 
 
-def _is_clamp(value: Any) -> bool:
-    return is_call(value, "nn.relu", "nn.relu6", "clip", "maximum", "minimum") and _bounds(value) is not None
-
-
-def _bounds(value: Any) -> Any:
+def _bounds(value: Call) -> tuple[float, float] | None:
     """Lower and upper bound of a clamp of the first operand, or None."""
     if is_call(value, "nn.relu"):
         return 0.0, np.inf
@@ -208,7 +194,7 @@ def _bounds(value: Any) -> Any:
     return (number, np.inf) if is_call(value, "maximum") else (-np.inf, number)
 
 
-def _axis_after(value: Any, axis: int) -> int | None:
+def _axis_after(value: Expr, axis: int) -> int | None:
     """Where ``axis`` of the operand is in the result of a reshape or transpose; None where it is no single axis."""
     before, after = shape_of(value.args[0]), shape_of(value)
     if is_call(value, "permute_dims"):
@@ -222,3 +208,13 @@ def _axis_after(value: Any, axis: int) -> int | None:
         if size == before[axis] and int(np.prod(after[:candidate], dtype=np.int64)) == outer:
             return candidate
     return None
+
+
+propagate_quantization = main_pass(
+    "propagate_quantization",
+    dequantize_constant_later,
+    dequantize_later,
+    dequantize_concat_later,
+    arguments_of_extremes,
+    quantize_earlier,
+)

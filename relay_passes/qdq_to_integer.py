@@ -7,8 +7,6 @@ be, it declines and the float operators stay. Every integer operator is checked 
 
 from __future__ import annotations
 
-from typing import Any
-
 from tinyseg_tvm.relay_passes.integer_classification import cast_of_indices, rewrite_argmax, rewrite_softmax
 from tinyseg_tvm.relay_passes.integer_data_movement import rewrite_depth_to_space
 from tinyseg_tvm.relay_passes.integer_elementwise import rewrite_elementwise, rewrite_elementwise_constant
@@ -40,7 +38,4 @@ RULES = (
     rewrite_depth_to_space,
 )
 
-
-def qdq_to_integer() -> Any:
-    """The pass."""
-    return main_pass("qdq_to_integer", *RULES)
+qdq_to_integer = main_pass("qdq_to_integer", *RULES)

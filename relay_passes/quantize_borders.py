@@ -4,29 +4,17 @@ the borders of float operators that have no integer form.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from tvm import relax
 
 from tinyseg_tvm.operators import Dequantize, Quantize
+from tinyseg_tvm.relay_passes.expressions import Expr, dtype_of, is_call, is_constant
+from tinyseg_tvm.relay_passes.quantization import per_tensor_quantization
 from tinyseg_tvm.relay_passes.quantized_operands import emit_operator, float_constant
-from tinyseg_tvm.relay_passes.rewriting import (
-    Rewrite,
-    dtype_of,
-    is_call,
-    is_constant,
-    main_pass,
-    per_tensor_quantization,
-)
+from tinyseg_tvm.relay_passes.rewriting import Rewrite, main_pass
 
 
-def quantize_borders() -> Any:
-    """The pass."""
-    return main_pass("quantize_borders", dequantize_constant, border_quantize, border_dequantize)
-
-
-def dequantize_constant(rewrite: Rewrite, value: Any, name: str) -> Any:
+def dequantize_constant(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     """A quantised constant that a float operator reads is stored as float32."""
     if not is_call(value, "dequantize") or not is_constant(value.args[0]):
         return None
@@ -34,7 +22,7 @@ def dequantize_constant(rewrite: Rewrite, value: Any, name: str) -> Any:
     return None if constant is None else relax.const(np.asarray(constant, order="C"), "float32")
 
 
-def border_quantize(rewrite: Rewrite, value: Any, name: str) -> Any:
+def border_quantize(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     """Per-tensor ``quantize`` of float32."""
     if not is_call(value, "quantize") or dtype_of(value.args[0]) != "float32":
         return None
@@ -45,7 +33,7 @@ def border_quantize(rewrite: Rewrite, value: Any, name: str) -> Any:
     return emit_operator(rewrite, operator, [value.args[0]], {}, name=name, quantization=quantization)
 
 
-def border_dequantize(rewrite: Rewrite, value: Any, name: str) -> Any:
+def border_dequantize(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     """Per-tensor ``dequantize`` to float32."""
     if not is_call(value, "dequantize") or dtype_of(value) != "float32" or is_constant(value.args[0]):
         return None
@@ -54,3 +42,6 @@ def border_dequantize(rewrite: Rewrite, value: Any, name: str) -> Any:
         return None
     operator = Dequantize(scale=quantization.scale, zero_point=quantization.zero_point)
     return emit_operator(rewrite, operator, [value.args[0]], {}, name=name, quantization=None)
+
+
+quantize_borders = main_pass("quantize_borders", dequantize_constant, border_quantize, border_dequantize)

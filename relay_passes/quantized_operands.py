@@ -5,25 +5,25 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import tvm
 from tvm import relax
 
 from tinyseg_tvm.operators import Operator, TensorType
-from tinyseg_tvm.relay_passes.operators_registration import call, tensor_type
-from tinyseg_tvm.relay_passes.rewriting import (
-    Quantization,
-    Rewrite,
+from tinyseg_tvm.relay_passes.expressions import (
+    Expr,
+    Var,
     array_of,
     dtype_of,
     is_call,
     is_constant,
-    per_tensor_quantization,
     shape_of,
     with_operands,
 )
+from tinyseg_tvm.relay_passes.operators_registration import call, tensor_type
+from tinyseg_tvm.relay_passes.quantization import Quantization, per_tensor_quantization
+from tinyseg_tvm.relay_passes.rewriting import Rewrite
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class QuantizedConstant:
     axis: int
 
 
-def quantized_result(value: Any) -> tuple[Any, Quantization] | None:
+def quantized_result(value: Expr) -> tuple[Expr, Quantization] | None:
     """What a per-tensor ``quantize`` to int8 quantises, and how."""
     if not is_call(value, "quantize") or dtype_of(value) != "int8" or not isinstance(value.args[0], tvm.ir.Var):
         return None
@@ -49,7 +49,7 @@ def quantized_result(value: Any) -> tuple[Any, Quantization] | None:
     return None if quantization is None else (value.args[0], quantization)
 
 
-def quantized_activation(rewrite: Rewrite, expression: Any) -> tuple[Any, Quantization] | None:
+def quantized_activation(rewrite: Rewrite, expression: Expr) -> tuple[Expr, Quantization] | None:
     """The int8 activation whose ``dequantize`` produced ``expression``, and its quantisation."""
     source = rewrite.producing_call(expression, "dequantize")
     if source is None or is_constant(source.args[0]) or dtype_of(source.args[0]) != "int8":
@@ -58,7 +58,7 @@ def quantized_activation(rewrite: Rewrite, expression: Any) -> tuple[Any, Quanti
     return None if quantization is None else (source.args[0], quantization)
 
 
-def quantized_constant(rewrite: Rewrite, expression: Any) -> QuantizedConstant | None:
+def quantized_constant(rewrite: Rewrite, expression: Expr) -> QuantizedConstant | None:
     """The constant whose ``dequantize`` produced ``expression``."""
     source = rewrite.producing_call(expression, "dequantize")
     if source is None or not all(is_constant(operand) for operand in source.args[:3]):
@@ -72,7 +72,7 @@ def quantized_constant(rewrite: Rewrite, expression: Any) -> QuantizedConstant |
     return QuantizedConstant(values, scales, axis)
 
 
-def float_constant(rewrite: Rewrite, expression: Any) -> np.ndarray | None:
+def float_constant(rewrite: Rewrite, expression: Expr) -> np.ndarray | None:
     """The float32 value of a constant, dequantised or plain."""
     if is_constant(expression) and dtype_of(expression) == "float32":
         return array_of(expression)
@@ -88,12 +88,12 @@ def float_constant(rewrite: Rewrite, expression: Any) -> np.ndarray | None:
 def emit_operator(
     rewrite: Rewrite,
     operator: Operator,
-    activations: Sequence[Any],
+    activations: Sequence[Expr],
     constants: Mapping[str, np.ndarray],
     *,
     name: str,
     quantization: Quantization | None,
-) -> Any:
+) -> Expr | None:
     """Binds the operator's call to a variable ``name``; None (and a log entry) where the operator refuses it.
 
     Args:
@@ -116,13 +116,13 @@ def emit_operator(
     return rewrite.emit(call(operator, *activations, *operands), name, quantization)
 
 
-def to_nhwc(rewrite: Rewrite, expression: Any, name: str) -> Any:
+def to_nhwc(rewrite: Rewrite, expression: Expr, name: str) -> Var:
     """``expression`` (N, C, H, W) as (N, H, W, C)."""
     known = rewrite.quantization.get(expression)
     return rewrite.emit(relax.op.permute_dims(expression, TO_NHWC), f"{name}_nhwc", known)
 
 
-def to_nchw(rewrite: Rewrite, expression: Any, name: str) -> Any:
+def to_nchw(rewrite: Rewrite, expression: Expr, name: str) -> Var:
     """``expression`` (N, H, W, C) as (N, C, H, W)."""
     known = rewrite.quantization.get(expression)
     return rewrite.emit(relax.op.permute_dims(expression, TO_NCHW), f"{name}_nchw", known)
@@ -131,13 +131,13 @@ def to_nchw(rewrite: Rewrite, expression: Any, name: str) -> Any:
 def in_nhwc(
     rewrite: Rewrite,
     operator: Operator,
-    activation: Any,
+    activation: Expr,
     constants: Mapping[str, np.ndarray],
     *,
     name: str,
     quantization: Quantization | None,
     layout: str = "NCHW",
-) -> Any:
+) -> Expr | None:
     """The operator on one feature map of ``layout``, with the transposes it needs; None where it is refused."""
     if layout not in ("NCHW", "NHWC") or len(shape_of(activation)) != 4:
         return None
@@ -146,18 +146,22 @@ def in_nhwc(
     return result if result is None or layout == "NHWC" else to_nchw(rewrite, result, name)
 
 
-def data_movement_above(rewrite: Rewrite, variable: Any) -> list[Any]:
+def data_movement_above(rewrite: Rewrite, variable: Expr) -> list[Expr]:
     """``variable`` and what it was before transposes and reshapes, as far up as nothing else reads it, source last."""
     path = [variable]
-    while rewrite.uses(path[-1]) <= 1 and is_call(rewrite.producer(path[-1]), "permute_dims", "reshape"):
-        path.append(rewrite.producer(path[-1]).args[0])
+    while rewrite.uses(path[-1]) <= 1:
+        movement = rewrite.producing_call(path[-1], "permute_dims", "reshape")
+        if movement is None:
+            break
+        path.append(movement.args[0])
     return path
 
 
-def move_alike(rewrite: Rewrite, path: Sequence[Any], source: Any) -> Any:
+def move_alike(rewrite: Rewrite, path: Sequence[Expr], source: Expr) -> Expr:
     """``source`` moved as the last of ``path`` was, up to the first of it."""
     for moved in reversed(path[:-1]):
-        movement = rewrite.producer(moved)
+        movement = rewrite.producing_call(moved, "permute_dims", "reshape")
+        assert movement is not None
         source = rewrite.emit(
             with_operands(movement, [source, *list(movement.args)[1:]]),
             rewrite.name(moved),
@@ -166,7 +170,7 @@ def move_alike(rewrite: Rewrite, path: Sequence[Any], source: Any) -> Any:
     return source
 
 
-def node_name(rewrite: Rewrite, call_variable: Any, result_variable: Any) -> str:
+def node_name(rewrite: Rewrite, call_variable: Expr, result_variable: Expr) -> str:
     """Name of the ONNX node that a compute call belongs to.
 
     The importer binds a node's result under the node's name and calls on the way there ``<name>_<operator>``: a Conv

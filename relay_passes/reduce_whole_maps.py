@@ -6,10 +6,6 @@ the reducer needs one line and its accumulators where the pooling needs all line
 
 from __future__ import annotations
 
-from typing import Any
-
-import tvm
-
 from tinyseg_tvm.operators import (
     AveragePool2d,
     FloatAveragePool2d,
@@ -19,25 +15,20 @@ from tinyseg_tvm.operators import (
     MaxPool2d,
     Operator,
 )
-from tinyseg_tvm.relay_passes.dataflow import Binding, Rewriter, module_pass, rewrite, shape_of
+from tinyseg_tvm.relay_passes.expressions import Expr, shape_of
 from tinyseg_tvm.relay_passes.operator_calls import emit_operator, operator_call
+from tinyseg_tvm.relay_passes.rewriting import Rewrite, main_pass
 
 UNSCALED = (1.0, 0)
 """Scale and zero point that a maximum does not depend on."""
 
 
-@module_pass("reduce_whole_maps")
-def reduce_whole_maps(module: tvm.IRModule) -> tvm.IRModule:
-    """Replace poolings over whole maps."""
-    return rewrite(module, _rule)
-
-
-def _rule(writer: Rewriter, binding: Binding) -> Any:
-    call = operator_call(binding.value)
+def _reduce(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
+    call = operator_call(value)
     if call is None or not isinstance(call.operator, (AveragePool2d, MaxPool2d, FloatAveragePool2d, FloatMaxPool2d)):
         return None
     pool, shape = call.operator, shape_of(call.activations[0])
-    if pool.kernel != shape[1:3] or shape_of(binding.var)[1:3] != (1, 1) or any(pool.padding) or shape[1] == 1:
+    if pool.kernel != shape[1:3] or shape_of(value)[1:3] != (1, 1) or any(pool.padding) or shape[1] == 1:
         return None
     reducer: Operator
     if isinstance(pool, (MaxPool2d, FloatMaxPool2d)) and pool.dilation != (1, 1):
@@ -50,4 +41,8 @@ def _rule(writer: Rewriter, binding: Binding) -> Any:
         reducer = GlobalPool(
             "average", pool.input_scale, pool.input_zero_point, pool.output_scale, pool.output_zero_point
         )
-    return emit_operator(writer, binding.name, reducer, writer.substitute(call.activations[0]))
+    return emit_operator(rewrite, name, reducer, call.activations[0])
+
+
+reduce_whole_maps = main_pass("reduce_whole_maps", _reduce)
+"""Replaces poolings over whole maps."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import tvm
 from tvm import relax
 
@@ -11,22 +9,24 @@ from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network.network import Network, Node, Port, Tensor
 from tinyseg_tvm.operators import TensorType
 from tinyseg_tvm.operators.opaque import Opaque
-from tinyseg_tvm.relay_passes.dataflow import MAIN, QUANTIZATION, Binding, Dataflow, dtype_of, shape_of
+from tinyseg_tvm.relay_passes.dataflow import Binding, Dataflow
+from tinyseg_tvm.relay_passes.expressions import Expr, Module, Var, dtype_of, shape_of
 from tinyseg_tvm.relay_passes.identity_operands import identity_operands
 from tinyseg_tvm.relay_passes.legalize_long_tail import CALL_TIR
 from tinyseg_tvm.relay_passes.operator_calls import operator_call
-from tinyseg_tvm.relay_passes.ports import read_ports
+from tinyseg_tvm.relay_passes.ports import PortRecord, read_ports
+from tinyseg_tvm.relay_passes.quantization import QUANTIZATION_ATTRIBUTE
 
 
-def to_network(module: tvm.IRModule, name: str = "network") -> Network:
+def to_network(module: Module, name: str = "network") -> Network:
     """The network that ``main`` describes; names of bindings become names of nodes and tensors.
 
     Raises:
         TinySegError: ``main`` holds something that is neither an operator nor a legalised call.
     """
-    flow = Dataflow.of(module[MAIN])
+    flow = Dataflow.of(module)
     types = {str(param.name): TensorType(shape_of(param), dtype_of(param)) for param in flow.params}
-    elements: dict[Any, tuple[Any, int]] = {}
+    elements: dict[Var, tuple[Expr, int]] = {}
     for binding in flow.bindings:
         if isinstance(binding.value, relax.TupleGetItem):
             elements[binding.var] = (binding.value.tuple_value, int(binding.value.index))
@@ -51,13 +51,13 @@ def to_network(module: tvm.IRModule, name: str = "network") -> Network:
     )
 
 
-def _port(record: Any, tensor: str) -> Port:
+def _port(record: PortRecord, tensor: str) -> Port:
     return Port(
         record.name, tensor, record.model_shape, record.model_dtype, record.permutation, quantized=record.quantized
     )
 
 
-def _node(module: tvm.IRModule, binding: Binding, elements: dict[Any, tuple[Any, int]]) -> Node:
+def _node(module: Module, binding: Binding, elements: dict[Var, tuple[Expr, int]]) -> Node:
     outputs = _output_names(binding, elements)
     found = operator_call(binding.value)
     if found is not None:
@@ -82,13 +82,13 @@ def _node(module: tvm.IRModule, binding: Binding, elements: dict[Any, tuple[Any,
     return Node(binding.name, operator, inputs, outputs, constants)
 
 
-def _tensor_name(value: Any, node: str) -> str:
+def _tensor_name(value: Expr, node: str) -> str:
     if not isinstance(value, relax.Var):
         raise TinySegError(f"node {node!r} has an operand or result that is no tensor of the network: {value}")
     return str(value.name)
 
 
-def _output_names(binding: Binding, elements: dict[Any, tuple[Any, int]]) -> tuple[str, ...]:
+def _output_names(binding: Binding, elements: dict[Var, tuple[Expr, int]]) -> tuple[str, ...]:
     if not isinstance(binding.var.ty, relax.TupleType):
         return (binding.name,)
     names = {index: str(var.name) for var, (bundle, index) in elements.items() if bundle.same_as(binding.var)}
@@ -105,7 +105,7 @@ def _quantization(
     flow: Dataflow, nodes: list[Node], types: dict[str, TensorType]
 ) -> dict[str, tuple[float | None, int | None]]:
     """Scale and zero point of each tensor, as recorded by the integer passes or stated by the operators."""
-    recorded = flow.attrs.get(QUANTIZATION, {})
+    recorded = flow.attrs.get(QUANTIZATION_ATTRIBUTE, {})
     known: dict[str, tuple[float | None, int | None]] = {}
     for name, tensor_type in types.items():
         if name in recorded and tensor_type.dtype in ("int8", "uint8"):

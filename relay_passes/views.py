@@ -7,16 +7,17 @@ own layout; only then ``Views.materialise`` emits the movement that is left.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
-from tinyseg_tvm.operators import Reshape, Transpose
+from tinyseg_tvm.operators import Operator, Reshape, Transpose
 from tinyseg_tvm.relay_passes import layouts
-from tinyseg_tvm.relay_passes.dataflow import Rewriter, shape_of
+from tinyseg_tvm.relay_passes.expressions import Expr, Var, shape_of
 from tinyseg_tvm.relay_passes.layouts import Permutation, Shape
-from tinyseg_tvm.relay_passes.operator_calls import emit_operator
+from tinyseg_tvm.relay_passes.operator_calls import OperatorCall
+from tinyseg_tvm.relay_passes.rewriting import Rewrite
 
 
 @dataclass(frozen=True)
@@ -27,14 +28,14 @@ class View:
     ``name`` is that of the old variable.
     """
 
-    base: Any
+    base: Expr
     early: Shape
     permutation: Permutation
     late: Shape | None
     name: str
 
     @staticmethod
-    def of(base: Any, name: str) -> View:
+    def of(base: Expr, name: str) -> View:
         """The variable itself."""
         shape = shape_of(base)
         return View(base, shape, layouts.identity(len(shape)), None, name)
@@ -75,12 +76,12 @@ class View:
 class Views:
     """The views of one rewrite, and the variables made from them so far."""
 
-    def __init__(self, writer: Rewriter) -> None:
-        self.writer = writer
-        self.made: dict[tuple[Any, Shape, Permutation, Shape | None], Any] = {}
-        self.names: set[str] = set()
+    def __init__(self, rewrite: Rewrite) -> None:
+        self.rewrite = rewrite
+        self.made: dict[tuple[Expr, Shape, Permutation, Shape | None], Expr] = {}
+        self.moved: Counter[str] = Counter()
 
-    def materialise(self, view: View) -> Any:
+    def materialise(self, view: View) -> Expr:
         """A variable that holds the view's elements in its own shape and order."""
         key = (view.base, view.early, view.permutation, view.late)
         if key not in self.made:
@@ -93,24 +94,22 @@ class Views:
             view = View.of(self.materialise(view), view.name)
         return view.transpose(permutation, name)
 
-    def in_layout(self, view: View, permutation: Permutation) -> Any:
+    def in_layout(self, view: View, permutation: Permutation) -> Expr:
         """A variable ``w`` with ``w.transpose(permutation)`` equal to the view."""
         return self.materialise(self.transpose(view, layouts.inverse(permutation), view.name))
 
-    def _make(self, view: View) -> Any:
+    def _make(self, view: View) -> Expr:
         if view.in_order:
             return self._reshaped(view.base, view.shape, view.name)
-        source = self._reshaped(view.base, view.early, view.name)
-        moved = emit_operator(self.writer, self._name(view.name), Transpose(view.permutation), source)
-        self.writer.derive_quantization(str(moved.name), view.name)
+        moved = self._emit(Transpose(view.permutation), self._reshaped(view.base, view.early, view.name), view.name)
         return moved if view.late is None else self._reshaped(moved, view.late, view.name)
 
-    def _reshaped(self, source: Any, shape: Shape, name: str) -> Any:
-        if shape_of(source) == shape:
-            return source
-        made = emit_operator(self.writer, self._name(name), Reshape(shape), source)
-        self.writer.derive_quantization(str(made.name), name)
-        return made
+    def _reshaped(self, source: Expr, shape: Shape, name: str) -> Expr:
+        return source if shape_of(source) == shape else self._emit(Reshape(shape), source, name)
 
-    def _name(self, name: str) -> str:
-        return self.writer.derived_name(name, "moved")
+    def _emit(self, movement: Operator, source: Expr, name: str) -> Var:
+        """A movement of the old variable ``name``, numbered where there are several."""
+        self.moved[name] += 1
+        number = "" if self.moved[name] == 1 else str(self.moved[name])
+        known = self.rewrite.quantization.get(source)
+        return self.rewrite.emit(OperatorCall(movement, (source,), {}).to_relax(), f"{name}_moved{number}", known)

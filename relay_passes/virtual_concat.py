@@ -6,58 +6,50 @@ its readers. A concat of concats is one concat of all pieces.
 
 from __future__ import annotations
 
-from typing import Any
-
-import tvm
-
 from tinyseg_tvm.operators import Concat, Conv2d, FloatConv2d
-from tinyseg_tvm.relay_passes.dataflow import MAIN, Binding, Dataflow, Rewriter, module_pass, rewrite, shape_of
-from tinyseg_tvm.relay_passes.operator_calls import operator_call
+from tinyseg_tvm.relay_passes.dataflow import Binding
+from tinyseg_tvm.relay_passes.expressions import Expr, shape_of
+from tinyseg_tvm.relay_passes.operator_calls import called_operator, operator_call
+from tinyseg_tvm.relay_passes.rewriting import Rewrite, main_pass
 
 
-@module_pass("virtual_concat")
-def virtual_concat(module: tvm.IRModule) -> tvm.IRModule:
-    """Hand the pieces of channel concats to the convolutions that read them."""
-    flow = Dataflow.of(module[MAIN])
-    uses = flow.uses()
-    pieces: dict[Any, list[Any]] = {}
-    for binding in reversed(flow.bindings):
-        readers = uses.get(binding.var, [])
-        if _is_channel_concat(binding) and all(_takes_pieces(reader, pieces) for reader in readers):
-            call = operator_call(binding.value)
-            assert call is not None
-            pieces[binding.var] = list(call.activations)
-
-    def rule(writer: Rewriter, binding: Binding) -> Any:
-        call = operator_call(binding.value)
-        if call is None or not any(a in pieces for a in call.activations):
-            return None
-        operands = [writer.substitute(p) for a in call.activations for p in _flattened(a, pieces)]
-        return writer.emit(call.on(*operands).to_relax(), binding.name)
-
-    return rewrite(module, rule) if pieces else module
+def _read_pieces(rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
+    call = operator_call(value)
+    if call is None or not _takes_pieces(call.operator):
+        return None
+    pieces = [piece for activation in call.activations for piece in _pieces(rewrite, activation)]
+    if len(pieces) == len(call.activations) and all(map(Expr.same_as, pieces, call.activations)):
+        return None
+    return call.on(*pieces).to_relax()
 
 
-def _is_channel_concat(binding: Binding) -> bool:
-    call = operator_call(binding.value)
-    return call is not None and isinstance(call.operator, Concat) and call.operator.axis == 3 == _rank(binding) - 1
+def _takes_pieces(operator: object) -> bool:
+    return isinstance(operator, (Conv2d, FloatConv2d)) and operator.groups == 1
 
 
-def _rank(binding: Binding) -> int:
-    return len(shape_of(binding.var))
+def _pieces(rewrite: Rewrite, operand: Expr) -> list[Expr]:
+    """The operands of a concat that no reader needs in one piece, of concats among them too; else ``operand``."""
+    call = operator_call(rewrite.producer(operand))
+    if call is None or not _is_virtual(rewrite, rewrite.producer(operand), operand):
+        return [operand]
+    return [piece for part in call.activations for piece in _pieces(rewrite, part)]
 
 
-def _takes_pieces(reader: Binding | None, virtual: dict[Any, list[Any]]) -> bool:
-    """True for an ungrouped convolution and for a concat that is virtual itself."""
+def _is_virtual(rewrite: Rewrite, value: Expr | None, variable: Expr) -> bool:
+    """True for a channel concat whose every reader takes pieces or is such a concat itself."""
+    key = ("virtual", variable)
+    if key not in rewrite.memory:
+        operator = called_operator(value)
+        is_channel_concat = isinstance(operator, Concat) and operator.axis == 3 == len(shape_of(variable)) - 1
+        rewrite.memory[key] = is_channel_concat and all(_reads(rewrite, r) for r in rewrite.readers(variable))
+    return bool(rewrite.memory[key])
+
+
+def _reads(rewrite: Rewrite, reader: Binding | None) -> bool:
     if reader is None:
         return False
-    if reader.var in virtual:
-        return True
-    call = operator_call(reader.value)
-    return call is not None and isinstance(call.operator, (Conv2d, FloatConv2d)) and call.operator.groups == 1
+    return _takes_pieces(called_operator(reader.value)) or _is_virtual(rewrite, reader.value, reader.var)
 
 
-def _flattened(operand: Any, virtual: dict[Any, list[Any]]) -> list[Any]:
-    if operand not in virtual:
-        return [operand]
-    return [piece for part in virtual[operand] for piece in _flattened(part, virtual)]
+virtual_concat = main_pass("virtual_concat", _read_pieces)
+"""Hands the pieces of channel concats to the convolutions that read them."""

@@ -7,7 +7,7 @@ from typing import Any
 import tvm
 from tvm import relax
 
-from tinyseg_tvm.relay_passes.rewriting import QUANTIZATION_ATTRIBUTE
+from tinyseg_tvm.relay_passes.quantization import QUANTIZATION_ATTRIBUTE
 
 
 def expect(module_pass: Any, before: Any, expected: Any) -> None:

@@ -10,7 +10,7 @@ from tvm import relax
 
 from tinyseg_tvm.operators import Conv2d, Dense, Dequantize, MaxPool2d, Operator, Quantize
 from tinyseg_tvm.relay_passes import operators_registration as registration
-from tinyseg_tvm.relay_passes.dataflow import remove_dead_code
+from tinyseg_tvm.relay_passes.rewriting import rewrite_main
 
 NCHW_TO_NHWC = (0, 2, 3, 1)
 NHWC_TO_NCHW = (0, 3, 1, 2)
@@ -65,7 +65,7 @@ def assert_same_function(found: tvm.IRModule, expected: tvm.IRModule) -> None:
     """Structural equality of ``main`` without its attributes and without a copy of the result to a new name."""
     functions = []
     for module in (found, expected):
-        function = remove_dead_code(module)["main"]
+        function = rewrite_main(module)["main"]
         for name in dict(function.attrs.items()) if function.attrs is not None else {}:
             function = function if name == "global_symbol" else function.without_attr(name)
         functions.append(function)

@@ -51,7 +51,7 @@ def test_batch_norm_goes_into_the_convolution_before_it() -> None:
                 R.output(y)
             return y
 
-    expect(fold_batch_norm(), Before, Expected)
+    expect(fold_batch_norm, Before, Expected)
 
 
 def test_batch_norm_of_anything_else_is_a_multiply_and_an_add() -> None:
@@ -83,4 +83,4 @@ def test_batch_norm_of_anything_else_is_a_multiply_and_an_add() -> None:
                 R.output(y)
             return y
 
-    expect(fold_batch_norm(), Before, Expected)
+    expect(fold_batch_norm, Before, Expected)

@@ -34,7 +34,7 @@ def test_movement_and_arithmetic_of_constants_are_computed() -> None:
                 R.output(y)
             return y
 
-    expect(fold_constants(), Before, Expected)
+    expect(fold_constants, Before, Expected)
 
 
 def test_weights_stay_quantised() -> None:
@@ -59,4 +59,4 @@ def test_weights_stay_quantised() -> None:
                 R.output(y)
             return y
 
-    expect(fold_constants(), Before, Expected)
+    expect(fold_constants, Before, Expected)

@@ -58,7 +58,7 @@ def test_clamp_goes_up_through_a_reshape() -> None:
                 R.output(flat)
             return flat
 
-    expect(fuse_activation(), Before, Expected)
+    expect(fuse_activation, Before, Expected)
 
 
 def test_clamp_after_pooling_stays_a_table() -> None:
@@ -72,7 +72,7 @@ def test_clamp_after_pooling_stays_a_table() -> None:
                 R.output(relu)
             return relu
 
-    expect(fuse_activation(), Module, Module)
+    expect(fuse_activation, Module, Module)
 
 
 def test_clamps_are_told_from_other_tables() -> None:

@@ -7,8 +7,8 @@ from layout_modules import main, max_pool
 from tinyseg_tvm.network.spilling import with_spills
 from tinyseg_tvm.operators import Elementwise, Fetch, Spill
 from tinyseg_tvm.planner.spilling import SpillDecision, Transfer
-from tinyseg_tvm.relay_passes.dataflow import remove_dead_code
 from tinyseg_tvm.relay_passes.insert_spill_fetch import insert_spill_fetch
+from tinyseg_tvm.relay_passes.rewriting import rewrite_main
 from tinyseg_tvm.relay_passes.to_network import to_network
 
 ADD = Elementwise("add", 0.1, 0, 0.2, 1, 0.3, 2, -128, 127)
@@ -33,7 +33,7 @@ def test_the_late_reader_reads_what_was_fetched():
         return b(ADD, b(FETCH, stored, name="skip_fetch"), deep, name="sum")
 
     decision = SpillDecision("skip", (("sum",),), WAY)
-    expected = remove_dead_code(main({"x": ((1, 8, 8, 3), "int8")}, spilled))  # names the result as a pass does
+    expected = rewrite_main(main({"x": ((1, 8, 8, 3), "int8")}, spilled))  # names the result as a pass does
     expect(insert_spill_fetch([decision], {"skip": 5}), BEFORE, expected)
 
 

@@ -38,7 +38,7 @@ def test_function_of_one_tensor_is_a_table_named_after_its_last_node() -> None:
                 R.output(product)
             return product
 
-    expect(lookup_tables(), Before, Expected)
+    expect(lookup_tables, Before, Expected)
 
 
 def test_clip_of_integers_joins_the_table_before_it() -> None:
@@ -63,7 +63,7 @@ def test_clip_of_integers_joins_the_table_before_it() -> None:
                 R.output(relu)
             return relu
 
-    expect(lookup_tables(), Before, Expected)
+    expect(lookup_tables, Before, Expected)
 
 
 def test_table_that_others_read_too_stays() -> None:
@@ -78,7 +78,7 @@ def test_table_that_others_read_too_stays() -> None:
                 R.output(both)
             return both
 
-    expect(lookup_tables(), Before, Before)
+    expect(lookup_tables, Before, Before)
 
 
 def test_unsigned_result_and_identity() -> None:
@@ -102,7 +102,7 @@ def test_unsigned_result_and_identity() -> None:
                 R.output(q)
             return q
 
-    expect(lookup_tables(), Before, Expected)
+    expect(lookup_tables, Before, Expected)
 
 
 def test_function_of_two_tensors_is_no_table() -> None:
@@ -118,7 +118,7 @@ def test_function_of_two_tensors_is_no_table() -> None:
                 R.output(q)
             return q
 
-    expect(lookup_tables(), Module, Module)
+    expect(lookup_tables, Module, Module)
 
 
 def test_composition_looks_up_the_byte_of_the_first_result() -> None:

@@ -33,7 +33,7 @@ def test_squeeze_and_split_become_reshape_and_slice() -> None:
                 R.output(result)
             return result
 
-    expect(normalize(), Before, Expected)
+    expect(normalize, Before, Expected)
 
 
 def test_what_changes_nothing_disappears() -> None:
@@ -60,7 +60,7 @@ def test_what_changes_nothing_disappears() -> None:
                 R.output(f)
             return f
 
-    expect(normalize(), Before, Expected)
+    expect(normalize, Before, Expected)
 
 
 def test_a_reversed_slice_stays() -> None:
@@ -73,7 +73,7 @@ def test_a_reversed_slice_stays() -> None:
                 R.output(y)
             return y
 
-    expect(normalize(), Module, Module)
+    expect(normalize, Module, Module)
 
 
 def test_maximum_and_minimum_become_clip() -> None:
@@ -96,7 +96,7 @@ def test_maximum_and_minimum_become_clip() -> None:
                 R.output(clipped)
             return clipped
 
-    expect(normalize(), Before, Expected)
+    expect(normalize, Before, Expected)
 
 
 def test_one_dimensional_convolution_gets_a_width() -> None:
@@ -125,4 +125,4 @@ def test_one_dimensional_convolution_gets_a_width() -> None:
                 R.output(conv_2)
             return conv_2
 
-    expect(normalize(), Before, Expected)
+    expect(normalize, Before, Expected)

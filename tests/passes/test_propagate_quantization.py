@@ -30,7 +30,7 @@ def test_transpose_between_dequantize_and_quantize_works_on_int8() -> None:
                 R.output(turned)
             return turned
 
-    expect(propagate_quantization(), Before, Expected)
+    expect(propagate_quantization, Before, Expected)
 
 
 def test_relu_clamps_the_quantised_value_at_its_zero_point() -> None:
@@ -56,7 +56,7 @@ def test_relu_clamps_the_quantised_value_at_its_zero_point() -> None:
                 R.output(relu)
             return relu
 
-    expect(propagate_quantization(), Before, Expected)
+    expect(propagate_quantization, Before, Expected)
 
 
 def test_concat_of_unequal_scales_quantises_its_operands() -> None:
@@ -83,7 +83,7 @@ def test_concat_of_unequal_scales_quantises_its_operands() -> None:
                 R.output(joined)
             return joined
 
-    expect(propagate_quantization(), Before, Expected)
+    expect(propagate_quantization, Before, Expected)
 
 
 def test_padding_with_zero_pads_with_the_zero_point() -> None:
@@ -109,7 +109,7 @@ def test_padding_with_zero_pads_with_the_zero_point() -> None:
                 R.output(root)
             return root
 
-    expect(propagate_quantization(), Before, Expected)
+    expect(propagate_quantization, Before, Expected)
 
 
 def test_padding_with_another_value_waits_for_a_quantize() -> None:
@@ -123,7 +123,7 @@ def test_padding_with_another_value_waits_for_a_quantize() -> None:
                 R.output(padded)
             return padded
 
-    expect(propagate_quantization(), Module, Module)
+    expect(propagate_quantization, Module, Module)
 
 
 def test_average_pool_does_not_commute() -> None:
@@ -138,4 +138,4 @@ def test_average_pool_does_not_commute() -> None:
                 R.output(q)
             return q
 
-    expect(propagate_quantization(), Module, Module)
+    expect(propagate_quantization, Module, Module)

@@ -61,7 +61,7 @@ def test_convolution_with_bias() -> None:
                 R.output(conv_nchw)
             return conv_nchw
 
-    expect(qdq_to_integer(), Before, Expected)
+    expect(qdq_to_integer, Before, Expected)
 
 
 def test_convolution_with_float_weights_stays() -> None:
@@ -78,7 +78,7 @@ def test_convolution_with_float_weights_stays() -> None:
                 R.output(q)
             return q
 
-    expect(qdq_to_integer(), Module, Module)
+    expect(qdq_to_integer, Module, Module)
 
 
 def test_sum_of_equal_shapes_needs_no_transposes() -> None:
@@ -119,4 +119,4 @@ def test_sum_of_equal_shapes_needs_no_transposes() -> None:
                 R.output(c)
             return c
 
-    expect(qdq_to_integer(), Before, Expected)
+    expect(qdq_to_integer, Before, Expected)

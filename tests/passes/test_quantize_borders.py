@@ -41,4 +41,4 @@ def test_float_matmul_between_quantised_tensors() -> None:
                 R.output(q)
             return q
 
-    expect(quantize_borders(), Before, Expected)
+    expect(quantize_borders, Before, Expected)

@@ -12,14 +12,10 @@ from tvm.script import ir as I
 from tvm.script import relax as R
 
 from tinyseg_tvm.errors import TinySegError
-from tinyseg_tvm.relay_passes.rewriting import (
-    QUANTIZATION_ATTRIBUTE,
-    Quantization,
-    Rewrite,
-    is_call,
-    main_pass,
-    rewrite_main,
-)
+from tinyseg_tvm.relay_passes.dataflow import Dataflow
+from tinyseg_tvm.relay_passes.expressions import is_call
+from tinyseg_tvm.relay_passes.quantization import QUANTIZATION_ATTRIBUTE, Quantization
+from tinyseg_tvm.relay_passes.rewriting import Rewrite, main_pass, rewrite_main
 
 
 @I.ir_module
@@ -102,7 +98,7 @@ def test_uses_are_counted() -> None:
 
 
 def test_emitted_quantisation_is_kept() -> None:
-    rewrite = Rewrite()
+    rewrite = Rewrite(Dataflow.of(Chain))
     x = relax.Var("x", relax.TensorType((4,), "int8"))
     y = rewrite.emit(relax.op.reshape(x, (2, 2)), "y", Quantization(0.5, 1))
     assert rewrite.quantization[y] == Quantization(0.5, 1)

@@ -1,0 +1,202 @@
+"""Operators on what is viewed (views.py), with their axes or constants remapped so that nothing need be moved.
+
+A rule is given the views of all operands and says what its result is a view of, or None where it needs the operands in
+one piece of memory in their own layout.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeAlias, cast
+
+import numpy as np
+
+from tinyseg_tvm.operators import (
+    ArgMax,
+    Concat,
+    Dense,
+    Dequantize,
+    Elementwise,
+    ElementwiseConstant,
+    FloatClip,
+    FloatDense,
+    FloatElementwise,
+    FloatElementwiseConstant,
+    Lookup,
+    Operator,
+    Pad,
+    Quantize,
+    Reshape,
+    Slice,
+    Softmax,
+    Transpose,
+)
+from tinyseg_tvm.relay_passes import layouts
+from tinyseg_tvm.relay_passes.expressions import Call, Expr, shape_of
+from tinyseg_tvm.relay_passes.layouts import Permutation
+from tinyseg_tvm.relay_passes.operator_calls import OperatorCall
+from tinyseg_tvm.relay_passes.views import View, Views
+
+ViewRule: TypeAlias = Callable[[Views, str, OperatorCall, list[View]], "View | None"]
+
+
+def same_shapes(views: Views, name: str, operands: list[View], make: Callable[[list[Expr]], Call]) -> View:
+    """Compute element by element on what is viewed, where all operands are viewed alike, or else in one layout."""
+    first = operands[0]
+    alike = all(
+        shape_of(v.base) == shape_of(first.base)
+        and (v.early, v.permutation, v.late) == (first.early, first.permutation, first.late)
+        for v in operands
+    )
+    if alike:
+        value = views.rewrite.emit(make([v.base for v in operands]), name)
+        return replace(first, base=value, name=name)
+    permutation = _agreed(operands)
+    value = views.rewrite.emit(make([views.in_layout(v, permutation) for v in operands]), name)
+    return View.of(value, name).transpose(permutation, name)
+
+
+def _agreed(operands: list[View]) -> Permutation:
+    """The permutation for which least bytes of the operands have to be moved; the most frequent of equals."""
+    rank = len(operands[0].shape)
+    counted = Counter(v.permutation for v in operands if v.late is None)
+    candidates = sorted({*counted, layouts.identity(rank)}, key=lambda p: (-counted[p], p == layouts.identity(rank), p))
+
+    def moved(candidate: Permutation) -> int:
+        total = 0
+        for view in operands:
+            relative = layouts.compose(view.permutation, layouts.inverse(candidate)) if view.late is None else None
+            if relative is None or not layouts.keeps_order(view.early, relative):
+                total += math.prod(view.shape)
+        return total
+
+    return min(candidates, key=moved)
+
+
+def _transpose(views: Views, name: str, call: OperatorCall, operands: list[View]) -> View:
+    return views.transpose(operands[0], cast(Transpose, call.operator).permutation, name)
+
+
+def _reshape(_views: Views, name: str, call: OperatorCall, operands: list[View]) -> View:
+    return operands[0].reshape(cast(Reshape, call.operator).shape, name)
+
+
+def _unary(views: Views, name: str, call: OperatorCall, operands: list[View]) -> View:
+    return replace(operands[0], base=views.rewrite.emit(call.on(operands[0].base).to_relax(), name), name=name)
+
+
+def _elementwise(views: Views, name: str, call: OperatorCall, operands: list[View]) -> View | None:
+    if operands[0].shape == operands[1].shape:
+        return same_shapes(views, name, operands, lambda made: call.on(*made).to_relax())
+    if len(operands[0].shape) != len(operands[1].shape):
+        return None
+    return _axiswise(views, name, call, operands, lambda _permutation: call.operator)
+
+
+def _elementwise_constant(views: Views, name: str, call: OperatorCall, operands: list[View]) -> View | None:
+    other = call.constants["other"]
+    view = operands[0]
+    if other.size == 1:
+        return _unary(views, name, call, operands)
+    if other.shape != view.shape or view.late is not None:
+        return None
+    stored = (
+        np.broadcast_to(other, view.shape).transpose(layouts.inverse(view.permutation)).reshape(shape_of(view.base))
+    )
+    return _unary(views, name, replace(call, constants={"other": np.ascontiguousarray(stored)}), operands)
+
+
+def _concat(views: Views, name: str, call: OperatorCall, operands: list[View]) -> View:
+    axis = cast(Concat, call.operator).axis
+    return _axiswise(views, name, call, operands, lambda permutation: Concat(permutation[axis]))
+
+
+def _pad(views: Views, name: str, call: OperatorCall, operands: list[View]) -> View:
+    operator = cast(Pad, call.operator)
+
+    def remap(permutation: Permutation) -> Pad:
+        stored = layouts.inverse(permutation)
+        return Pad(layouts.permuted(operator.before, stored), layouts.permuted(operator.after, stored), operator.value)
+
+    return _axiswise(views, name, call, operands, remap)
+
+
+def _slice(views: Views, name: str, call: OperatorCall, operands: list[View]) -> View:
+    operator = cast(Slice, call.operator)
+
+    def remap(permutation: Permutation) -> Slice:
+        stored = layouts.inverse(permutation)
+        return Slice(*(layouts.permuted(f, stored) for f in (operator.begin, operator.end, operator.strides)))
+
+    return _axiswise(views, name, call, operands, remap)
+
+
+def _axiswise(
+    views: Views,
+    name: str,
+    call: OperatorCall,
+    operands: list[View],
+    remap: Callable[[Permutation], Operator],
+) -> View:
+    """Compute in the operands' common layout with the operator's axes remapped."""
+    permutation = _agreed(operands)
+    stored = tuple(views.in_layout(v, permutation) for v in operands)
+    remapped = OperatorCall(remap(permutation), stored, call.constants)
+    return View.of(views.rewrite.emit(remapped.to_relax(), name), name).transpose(permutation, name)
+
+
+def _last_axis(views: Views, name: str, call: OperatorCall, operands: list[View]) -> View | None:
+    """Softmax and ArgMax: any layout whose last axis is the view's last axis."""
+    view = operands[0]
+    if not view.in_order or not view.shape or shape_of(view.base)[-1:] != view.shape[-1:]:
+        return None
+    value = views.rewrite.emit(call.on(view.base).to_relax(), name)
+    if isinstance(call.operator, ArgMax):
+        shape = (*view.shape[:-1], 1) if call.operator.keepdims else view.shape[:-1]
+    else:
+        shape = view.shape
+    return View.of(value, name).reshape(shape, name)
+
+
+def _dense(views: Views, name: str, call: OperatorCall, operands: list[View]) -> View | None:
+    """One input vector in any order and shape, by permuting the weights' columns."""
+    operator, view = call.operator, operands[0]
+    assert isinstance(operator, (Dense, FloatDense))
+    weight = call.constants["weight"]
+    if math.prod(view.shape) != weight.shape[1]:
+        return None
+    if view.in_order and shape_of(view.base) == (1, weight.shape[1]):
+        flattened = call.on(view.base)
+    else:
+        stored = np.empty_like(weight)
+        if operator.flatten or view.shape[-1] == weight.shape[1]:
+            stored[:, view.order] = weight
+        flattened = OperatorCall(replace(operator, flatten=True), (view.base,), {**call.constants, "weight": stored})
+    value = views.rewrite.emit(flattened.to_relax(), name)
+    shape = (1, weight.shape[0]) if operator.flatten else (*view.shape[:-1], weight.shape[0])
+    return View.of(value, name).reshape(shape, name)
+
+
+RULES: dict[type, ViewRule] = {
+    Transpose: _transpose,
+    Reshape: _reshape,
+    Lookup: _unary,
+    Quantize: _unary,
+    Dequantize: _unary,
+    Elementwise: _elementwise,
+    ElementwiseConstant: _elementwise_constant,
+    Concat: _concat,
+    Pad: _pad,
+    Slice: _slice,
+    Softmax: _last_axis,
+    ArgMax: _last_axis,
+    Dense: _dense,
+    FloatClip: _unary,
+    FloatElementwise: _elementwise,
+    FloatElementwiseConstant: _elementwise_constant,
+    FloatDense: _dense,
+}
+"""By operator class."""
