@@ -13,10 +13,10 @@ from tinyseg_tvm.codegen.operators.column_staging import ColumnStaging
 from tinyseg_tvm.codegen.operators.direct_convolution import Columns, Window
 from tinyseg_tvm.codegen.operators.pair_packing import can_join
 from tinyseg_tvm.codegen.programs.windows.dsp_kernels import DspKernel
-from tinyseg_tvm.codegen.programs.windows.micro_kernels import MicroKernel
+from tinyseg_tvm.codegen.programs.windows.kernels import MicroKernel
 from tinyseg_tvm.codegen.programs.windows.mve_kernels import MveKernel
+from tinyseg_tvm.codegen.programs.windows.sum import Line, Segment, WeightedSum
 from tinyseg_tvm.codegen.programs.windows.v7m_kernels import V7mKernel
-from tinyseg_tvm.codegen.programs.windows.weighted_sum import Line, Segment, WeightedSum
 
 MOST_SEGMENTS = 32  # windows that a micro-kernel lists on the stack
 

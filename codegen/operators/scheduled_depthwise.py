@@ -1,4 +1,4 @@
-"""Depthwise convolutions as scheduled TVM programs (codegen/programs/channel_sum.py).
+"""Depthwise convolutions as scheduled TVM programs (codegen/programs/channels).
 
 Staging the columns of many pixels at a time costs less than those of few, and takes more memory; that of a few is also
 offered on the stack.
@@ -17,15 +17,15 @@ from tinyseg_tvm.codegen.core import Core
 from tinyseg_tvm.codegen.operators.convolution_window import declare_lines
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, requantize_cycles
 from tinyseg_tvm.codegen.operators.weight_packing import folded_bias
-from tinyseg_tvm.codegen.programs.channels.channel_costs import code_bytes, line_cycles
-from tinyseg_tvm.codegen.programs.channels.channel_kernels import ChannelKernel
-from tinyseg_tvm.codegen.programs.channels.channel_schedule import Decisions, decision_space, scheduled, tiles_of
-from tinyseg_tvm.codegen.programs.channels.channel_sum import ChannelSum
-from tinyseg_tvm.codegen.programs.channels.dsp_channel_kernels import DspChannelKernel
+from tinyseg_tvm.codegen.programs.channels.costs import code_bytes, line_cycles
 from tinyseg_tvm.codegen.programs.channels.dsp_columns import DspSum
-from tinyseg_tvm.codegen.programs.channels.mve_channel_kernels import MveChannelKernel
+from tinyseg_tvm.codegen.programs.channels.dsp_kernels import DspChannelKernel
+from tinyseg_tvm.codegen.programs.channels.kernels import ChannelKernel
 from tinyseg_tvm.codegen.programs.channels.mve_columns import MveSum
-from tinyseg_tvm.codegen.programs.channels.v7m_channel_kernels import DirectSum, V7mChannelKernel
+from tinyseg_tvm.codegen.programs.channels.mve_kernels import MveChannelKernel
+from tinyseg_tvm.codegen.programs.channels.schedule import Decisions, decision_space, scheduled, tiles_of
+from tinyseg_tvm.codegen.programs.channels.sum import ChannelSum
+from tinyseg_tvm.codegen.programs.channels.v7m_kernels import DirectSum, V7mChannelKernel
 from tinyseg_tvm.codegen.programs.long_tail import PLACEHOLDER, LoweredProgram, lower_placed
 from tinyseg_tvm.codegen.tuning_records import program_key
 from tinyseg_tvm.network.cost import Cost

@@ -11,9 +11,9 @@ import numpy as np
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, requantize_cycles
 from tinyseg_tvm.codegen.operators.scheduled_convolution import FAMILIES, Call, Family, kernel_of, suits
 from tinyseg_tvm.codegen.programs.long_tail import PLACEHOLDER, WORKSPACE_ALIGNMENT, LoweredProgram, lower_placed
-from tinyseg_tvm.codegen.programs.windows.micro_kernels import MicroKernel
+from tinyseg_tvm.codegen.programs.windows.kernels import MicroKernel
 from tinyseg_tvm.codegen.programs.windows.schedule import Decisions, decision_space, scheduled, tile_of
-from tinyseg_tvm.codegen.programs.windows.weighted_sum import WeightedSum, staged_copies
+from tinyseg_tvm.codegen.programs.windows.sum import WeightedSum, staged_copies
 from tinyseg_tvm.codegen.tuning_records import program_key
 from tinyseg_tvm.network.cost import Cost
 

@@ -14,7 +14,7 @@ from tinyseg_tvm.codegen.operators import NodeView, select_variant, variant_cost
 from tinyseg_tvm.codegen.operators.scheduled_sum import best_decisions
 from tinyseg_tvm.codegen.programs.windows.dsp_kernels import DspKernel
 from tinyseg_tvm.codegen.programs.windows.schedule import decision_space
-from tinyseg_tvm.codegen.programs.windows.weighted_sum import Line, Segment, WeightedSum
+from tinyseg_tvm.codegen.programs.windows.sum import Line, Segment, WeightedSum
 from tinyseg_tvm.codegen.tuning_records import (
     TuningRecord,
     TuningRecords,

@@ -26,19 +26,19 @@ from tinyseg_tvm.codegen import Core, operators
 from tinyseg_tvm.codegen.operators import FunctionWriter, NodeView, emitter_for, kernel_choices, scheduled_depthwise
 from tinyseg_tvm.codegen.operators.scheduled_depthwise import VARIANTS
 from tinyseg_tvm.codegen.programs.channels import (
-    channel_schedule,
-    dsp_channel_kernels,
-    mve_channel_kernels,
-    v7m_channel_kernels,
+    dsp_kernels,
+    mve_kernels,
+    schedule,
+    v7m_kernels,
 )
-from tinyseg_tvm.codegen.programs.channels.channel_kernels import ChannelKernel
-from tinyseg_tvm.codegen.programs.channels.channel_schedule import Decisions, apply, decision_space, scheduled
-from tinyseg_tvm.codegen.programs.channels.channel_sum import program
-from tinyseg_tvm.codegen.programs.channels.dsp_channel_kernels import DspChannelKernel
 from tinyseg_tvm.codegen.programs.channels.dsp_columns import DspSum
-from tinyseg_tvm.codegen.programs.channels.mve_channel_kernels import MveChannelKernel
+from tinyseg_tvm.codegen.programs.channels.dsp_kernels import DspChannelKernel
+from tinyseg_tvm.codegen.programs.channels.kernels import ChannelKernel
 from tinyseg_tvm.codegen.programs.channels.mve_columns import MveSum
-from tinyseg_tvm.codegen.programs.channels.v7m_channel_kernels import DirectSum, V7mChannelKernel
+from tinyseg_tvm.codegen.programs.channels.mve_kernels import MveChannelKernel
+from tinyseg_tvm.codegen.programs.channels.schedule import Decisions, apply, decision_space, scheduled
+from tinyseg_tvm.codegen.programs.channels.sum import program
+from tinyseg_tvm.codegen.programs.channels.v7m_kernels import DirectSum, V7mChannelKernel
 from tinyseg_tvm.codegen.programs.long_tail import long_tail_files
 from tinyseg_tvm.codegen.programs.windows.search import design_space, taken
 from tinyseg_tvm.codegen.text.constants import ConstantPool
@@ -267,9 +267,9 @@ def test_mutated_instructions_that_stage_are_found_on_a_board(text, other, only,
 @pytest.mark.parametrize(("text", "other"), [("smlad ", "smladx "), ("smlabt ", "smlabb "), ("ldrd ", "ldrd.w ")])
 def test_mutated_dsp_instructions_are_found_on_a_board(text, other, only, tmp_path, monkeypatch):
     only(0)
-    true_assembler = dsp_channel_kernels.assembler
+    true_assembler = dsp_kernels.assembler
     monkeypatch.setattr(
-        dsp_channel_kernels,
+        dsp_kernels,
         "assembler",
         lambda code, *of: true_assembler([line.replace(text, other) for line in code], *of),
     )
@@ -291,14 +291,14 @@ def test_mutated_dsp_instructions_are_found_on_a_board(text, other, only, tmp_pa
 )
 def test_mutated_vector_instructions_are_found_on_a_board(text, other, only, tmp_path, monkeypatch):
     only(numbers_of("mve")[0])
-    true_statement = mve_channel_kernels._statement
+    true_statement = mve_kernels._statement
 
-    def mutated(code: mve_channel_kernels.Code) -> list[str]:
+    def mutated(code: mve_kernels.Code) -> list[str]:
         lines = [line.replace(text, other) for line in code.lines]
         lines = [line.partition("@")[0] + "q0" if "@" in line else line for line in lines]
         return true_statement(replace(code, lines=lines))
 
-    monkeypatch.setattr(mve_channel_kernels, "_statement", mutated)
+    monkeypatch.setattr(mve_kernels, "_statement", mutated)
     network, inputs = network_of(["depthwise"], 12, 50)
     different = run_on_board("mps3_an547", network, inputs, tmp_path / "project")
     assert (different == []) == (text == other)
@@ -315,9 +315,9 @@ def test_mutated_vector_instructions_are_found_on_a_board(text, other, only, tmp
 )
 def test_mutated_products_one_by_one_are_found_on_a_board(text, other, only, tmp_path, monkeypatch):
     only(numbers_of("v7m")[0])
-    true_assembler = v7m_channel_kernels.assembler
+    true_assembler = v7m_kernels.assembler
     monkeypatch.setattr(
-        v7m_channel_kernels,
+        v7m_kernels,
         "assembler",
         lambda code, *of: true_assembler([line.replace(text, other) for line in code], *of),
     )
@@ -343,8 +343,8 @@ def test_an_intrinsic_that_computes_something_else_is_refused(different, family,
     decisions = decision_space(kernel)[0]
     scheduled(kernel, decisions)
     other = replace(kernel, sum=replace(kernel.sum, **different))
-    true_intrinsic = channel_schedule._tile_intrinsic
-    monkeypatch.setattr(channel_schedule, "_tile_intrinsic", lambda _, *tile: true_intrinsic(other, *tile))
+    true_intrinsic = schedule._tile_intrinsic
+    monkeypatch.setattr(schedule, "_tile_intrinsic", lambda _, *tile: true_intrinsic(other, *tile))
     with pytest.raises(ScheduleError, match="doesn't match the tensor intrin"):
         scheduled(kernel, decisions)
 
@@ -355,8 +355,8 @@ def test_an_intrinsic_that_stages_something_else_is_refused(family, monkeypatch)
 
     kernel = KERNELS[family]
     other = replace(kernel, sum=replace(kernel.sum, zero_point=-4))
-    true_intrinsic = channel_schedule._stage_intrinsic
-    monkeypatch.setattr(channel_schedule, "_stage_intrinsic", lambda _, part: true_intrinsic(other, part))
+    true_intrinsic = schedule._stage_intrinsic
+    monkeypatch.setattr(schedule, "_stage_intrinsic", lambda _, part: true_intrinsic(other, part))
     with pytest.raises(ScheduleError, match="doesn't match the tensor intrin"):
         scheduled(kernel, decision_space(kernel)[0])
 
@@ -448,9 +448,9 @@ def test_results_at_and_near_ties_equal_the_reference_on_a_board(only, tmp_path)
 def test_a_mistake_in_what_is_near_a_tie_is_found_on_a_board(text, other, only, tmp_path, monkeypatch):
     only(numbers_of("v7m")[0])
     if text == "blo 1f":
-        true_assembler = v7m_channel_kernels.assembler
+        true_assembler = v7m_kernels.assembler
         replaced = lambda code, *of: true_assembler([line.replace(text, other) for line in code], *of)  # noqa: E731
-        monkeypatch.setattr(v7m_channel_kernels, "assembler", replaced)
+        monkeypatch.setattr(v7m_kernels, "assembler", replaced)
     else:
         monkeypatch.setattr(V7mChannelKernel, "of", lambda s, *_: V7mChannelKernel(s, 1))
     assert run_on_board("mps2_an385", *near_ties(1), tmp_path / "project") != []

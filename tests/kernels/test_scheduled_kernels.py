@@ -17,12 +17,12 @@ from tinyseg_tvm.codegen import Core, operators
 from tinyseg_tvm.codegen.operators import NodeView, Variant, emitter_for, scheduled_sum
 from tinyseg_tvm.codegen.operators.scheduled_convolution import FAMILIES, Family
 from tinyseg_tvm.codegen.programs.mve_assembler import Layout
-from tinyseg_tvm.codegen.programs.windows import dsp_kernels, micro_kernels, schedule
+from tinyseg_tvm.codegen.programs.windows import dsp_kernels, kernels, schedule
 from tinyseg_tvm.codegen.programs.windows.dsp_kernels import DspKernel
 from tinyseg_tvm.codegen.programs.windows.mve_passes import Passes
 from tinyseg_tvm.codegen.programs.windows.schedule import decision_space, scheduled
 from tinyseg_tvm.codegen.programs.windows.search import decision_of, space_function
-from tinyseg_tvm.codegen.programs.windows.weighted_sum import Line, Segment, WeightedSum, program
+from tinyseg_tvm.codegen.programs.windows.sum import Line, Segment, WeightedSum, program
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.network.problem import build_problem
 from tinyseg_tvm.operators import Conv2d, TensorType
@@ -93,7 +93,7 @@ def only_tiles(monkeypatch):
             others = [v for v in variants if "tiles" not in v.name]
             return tuple(_first(tiles, others))
 
-        def decisions(kernel: micro_kernels.MicroKernel, view: NodeView) -> schedule.Decisions:
+        def decisions(kernel: kernels.MicroKernel, view: NodeView) -> schedule.Decisions:
             space = decision_space(kernel)
             taken.append(len(space))
             return space[sum(view.node.name.encode()) % len(space)]
@@ -214,7 +214,7 @@ def test_a_mutated_instruction_is_found_on_a_board(family, right, wrong, only_ti
     only_tiles(family)
     true_body = family.kernel.body
 
-    def mutated(kernel: micro_kernels.MicroKernel, *tile: int) -> list[str]:
+    def mutated(kernel: kernels.MicroKernel, *tile: int) -> list[str]:
         return [line.replace(right, wrong) for line in true_body(kernel, *tile)]
 
     monkeypatch.setattr(family.kernel, "body", mutated)
@@ -222,7 +222,7 @@ def test_a_mutated_instruction_is_found_on_a_board(family, right, wrong, only_ti
     assert run_on_board(BOARDS[family.kernel.name][0], network, inputs, tmp_path / "project") != []
 
 
-def any_kernel() -> micro_kernels.MicroKernel:
+def any_kernel() -> kernels.MicroKernel:
     lines = tuple(Line(27, 3, 3, 3) for _ in range(3))
     segments = tuple(Segment(row, 0, 9, 10) for row in range(3))
     return DspKernel(WeightedSum(lines, segments, 9, 7, 7, -3, (5, -128, 127), "int16", (4, 2, 1), 0), joined=False)

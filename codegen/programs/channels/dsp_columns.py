@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tinyseg_tvm.codegen.programs.channels.channel_sum import ChannelSum
+from tinyseg_tvm.codegen.programs.channels.sum import ChannelSum
 
 
 @dataclass(frozen=True)

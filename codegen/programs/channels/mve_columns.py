@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from tinyseg_tvm.codegen.programs.channels.channel_sum import ChannelSum
+from tinyseg_tvm.codegen.programs.channels.sum import ChannelSum
 
 VECTOR = 16
 ROWS = 4  # of a plane

@@ -1,8 +1,8 @@
 """Decisions on a weighted sum, as TVM schedules: tiles, their order, and the micro-kernels that compute them.
 
-A tile is computed by a *tensor intrinsic*: its description is the program of ``weighted_sum.py`` for that many pixels
+A tile is computed by a *tensor intrinsic*: its description is the program of ``sum.py`` for that many pixels
 and channels, reduction and requantisation included, so that TVM proves that it computes the same; its implementation
-calls a C micro-kernel (``micro_kernels.py``), whose sums never leave the registers.
+calls a C micro-kernel (``kernels.py``), whose sums never leave the registers.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import astuple, dataclass
 from typing import Any
 
 from tinyseg_tvm.codegen.programs.intrinsics import registered
-from tinyseg_tvm.codegen.programs.windows.micro_kernels import MicroKernel
-from tinyseg_tvm.codegen.programs.windows.weighted_sum import (
+from tinyseg_tvm.codegen.programs.windows.kernels import MicroKernel
+from tinyseg_tvm.codegen.programs.windows.sum import (
     CHANNELS,
     Copy,
     Part,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from tinyseg_tvm.codegen.programs.windows.micro_kernels import MicroKernel
+from tinyseg_tvm.codegen.programs.windows.kernels import MicroKernel
 from tinyseg_tvm.codegen.programs.windows.schedule import Decisions, apply, decision_space
 
 D = TypeVar("D")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tinyseg_tvm.codegen.programs.channels.channel_kernels import ChannelKernel
-from tinyseg_tvm.codegen.programs.channels.channel_schedule import Decisions, tiles_of
+from tinyseg_tvm.codegen.programs.channels.kernels import ChannelKernel
+from tinyseg_tvm.codegen.programs.channels.schedule import Decisions, tiles_of
 
 
 def line_cycles(kernel: ChannelKernel, decisions: Decisions, requantize: int) -> float:

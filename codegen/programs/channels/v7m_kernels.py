@@ -17,8 +17,8 @@ from functools import cached_property
 
 import numpy as np
 
-from tinyseg_tvm.codegen.programs.channels.channel_kernels import PREFIX, ChannelKernel, assembler
-from tinyseg_tvm.codegen.programs.channels.channel_sum import ChannelSum, Part, Span
+from tinyseg_tvm.codegen.programs.channels.kernels import PREFIX, ChannelKernel, assembler
+from tinyseg_tvm.codegen.programs.channels.sum import ChannelSum, Part, Span
 
 PIXELS = 8
 WEIGHTS = 3  # in registers at a time

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from tinyseg_tvm.codegen.programs.channels.channel_kernels import PREFIX, ChannelKernel
-from tinyseg_tvm.codegen.programs.channels.channel_sum import Part
+from tinyseg_tvm.codegen.programs.channels.kernels import PREFIX, ChannelKernel
 from tinyseg_tvm.codegen.programs.channels.mve_columns import COLUMNS, ROWS, VECTOR, MveSum
+from tinyseg_tvm.codegen.programs.channels.sum import Part
 from tinyseg_tvm.codegen.programs.mve_assembler import set_small
 
 PIXELS = 8

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from tinyseg_tvm.codegen.programs.channels import dsp_channel_costs as costs
-from tinyseg_tvm.codegen.programs.channels.channel_kernels import PREFIX, ChannelKernel, assembler
-from tinyseg_tvm.codegen.programs.channels.channel_sum import Part
+from tinyseg_tvm.codegen.programs.channels import dsp_costs as costs
 from tinyseg_tvm.codegen.programs.channels.dsp_columns import DspSum
+from tinyseg_tvm.codegen.programs.channels.kernels import PREFIX, ChannelKernel, assembler
+from tinyseg_tvm.codegen.programs.channels.sum import Part
 
 PIXELS = 4  # whose sums are in registers together
 MOST_WORDS = 128  # of a channel's weights, which are widened on the stack

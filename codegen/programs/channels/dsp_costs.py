@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from tinyseg_tvm.codegen.programs.channels.channel_sum import Part
 from tinyseg_tvm.codegen.programs.channels.dsp_columns import DspSum
+from tinyseg_tvm.codegen.programs.channels.sum import Part
 
 CALL = 46  # of a channel
 WIDENED = 1.7, 5.0  # a word of weights, into a register and into memory

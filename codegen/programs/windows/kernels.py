@@ -17,7 +17,7 @@ from typing import ClassVar
 import numpy as np
 
 from tinyseg_tvm.codegen.programs.long_tail import PLACEHOLDER
-from tinyseg_tvm.codegen.programs.windows.weighted_sum import CHANNELS, Part, Segment, WeightedSum
+from tinyseg_tvm.codegen.programs.windows.sum import CHANNELS, Part, Segment, WeightedSum
 
 MOST_SUMS = 8  # of a tile, for which there are registers
 MOST_OFFSET = 4095  # bytes from a tile's first pixel to its last one, which the offset of a load reaches

@@ -1,8 +1,8 @@
 """Decisions on a depthwise convolution, as TVM schedules: the pixels of a tile, and the order of the loops.
 
-A tile is a run's pixels, or a part of them, in a block of channels. As in ``schedule.py`` it is a tensor intrinsic that
-TVM proves to compute the same as the part of the program that it replaces, reduction and requantisation included; so is
-the staging of columns.
+A tile is a run's pixels, or a part of them, in a block of channels. As in ``windows/schedule.py`` it is a tensor
+intrinsic that TVM proves to compute the same as the part of the program that it replaces, reduction and requantisation
+included; so is the staging of columns.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import hashlib
 from dataclasses import astuple, dataclass
 from typing import Any
 
-from tinyseg_tvm.codegen.programs.channels.channel_kernels import ChannelKernel
-from tinyseg_tvm.codegen.programs.channels.channel_sum import ChannelSum, Part, Span, build_stage, build_sum, program
+from tinyseg_tvm.codegen.programs.channels.kernels import ChannelKernel
+from tinyseg_tvm.codegen.programs.channels.sum import ChannelSum, Part, Span, build_stage, build_sum, program
 from tinyseg_tvm.codegen.programs.intrinsics import registered
 
 

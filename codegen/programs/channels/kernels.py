@@ -14,7 +14,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tinyseg_tvm.codegen.programs.channels.channel_sum import ChannelSum, Part
+from tinyseg_tvm.codegen.programs.channels.sum import ChannelSum, Part
 from tinyseg_tvm.codegen.programs.long_tail import PLACEHOLDER
 
 PREFIX = PLACEHOLDER
