@@ -23,24 +23,20 @@ from tests.micro.test_kernel_code import LARGEST_LOOP, compiled, innermost_loops
 from tests.operators.operator_cases import Case, int8_array
 from tinyseg_tvm.boards import load_core
 from tinyseg_tvm.codegen import Core, operators
-from tinyseg_tvm.codegen.operators import FunctionWriter, NodeView, emitter_for, kernel_choices, scheduled_depthwise
+from tinyseg_tvm.codegen.operators import FunctionWriter, NodeView, emitter_for, kernel_choices, scheduled_programs
 from tinyseg_tvm.codegen.operators.scheduled_depthwise import VARIANTS
-from tinyseg_tvm.codegen.programs.channels import (
-    dsp_kernels,
-    mve_kernels,
-    schedule,
-    v7m_kernels,
-)
+from tinyseg_tvm.codegen.programs import tiled
+from tinyseg_tvm.codegen.programs.channels import dsp_kernels, mve_kernels, v7m_kernels
+from tinyseg_tvm.codegen.programs.channels import program as channel_program
 from tinyseg_tvm.codegen.programs.channels.dsp_columns import DspSum
 from tinyseg_tvm.codegen.programs.channels.dsp_kernels import DspChannelKernel
-from tinyseg_tvm.codegen.programs.channels.kernels import ChannelKernel
 from tinyseg_tvm.codegen.programs.channels.mve_columns import MveSum
 from tinyseg_tvm.codegen.programs.channels.mve_kernels import MveChannelKernel
-from tinyseg_tvm.codegen.programs.channels.schedule import Decisions, apply, decision_space, scheduled
-from tinyseg_tvm.codegen.programs.channels.sum import program
+from tinyseg_tvm.codegen.programs.channels.program import ChannelProgram, Decisions
 from tinyseg_tvm.codegen.programs.channels.v7m_kernels import DirectSum, V7mChannelKernel
+from tinyseg_tvm.codegen.programs.design_space import design_space, taken
 from tinyseg_tvm.codegen.programs.long_tail import long_tail_files
-from tinyseg_tvm.codegen.programs.windows.search import design_space, taken
+from tinyseg_tvm.codegen.programs.tiled import scheduled
 from tinyseg_tvm.codegen.text.constants import ConstantPool
 from tinyseg_tvm.codegen.text.identifiers import Names
 from tinyseg_tvm.codegen.text.runtime_files import header_of
@@ -127,18 +123,18 @@ def only(monkeypatch):
                 *(replace(v, supports=lambda w, v=v: v.supports(w) and not chosen.supports(w)) for v in others),
             )
 
-        def decisions(kernel: ChannelKernel, view: NodeView) -> Decisions:
-            space = decision_space(kernel)
+        def decisions(program: ChannelProgram, view: NodeView) -> Decisions:
+            space = program.space
             taken.append(len(space))
             return space[sum(view.node.name.encode()) % len(space)]
 
         monkeypatch.setattr(operators, "emitter_for", emitters)
-        monkeypatch.setattr(scheduled_depthwise, "best_decisions", decisions)
+        monkeypatch.setattr(scheduled_programs, "best_decisions", decisions)
         return taken
 
-    scheduled_depthwise.lowered.cache_clear()
+    tiled.lowered.cache_clear()
     yield use
-    scheduled_depthwise.lowered.cache_clear()
+    tiled.lowered.cache_clear()
 
 
 def family_of(number: int) -> str:
@@ -340,13 +336,13 @@ def test_an_intrinsic_that_computes_something_else_is_refused(different, family,
     from tvm.s_tir import ScheduleError
 
     kernel = KERNELS[family]
-    decisions = decision_space(kernel)[0]
-    scheduled(kernel, decisions)
+    program = ChannelProgram(kernel)
+    scheduled(program, program.space[0])
     other = replace(kernel, sum=replace(kernel.sum, **different))
-    true_intrinsic = schedule._tile_intrinsic
-    monkeypatch.setattr(schedule, "_tile_intrinsic", lambda _, *tile: true_intrinsic(other, *tile))
+    true_intrinsic = channel_program._tile_intrinsic
+    monkeypatch.setattr(channel_program, "_tile_intrinsic", lambda _, *tile: true_intrinsic(other, *tile))
     with pytest.raises(ScheduleError, match="doesn't match the tensor intrin"):
-        scheduled(kernel, decisions)
+        scheduled(program, program.space[0])
 
 
 @pytest.mark.parametrize("family", ["dsp", "mve"])
@@ -355,10 +351,10 @@ def test_an_intrinsic_that_stages_something_else_is_refused(family, monkeypatch)
 
     kernel = KERNELS[family]
     other = replace(kernel, sum=replace(kernel.sum, zero_point=-4))
-    true_intrinsic = schedule._stage_intrinsic
-    monkeypatch.setattr(schedule, "_stage_intrinsic", lambda _, part: true_intrinsic(other, part))
+    true_intrinsic = channel_program._stage_intrinsic
+    monkeypatch.setattr(channel_program, "_stage_intrinsic", lambda _, part: true_intrinsic(other, part))
     with pytest.raises(ScheduleError, match="doesn't match the tensor intrin"):
-        scheduled(kernel, decision_space(kernel)[0])
+        scheduled(ChannelProgram(kernel), ChannelProgram(kernel).space[0])
 
 
 @pytest.mark.parametrize(("family", "decisions"), [("dsp", 6), ("mve", 4), ("v7m", 4)])
@@ -366,16 +362,15 @@ def test_draws_of_the_design_space_make_every_decision(family, decisions):
     import tvm
     from tvm.s_tir import Schedule
 
-    kernel = KERNELS[family]
-    space = decision_space(kernel)
-    assert len(space) == decisions
-    decide = design_space(space, lambda schedule, decisions: apply(schedule, kernel, decisions))
+    program = ChannelProgram(KERNELS[family])
+    assert len(program.space) == decisions
+    decide = design_space(program)
     drawn = set()
     for seed in range(1, 40):
-        draw = Schedule(tvm.IRModule({"main": program(kernel.sum)}), seed=seed)
+        draw = Schedule(tvm.IRModule({"main": program.prim_func()}), seed=seed)
         decide(draw)
-        drawn.add(taken(space, draw.mod))
-    assert drawn == set(space)
+        drawn.add(taken(program, draw.mod))
+    assert drawn == set(program.space)
 
 
 def test_runs_cover_the_line_once_and_stage_what_their_pixels_reach():

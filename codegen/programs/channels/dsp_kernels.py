@@ -13,8 +13,9 @@ from functools import cached_property
 
 from tinyseg_tvm.codegen.programs.channels import dsp_costs as costs
 from tinyseg_tvm.codegen.programs.channels.dsp_columns import DspSum
-from tinyseg_tvm.codegen.programs.channels.kernels import PREFIX, ChannelKernel, assembler
+from tinyseg_tvm.codegen.programs.channels.kernels import ChannelKernel, assembler
 from tinyseg_tvm.codegen.programs.channels.sum import Part
+from tinyseg_tvm.codegen.programs.long_tail import PLACEHOLDER
 
 PIXELS = 4  # whose sums are in registers together
 MOST_WORDS = 128  # of a channel's weights, which are widened on the stack
@@ -108,7 +109,7 @@ class DspChannelKernel(ChannelKernel):
                 _sum("out", k),
                 str(pixels),
             ]
-            lines.append(f"    {PREFIX}_channel_{self._half(k)}({', '.join(arguments)});")
+            lines.append(f"    {PLACEHOLDER}_channel_{self._half(k)}({', '.join(arguments)});")
         return "\n".join([*lines, "}", ""])
 
     def _half(self, channel: int) -> int:
@@ -142,7 +143,7 @@ class DspChannelKernel(ChannelKernel):
         s = self.sum
         lines = [
             f"/* One channel of some pixels. Its values of a single last row are halves {half} of their words. */",
-            f"TINYSEG_INNER void {PREFIX}_channel_{half}(const int16_t *x, const int8_t *weight, int32_t bias,"
+            f"TINYSEG_INNER void {PLACEHOLDER}_channel_{half}(const int16_t *x, const int8_t *weight, int32_t bias,"
             " float multiplier, int8_t *out, int32_t pixels)",
             "{",
             "    const tinyseg_scale scale = tinyseg_scale_of(multiplier);",

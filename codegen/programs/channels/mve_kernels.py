@@ -14,9 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from tinyseg_tvm.codegen.programs.channels.kernels import PREFIX, ChannelKernel
+from tinyseg_tvm.codegen.programs.channels.kernels import ChannelKernel
 from tinyseg_tvm.codegen.programs.channels.mve_columns import COLUMNS, ROWS, VECTOR, MveSum
 from tinyseg_tvm.codegen.programs.channels.sum import Part
+from tinyseg_tvm.codegen.programs.long_tail import PLACEHOLDER
 from tinyseg_tvm.codegen.programs.mve_assembler import set_small
 
 PIXELS = 8
@@ -59,7 +60,7 @@ class MveChannelKernel(ChannelKernel):
 
     def function(self, part: Part, pixels: int) -> str:
         """Name of the function of a part's tile."""
-        return f"{PREFIX}_{pixels}x{part.channels}_{part.span.total}"
+        return f"{PLACEHOLDER}_{pixels}x{part.channels}_{part.span.total}"
 
     def source(self, part: Part, pixels: int) -> str:
         """C of the function of a part's tile."""
@@ -87,9 +88,8 @@ class MveChannelKernel(ChannelKernel):
         """The same in C."""
         s = self.sum
         firsts = ", ".join(map(str, s.pieces))
-        output = ", ".join(map(str, s.output))
         return [
-            f"static const tinyseg_output output = {{{output}}};",
+            self.output,
             f"static const int32_t pieces[{len(s.pieces)}] = {{{firsts}}};",
             "for (; tile.channels > 0; --tile.channels) {",
             f"    for (int32_t p = 0; p < {pixels}; ++p) {{",
