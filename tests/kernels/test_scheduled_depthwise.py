@@ -26,10 +26,11 @@ from tinyseg_tvm.codegen import Core, operators
 from tinyseg_tvm.codegen.operators import FunctionWriter, NodeView, emitter_for, kernel_choices, scheduled_programs
 from tinyseg_tvm.codegen.operators.scheduled_depthwise import VARIANTS
 from tinyseg_tvm.codegen.programs import tiled
-from tinyseg_tvm.codegen.programs.channels import dsp_kernels, mve_kernels, v7m_kernels
+from tinyseg_tvm.codegen.programs.channels import dsp_products, mve_kernels, v7m_kernels
 from tinyseg_tvm.codegen.programs.channels import program as channel_program
 from tinyseg_tvm.codegen.programs.channels.dsp_columns import DspSum
 from tinyseg_tvm.codegen.programs.channels.dsp_kernels import DspChannelKernel
+from tinyseg_tvm.codegen.programs.channels.dsp_products import PixelProducts
 from tinyseg_tvm.codegen.programs.channels.mve_columns import MveSum
 from tinyseg_tvm.codegen.programs.channels.mve_kernels import MveChannelKernel
 from tinyseg_tvm.codegen.programs.channels.program import ChannelProgram, Decisions
@@ -204,24 +205,24 @@ def test_many_depthwise_tiles_equal_the_reference_on_boards(number, seed, only, 
     assert run_on_board(board, network, inputs, tmp_path / "project") == []
 
 
-# family: kernel's class, text of its C twin, another text
+# family, what writes its C twin, text of that, another text
 TWINS = [
-    (DspChannelKernel, "tinyseg_multiply_halves(", "tinyseg_multiply_halves(1u + "),
-    (DspChannelKernel, "weights[", "weights[0 * "),
-    (MveChannelKernel, "const int8_t *w = tile.weight;", "const int8_t *w = tile.weight + 1;"),
-    (MveChannelKernel, "+ first * 4;", "+ 0 * first;"),
-    (MveChannelKernel, "++tile.multiplier;", ""),
-    (V7mChannelKernel, "w[i]", "w[0]"),
-    (V7mChannelKernel, "tap >= 0 &&", "tap >= -1 &&"),
+    ("dsp", PixelProducts, "tinyseg_multiply_halves(", "tinyseg_multiply_halves(1u + "),
+    ("dsp", PixelProducts, "weights[", "weights[0 * "),
+    ("mve", MveChannelKernel, "const int8_t *w = tile.weight;", "const int8_t *w = tile.weight + 1;"),
+    ("mve", MveChannelKernel, "+ first * 4;", "+ 0 * first;"),
+    ("mve", MveChannelKernel, "++tile.multiplier;", ""),
+    ("v7m", V7mChannelKernel, "w[i]", "w[0]"),
+    ("v7m", V7mChannelKernel, "tap >= 0 &&", "tap >= -1 &&"),
 ]
 
 
-@pytest.mark.parametrize(("kernel", "text", "other"), TWINS)
-def test_a_mutated_twin_is_found(kernel, text, other, only, tmp_path, monkeypatch):
-    number = numbers_of(kernel.name)[0]
+@pytest.mark.parametrize(("family", "writer", "text", "other"), TWINS)
+def test_a_mutated_twin_is_found(family, writer, text, other, only, tmp_path, monkeypatch):
+    number = numbers_of(family)[0]
     only(number)
-    true_twin = kernel._twin
-    monkeypatch.setattr(kernel, "_twin", lambda *of: [line.replace(text, other) for line in true_twin(*of)])
+    true_twin = writer._twin
+    monkeypatch.setattr(writer, "_twin", lambda *of: [line.replace(text, other) for line in true_twin(*of)])
     network, inputs = network_of(["depthwise"], 8, 40)
     with pytest.raises(AssertionError):
         check_on_host(number, network, inputs, tmp_path)
@@ -263,7 +264,7 @@ def test_mutated_instructions_that_stage_are_found_on_a_board(text, other, only,
 @pytest.mark.parametrize(("text", "other"), [("smlad ", "smladx "), ("smlabt ", "smlabb "), ("ldrd ", "ldrd.w ")])
 def test_mutated_dsp_instructions_are_found_on_a_board(text, other, only, tmp_path, monkeypatch):
     only(0)
-    true_assembler = dsp_kernels.assembler
+    true_assembler = dsp_products.assembler
     monkeypatch.setattr(
         dsp_kernels,
         "assembler",
@@ -287,14 +288,13 @@ def test_mutated_dsp_instructions_are_found_on_a_board(text, other, only, tmp_pa
 )
 def test_mutated_vector_instructions_are_found_on_a_board(text, other, only, tmp_path, monkeypatch):
     only(numbers_of("mve")[0])
-    true_statement = mve_kernels._statement
+    true_statement = mve_kernels.statement
 
-    def mutated(code: mve_kernels.Code) -> list[str]:
-        lines = [line.replace(text, other) for line in code.lines]
-        lines = [line.partition("@")[0] + "q0" if "@" in line else line for line in lines]
-        return true_statement(replace(code, lines=lines))
+    def mutated(code: list[str], *of: str) -> list[str]:
+        lines = [line.replace(text, other) for line in code]
+        return true_statement([line.partition("@")[0] + "q0" if "@" in line else line for line in lines], *of)
 
-    monkeypatch.setattr(mve_kernels, "_statement", mutated)
+    monkeypatch.setattr(mve_kernels, "statement", mutated)
     network, inputs = network_of(["depthwise"], 12, 50)
     different = run_on_board("mps3_an547", network, inputs, tmp_path / "project")
     assert (different == []) == (text == other)

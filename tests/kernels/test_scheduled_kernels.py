@@ -18,13 +18,13 @@ from tinyseg_tvm.codegen.operators import NodeView, Variant, emitter_for, schedu
 from tinyseg_tvm.codegen.operators.scheduled_windows import FAMILIES, WindowFamily
 from tinyseg_tvm.codegen.programs import tiled
 from tinyseg_tvm.codegen.programs.design_space import design_space, taken
-from tinyseg_tvm.codegen.programs.mve_assembler import Layout
 from tinyseg_tvm.codegen.programs.tiled import scheduled
 from tinyseg_tvm.codegen.programs.windows import dsp_kernels
 from tinyseg_tvm.codegen.programs.windows import program as window_program
 from tinyseg_tvm.codegen.programs.windows.dsp_kernels import DspKernel
 from tinyseg_tvm.codegen.programs.windows.kernels import MicroKernel
 from tinyseg_tvm.codegen.programs.windows.mve_passes import Passes
+from tinyseg_tvm.codegen.programs.windows.mve_products import Layout
 from tinyseg_tvm.codegen.programs.windows.program import Decisions, WindowProgram
 from tinyseg_tvm.codegen.programs.windows.sum import Line, Segment, WeightedSum
 from tinyseg_tvm.network.network import Network

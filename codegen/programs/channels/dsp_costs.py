@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Protocol
+from collections.abc import Collection
 
 from tinyseg_tvm.codegen.programs.channels.dsp_columns import DspSum
+from tinyseg_tvm.codegen.programs.channels.dsp_products import PIXELS, PixelProducts
 from tinyseg_tvm.codegen.programs.channels.sum import Part
 
 CALL = 46  # of a channel
@@ -20,54 +20,27 @@ PASS = 40  # over the columns, of a pair of rows or a single one
 WAIT = {"ldr": 0.9, "ldr.w": 0.9, "ldrd": 1.9}  # of loads, beyond a cycle
 
 
-class Estimated(Protocol):
-    """What the estimates read of a micro-kernel (``DspChannelKernel``)."""
-
-    @property
-    def sum(self) -> DspSum:
-        """What it computes."""
-        ...
-
-    @property
-    def together(self) -> int:
-        """Pixels whose sums are in registers at a time."""
-        ...
-
-    @property
-    def resident(self) -> bool:
-        """Whether a channel's weights stay in registers."""
-        ...
-
-    def code(self, pixels: int) -> Sequence[Sequence[str]]:
-        """Assembler of some pixels' products, turn by turn; none where there is only C."""
-        ...
-
-    def halves(self, channels: int) -> Collection[int]:
-        """Those in which the values of so many channels lie."""
-        ...
-
-
-def tile_cycles(kernel: Estimated, pixels: int, channels: int, requantize: int) -> float:
+def tile_cycles(products: PixelProducts, pixels: int, channels: int, requantize: int) -> float:
     """Of a tile."""
-    groups, rest = divmod(pixels, kernel.together)
-    per_channel = CALL + WIDENED[0 if kernel.resident else 1] * kernel.sum.words
-    for times, together in ((groups, kernel.together), (1, rest)):
+    groups, rest = divmod(pixels, PIXELS)
+    per_channel = CALL + WIDENED[0 if products.resident else 1] * products.sum.words
+    for times, together in ((groups, PIXELS), (1, rest)):
         if times and together:
-            per_channel += times * (_products_cycles(kernel, together) + together * (requantize + RESULT) + ROUND)
+            per_channel += times * (_products_cycles(products, together) + together * (requantize + RESULT) + ROUND)
     return channels * per_channel
 
 
-def _products_cycles(kernel: Estimated, pixels: int) -> float:
-    turns = kernel.code(pixels)
+def _products_cycles(products: PixelProducts, pixels: int) -> float:
+    turns = products.code(pixels)
     if not turns:
-        return PLAIN_WORD * pixels * kernel.sum.words
+        return PLAIN_WORD * pixels * products.sum.words
     cycles = sum(1 + WAIT.get(line.split()[0], 0.0) for turn in turns for line in turn)
-    return cycles + (0 if kernel.resident else TURN * len(turns))
+    return cycles + (0 if products.resident else TURN * len(turns))
 
 
-def staging_cycles(kernel: Estimated, part: Part) -> float:
+def staging_cycles(s: DspSum, part: Part) -> float:
     """To stage the columns of a run and a block of channels."""
-    s, span = kernel.sum, part.span
+    span = part.span
     column, passes = STAGED_3, 0
     if s.rows != 3 or part.channels < s.block:
         column, passes = STAGED_PAIR * s.pairs + STAGED_SINGLE * s.single, s.pairs + s.single
@@ -75,28 +48,23 @@ def staging_cycles(kernel: Estimated, part: Part) -> float:
     return STAGE + 2 * s.rows + PASS * passes + slower * column * span.columns + s.column * (span.before + span.after)
 
 
-def code_bytes(kernel: Estimated, tiles: Collection[tuple[int, int]]) -> int:
+def code_bytes(products: PixelProducts, tiles: Collection[tuple[int, int]]) -> int:
     """Estimated bytes of code of tiles of so many pixels and channels."""
-    parts = kernel.sum.all_parts
-    halves = kernel.halves(max(channels for _, channels in tiles))
+    parts = products.sum.all_parts
+    halves = products.sum.halves(max(channels for _, channels in tiles))
     calls = sum(30 + 24 * channels for _, channels in tiles) + 100 * len(parts)
-    return len(halves) * (80 + _bodies_bytes(kernel, {pixels for pixels, _ in tiles})) + calls
+    return len(halves) * (80 + _bodies_bytes(products, {pixels for pixels, _ in tiles})) + calls
 
 
-def _bodies_bytes(kernel: Estimated, tiles: Collection[int]) -> int:
+def _bodies_bytes(products: PixelProducts, tiles: Collection[int]) -> int:
     """Of the products and results of pixels that go together."""
-    s = kernel.sum
-    counts = {
-        together
-        for pixels in tiles
-        for together in (min(pixels, kernel.together), pixels % kernel.together)
-        if together
-    }
+    s = products.sum
+    counts = {together for pixels in tiles for together in (min(pixels, PIXELS), pixels % PIXELS) if together}
     total = 0
     for pixels in counts:
-        turns = kernel.code(pixels)
+        turns = products.code(pixels)
         instructions = sum(map(len, turns))
-        if s.pairs > 1 and not kernel.resident:  # a loop takes them all
+        if s.pairs > 1 and not products.resident:  # a loop takes them all
             instructions = instructions * (1 + s.single) // (s.pairs + s.single)
         total += 4 * instructions + 32 * pixels + 20 if turns else 60 * pixels + 60
     return total

@@ -12,9 +12,10 @@ from functools import cache
 
 import numpy as np
 
-from tinyseg_tvm.codegen.programs.mve_assembler import VECTOR, Layout
+from tinyseg_tvm.codegen.programs.mve_assembler import VECTOR
 from tinyseg_tvm.codegen.programs.windows.kernels import MicroKernel
 from tinyseg_tvm.codegen.programs.windows.mve_passes import Passes
+from tinyseg_tvm.codegen.programs.windows.mve_products import Layout
 from tinyseg_tvm.codegen.programs.windows.sum import Part
 
 MOST_STEP = 4095  # from pixel to pixel: what an addition reaches
