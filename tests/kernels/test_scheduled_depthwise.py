@@ -266,7 +266,7 @@ def test_mutated_dsp_instructions_are_found_on_a_board(text, other, only, tmp_pa
     only(0)
     true_assembler = dsp_products.assembler
     monkeypatch.setattr(
-        dsp_kernels,
+        dsp_products,
         "assembler",
         lambda code, *of: true_assembler([line.replace(text, other) for line in code], *of),
     )
