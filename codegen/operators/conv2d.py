@@ -42,7 +42,7 @@ from tinyseg_tvm.codegen.operators.pair_packing import (
 )
 from tinyseg_tvm.codegen.operators.scheduled_convolution import Call, Convolution
 from tinyseg_tvm.codegen.operators.scheduled_depthwise import VARIANTS as DEPTHWISE
-from tinyseg_tvm.codegen.operators.scheduled_sum import scheduled_variants
+from tinyseg_tvm.codegen.operators.scheduled_windows import scheduled_variants
 from tinyseg_tvm.codegen.operators.weight_packing import folded_bias, pack_convolution
 from tinyseg_tvm.codegen.operators.winograd import emit_winograd, suits_winograd, winograd_bytes, winograd_cost
 from tinyseg_tvm.network.cost import Cost

@@ -36,7 +36,7 @@ from tinyseg_tvm.codegen.operators.pair_packing import (
     portable_cost,
 )
 from tinyseg_tvm.codegen.operators.scheduled_convolution import Call, Convolution
-from tinyseg_tvm.codegen.operators.scheduled_sum import scheduled_variants
+from tinyseg_tvm.codegen.operators.scheduled_windows import scheduled_variants
 from tinyseg_tvm.codegen.operators.weight_packing import folded_bias, pack_convolution
 from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.conv2d_transpose import Conv2dTranspose

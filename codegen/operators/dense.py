@@ -32,7 +32,7 @@ from tinyseg_tvm.codegen.operators.pair_packing import (
     pair_scratch,
 )
 from tinyseg_tvm.codegen.operators.scheduled_convolution import Call, Convolution
-from tinyseg_tvm.codegen.operators.scheduled_sum import scheduled_variants
+from tinyseg_tvm.codegen.operators.scheduled_windows import scheduled_variants
 from tinyseg_tvm.codegen.operators.weight_packing import folded_bias, interleave, pack_dense
 from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.dense import Dense

@@ -8,8 +8,7 @@ import pytest
 
 from tests.end_to_end.small_models import one_convolution, segmenter
 from tinyseg_tvm import relay
-from tinyseg_tvm.codegen.operators import NodeView, emitter_for
-from tinyseg_tvm.codegen.operators import scheduled_sum as tiles
+from tinyseg_tvm.codegen.operators import NodeView, emitter_for, scheduled_programs
 from tinyseg_tvm.errors import TinySegError, UsageError
 from tinyseg_tvm.micro import generate_project
 from tinyseg_tvm.micro.cycle_estimate import estimate_cycles
@@ -38,12 +37,9 @@ def kernel_of(factory: relay.Factory, view: NodeView) -> str:
 @pytest.fixture
 def misjudged(monkeypatch):
     """Estimates of tiles are twice the truth, so that other kernels are chosen without tuning."""
-    true_cycles = tiles.cycles
-    monkeypatch.setattr(tiles, "cycles", lambda *arguments: 2 * true_cycles(*arguments))
+    true_cycles = scheduled_programs.cycles
+    monkeypatch.setattr(scheduled_programs, "cycles", lambda *arguments: 2 * true_cycles(*arguments))
     monkeypatch.setattr(search, "MARGIN", 0.6)  # such are not ruled out
-    tiles.ranked_decisions.cache_clear()
-    yield
-    tiles.ranked_decisions.cache_clear()
 
 
 def test_a_misjudged_kernel_is_found_and_the_program_gets_faster(misjudged, module, tmp_path):
