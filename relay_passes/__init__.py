@@ -1,8 +1,8 @@
 """Relax to Relax: from an imported QDQ model to integer operators in NHWC, then to the lowered network.
 
 Every pass is a ``tvm.transform.Pass`` over an IRModule, one per file, named as the file. They work on the function
-``main``: one dataflow block, static shapes. ``integer_pipeline()`` is the first half in order, ``layout_pipeline()``
-the second, and ``lower`` runs both and hands out the ``network.Network``.
+``main``: one dataflow block, static shapes. ``lowering.py`` holds their order in two halves, ``integer_pipeline()`` and
+``layout_pipeline()``; ``lower`` runs both and hands out the ``network.Network``. ``rewriting.py`` is the engine of all.
 
 **The seam after ``integer_pipeline``.** ``main`` then holds only
 
