@@ -27,6 +27,7 @@ from network_table import is_program, print_networks
 from tinyseg_tvm.boards import Board, load_board, parse_board
 from tinyseg_tvm.codegen import generate, kernel_cost
 from tinyseg_tvm.codegen.operators import NodeView, select_variant
+from tinyseg_tvm.compiler.situation import generator_core
 from tinyseg_tvm.errors import DoesNotFitError
 from tinyseg_tvm.micro import RunResult, generate_project
 from tinyseg_tvm.micro.cycle_estimate import estimate_cycles
@@ -54,7 +55,6 @@ from tinyseg_tvm.operators.float_arithmetic import FLOAT32_MAX
 from tinyseg_tvm.planner.packing import pack
 from tinyseg_tvm.planner.step_table import step_table
 from tinyseg_tvm.relay import BuildOptions, build, frontend
-from tinyseg_tvm.relay.build import generator_core
 from tinyseg_tvm.report.tables import render
 
 BOARDS = "mps2_an386"

@@ -44,10 +44,10 @@ from tinyseg_tvm.codegen.programs.windows.search import design_space, taken
 from tinyseg_tvm.codegen.text.constants import ConstantPool
 from tinyseg_tvm.codegen.text.identifiers import Names
 from tinyseg_tvm.codegen.text.runtime_files import header_of
+from tinyseg_tvm.compiler.situation import generator_core
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.network.problem import build_problem
 from tinyseg_tvm.operators import Conv2d
-from tinyseg_tvm.relay.build import generator_core
 
 CORES = {
     "dsp": Core("host", has_dsp=True),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.small_models import one_convolution, segmenter
-from tinyseg_tvm import codegen, relay
+from tinyseg_tvm import relay
 from tinyseg_tvm.codegen.operators import NodeView, emitter_for
 from tinyseg_tvm.codegen.operators import scheduled_sum as tiles
 from tinyseg_tvm.errors import TinySegError, UsageError
@@ -29,6 +29,10 @@ def view_of_a_convolution(module) -> tuple[NodeView, relay.Factory]:
     factory = relay.build(module[0], TARGET, module[1])
     (node,) = (node for node in factory.network.nodes if node.operator.kind == "conv2d")
     return NodeView.of(node, factory.network, factory.core), factory
+
+
+def kernel_of(factory: relay.Factory, view: NodeView) -> str:
+    return next(operator.kernel for operator in factory.problem.operators if operator.name == view.node.name)
 
 
 @pytest.fixture
@@ -61,12 +65,11 @@ def test_records_are_used_by_builds_for_the_same_core_only(module, tmp_path):
     from tinyseg_tvm.codegen.tuning_records import TuningRecord, TuningRecords, save_records
 
     view, factory = view_of_a_convolution(module)
-    names = codegen.kernel_names(factory.network, factory.problem, factory.core)
-    other = next(v.name for v in emitter_for("conv2d") if v.supports(view) and v.name != names[view.node.name])
+    other = next(v.name for v in emitter_for("conv2d") if v.supports(view) and v.name != kernel_of(factory, view))
     path = tmp_path / "tuned.json"
     save_records(TuningRecords(factory.core.name, (TuningRecord(view.signature, other, 1, True),)), path)
     tuned = relay.build(module[0], f"{TARGET} -tuning={path}", module[1])
-    assert codegen.kernel_names(tuned.network, tuned.problem, tuned.core)[view.node.name] == other
+    assert kernel_of(tuned, view) == other
     with pytest.raises(UsageError, match="measured on 'cortex-m4', the build is for 'cortex-m3'"):
         relay.build(module[0], f"c -tinyseg -board=mps2_an385 -tuning={path}", module[1])
 
@@ -114,8 +117,6 @@ def test_tasks_are_those_of_the_planned_network():
     tunings = _tunings(factory)
     numbers = [number for tuning in tunings for number in tuning.task.numbers]
     assert len(numbers) == len(set(numbers))
-    names = codegen.kernel_names(factory.network, factory.problem, factory.core)
+    operators = factory.problem.operators
     for tuning in tunings:
-        assert {c.kernel for c in tuning.first} == {
-            names[factory.problem.operators[n].name] for n in tuning.task.numbers
-        }
+        assert {c.kernel for c in tuning.first} == {operators[n].kernel for n in tuning.task.numbers}
