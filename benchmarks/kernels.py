@@ -26,7 +26,6 @@ from network_table import is_program, print_networks
 
 from tinyseg_tvm.boards import Board, load_board, parse_board
 from tinyseg_tvm.codegen import generate, kernel_cost
-from tinyseg_tvm.codegen.operators import NodeView, select_variant
 from tinyseg_tvm.compiler.situation import generator_core
 from tinyseg_tvm.errors import DoesNotFitError
 from tinyseg_tvm.micro import RunResult, generate_project
@@ -308,13 +307,12 @@ def measure(shape: Shape, board_name: str, directory: Path) -> Measurement:
     result = project.run([vector], profile=True)
     (expected,) = run_reference(network, vector, layout="device")
     exact = result.status == 0 and result.outputs[0][0].tobytes() == expected.tobytes()
-    view = NodeView.of(network.nodes[0], network, core)
     code = _code_bytes(Path(result.elf).parent / "runtime")
     scratch = problem.operators[0].scratch_bytes
     return Measurement(
         shape,
         board_name,
-        select_variant(view).name,
+        problem.operators[0].kernel,
         exact,
         result.instructions,
         scratch,

@@ -67,7 +67,7 @@ def alternatives(network: Network, situation: Situation, progress: Progress | No
         progress: told of each step.
     """
     options, unlimited = situation.options, situation.unlimited()
-    free = replace(options, ram=None, max_recompute=0.0, objective="ram", layerwise=False, storage="", max_written=None)
+    free = replace(unlimited.options, max_recompute=0.0, objective="ram", layerwise=False, storage="", max_written=None)
     percent = max(options.max_recompute, RECOMPUTE_PERCENT)
     found: list[Alternative] = []
     smallest: tuple[int, str] | None = None  # arena and axis of the best plan in the I/O mode asked for
