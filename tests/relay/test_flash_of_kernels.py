@@ -14,6 +14,7 @@ from tinyseg_tvm.compiler.kernel_choice import CODE_BYTES, with_fast_kernels
 from tinyseg_tvm.compiler.options import BuildOptions
 from tinyseg_tvm.compiler.planned import Planned
 from tinyseg_tvm.compiler.situation import Situation
+from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.network.problem import build_problem
 from tinyseg_tvm.operators import Conv2d, TensorType
 from tinyseg_tvm.planner.problem import Pool
@@ -53,6 +54,8 @@ def test_kernels_of_large_constants_are_given_up_where_flash_is_missing(fast, mi
     faster = planned.problem
     validate(faster, planned.plan)
     got = [operator.flash_bytes for operator in faster.operators]
+    for operator, costs in zip(faster.operators, choices, strict=True):  # the name is replaced with the figures
+        assert Cost(operator.scratch_bytes, operator.cycles, operator.flash_bytes, operator.kernel) in costs
     assert [size == most for size, most in zip(got, wanted, strict=True)] == [fast > 0, fast > 1]
     assert all(
         operator.cycles < before.cycles for operator, before in zip(faster.operators, problem.operators, strict=True)
