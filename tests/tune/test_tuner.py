@@ -8,7 +8,6 @@ import pytest
 
 from tests.end_to_end.small_models import one_convolution, segmenter
 from tinyseg_tvm import relay
-from tinyseg_tvm import relay
 from tinyseg_tvm.codegen.operators import NodeView, emitter_for, scheduled_programs
 from tinyseg_tvm.errors import TinySegError, UsageError
 from tinyseg_tvm.micro import generate_project
