@@ -1,7 +1,7 @@
 """How tight and how fast the planner is.
 
 ``minimalloc``: the packing problems of google/minimalloc (capacity 1,048,576), by first-fit with repair (top reached)
-and, where that does not fit, by branch and bound; a placement counts as solved once checked pair by pair.
+and, where that does not fit, by branch and bound (minimalloc/); a placement counts as solved once checked pair by pair.
 ``models``: for every network the exact live bound of the schedule, the packed arena, the gap between them and the
 time, layer by layer and streamed by rows and columns, with resident and line I/O.
 
@@ -19,10 +19,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from minimalloc import native
+from minimalloc.branch_and_bound import fit
 
 from tinyseg_tvm.errors import TinySegError
-from tinyseg_tvm.planner import native
-from tinyseg_tvm.planner.branch_and_bound import fit
 from tinyseg_tvm.planner.layerwise import plan_layerwise
 from tinyseg_tvm.planner.optimiser import bound_of, plan
 from tinyseg_tvm.planner.problem import Problem
