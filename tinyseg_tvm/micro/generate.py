@@ -14,8 +14,9 @@ from tinyseg_tvm.boards import Board, Storage, load_board
 from tinyseg_tvm.errors import DoesNotFitError
 from tinyseg_tvm.micro.emulator import PORT_FOLDER, qemu_command, timer_ratio
 from tinyseg_tvm.micro.fast_memory import FastUse, fast_uses
-from tinyseg_tvm.micro.library import Library, ProjectSource, library_files, read_library
+from tinyseg_tvm.micro.library import Library, ProjectSource, library_files, read_library, stated_context_bytes
 from tinyseg_tvm.micro.project import PROJECT_FILE, Project
+from tinyseg_tvm.micro.static_memory import static_bytes
 from tinyseg_tvm.micro.storages import (
     Emulation,
     PortStorage,
@@ -30,8 +31,6 @@ from tinyseg_tvm.micro.write import write_folder
 PROJECT_VERSION = 1
 LARGEST_STACK = 8192
 GUARD_BYTES = 1 << 20
-CONTEXT_BYTES_PER_OPERATOR = 4
-CONTEXT_BYTES = 64
 
 
 def generate_project(
@@ -59,7 +58,9 @@ def generate_project(
     library = read_library(files)
     uses = storage_uses(library, files)
     ports = board_storages(board, uses, storages)
-    files.update(_port_files(board, library, ram_limit, uses, emulation(board, ports), fast_uses(board, files)))
+    context = stated_context_bytes(files)
+    fast = fast_uses(board, files)
+    files.update(_port_files(board, library, context, ram_limit, uses, emulation(board, ports), fast))
     files.update(_storage_files(library, board, ports))
     if not board.is_host:
         files.update(_storage_files(library, load_board("host"), host_storages(uses)))
@@ -74,9 +75,9 @@ def ram_available(board: Board, ram_limit: int | None, fast: Sequence[FastUse] =
     return own if ram_limit is None else min(own, max(ram_limit - sum(use.bytes for use in fast), 0))
 
 
-def _stack_bytes(board: Board, library: Library, ram: int) -> int:
+def _stack_bytes(board: Board, library: Library, context: int, ram: int) -> int:
     """What the linker reserves for the stack: what the RAM leaves, between the board's minimum and 8 KiB."""
-    static = board.static_bytes + CONTEXT_BYTES + CONTEXT_BYTES_PER_OPERATOR * library.operators
+    static = static_bytes(board, context, len(library.storages))
     left = (ram - library.arena_bytes - static) // 64 * 64
     if library.arena_bytes + board.stack_bytes > ram:
         raise DoesNotFitError(
@@ -89,6 +90,7 @@ def _stack_bytes(board: Board, library: Library, ram: int) -> int:
 def _port_files(
     board: Board,
     library: Library,
+    context: int,
     ram_limit: int | None,
     storages: Sequence[StorageUse],
     emulated: Emulation,
@@ -119,7 +121,7 @@ def _port_files(
         f"port/{board.name}/board.toml": board.toml.encode(),
     }
     if not board.is_host:
-        values |= _linker_values(board, library, ram_limit, fast)
+        values |= _linker_values(board, library, context, ram_limit, fast)
         files[f"port/{board.name}/board.ld"] = _render("cortex_m/board.ld.jinja", values)
         files[f"port/{board.name}/toolchain.cmake"] = _render("toolchain.cmake.jinja", values)
         for path in sorted((PORT_FOLDER / "cortex_m").glob("*.[ch]")):
@@ -147,7 +149,9 @@ def _storage_files(library: Library, board: Board, storages: Sequence[PortStorag
     return files
 
 
-def _linker_values(board: Board, library: Library, ram_limit: int | None, fast: Sequence[FastUse]) -> dict[str, Any]:
+def _linker_values(
+    board: Board, library: Library, context: int, ram_limit: int | None, fast: Sequence[FastUse]
+) -> dict[str, Any]:
     ram, flash = board.memory("ram"), board.memory("flash")
     assert ram is not None  # checked when the board was loaded
     assert flash is not None
@@ -168,7 +172,7 @@ def _linker_values(board: Board, library: Library, ram_limit: int | None, fast: 
         "weights": (board.memory("weights") or flash).name,
         "slow": slow.name if slow else None,
         "ram_limit": available if available < ram.length else None,
-        "stack_bytes": _stack_bytes(board, library, available),
+        "stack_bytes": _stack_bytes(board, library, context, available),
         "guard_end": min(ram.end + GUARD_BYTES, behind),
     }
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tinyseg_tvm.boards import Board, Storage
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.micro.emulator import timer_ratio
-from tinyseg_tvm.micro.library import Library
+from tinyseg_tvm.micro.library import METADATA_FILE, Library, read_metadata
 from tinyseg_tvm.micro.remote_storage import SOCKET
-
-METADATA_FILE = "metadata.json"
 
 
 @dataclass(frozen=True)
@@ -160,8 +157,8 @@ def storage_uses(library: Library, files: Mapping[str, bytes]) -> tuple[StorageU
     if not library.storages:
         return ()
     try:
-        names = [entry["name"] for entry in json.loads(files[METADATA_FILE])["storages"]]
-    except (KeyError, ValueError, TypeError) as error:
+        names = [entry["name"] for entry in read_metadata(files)["storages"]]
+    except (KeyError, TypeError) as error:
         raise TinySegError(f"{METADATA_FILE} does not name the library's storages: {error}") from None
     return tuple(
         StorageUse(index, name, size, block)
