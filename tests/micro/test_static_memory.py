@@ -7,7 +7,6 @@ import pytest
 from tests.storage.spilled_networks import library_files, metadata, small_unet, spilled
 from tinyseg_tvm.boards import load_board
 from tinyseg_tvm.micro import generate_project, read_library
-from tinyseg_tvm.micro.elf import read_image
 from tinyseg_tvm.micro.static_memory import static_bytes
 
 pytestmark = pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="no Arm compiler")
@@ -23,6 +22,6 @@ def test_a_program_with_storage_links_where_the_stack_takes_all_that_is_left(tmp
     promised = static_bytes(described, context, 1)
     ram = read_library(files).arena_bytes + promised + described.stack_bytes + FREE
     project = generate_project(board, files, tmp_path / "p", ram_limit=ram)
-    image = read_image(project.build())
+    image = project.machine.read_image(project.build())
     assert image.section_bytes(".stack") == described.stack_bytes + FREE
-    assert context <= image.static_bytes <= promised
+    assert context <= project.machine.static_bytes(image) <= promised
