@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tinyseg_tvm import codegen
-from tinyseg_tvm.boards import Board, Storage
+from tinyseg_tvm.boards import Board, Storage, static_memory
 from tinyseg_tvm.compiler.planned import Planned
 from tinyseg_tvm.compiler.situation import Situation
-from tinyseg_tvm.micro import static_memory
 from tinyseg_tvm.network import Network
 from tinyseg_tvm.planner.problem import Problem
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from tinyseg_tvm.boards import Board
+from tinyseg_tvm.boards.static_memory import static_bytes
 from tinyseg_tvm.errors import DoesNotFitError
 from tinyseg_tvm.micro.fast_memory import FastUse
 from tinyseg_tvm.micro.library import Library
-from tinyseg_tvm.micro.static_memory import static_bytes
 
 LARGEST_STACK = 8192
 

@@ -6,8 +6,8 @@ import pytest
 
 from tests.storage.spilled_networks import library_files, metadata, small_unet, spilled
 from tinyseg_tvm.boards import load_board
+from tinyseg_tvm.boards.static_memory import static_bytes
 from tinyseg_tvm.micro import generate_project, read_library
-from tinyseg_tvm.micro.static_memory import static_bytes
 
 pytestmark = pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="no Arm compiler")
 FREE = 64 * 5  # beside the smallest stack: the linker gives it to the stack, in steps of 64

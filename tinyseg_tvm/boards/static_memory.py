@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tinyseg_tvm.boards import Board
+from tinyseg_tvm.boards.board import Board
 
 STORAGE_BYTES = 164  # of a storage: the largest driver's state, and the harness's pointer to it
 GAP_BYTES = 4  # behind an arena of any length, before what is aligned to words
