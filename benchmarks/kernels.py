@@ -50,7 +50,7 @@ from tinyseg_tvm.operators import (
     Operator,
     TensorType,
 )
-from tinyseg_tvm.operators.float_arithmetic import FLOAT32_MAX
+from tinyseg_tvm.operators.arithmetic.float32 import FLOAT32_MAX
 from tinyseg_tvm.planner.packing import pack
 from tinyseg_tvm.planner.step_table import step_table
 from tinyseg_tvm.relay import BuildOptions, build, frontend

@@ -9,7 +9,7 @@ import numpy as np
 from tvm import relax
 
 from tinyseg_tvm.operators import FloatClip, FloatElementwise, FloatElementwiseConstant
-from tinyseg_tvm.operators.float_arithmetic import FLOAT32_MAX
+from tinyseg_tvm.operators.arithmetic.float32 import FLOAT32_MAX
 from tinyseg_tvm.relay_passes.expressions import Expr, array_of, is_call, is_constant, shape_of
 from tinyseg_tvm.relay_passes.float_functions import clip_bounds
 from tinyseg_tvm.relay_passes.float_operands import emit_operator, in_nhwc, is_float, is_float_call

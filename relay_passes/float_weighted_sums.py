@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinyseg_tvm.operators import FloatConv2d, FloatConv2dTranspose, FloatDense
-from tinyseg_tvm.operators.float_arithmetic import FLOAT32_MAX
+from tinyseg_tvm.operators.arithmetic.float32 import FLOAT32_MAX
 from tinyseg_tvm.relay_passes.expressions import Expr, array_of, is_call, is_constant, shape_of
 from tinyseg_tvm.relay_passes.float_operands import emit_operator, in_nhwc, is_float, is_float_call, per_channel, undone
 from tinyseg_tvm.relay_passes.operators_registration import activations_of, constants_of, operator_of

@@ -19,7 +19,7 @@ from tinyseg_tvm.operators import (
     Operator,
     Pad,
 )
-from tinyseg_tvm.operators.float_arithmetic import FLOAT32_MAX
+from tinyseg_tvm.operators.arithmetic.float32 import FLOAT32_MAX
 from tinyseg_tvm.relay_passes.dataflow import Binding
 from tinyseg_tvm.relay_passes.expressions import Expr
 from tinyseg_tvm.relay_passes.operator_calls import OperatorCall, operator_call

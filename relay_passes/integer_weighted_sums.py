@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyseg_tvm.operators import Conv2d, Conv2dTranspose, Dense
-from tinyseg_tvm.operators.requantize import conv_multiplier
+from tinyseg_tvm.operators.arithmetic.onnx import conv_multiplier
 from tinyseg_tvm.relay_passes.expressions import Call, Expr, is_call, shape_of
 from tinyseg_tvm.relay_passes.quantization import Quantization
 from tinyseg_tvm.relay_passes.quantized_operands import (

@@ -13,7 +13,7 @@ import tvm
 from tvm import relax
 
 from tinyseg_tvm.operators import Lookup
-from tinyseg_tvm.operators.requantize import dequantize, quantize
+from tinyseg_tvm.operators.arithmetic.onnx import dequantize, quantize
 from tinyseg_tvm.relay_passes.expressions import (
     Call,
     Expr,

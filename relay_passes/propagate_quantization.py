@@ -18,7 +18,7 @@ from typing import TypeGuard
 import numpy as np
 from tvm import relax
 
-from tinyseg_tvm.operators.requantize import quantize
+from tinyseg_tvm.operators.arithmetic.onnx import quantize
 from tinyseg_tvm.relay_passes.expressions import (
     Call,
     Expr,

@@ -8,8 +8,8 @@ import numpy as np
 
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always, requantize_cycles
 from tinyseg_tvm.network.cost import Cost
+from tinyseg_tvm.operators.arithmetic.onnx import average_multiplier
 from tinyseg_tvm.operators.average_pool2d import AveragePool2d
-from tinyseg_tvm.operators.requantize import average_multiplier
 
 
 def _cost(view: NodeView) -> Cost:

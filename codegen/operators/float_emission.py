@@ -11,7 +11,7 @@ from tinyseg_tvm.codegen.core import Core
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter
 from tinyseg_tvm.codegen.operators.weight_packing import BLOCK, pack_convolution
 from tinyseg_tvm.codegen.text.c_text import c_float
-from tinyseg_tvm.operators.float_arithmetic import FLOAT32_MAX
+from tinyseg_tvm.operators.arithmetic.float32 import FLOAT32_MAX
 
 MODULES = ("tinyseg_fma_f32",)
 """Runtime modules of every kernel that multiplies and adds or clamps."""

@@ -6,8 +6,8 @@ from typing import cast
 
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always, line_cost
 from tinyseg_tvm.network.cost import Cost
+from tinyseg_tvm.operators.arithmetic.onnx import average_multiplier
 from tinyseg_tvm.operators.global_pool import GlobalPool
-from tinyseg_tvm.operators.requantize import average_multiplier
 
 
 def _is_average(view: NodeView) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always, requantize_cycles
 from tinyseg_tvm.network.cost import Cost
-from tinyseg_tvm.operators.requantize import average_multiplier
+from tinyseg_tvm.operators.arithmetic.onnx import average_multiplier
 from tinyseg_tvm.operators.resize2d import Resize2d
 
 _WEIGHT_UNIT = 2048

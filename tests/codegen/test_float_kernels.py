@@ -44,7 +44,8 @@ from tinyseg_tvm.operators import (
     TensorType,
 )
 from tinyseg_tvm.operators.arithmetic import float32
-from tinyseg_tvm.operators.float_arithmetic import FLOAT32_MAX, fused_multiply_add
+from tinyseg_tvm.operators.arithmetic.float32 import FLOAT32_MAX
+from tinyseg_tvm.operators.arithmetic.float32_functions import fused_multiply_add
 from tinyseg_tvm.relay.build import generator_core
 
 Rng = np.random.Generator

@@ -22,7 +22,7 @@ from tinyseg_tvm.codegen.operators.narrow_convolution import fits_halves, pack_n
 from tinyseg_tvm.codegen.text.runtime_files import include_options, runtime_text
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.operators import Conv2d, TensorType
-from tinyseg_tvm.operators.requantize import requantize
+from tinyseg_tvm.operators.arithmetic.onnx import requantize
 
 M0 = Core("host", has_fpu=False, has_wide_multiply=False)
 NARROW = "-DTINYSEG_REQUANTIZE_NARROW=1"

@@ -19,7 +19,7 @@ from tinyseg_tvm.codegen.programs.channels.v7m_channel_kernels import V7mChannel
 from tinyseg_tvm.codegen.text.runtime_files import include_options, runtime_text
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.operators import AveragePool2d, Conv2d, Lookup, TensorType
-from tinyseg_tvm.operators.requantize import requantize
+from tinyseg_tvm.operators.arithmetic.onnx import requantize
 
 KINDS = ["conv2d", "conv2d_transpose", "dense", "depthwise", "elementwise", "max_pool2d"]
 PLAIN = Core("host")

@@ -44,7 +44,7 @@ from tinyseg_tvm.operators import (
     Transpose,
 )
 from tinyseg_tvm.operators.arithmetic import float32, onnx
-from tinyseg_tvm.operators.float_arithmetic import FLOAT32_MAX
+from tinyseg_tvm.operators.arithmetic.float32 import FLOAT32_MAX
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from operator_cases import CASES, Case, array_of
 
 from tinyseg_tvm.operators import OPERATORS, LineAccess, TensorType
-from tinyseg_tvm.operators.float_arithmetic import FLOAT32_MAX
+from tinyseg_tvm.operators.arithmetic.float32 import FLOAT32_MAX
 
 QUICK = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from tinyseg_tvm.operators.access_patterns import by_line
 from tinyseg_tvm.operators.accumulators import expect_int8
+from tinyseg_tvm.operators.arithmetic.onnx import average_multiplier, requantize
 from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator
-from tinyseg_tvm.operators.requantize import average_multiplier, requantize
 from tinyseg_tvm.operators.spatial_exchange import exchanged_padding, exchanged_pair
 from tinyseg_tvm.operators.tensor_type import TensorType
 from tinyseg_tvm.operators.windows import Window, windows

@@ -10,8 +10,8 @@ import numpy as np
 
 from tinyseg_tvm.operators.access_patterns import reducer
 from tinyseg_tvm.operators.accumulators import expect_int8
+from tinyseg_tvm.operators.arithmetic.onnx import average_multiplier, requantize
 from tinyseg_tvm.operators.base import LineAccess, Operator
-from tinyseg_tvm.operators.requantize import average_multiplier, requantize
 from tinyseg_tvm.operators.tensor_type import TensorType
 
 
