@@ -42,14 +42,13 @@ from tinyseg_tvm.operators import (
     FloatConv2d,
     FloatConv2dTranspose,
     FloatDense,
-    FloatElementwise,
-    FloatMaxPool2d,
     GlobalPool,
     Lookup,
     MaxPool2d,
     Operator,
     TensorType,
 )
+from tinyseg_tvm.operators.arithmetic import float32, onnx
 from tinyseg_tvm.operators.arithmetic.float32 import FLOAT32_MAX
 from tinyseg_tvm.planner.packing import pack
 from tinyseg_tvm.planner.step_table import step_table
@@ -135,7 +134,7 @@ def _pool(name: str, height: int, width: int, channels: int, kernel: int = 2, st
 
 def _binary(name: str, function: str, channels: int = 16) -> Shape:
     scales = (0.021, 3, 0.034, -7, 0.043 if function == "add" else 0.01, 5)
-    operator = Elementwise(function, *scales, -128, 127)
+    operator = Elementwise(function, onnx.Binary(*scales, -128, 127))
     return Shape(name, operator, ((1, 64, 64, channels),) * 2, per="output")
 
 
@@ -173,11 +172,13 @@ FLOAT_SHAPES = (
     Shape("float dense 250->63", FloatDense(True, 0.0, FLOAT32_MAX), ((1, 250),), (63, 250)),
     Shape(
         "float max-pool 2x2 64x64x16",
-        FloatMaxPool2d((2, 2), (2, 2), (0, 0, 0, 0), (1, 1)),
+        MaxPool2d((2, 2), (2, 2), (0, 0, 0, 0), (1, 1)),
         ((1, 64, 64, 16),),
         per="input",
     ),
-    Shape("float add 64x64x16", FloatElementwise("add", 0.0, FLOAT32_MAX), ((1, 64, 64, 16),) * 2, per="output"),
+    Shape(
+        "float add 64x64x16", Elementwise("add", float32.Binary(0.0, FLOAT32_MAX)), ((1, 64, 64, 16),) * 2, per="output"
+    ),
 )
 
 SHAPES = (
@@ -216,11 +217,13 @@ SHAPES = (
     _binary("mul 64x64x16", "mul"),
     Shape(
         "average-pool 2x2 64x64x16",
-        AveragePool2d((2, 2), (2, 2), (0, 0, 0, 0), False, 0.05, 3, 0.04, -4),
+        AveragePool2d((2, 2), (2, 2), (0, 0, 0, 0), False, onnx.Average(0.05, 3, 0.04, -4)),
         ((1, 64, 64, 16),),
         per="input",
     ),
-    Shape("global average 8x8x64", GlobalPool("average", 0.05, 3, 0.03, -4), ((1, 8, 8, 64),), per="input"),
+    Shape(
+        "global average 8x8x64", GlobalPool("average", onnx.Average(0.05, 3, 0.03, -4)), ((1, 8, 8, 64),), per="input"
+    ),
     Shape("lookup 64x64x16", Lookup("int8"), ((1, 64, 64, 16),), per="output"),
     *FLOAT_SHAPES,
 )

@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any
-
 import numpy as np
 from tvm import relax
 
-from tinyseg_tvm.operators import FloatClip, FloatElementwise, FloatElementwiseConstant
+from tinyseg_tvm.operators import Clip, Elementwise, ElementwiseConstant
+from tinyseg_tvm.operators.arithmetic import float32
 from tinyseg_tvm.operators.arithmetic.float32 import FLOAT32_MAX
 from tinyseg_tvm.relay_passes.expressions import Expr, array_of, is_call, is_constant, shape_of
 from tinyseg_tvm.relay_passes.float_functions import clip_bounds
 from tinyseg_tvm.relay_passes.float_operands import emit_operator, in_nhwc, is_float, is_float_call
-from tinyseg_tvm.relay_passes.operators_registration import call, operator_of
+from tinyseg_tvm.relay_passes.operator_calls import operator_call
 from tinyseg_tvm.relay_passes.quantized_operands import TO_NHWC, data_movement_above, move_alike
 from tinyseg_tvm.relay_passes.rewriting import Rewrite
 
-CLAMPING = (
-    "tinyseg.float_conv2d",
-    "tinyseg.float_conv2d_transpose",
-    "tinyseg.float_dense",
-    "tinyseg.float_elementwise",
-    "tinyseg.float_elementwise_constant",
-    "tinyseg.float_clip",
-)
-"""Operators with ``output_min`` and ``output_max``."""
-
 _FUNCTIONS = {"add": "add", "subtract": "sub", "multiply": "mul", "divide": "div", "maximum": "max", "minimum": "min"}
-_LIMITS = {"output_min": -FLOAT32_MAX, "output_max": FLOAT32_MAX}
+_FREE = float32.Binary(-FLOAT32_MAX, FLOAT32_MAX)
 
 
 def lower_clamp(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
@@ -39,17 +27,12 @@ def lower_clamp(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     low, high = bounds
     path = data_movement_above(rewrite, value.args[0])
     variable = path[-1]
-    source = rewrite.producer(variable)
-    if rewrite.uses(variable) > 1 or not is_call(source, *CLAMPING):
-        return emit_operator(rewrite, FloatClip(low, high), [value.args[0]], {}, name=name)
-    operator: Any = operator_of(source)
-    clamped = dataclasses.replace(
-        operator,
-        output_min=min(max(operator.output_min, low), high),
-        output_max=min(max(operator.output_max, low), high),
-    )
-    result = rewrite.emit(call(clamped, *source.args), rewrite.name(variable))
-    return move_alike(rewrite, path, result)
+    source = operator_call(rewrite.producer(variable))
+    if rewrite.uses(variable) > 1 or source is None or source.operator.clamp is None:
+        return emit_operator(rewrite, Clip(low, high), [value.args[0]], {}, name=name)
+    least, most = (min(max(end, low), high) for end in source.operator.clamp)
+    clamped = source.with_operator(source.operator.clamped(least, most)).to_relax()
+    return move_alike(rewrite, path, rewrite.emit(clamped, rewrite.name(variable)))
 
 
 def _bounds(value: Expr) -> tuple[float, float] | None:
@@ -78,10 +61,10 @@ def lower_leaky_relu(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     """``max(x, alpha * x)``, for an alpha from 0 to 1."""
     if not is_float_call(value, "nn.leakyrelu") or not 0 <= float(value.attrs.alpha) <= 1:
         return None
-    operator = FloatElementwiseConstant("mul", **_LIMITS, constant_is_lhs=False)
+    operator = ElementwiseConstant("mul", constant_is_lhs=False, arithmetic=_FREE)
     alpha = {"other": np.array([value.attrs.alpha], np.float32)}
     scaled = emit_operator(rewrite, operator, [value.args[0]], alpha, name=f"{name}_scaled")
-    return emit_operator(rewrite, FloatElementwise("max", **_LIMITS), [value.args[0], scaled], {}, name=name)
+    return emit_operator(rewrite, Elementwise("max", _FREE), [value.args[0], scaled], {}, name=name)
 
 
 def lower_binary(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
@@ -90,7 +73,7 @@ def lower_binary(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
         return None
     if any(is_constant(operand) for operand in value.args):
         return None
-    operator = FloatElementwise(_function(value), **_LIMITS)
+    operator = Elementwise(_function(value), _FREE)
     shape, shapes = shape_of(value), [shape_of(operand) for operand in value.args]
     if shape not in shapes:
         return None
@@ -114,7 +97,7 @@ def lower_binary_with_constant(rewrite: Rewrite, value: Expr, name: str) -> Expr
     if shape_of(activation) != shape or not shape:
         return None
     array = array_of(constant)
-    operator = FloatElementwiseConstant(_function(value), **_LIMITS, constant_is_lhs=index == 1)
+    operator = ElementwiseConstant(_function(value), index == 1, _FREE)
     padded: tuple[int, ...] = (1,) * (len(shape) - array.ndim) + array.shape
     if array.size == 1 or array.size == shape[-1] == padded[-1]:
         return emit_operator(rewrite, operator, [activation], {"other": array.reshape(-1)}, name=name)

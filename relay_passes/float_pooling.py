@@ -6,10 +6,10 @@ import numpy as np
 from tvm import relax
 
 from tinyseg_tvm.operators import (
-    FloatAveragePool2d,
-    FloatGlobalPool,
-    FloatMaxPool2d,
+    AveragePool2d,
     Gather,
+    GlobalPool,
+    MaxPool2d,
     Operator,
     Softmax,
 )
@@ -28,7 +28,7 @@ def lower_max_pool2d(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     kernel, strides, dilation = (
         (int(pair[0]), int(pair[1])) for pair in (attributes.pool_size, attributes.strides, attributes.dilation)
     )
-    operator = FloatMaxPool2d(kernel, strides, exact_padding(value, kernel, strides, dilation), dilation)
+    operator = MaxPool2d(kernel, strides, exact_padding(value, kernel, strides, dilation), dilation)
     return in_nhwc(rewrite, operator, [value.args[0]], {}, name=name, layout=str(attributes.layout))
 
 
@@ -42,7 +42,7 @@ def lower_average_pool2d(rewrite: Rewrite, value: Expr, name: str) -> Expr | Non
     count_include_pad = bool(attributes.count_include_pad) and any(padding)
     if count_include_pad and padding != tuple(int(amount) for amount in attributes.padding):
         return None
-    operator = FloatAveragePool2d(kernel, strides, padding, count_include_pad)
+    operator = AveragePool2d(kernel, strides, padding, count_include_pad, float32.Average())
     return in_nhwc(rewrite, operator, [value.args[0]], {}, name=name, layout=str(attributes.layout))
 
 
@@ -68,7 +68,7 @@ def lower_reduction(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
         if moving != sorted(moving):
             activation = rewrite.emit(relax.op.permute_dims(activation, order), f"{name}_nhwc")
         activation = rewrite.emit(relax.op.reshape(activation, (1, pixels, 1, channels)), f"{name}_pixels")
-        result = emit_operator(rewrite, FloatGlobalPool(function), [activation], {}, name=name)
+        result = emit_operator(rewrite, _global_pool(function), [activation], {}, name=name)
     if result is None or shape_of(result) == shape_of(value):
         return result
     return rewrite.emit(relax.op.reshape(result, shape_of(value)), f"{name}_reshaped")
@@ -77,11 +77,15 @@ def lower_reduction(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
 def _reducer(axes: list[int], shape: tuple[int, ...], function: str) -> Operator:
     """The pooling of a map (1, C, H, W) over H, over W, or over all pixels."""
     if len(axes) == 2:
-        return FloatGlobalPool(function)
+        return _global_pool(function)
     kernel = (shape[2], 1) if axes == [2] else (1, shape[3])
     if function == "max":
-        return FloatMaxPool2d(kernel, (1, 1), (0, 0, 0, 0), (1, 1))
-    return FloatAveragePool2d(kernel, (1, 1), (0, 0, 0, 0), count_include_pad=False)
+        return MaxPool2d(kernel, (1, 1), (0, 0, 0, 0), (1, 1))
+    return AveragePool2d(kernel, (1, 1), (0, 0, 0, 0), count_include_pad=False, arithmetic=float32.Average())
+
+
+def _global_pool(function: str) -> GlobalPool:
+    return GlobalPool(function, float32.Average() if function == "average" else None)
 
 
 def lower_softmax(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from tinyseg_tvm.operators import Elementwise, ElementwiseConstant
+from tinyseg_tvm.operators.arithmetic import onnx
 from tinyseg_tvm.relay_passes.expressions import Call, Expr, shape_of
 from tinyseg_tvm.relay_passes.quantization import Quantization
 from tinyseg_tvm.relay_passes.quantized_operands import (
@@ -36,7 +35,7 @@ def rewrite_elementwise(rewrite: Rewrite, value: Expr, _name: str) -> Expr | Non
     lhs, rhs = (quantized_activation(rewrite, operand) for operand in call.args)
     if lhs is None or rhs is None:
         return None
-    operator = Elementwise(function=_FUNCTIONS[call.op.name], **_fields(lhs[1], rhs[1], output))
+    operator = Elementwise(_FUNCTIONS[call.op.name], _binary(lhs[1], rhs[1], output))
     shape, operands = shape_of(call), [lhs[0], rhs[0]]
     shapes = [shape_of(operand) for operand in operands]
     if shape not in shapes:
@@ -70,9 +69,7 @@ def rewrite_elementwise_constant(rewrite: Rewrite, value: Expr, _name: str) -> E
         return None
     codes, quantization = stored
     first, second = (activation[1], quantization) if index == 0 else (quantization, activation[1])
-    operator = ElementwiseConstant(
-        function=_FUNCTIONS[call.op.name], constant_is_lhs=index == 1, **_fields(first, second, output)
-    )
+    operator = ElementwiseConstant(_FUNCTIONS[call.op.name], index == 1, _binary(first, second, output))
     shape = shape_of(call)
     padded: tuple[int, ...] = (1,) * (len(shape) - codes.ndim) + codes.shape
     if codes.size == shape[-1] == padded[-1]:
@@ -102,17 +99,17 @@ def _match(rewrite: Rewrite, value: Expr) -> tuple[Call, str, Quantization] | No
     return None if call is None else (call, node_name(rewrite, result[0], result[0]), result[1])
 
 
-def _fields(lhs: Quantization, rhs: Quantization, output: Quantization) -> dict[str, Any]:
-    return {
-        "lhs_scale": lhs.scale,
-        "lhs_zero_point": lhs.zero_point,
-        "rhs_scale": rhs.scale,
-        "rhs_zero_point": rhs.zero_point,
-        "output_scale": output.scale,
-        "output_zero_point": output.zero_point,
-        "output_min": INT8_MIN,
-        "output_max": INT8_MAX,
-    }
+def _binary(lhs: Quantization, rhs: Quantization, output: Quantization) -> onnx.Binary:
+    return onnx.Binary(
+        lhs_scale=lhs.scale,
+        lhs_zero_point=lhs.zero_point,
+        rhs_scale=rhs.scale,
+        rhs_zero_point=rhs.zero_point,
+        output_scale=output.scale,
+        output_zero_point=output.zero_point,
+        output_min=INT8_MIN,
+        output_max=INT8_MAX,
+    )
 
 
 def _int8(constant: QuantizedConstant) -> tuple[np.ndarray, Quantization] | None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from tvm import relax
 
 from tinyseg_tvm.operators import AveragePool2d, GlobalPool, MaxPool2d
+from tinyseg_tvm.operators.arithmetic import onnx
 from tinyseg_tvm.relay_passes.expressions import Call, Expr, dtype_of, is_call, is_constant, shape_of
 from tinyseg_tvm.relay_passes.quantization import Quantization
 from tinyseg_tvm.relay_passes.quantized_operands import (
@@ -68,7 +67,7 @@ def rewrite_average_pool2d(rewrite: Rewrite, value: Expr, _name: str) -> Expr | 
         strides=strides,
         padding=padding,
         count_include_pad=count_include_pad,
-        **_fields(activation[1], result[1]),
+        arithmetic=_average(activation[1], result[1]),
     )
     name = rewrite.name(result[0])
     return in_nhwc(
@@ -124,14 +123,14 @@ def _reduce(
             strides=(1, 1),
             padding=(0, 0, 0, 0),
             count_include_pad=False,
-            **_fields(before, after),
+            arithmetic=_average(before, after),
         )
         result = in_nhwc(rewrite, operator, activation, {}, name=name, quantization=after)
     elif is_map and axes in ([2, 3], [1, 2]):
         layout = "NCHW" if axes == [2, 3] else "NHWC"
         result = in_nhwc(
             rewrite,
-            GlobalPool(function=function, **_fields(before, after)),
+            GlobalPool(function, _average(before, after) if function == "average" else None),
             activation,
             {},
             name=name,
@@ -145,20 +144,15 @@ def _reduce(
         if order != sorted(order):
             activation = rewrite.emit(relax.op.permute_dims(activation, order), f"{name}_nhwc", before)
         activation = rewrite.emit(relax.op.reshape(activation, (1, pixels, 1, channels)), f"{name}_pixels", before)
-        operator_ = GlobalPool(function=function, **_fields(before, after))
+        operator_ = GlobalPool(function, _average(before, after) if function == "average" else None)
         result = emit_operator(rewrite, operator_, [activation], {}, name=name, quantization=after)
     if result is None or shape_of(result) == shape_of(call):
         return result
     return rewrite.emit(relax.op.reshape(result, shape_of(call)), f"{name}_reshaped", after)
 
 
-def _fields(before: Quantization, after: Quantization) -> dict[str, Any]:
-    return {
-        "input_scale": before.scale,
-        "input_zero_point": before.zero_point,
-        "output_scale": after.scale,
-        "output_zero_point": after.zero_point,
-    }
+def _average(before: Quantization, after: Quantization) -> onnx.Average:
+    return onnx.Average(before.scale, before.zero_point, after.scale, after.zero_point)
 
 
 def exact_padding(

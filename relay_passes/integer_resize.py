@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinyseg_tvm.operators import Resize2d
+from tinyseg_tvm.operators.arithmetic import onnx
 from tinyseg_tvm.relay_passes.expressions import Call, Expr, dtype_of, is_call, is_constant, shape_of
 from tinyseg_tvm.relay_passes.propagate_quantization import moves_elements
 from tinyseg_tvm.relay_passes.quantization import Quantization
@@ -114,13 +115,8 @@ def _resize(
     name: str,
 ) -> Expr | None:
     before = activation[1]
-    operator = Resize2d(
-        method=method,
-        input_scale=before.scale,
-        input_zero_point=before.zero_point,
-        output_scale=after.scale,
-        output_zero_point=after.zero_point,
-    )
+    quantised = onnx.Interpolation(before.scale, before.zero_point, after.scale, after.zero_point)
+    operator = Resize2d(method, quantised if method == "linear" else None)
     known = None if after is _NEUTRAL else after
     layout = str(call.attrs.layout)
     return in_nhwc(rewrite, operator, activation[0], constants, name=name, quantization=known, layout=layout)

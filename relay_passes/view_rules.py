@@ -16,15 +16,13 @@ import numpy as np
 
 from tinyseg_tvm.operators import (
     ArgMax,
+    Clip,
     Concat,
     Dense,
     Dequantize,
     Elementwise,
     ElementwiseConstant,
-    FloatClip,
     FloatDense,
-    FloatElementwise,
-    FloatElementwiseConstant,
     Lookup,
     Operator,
     Pad,
@@ -183,6 +181,7 @@ def _dense(views: Views, name: str, call: OperatorCall, operands: list[View]) ->
 RULES: dict[type, ViewRule] = {
     Transpose: _transpose,
     Reshape: _reshape,
+    Clip: _unary,
     Lookup: _unary,
     Quantize: _unary,
     Dequantize: _unary,
@@ -194,9 +193,6 @@ RULES: dict[type, ViewRule] = {
     Softmax: _last_axis,
     ArgMax: _last_axis,
     Dense: _dense,
-    FloatClip: _unary,
-    FloatElementwise: _elementwise,
-    FloatElementwiseConstant: _elementwise_constant,
     FloatDense: _dense,
 }
 """By operator class."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import cast
 
-from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always, as_float
+from tinyseg_tvm.codegen.operators.arithmetic import as_float
+from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always
 from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.dequantize import Dequantize
 

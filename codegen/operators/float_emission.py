@@ -45,11 +45,6 @@ def cycles_per_mac(core: Core, with_fpu: float) -> float:
     return 110.0 if core.has_wide_multiply else 260.0
 
 
-def cycles_per_operation(core: Core) -> float:
-    """Estimated cycles of one addition, comparison or multiplication on memory."""
-    return 8.0 if core.has_fpu else 60.0
-
-
 def use(out: FunctionWriter, module: str) -> None:
     """Name a kernel's module and those that it needs."""
     out.modules.update((module, *MODULES))

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import cast
 
-from tinyseg_tvm.codegen.operators.arithmetic import C_TYPES, is_integer, softmax_cycles, softmax_parameters
+from tinyseg_tvm.codegen.operators.arithmetic import (
+    C_TYPES,
+    of_float32,
+    of_int8,
+    softmax_cycles,
+    softmax_parameters,
+)
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant
 from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.softmax import Softmax
@@ -46,11 +52,7 @@ def _emit_float(view: NodeView, out: FunctionWriter) -> None:
     out.write(f"tinyseg_softmax_f32_line({groups}u, {elements}u, {source}, {target});")
 
 
-def _of_integers(view: NodeView) -> bool:
-    return is_integer(cast(Softmax, view.operator).arithmetic)
-
-
 VARIANTS = (
-    Variant("softmax portable", _of_integers, _cost, _emit),
-    Variant("softmax float32", lambda view: not _of_integers(view), _cost, _emit_float),
+    Variant("softmax portable", of_int8, _cost, _emit),
+    Variant("softmax float32", of_float32, _cost, _emit_float),
 )

@@ -26,6 +26,7 @@ from tinyseg_tvm.operators import (
     Resize2d,
     TensorType,
 )
+from tinyseg_tvm.operators.arithmetic import onnx
 
 
 def weights(rng: np.random.Generator, *shape: int) -> dict[str, np.ndarray]:
@@ -86,7 +87,7 @@ class RandomGraph:
     def join(self, name: str, source: str) -> str:
         others = [m for m in self.maps if self.shape(m) == self.shape(source)]
         other = others[int(self.rng.integers(len(others)))]
-        operator = Elementwise("add", 0.11, 3, 0.07, -2, 0.13, 5, -128, 127)
+        operator = Elementwise("add", onnx.Binary(0.11, 3, 0.07, -2, 0.13, 5, -128, 127))
         return self.builder.node(name, operator, [source, other])
 
     def table(self, name: str, source: str) -> str:
@@ -100,7 +101,7 @@ class RandomGraph:
         straight = np.arange(columns, dtype=np.int32)[:, None]
         return self.builder.node(
             name,
-            Resize2d("nearest", 0.1, 0, 0.1, 0),
+            Resize2d("nearest"),
             [source],
             rows=sources,
             row_weights=np.ones_like(sources),
@@ -110,8 +111,8 @@ class RandomGraph:
 
     def gate(self, name: str, source: str) -> str:
         """Squeeze and excite: a factor per channel from the whole map."""
-        pooled = self.builder.node(f"{name}_pool", GlobalPool("average", 0.1, 2, 0.08, -5), [source])
-        operator = Elementwise("mul", 0.1, 2, 0.08, -5, 0.4, 7, -128, 127)
+        pooled = self.builder.node(f"{name}_pool", GlobalPool("average", onnx.Average(0.1, 2, 0.08, -5)), [source])
+        operator = Elementwise("mul", onnx.Binary(0.1, 2, 0.08, -5, 0.4, 7, -128, 127))
         return self.builder.node(name, operator, [source, pooled])
 
     def build(self, nodes: int) -> Network:

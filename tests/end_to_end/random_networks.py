@@ -46,20 +46,19 @@ LARGEST_LINES = 28
 Shape = tuple[int, ...]
 
 
-def _arithmetic(function: str) -> list[dict[str, object]]:
+def _arithmetic(function: str) -> list[onnx.Binary]:
     """A few sets of scales and zero points: the code generator proves an integer form of each, which takes a while."""
     rng = np.random.default_rng(len(function))
     names = ("lhs_zero_point", "rhs_zero_point", "output_zero_point")
     return [
-        {
-            "function": function,
-            "lhs_scale": 0.1,
-            "rhs_scale": 0.07,
-            "output_scale": 1.0 if function == "mul" else 0.2,
+        onnx.Binary(
+            lhs_scale=0.1,
+            rhs_scale=0.07,
+            output_scale=1.0 if function == "mul" else 0.2,
+            output_min=low,
+            output_max=high,
             **{name: int(rng.choice([0, -128, int(rng.integers(-128, 128))])) for name in names},
-            "output_min": low,
-            "output_max": high,
-        }
+        )
         for low, high in ((-128, 127), (-128, 127), (-5, 127), (-128, 40))
     ]
 
@@ -184,25 +183,28 @@ class Growth:
         kernel = self.pair(1, 3)
         padding = tuple(0 if self.flat and axis % 2 else self.integer(0, kernel[axis % 2] - 1) for axis in range(4))
         quantisation = (0.1, self.zero_point(), 0.13, self.zero_point())
-        return self.node(AveragePool2d(kernel, self.pair(1, 3), padding, self.chance(0.5), *quantisation), [x])
+        return self.node(
+            AveragePool2d(kernel, self.pair(1, 3), padding, self.chance(0.5), onnx.Average(*quantisation)), [x]
+        )
 
     def global_pool(self, x: str) -> str:
         zero_point = self.zero_point()
         if self.chance(0.3):
-            return self.node(GlobalPool("max", 0.1, zero_point, 0.1, zero_point), [x])
-        return self.node(GlobalPool("average", 0.1, zero_point, 0.07, self.zero_point()), [x])
+            return self.node(GlobalPool("max"), [x])
+        return self.node(GlobalPool("average", onnx.Average(0.1, zero_point, 0.07, self.zero_point())), [x])
 
     def lookup(self, x: str) -> str:
         return self.node(Lookup("int8"), [x], table=self.rng.permutation(256).astype(np.uint8).view(np.int8))
 
     def elementwise(self, lhs: str, rhs: str, function: str | None = None) -> str:
         function = function or str(self.choice(["add", "sub", "mul"]))
-        return self.node(Elementwise(**self.choice(ARITHMETIC[function])), [lhs, rhs])
+        return self.node(Elementwise(function, self.choice(ARITHMETIC[function])), [lhs, rhs])
 
     def elementwise_constant(self, x: str) -> str:
         shape = self.shape(x) if self.chance(0.4) else self.shape(x)[-1:]
-        arithmetic = self.choice(ARITHMETIC[str(self.choice(["add", "sub", "mul"]))])
-        operator = ElementwiseConstant(**arithmetic, constant_is_lhs=self.chance(0.5))
+        function = str(self.choice(["add", "sub", "mul"]))
+        arithmetic = self.choice(ARITHMETIC[function])
+        operator = ElementwiseConstant(function, self.chance(0.5), arithmetic)
         return self.node(operator, [x], other=self.rng.integers(-128, 128, shape, dtype=np.int8))
 
     def pad(self, x: str) -> str:
@@ -223,8 +225,8 @@ class Growth:
         tables = (*resize_table(height, rows, linear), *resize_table(width, columns, linear))
         constants = dict(zip(("rows", "row_weights", "columns", "column_weights"), tables, strict=True))
         zero_point = self.zero_point()
-        after = (0.08, self.zero_point()) if linear else (0.1, zero_point)
-        return self.node(Resize2d("linear" if linear else "nearest", 0.1, zero_point, *after), [x], **constants)
+        interpolation = onnx.Interpolation(0.1, zero_point, 0.08, self.zero_point()) if linear else None
+        return self.node(Resize2d("linear" if linear else "nearest", interpolation), [x], **constants)
 
     def transpose(self, x: str) -> str:
         return self.node(Transpose((0, *(1 + int(axis) for axis in self.rng.permutation(3)))), [x])

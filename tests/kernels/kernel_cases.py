@@ -19,6 +19,7 @@ from tinyseg_tvm.operators import (
     Lookup,
     MaxPool2d,
 )
+from tinyseg_tvm.operators.arithmetic import onnx
 
 Rng = np.random.Generator
 CHANNELS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 16, 17, 20, 24, 33]
@@ -132,10 +133,8 @@ def elementwise(rng: Rng) -> Case:
     scales = np.float32(rng.uniform(0.005, 0.1, 3)) if rng.integers(3) else np.float32([0.05, 0.05, 0.1])
     result = dict(zip(("output_zero_point", "output_min", "output_max"), clamp(rng).values(), strict=True))
     function = pick(rng, ["add", "add", "sub", "mul"])
-    operator = Elementwise(
-        function, float(scales[0]), int8(rng), float(scales[1]), int8(rng), float(scales[2]), **result
-    )
-    return Case(operator, (int8_array(rng, shape), int8_array(rng, other)), {})
+    arithmetic = onnx.Binary(float(scales[0]), int8(rng), float(scales[1]), int8(rng), float(scales[2]), **result)
+    return Case(Elementwise(function, arithmetic), (int8_array(rng, shape), int8_array(rng, other)), {})
 
 
 def elementwise_constant(rng: Rng) -> Case:
@@ -143,16 +142,9 @@ def elementwise_constant(rng: Rng) -> Case:
     shape = pick(rng, [(1, 3, 5, 7), (1, 2, 4, 16), (1, 2, 7, 20), (3, 9)])
     other = pick(rng, [shape, shape[-1:], shape[-1:]])
     scales = np.float32(rng.uniform(0.005, 0.1, 3))
-    operator = ElementwiseConstant(
-        pick(rng, ["add", "sub", "mul", "mul"]),
-        float(scales[0]),
-        int8(rng),
-        float(scales[1]),
-        int8(rng),
-        float(scales[2]),
-        **clamp(rng),
-        constant_is_lhs=bool(rng.integers(2)),
-    )
+    function = pick(rng, ["add", "sub", "mul", "mul"])
+    arithmetic = onnx.Binary(float(scales[0]), int8(rng), float(scales[1]), int8(rng), float(scales[2]), **clamp(rng))
+    operator = ElementwiseConstant(function, bool(rng.integers(2)), arithmetic)
     return Case(operator, (int8_array(rng, shape),), {"other": int8_array(rng, other)})
 
 
@@ -164,7 +156,9 @@ def average_pool(rng: Rng) -> Case:
         scale = float(np.float32(rng.uniform(0.01, 0.1)))
         target = (float(np.float32(scale * rng.uniform(0.5, 1.5))), int8(rng))
         strides = pick(rng, [(1, 1), (2, 2), (3, 1)])
-        operator = AveragePool2d(kernel, strides, padding, bool(rng.integers(2)), scale, int8(rng), *target)
+        operator = AveragePool2d(
+            kernel, strides, padding, bool(rng.integers(2)), onnx.Average(scale, int8(rng), *target)
+        )
         case = Case(operator, (int8_array(rng, shape),), {})
         try:
             operator.infer(case.input_types, {})
@@ -179,9 +173,9 @@ def global_pool(rng: Rng) -> Case:
     shape = (1, height, width, pick(rng, CHANNELS))
     values = int8_array(rng, shape) if rng.integers(3) else np.full(shape, pick(rng, [-128, 127]), np.int8)
     scale, zero_point = float(np.float32(rng.uniform(0.01, 0.1))), int8(rng)
-    operator = GlobalPool("average", scale, zero_point, scale * float(rng.uniform(0.3, 1.5)), int8(rng))
+    operator = GlobalPool("average", onnx.Average(scale, zero_point, scale * float(rng.uniform(0.3, 1.5)), int8(rng)))
     if rng.integers(4) == 0:
-        operator = GlobalPool("max", scale, zero_point, scale, zero_point)
+        operator = GlobalPool("max")
     return Case(operator, (values,), {})
 
 

@@ -19,6 +19,7 @@ from tinyseg_tvm.codegen.programs.channels.v7m_channel_kernels import V7mChannel
 from tinyseg_tvm.codegen.text.runtime_files import include_options, runtime_text
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.operators import AveragePool2d, Conv2d, Lookup, TensorType
+from tinyseg_tvm.operators.arithmetic import onnx
 from tinyseg_tvm.operators.arithmetic.onnx import requantize
 
 KINDS = ["conv2d", "conv2d_transpose", "dense", "depthwise", "elementwise", "max_pool2d"]
@@ -36,7 +37,7 @@ def bytewise_network(seed: int) -> tuple[Network, list[np.ndarray]]:
         channels = int(rng.integers(1, 9))
         inputs.append(rng.integers(-128, 128, (1, 5, 6, channels), dtype=np.int8))
         name = builder.input(f"x{number}", TensorType(inputs[-1].shape, "int8"))
-        pool = AveragePool2d((2, 3), (2, 1), (1, 1, 0, 1), bool(number % 2), fine, 3, coarse, -4)
+        pool = AveragePool2d((2, 3), (2, 1), (1, 1, 0, 1), bool(number % 2), onnx.Average(fine, 3, coarse, -4))
         builder.output(builder.node(f"average_{number}", pool, [name]))
         table = rng.permutation(256).astype(np.uint8).view(np.int8)
         builder.output(builder.node(f"lookup_{number}", Lookup("int8"), [name], table=table))

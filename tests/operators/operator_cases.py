@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tinyseg_tvm.operators import (
     ArgMax,
     AveragePool2d,
+    Clip,
     Concat,
     Conv2d,
     Conv2dTranspose,
@@ -20,15 +21,9 @@ from tinyseg_tvm.operators import (
     Dequantize,
     Elementwise,
     ElementwiseConstant,
-    FloatAveragePool2d,
-    FloatClip,
     FloatConv2d,
     FloatConv2dTranspose,
     FloatDense,
-    FloatElementwise,
-    FloatElementwiseConstant,
-    FloatGlobalPool,
-    FloatMaxPool2d,
     Gather,
     GlobalPool,
     Lookup,
@@ -183,9 +178,8 @@ def pools(draw: Any, average: bool) -> Case:
     if average:
         include = draw(st.booleans())
         scale, other = draw(scales), draw(st.sampled_from([1.0, 0.7, 1.9]))
-        operator: Operator = AveragePool2d(
-            kernel, strides, padding, include, scale, draw(int8s), scale * other, draw(int8s)
-        )
+        arithmetic = onnx.Average(scale, draw(int8s), scale * other, draw(int8s))
+        operator: Operator = AveragePool2d(kernel, strides, padding, include, arithmetic)
     else:
         operator = MaxPool2d(kernel, strides, padding, dilation)
     return Case(operator, (data,), {})
@@ -197,8 +191,8 @@ def global_pool(draw: Any) -> Case:
     data = int8_array(rng, (1, draw(small), draw(small), draw(st.integers(1, 5))))
     zero_point, scale = draw(int8s), draw(scales)
     if draw(st.booleans()):
-        return Case(GlobalPool("max", scale, zero_point, scale, zero_point), (data,), {})
-    return Case(GlobalPool("average", scale, zero_point, scale * 0.8, draw(int8s)), (data,), {})
+        return Case(GlobalPool("max"), (data,), {})
+    return Case(GlobalPool("average", onnx.Average(scale, zero_point, scale * 0.8, draw(int8s))), (data,), {})
 
 
 SHAPES = [(1, 5, 4, 3), (1, 1, 3, 2), (1, 4, 3), (3, 2, 4), (1, 6), (4, 3), (5,), (2, 3, 2, 2), (1, 5, 1, 3)]
@@ -227,7 +221,7 @@ def elementwise(draw: Any) -> Case:
     )
     function = draw(st.sampled_from(["add", "sub", "mul"]))
     quantisation = (0.1, draw(int8s), 0.07, draw(int8s), 0.2 if function != "mul" else 1.0)
-    operator = Elementwise(function, *quantisation, **draw(clamps()))
+    operator = Elementwise(function, onnx.Binary(*quantisation, **draw(clamps())))
     return Case(operator, (int8_array(rng, lhs), int8_array(rng, rhs)), {})
 
 
@@ -235,11 +229,10 @@ def elementwise(draw: Any) -> Case:
 def elementwise_constant(draw: Any) -> Case:
     rng = draw(generators)
     shape = draw(shapes)
-    other = draw(st.sampled_from([shape, shape[-1:]]))
+    other = draw(st.sampled_from([shape, shape[-1:], (1,)]))
     function = draw(st.sampled_from(["add", "sub", "mul"]))
-    operator = ElementwiseConstant(
-        function, 0.1, draw(int8s), 0.07, draw(int8s), 0.3, **draw(clamps()), constant_is_lhs=draw(st.booleans())
-    )
+    arithmetic = onnx.Binary(0.1, draw(int8s), 0.07, draw(int8s), 0.3, **draw(clamps()))
+    operator = ElementwiseConstant(function, draw(st.booleans()), arithmetic)
     return Case(operator, (int8_array(rng, shape),), {"other": int8_array(rng, other)})
 
 
@@ -365,12 +358,14 @@ def resize2d(draw: Any) -> Case:
             strict=True,
         )
     )
-    zero_point = draw(int8s)
     if linear:
-        operator = Resize2d("linear", 0.1, zero_point, draw(st.sampled_from([0.1, 0.08, 0.3])), draw(int8s))
+        arithmetic = onnx.Interpolation(0.1, draw(int8s), draw(st.sampled_from([0.1, 0.08, 0.3])), draw(int8s))
+        operator, dtype = Resize2d("linear", arithmetic), "int8"
     else:
-        operator = Resize2d("nearest", 0.1, zero_point, 0.1, zero_point)
-    return Case(operator, (int8_array(rng, (1, height, width, draw(st.integers(1, 4)))),), constants)
+        operator, dtype = Resize2d("nearest"), draw(dtypes)
+    shape = (1, height, width, draw(st.integers(1, 4)))
+    data = int8_array(rng, shape) if dtype == "int8" else array_of(rng, shape, dtype)
+    return Case(operator, (data,), constants)
 
 
 FLOAT_CLAMPS = [(-FLOAT32_MAX, FLOAT32_MAX), (-FLOAT32_MAX, FLOAT32_MAX), (0.0, FLOAT32_MAX), (0.0, 6.0), (-2.5, 40.0)]
@@ -439,16 +434,15 @@ def float_pools(draw: Any, average: bool) -> Case:
     case = draw(pools(average))
     old = case.operator
     if average:
-        operator: Operator = FloatAveragePool2d(old.kernel, old.strides, old.padding, old.count_include_pad)
-    else:
-        operator = FloatMaxPool2d(old.kernel, old.strides, old.padding, old.dilation)
-    return Case(operator, (float_array(draw(generators), case.inputs[0].shape),), {})
+        old = replace(old, arithmetic=float32.Average())
+    return Case(old, (float_array(draw(generators), case.inputs[0].shape),), {})
 
 
 @st.composite
 def float_global_pool(draw: Any) -> Case:
     data = float_array(draw(generators), (1, draw(small), draw(small), draw(st.integers(1, 5))))
-    return Case(FloatGlobalPool(draw(st.sampled_from(["average", "max"]))), (data,), {})
+    average = GlobalPool("average", float32.Average())
+    return Case(draw(st.sampled_from([average, GlobalPool("max")])), (data,), {})
 
 
 float_functions = st.sampled_from(["add", "sub", "mul", "div", "max", "min"])
@@ -458,7 +452,7 @@ float_functions = st.sampled_from(["add", "sub", "mul", "div", "max", "min"])
 def float_elementwise(draw: Any) -> Case:
     case = draw(elementwise())
     rng = draw(generators)
-    operator = FloatElementwise(draw(float_functions), **draw(float_clamps()))
+    operator = Elementwise(draw(float_functions), float32.Binary(**draw(float_clamps())))
     return Case(operator, tuple(rng.normal(0, 3, array.shape).astype(np.float32) for array in case.inputs), {})
 
 
@@ -467,16 +461,14 @@ def float_elementwise_constant(draw: Any) -> Case:
     rng = draw(generators)
     shape = draw(shapes)
     other = draw(st.sampled_from([shape, shape[-1:], (1,)]))
-    operator = FloatElementwiseConstant(
-        draw(float_functions), **draw(float_clamps()), constant_is_lhs=draw(st.booleans())
-    )
+    operator = ElementwiseConstant(draw(float_functions), draw(st.booleans()), float32.Binary(**draw(float_clamps())))
     constants = {"other": rng.normal(0, 3, other).astype(np.float32)}
     return Case(operator, (rng.normal(0, 3, shape).astype(np.float32),), constants)
 
 
 @st.composite
-def float_clip(draw: Any) -> Case:
-    return Case(FloatClip(**draw(float_clamps())), (float_array(draw(generators), draw(shapes)),), {})
+def clip(draw: Any) -> Case:
+    return Case(Clip(*draw(st.sampled_from(FLOAT_CLAMPS))), (float_array(draw(generators), draw(shapes)),), {})
 
 
 @st.composite
@@ -498,6 +490,8 @@ def gather(draw: Any) -> Case:
 CASES: dict[str, Callable[[], st.SearchStrategy[Case]]] = {
     "argmax": argmax,
     "average_pool2d": lambda: pools(average=True),
+    "average_pool2d float32": lambda: float_pools(average=True),
+    "clip": clip,
     "concat": concat,
     "conv2d": conv2d,
     "conv2d_transpose": conv2d_transpose,
@@ -505,20 +499,18 @@ CASES: dict[str, Callable[[], st.SearchStrategy[Case]]] = {
     "depth_to_space": depth_to_space,
     "dequantize": dequantize,
     "elementwise": elementwise,
+    "elementwise float32": float_elementwise,
     "elementwise_constant": elementwise_constant,
-    "float_average_pool2d": lambda: float_pools(average=True),
-    "float_clip": float_clip,
+    "elementwise_constant float32": float_elementwise_constant,
     "float_conv2d": float_conv2d,
     "float_conv2d_transpose": float_conv2d_transpose,
     "float_dense": float_dense,
-    "float_elementwise": float_elementwise,
-    "float_elementwise_constant": float_elementwise_constant,
-    "float_global_pool": float_global_pool,
-    "float_max_pool2d": lambda: float_pools(average=False),
     "gather": gather,
     "global_pool": global_pool,
+    "global_pool float32": float_global_pool,
     "lookup": lookup,
     "max_pool2d": lambda: pools(average=False),
+    "max_pool2d float32": lambda: float_pools(average=False),
     "pad": pad,
     "quantize": quantize,
     "reshape": reshape,

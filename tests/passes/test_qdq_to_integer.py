@@ -107,14 +107,18 @@ def test_sum_of_equal_shapes_needs_no_transposes() -> None:
                     x,
                     y,
                     function="add",
-                    lhs_scale=0.5,
-                    lhs_zero_point=3,
-                    rhs_scale=0.25,
-                    rhs_zero_point=-1,
-                    output_scale=0.75,
-                    output_zero_point=9,
-                    output_min=-128,
-                    output_max=127,
+                    arithmetic={
+                        "rule": "onnx",
+                        "form": "Binary",
+                        "lhs_scale": 0.5,
+                        "lhs_zero_point": 3,
+                        "rhs_scale": 0.25,
+                        "rhs_zero_point": -1,
+                        "output_scale": 0.75,
+                        "output_zero_point": 9,
+                        "output_min": -128,
+                        "output_max": 127,
+                    },
                 )
                 R.output(c)
             return c
