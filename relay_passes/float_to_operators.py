@@ -1,8 +1,8 @@
 """From Relax operators on float32 to the float32 operators of the numeric contract.
 
 What is left in floating point after ``qdq_to_integer``, or was never quantised, becomes operators that work line by
-line: one rule per family, in the modules ``float_*``. Biases, multiplications per channel and clamps go into the
-convolution or fully connected layer that they follow. What no rule takes is left to the long tail.
+line: one rule per family, in ``weighted_sums`` and the modules ``float_*``. Biases, multiplications per channel and
+clamps go into the convolution or fully connected layer that they follow. What no rule takes is left to the long tail.
 """
 
 from __future__ import annotations
@@ -22,14 +22,9 @@ from tinyseg_tvm.relay_passes.float_pooling import (
     lower_reduction,
     lower_softmax,
 )
-from tinyseg_tvm.relay_passes.float_weighted_sums import (
-    fold_into_weights,
-    lower_conv2d,
-    lower_conv2d_transpose,
-    lower_dense,
-)
 from tinyseg_tvm.relay_passes.integer_data_movement import depth_to_space
 from tinyseg_tvm.relay_passes.rewriting import Rewrite, main_pass
+from tinyseg_tvm.relay_passes.weighted_sums import fold_into_weights, lower_weighted_sum
 
 
 def lower_depth_to_space(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
@@ -38,9 +33,7 @@ def lower_depth_to_space(rewrite: Rewrite, value: Expr, name: str) -> Expr | Non
 
 
 RULES = (
-    lower_conv2d,
-    lower_conv2d_transpose,
-    lower_dense,
+    lower_weighted_sum,
     fold_into_weights,
     lower_clamp,
     lower_leaky_relu,

@@ -12,7 +12,6 @@ from dataclasses import replace
 from tinyseg_tvm.operators import (
     AveragePool2d,
     Conv2d,
-    FloatConv2d,
     MaxPool2d,
     Operator,
     Pad,
@@ -54,7 +53,7 @@ def _with_padding(pad: Pad, call: OperatorCall) -> Operator | None:
         return None
     operator = call.operator
     extra = (pad.before[1], pad.before[2], pad.after[1], pad.after[2])
-    if isinstance(operator, (Conv2d, FloatConv2d)) and pad.value == _zero(operator):
+    if isinstance(operator, Conv2d) and pad.value == operator.arithmetic.operand_zero:
         return replace(operator, padding=_sum(operator.padding, extra))
     if isinstance(operator, MaxPool2d) and pad.value <= lowest_value(dtype_of(call.activations[0])):
         padding = _sum(operator.padding, extra)
@@ -64,11 +63,6 @@ def _with_padding(pad: Pad, call: OperatorCall) -> Operator | None:
         counted = operator.count_include_pad or not any(operator.padding)
         return replace(operator, padding=_sum(operator.padding, extra), count_include_pad=True) if counted else None
     return None
-
-
-def _zero(operator: Conv2d | FloatConv2d) -> int:
-    """The stored value that stands for 0."""
-    return operator.input_zero_point if isinstance(operator, Conv2d) else 0
 
 
 def _sum(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> tuple[int, int, int, int]:

@@ -1,8 +1,9 @@
 """From float operators between ``dequantize`` and ``quantize`` to the integer operators of the numeric contract.
 
-One rule per operator family, in the modules ``integer_*``. A rule looks at a ``quantize`` (or, where the operator gives
-back what it was given, at the operator on int8 itself) and follows producers upwards; where anything is not as it must
-be, it declines and the float operators stay. Every integer operator is checked by its own ``infer`` and ``check``.
+One rule per operator family, in ``weighted_sums`` and the modules ``integer_*``. A rule looks at a ``quantize`` (or,
+where the operator gives back what it was given, at the operator on int8 itself) and follows producers upwards; where
+anything is not as it must be, it declines and the float operators stay. Every integer operator is checked by its own
+``infer`` and ``check``.
 """
 
 from __future__ import annotations
@@ -17,13 +18,11 @@ from tinyseg_tvm.relay_passes.integer_pooling import (
     rewrite_mean,
 )
 from tinyseg_tvm.relay_passes.integer_resize import rewrite_resize_linear, rewrite_resize_nearest
-from tinyseg_tvm.relay_passes.integer_weighted_sums import rewrite_conv2d, rewrite_conv2d_transpose, rewrite_dense
 from tinyseg_tvm.relay_passes.rewriting import main_pass
+from tinyseg_tvm.relay_passes.weighted_sums import rewrite_weighted_sum
 
 RULES = (
-    rewrite_conv2d,
-    rewrite_conv2d_transpose,
-    rewrite_dense,
+    rewrite_weighted_sum,
     rewrite_elementwise,
     rewrite_elementwise_constant,
     rewrite_max_pool2d,

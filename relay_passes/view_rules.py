@@ -22,7 +22,6 @@ from tinyseg_tvm.operators import (
     Dequantize,
     Elementwise,
     ElementwiseConstant,
-    FloatDense,
     Lookup,
     Operator,
     Pad,
@@ -162,7 +161,7 @@ def _last_axis(views: Views, name: str, call: OperatorCall, operands: list[View]
 def _dense(views: Views, name: str, call: OperatorCall, operands: list[View]) -> View | None:
     """One input vector in any order and shape, by permuting the weights' columns."""
     operator, view = call.operator, operands[0]
-    assert isinstance(operator, (Dense, FloatDense))
+    assert isinstance(operator, Dense)
     weight = call.constants["weight"]
     if math.prod(view.shape) != weight.shape[1]:
         return None
@@ -193,6 +192,5 @@ RULES: dict[type, ViewRule] = {
     Softmax: _last_axis,
     ArgMax: _last_axis,
     Dense: _dense,
-    FloatDense: _dense,
 }
 """By operator class."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from importlib import import_module
+from typing import Any
 
 from tinyseg_tvm.codegen.core import Core
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.network.network import Network, Node
+from tinyseg_tvm.operators import Operator
 from tinyseg_tvm.planner.problem import Problem
 
 KINDS = (
@@ -25,9 +27,6 @@ KINDS = (
     "elementwise",
     "elementwise_constant",
     "fetch",
-    "float_conv2d",
-    "float_conv2d_transpose",
-    "float_dense",
     "gather",
     "global_pool",
     "lookup",
@@ -58,7 +57,7 @@ __all__ = [
 ]
 
 
-def emitter_for(kind: str) -> tuple[Variant, ...]:
+def emitter_for(kind: str) -> tuple[Variant[Any], ...]:
     """The variants that compute operators of a kind, from its module's ``VARIANTS``.
 
     Raises:
@@ -66,11 +65,11 @@ def emitter_for(kind: str) -> tuple[Variant, ...]:
     """
     if kind not in KINDS:
         raise TinySegError(f"the code generator has no kernel for operators of kind {kind!r}")
-    variants: tuple[Variant, ...] = import_module(f"tinyseg_tvm.codegen.operators.{kind}").VARIANTS
+    variants: tuple[Variant[Any], ...] = import_module(f"tinyseg_tvm.codegen.operators.{kind}").VARIANTS
     return variants
 
 
-def select_variant(view: NodeView, scratch_limit: int | None = None) -> Variant:
+def select_variant(view: NodeView[Operator], scratch_limit: int | None = None) -> Variant[Any]:
     """The variant of fewest estimated cycles, then of fewest bytes of flash, among those that compute the node.
 
     Args:
@@ -87,7 +86,7 @@ def select_variant(view: NodeView, scratch_limit: int | None = None) -> Variant:
     return min(fitting, key=lambda entry: (entry[1].cycles_per_step, entry[1].flash_bytes))[0]
 
 
-def planned_variant(view: NodeView, planned: Cost) -> Variant:
+def planned_variant(view: NodeView[Operator], planned: Cost) -> Variant[Any]:
     """The variant that costs just what was planned; else the one that ``select_variant`` finds for the scratch."""
     for variant, cost in variant_costs(view):
         if cost == planned:
@@ -125,13 +124,13 @@ def kernel_choices(node: Node, network: Network, core: Core) -> tuple[Cost, ...]
     return tuple(worthwhile)
 
 
-def _cost(variant: Variant, view: NodeView) -> Cost:
+def _cost(variant: Variant[Any], view: NodeView[Operator]) -> Cost:
     cost = replace(variant.cost(view), flash_bytes=variant.flash(view) + variant.code(view))
     recorded = view.core.records.find(view.signature, variant.name) if view.core.records.records else None
     return cost if recorded is None else replace(cost, cycles_per_step=recorded.cycles)
 
 
-def variant_costs(view: NodeView) -> list[tuple[Variant, Cost]]:
+def variant_costs(view: NodeView[Operator]) -> list[tuple[Variant[Any], Cost]]:
     """The variants that compute a node, with their costs: as measured where the core has records of them.
 
     Raises:

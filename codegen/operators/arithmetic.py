@@ -6,29 +6,33 @@ The only module of the code generator that knows rules. A kernel is written once
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tinyseg_tvm.codegen.core import Core
-from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView
+from tinyseg_tvm.codegen.operators.emission import Field, FunctionWriter, NodeView
 from tinyseg_tvm.codegen.operators.integer_forms import (
     NARROW_BITS,
     IntegerForm,
     find_integer_form,
     find_narrow_product,
 )
+from tinyseg_tvm.codegen.operators.weight_packing import folded_bias
 from tinyseg_tvm.codegen.text.c_text import c_float
+from tinyseg_tvm.operators import Conv2d, Conv2dTranspose, Dense, Operator
 from tinyseg_tvm.operators.arithmetic import Arithmetic, float32, forms, onnx
 from tinyseg_tvm.operators.base import ARITHMETIC
 
 C_TYPES = {"int8": "int8_t", "uint8": "uint8_t", "int16": "int16_t", "int32": "int32_t", "float32": "float"}
 """Type in C of the elements of a tensor."""
 
-Field = int | float | str | tuple[str, ...]
-"""Value of a field of a kernel's parameter struct."""
+WeightedSum = Conv2d | Conv2dTranspose | Dense
+"""Operators whose results are weighted sums."""
 
 
 def kernel_suffix(arithmetic: Arithmetic) -> str:
@@ -41,18 +45,18 @@ def is_integer(arithmetic: Arithmetic) -> bool:
     return arithmetic.dtype != "float32"
 
 
-def of_int8(view: NodeView) -> bool:
+def of_int8(view: NodeView[Operator]) -> bool:
     """Whether the node is of int8, whatever the rule: what portable kernels compute."""
     return view.inputs[0].dtype == "int8"
 
 
-def of_onnx(view: NodeView) -> bool:
+def of_onnx(view: NodeView[Operator]) -> bool:
     """Whether the node is of int8 by the rule ``onnx``, which is what kernels for extensions compute."""
     arithmetic: Arithmetic | None = getattr(view.operator, ARITHMETIC)
     return of_int8(view) and (arithmetic is None or arithmetic.rule == onnx.RULE)
 
 
-def of_float32(view: NodeView) -> bool:
+def of_float32(view: NodeView[Operator]) -> bool:
     """Whether the node is of float32."""
     return view.inputs[0].dtype == "float32"
 
@@ -74,9 +78,85 @@ def as_float(value: float) -> float:
     return float(np.float32(value))
 
 
+def output_numbers(arithmetic: Arithmetic) -> tuple[int, int, int]:
+    """Zero point, least and greatest value of results in integers."""
+    made: Any = arithmetic  # all forms of rules of integers have these, some without a clamp
+    return made.output_zero_point, getattr(made, "output_min", -128), getattr(made, "output_max", 127)
+
+
 def output_value(zero_point: int, low: int = -128, high: int = 127) -> tuple[str, ...]:
     """Initialiser of ``tinyseg_output``."""
     return (str(zero_point), str(low), str(high))
+
+
+@dataclass(frozen=True)
+class LineKernel:
+    """A kernel that computes a line, for every arithmetic: names in C, and the type of elements.
+
+    Attributes:
+        struct: of its parameters.
+        function: which computes.
+        tap: struct of a tap, where it has a list of them.
+        ctype: of elements.
+    """
+
+    struct: str
+    function: str
+    tap: str
+    ctype: str
+
+
+def line_kernel(name: str, view: NodeView[WeightedSum], out: FunctionWriter) -> LineKernel:
+    """The kernel ``name`` for a node's arithmetic and weights, whose modules are named."""
+    arithmetic = view.operator.arithmetic
+    suffix = kernel_suffix(arithmetic)
+    wide = "_w16" if view.constants["weight"].dtype == np.int16 else ""
+    out.modules.add(f"tinyseg_{name}{suffix}{wide}")
+    if not is_integer(arithmetic):
+        out.modules.add("tinyseg_fma_f32")
+    return LineKernel(
+        f"tinyseg_{name}{suffix}",
+        f"tinyseg_{name}{suffix}_line{wide}",
+        f"tinyseg_transpose{suffix}_tap",
+        C_TYPES[arithmetic.dtype],
+    )
+
+
+def sum_bias(view: NodeView[WeightedSum]) -> np.ndarray:
+    """The biases of integers as kernels begin their sums with them: the operand's zero point is folded in."""
+    zero = view.operator.arithmetic.operand_zero
+    return folded_bias(view.constants["bias"], view.constants["weight"], zero)
+
+
+def sum_parameters(
+    view: NodeView[WeightedSum],
+    out: FunctionWriter,
+    *,
+    arrange: Callable[[np.ndarray], np.ndarray] = np.asarray,
+    bias: np.ndarray | None = None,
+    bias_name: str = "bias",
+    padding: bool = True,
+) -> dict[str, Field]:
+    """Fields of a kernel's struct that say how results are made of its sums; stores the constants.
+
+    Args:
+        view: the node.
+        out: where it is written.
+        arrange: an array of a value per output channel, as the kernel reads it.
+        bias: what the kernel begins its sums with, where that is not ``sum_bias``.
+        bias_name: under which it is stored.
+        padding: whether the struct has the value that padding is made of.
+    """
+    arithmetic = view.operator.arithmetic
+    if isinstance(arithmetic, float32.WeightedSum):
+        clamp = clamp_value(arithmetic.output_min, arithmetic.output_max)
+        return {"bias": out.constant(bias_name, view.constants["bias"]), "clamp": clamp}
+    fields: dict[str, Field] = {
+        "bias": out.constant(bias_name, arrange(sum_bias(view) if bias is None else bias)),
+        "multiplier": out.constant("multiplier", arrange(view.constants["multiplier"])),
+        "output": output_value(*output_numbers(arithmetic)),
+    }
+    return {**fields, "input_zero_point": arithmetic.operand_zero} if padding else fields
 
 
 def softmax_cycles(arithmetic: Arithmetic, core: Core) -> int:

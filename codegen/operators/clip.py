@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from tinyseg_tvm.codegen.operators.arithmetic import clamp_value, float_cycles
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always
 from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.clip import Clip
 
 
-def _cost(view: NodeView) -> Cost:
+def _cost(view: NodeView[Clip]) -> Cost:
     return Cost(0, round(1.5 * float_cycles(view.core) * view.outputs[0].line_elements) + 40)
 
 
-def _emit(view: NodeView, out: FunctionWriter) -> None:
-    operator = cast(Clip, view.operator)
+def _emit(view: NodeView[Clip], out: FunctionWriter) -> None:
+    operator = view.operator
     out.modules.update(("tinyseg_elementwise_f32", "tinyseg_fma_f32"))
     kind, low, high = clamp_value(operator.low, operator.high)
     parameters = out.parameters(view, "tinyseg_clamp_f32", {"kind": kind, "minimum": low, "maximum": high})
@@ -24,4 +22,4 @@ def _emit(view: NodeView, out: FunctionWriter) -> None:
     out.write(f"tinyseg_clip_f32_line({parameters}, {source}, {target}, {elements}u);")
 
 
-VARIANTS = (Variant("clip float32", always, _cost, _emit),)
+VARIANTS: tuple[Variant[Clip], ...] = (Variant("clip float32", always, _cost, _emit),)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
+from typing import TypeVar
 
 from tinyseg_tvm.codegen.operators.arithmetic import (
     C_TYPES,
@@ -19,56 +19,62 @@ from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.elementwise import Elementwise, full_operand
 from tinyseg_tvm.operators.elementwise_constant import ElementwiseConstant
 
+Binary = Elementwise | ElementwiseConstant
+One = TypeVar("One", bound=Binary)
+
 DSP_SHIFTS = range(18, 25)  # of the integer forms that runtime/tinyseg_linear_dsp.h computes
 
 
-def _operator(view: NodeView) -> Elementwise | ElementwiseConstant:
-    return cast("Elementwise | ElementwiseConstant", view.operator)
-
-
-def _cost(view: NodeView) -> Cost:
+def _cost(view: NodeView[Binary]) -> Cost:
     """By the kernel that the arithmetic gets."""
-    operator = _operator(view)
+    operator = view.operator
     cycles = binary_cycles(operator.function, operator.arithmetic, view.core)
     return Cost(0, round(cycles * view.outputs[0].line_elements) + 40)
 
 
-def _is_product(view: NodeView) -> bool:
-    return _operator(view).function == "mul"
+def _is_product(view: NodeView[Binary]) -> bool:
+    return view.operator.function == "mul"
 
 
-def _suits_dsp(view: NodeView) -> bool:
+def _suits_dsp(view: NodeView[Binary]) -> bool:
     if not of_onnx(view) or not view.core.has_dsp:
         return False
-    form = extension_form(_operator(view).function, _operator(view).arithmetic)
+    form = extension_form(view.operator.function, view.operator.arithmetic)
     return form is not None and (_is_product(view) or form.shift in DSP_SHIFTS)
 
 
-def _suits_mve(view: NodeView) -> bool:
+def _suits_mve(view: NodeView[Binary]) -> bool:
     if not of_onnx(view) or not view.core.has_mve:
         return False
-    return extension_form(_operator(view).function, _operator(view).arithmetic) is not None
+    return extension_form(view.operator.function, view.operator.arithmetic) is not None
 
 
-def _mve_cost(view: NodeView, period: int) -> Cost:
+def _mve_cost(view: NodeView[Binary], period: int) -> Cost:
     elements = view.outputs[0].line_elements
     return Cost(0, round((4 if _is_product(view) else 3) * elements + 25 * elements / period) + 15)
 
 
-def _dsp_cost(view: NodeView, period: int) -> Cost:
+def _dsp_cost(view: NodeView[Binary], period: int) -> Cost:
     elements = view.outputs[0].line_elements
     period_cycles = 40 + 20 * (period % 4)
     return Cost(0, round((8.8 if _is_product(view) else 7.5) * elements + period_cycles * elements / period) + 20)
 
 
 def emit_binary(
-    view: NodeView, out: FunctionWriter, a: str, b: str, *, period: int, swapped: bool, family: str = ""
+    view: NodeView[Binary],
+    out: FunctionWriter,
+    a: str,
+    b: str,
+    *,
+    period: int,
+    swapped: bool,
+    family: str = "",
 ) -> None:
     """Write the call on operand lines ``a`` (as long as the result) and ``b``, which repeats after ``period`` elements.
 
     ``swapped``: ``a`` is the operator's right operand. ``family``: "_dsp" or "_mve" for that extension's kernel.
     """
-    operator = _operator(view)
+    operator = view.operator
     kernel = binary_kernel(operator.function, operator.arithmetic, swapped=swapped, family=family)
     out.modules.update(kernel.modules)
     parameters = out.parameters(view, kernel.struct, {**kernel.fields, "period": period})
@@ -76,13 +82,13 @@ def emit_binary(
     out.write(f"{kernel.function}({parameters}, {a}, {b}, {output}, {view.outputs[0].line_elements}u);")
 
 
-def _period(view: NodeView) -> int:
+def _period(view: NodeView[Elementwise]) -> int:
     """Elements after which the other operand's line starts again."""
     other = view.inputs[1 - full_operand(view.inputs)]
     return view.outputs[0].line_elements if other.shape == view.outputs[0].shape else other.elements
 
 
-def _emit(view: NodeView, out: FunctionWriter, family: str) -> None:
+def _emit(view: NodeView[Elementwise], out: FunctionWriter, family: str) -> None:
     full = full_operand(view.inputs)
     ctype = C_TYPES[view.inputs[0].dtype]
     by_lines = view.inputs[1 - full].shape == view.outputs[0].shape
@@ -91,8 +97,10 @@ def _emit(view: NodeView, out: FunctionWriter, family: str) -> None:
 
 
 def variants(
-    name: str, period: Callable[[NodeView], int], emit: Callable[[NodeView, FunctionWriter, str], None]
-) -> tuple[Variant, ...]:
+    name: str,
+    period: Callable[[NodeView[One]], int],
+    emit: Callable[[NodeView[One], FunctionWriter, str], None],
+) -> tuple[Variant[One], ...]:
     """The kernels by preference.
 
     Args:

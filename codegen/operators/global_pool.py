@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from tinyseg_tvm.codegen.operators.arithmetic import (
     float_cycles,
     global_pool_parameters,
@@ -16,33 +14,35 @@ from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.global_pool import GlobalPool
 
 
-def _is_average(view: NodeView) -> bool:
-    return cast(GlobalPool, view.operator).function == "average"
+def _is_average(view: NodeView[GlobalPool]) -> bool:
+    return view.operator.function == "average"
 
 
-def _suits_dsp(view: NodeView) -> bool:
+def _suits_dsp(view: NodeView[GlobalPool]) -> bool:
     return of_onnx(view) and view.core.has_dsp and _is_average(view) and view.inputs[0].shape[3] >= 4
 
 
-def _dsp_cost(view: NodeView) -> Cost:
+def _dsp_cost(view: NodeView[GlobalPool]) -> Cost:
     _, _, width, channels = view.inputs[0].shape
     return Cost(0, round(2.5 * width * channels) + 40 * channels + 20)
 
 
-def _suits_mve(view: NodeView) -> bool:
+def _suits_mve(view: NodeView[GlobalPool]) -> bool:
     return of_onnx(view) and view.core.has_mve and _is_average(view)
 
 
-def _float_cost(view: NodeView) -> Cost:
+def _float_cost(view: NodeView[GlobalPool]) -> Cost:
     return Cost(0, round(float_cycles(view.core) * view.inputs[0].line_elements) + 60)
 
 
-def _emit_average(view: NodeView, out: FunctionWriter, family: str) -> None:
+def _emit_average(view: NodeView[GlobalPool], out: FunctionWriter, family: str) -> None:
     _emit(view, out, f"tinyseg_average_{family}", f"_{family}")
 
 
-def _emit(view: NodeView, out: FunctionWriter, module: str = "tinyseg_global_pool", family: str = "") -> None:
-    operator = cast(GlobalPool, view.operator)
+def _emit(
+    view: NodeView[GlobalPool], out: FunctionWriter, module: str = "tinyseg_global_pool", family: str = ""
+) -> None:
+    operator = view.operator
     _, height, width, channels = view.inputs[0].shape
     out.modules.add(module)
     parameters = out.parameters(
@@ -60,8 +60,8 @@ def _emit(view: NodeView, out: FunctionWriter, module: str = "tinyseg_global_poo
     out.write(f"{kernel}({parameters}, step, {out.line(0)}, {state}, {out.output('0u')});")
 
 
-def _emit_float(view: NodeView, out: FunctionWriter) -> None:
-    operator = cast(GlobalPool, view.operator)
+def _emit_float(view: NodeView[GlobalPool], out: FunctionWriter) -> None:
+    operator = view.operator
     _, height, width, channels = view.inputs[0].shape
     out.modules.add("tinyseg_pool2d_f32")
     parameters = out.parameters(
@@ -71,7 +71,7 @@ def _emit_float(view: NodeView, out: FunctionWriter) -> None:
     out.write(f"tinyseg_global_{operator.function}_f32_line({', '.join(arguments)});")
 
 
-VARIANTS = (
+VARIANTS: tuple[Variant[GlobalPool], ...] = (
     Variant("global_pool mve", _suits_mve, line_cost(1.0), lambda view, out: _emit_average(view, out, "mve")),
     Variant("global_pool dsp", _suits_dsp, _dsp_cost, lambda view, out: _emit_average(view, out, "dsp")),
     Variant("global_pool portable", of_int8, line_cost(11.5), _emit),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import cast
 
 from tinyseg_tvm.codegen.operators.arithmetic import float_cycles, of_float32, of_int8, window_parameters
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant
@@ -12,49 +11,49 @@ from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.max_pool2d import MaxPool2d
 
 
-def _cost(view: NodeView) -> Cost:
-    kernel = cast(MaxPool2d, view.operator).kernel
+def _cost(view: NodeView[MaxPool2d]) -> Cost:
+    kernel = view.operator.kernel
     return Cost(0, 9 * kernel[0] * kernel[1] * view.outputs[0].line_elements + 100)
 
 
-def _dsp_cost(view: NodeView) -> Cost:
-    kernel = cast(MaxPool2d, view.operator).kernel
+def _dsp_cost(view: NodeView[MaxPool2d]) -> Cost:
+    kernel = view.operator.kernel
     outputs = view.outputs[0]
     per_value = 4.0 if kernel == (2, 2) else 1.5 * kernel[0] * kernel[1]
     return Cost(0, round(per_value * outputs.line_elements) + 16 * outputs.shape[2])
 
 
-def _suits_dsp(view: NodeView) -> bool:
+def _suits_dsp(view: NodeView[MaxPool2d]) -> bool:
     return of_int8(view) and view.core.has_dsp and view.inputs[0].shape[3] >= 4
 
 
-def _mve_cost(view: NodeView) -> Cost:
-    kernel = cast(MaxPool2d, view.operator).kernel
+def _mve_cost(view: NodeView[MaxPool2d]) -> Cost:
+    kernel = view.operator.kernel
     outputs = view.outputs[0]
     return Cost(0, round(0.2 * kernel[0] * kernel[1] * outputs.line_elements) + 15 * outputs.shape[2])
 
 
-def _suits_mve(view: NodeView) -> bool:
+def _suits_mve(view: NodeView[MaxPool2d]) -> bool:
     return of_int8(view) and view.core.has_mve
 
 
-def _float_cost(view: NodeView) -> Cost:
-    kernel = cast(MaxPool2d, view.operator).kernel
+def _float_cost(view: NodeView[MaxPool2d]) -> Cost:
+    kernel = view.operator.kernel
     return Cost(0, round(float_cycles(view.core) * math.prod(kernel) * view.outputs[0].line_elements) + 100)
 
 
-def _emit(view: NodeView, out: FunctionWriter, family: str = "") -> None:
+def _emit(view: NodeView[MaxPool2d], out: FunctionWriter, family: str = "") -> None:
     out.modules.add(f"tinyseg_pool2d{family}")
     results = {**window_parameters(None, out), "fixed_count": 0}
     emit_windows(view, out, "tinyseg_pool2d", f"tinyseg_max_pool2d{family}_line", results)
 
 
-def _emit_float(view: NodeView, out: FunctionWriter) -> None:
+def _emit_float(view: NodeView[MaxPool2d], out: FunctionWriter) -> None:
     out.modules.add("tinyseg_pool2d_f32")
     emit_windows(view, out, "tinyseg_pool2d_f32", "tinyseg_max_pool2d_f32_line", {"fixed_count": 0})
 
 
-VARIANTS = (
+VARIANTS: tuple[Variant[MaxPool2d], ...] = (
     Variant("max_pool2d mve", _suits_mve, _mve_cost, lambda view, out: _emit(view, out, "_mve")),
     Variant("max_pool2d dsp", _suits_dsp, _dsp_cost, lambda view, out: _emit(view, out, "_dsp")),
     Variant("max_pool2d portable", of_int8, _cost, _emit),

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import cast
-
-from tinyseg_tvm.codegen.operators.arithmetic import C_TYPES, Field
-from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView
+from tinyseg_tvm.codegen.operators.arithmetic import C_TYPES
+from tinyseg_tvm.codegen.operators.emission import Field, FunctionWriter, NodeView
 from tinyseg_tvm.operators.average_pool2d import AveragePool2d
 from tinyseg_tvm.operators.max_pool2d import MaxPool2d
 
 
-def emit_windows(view: NodeView, out: FunctionWriter, struct: str, kernel: str, results: dict[str, Field]) -> None:
+def emit_windows(
+    view: NodeView[AveragePool2d | MaxPool2d], out: FunctionWriter, struct: str, kernel: str, results: dict[str, Field]
+) -> None:
     """Write the call of a kernel over windows.
 
     Args:
@@ -20,7 +20,7 @@ def emit_windows(view: NodeView, out: FunctionWriter, struct: str, kernel: str, 
         kernel: its name.
         results: fields of ``struct`` beside those of the windows.
     """
-    operator = cast("AveragePool2d | MaxPool2d", view.operator)
+    operator = view.operator
     dilation = operator.dilation if isinstance(operator, MaxPool2d) else (1, 1)
     windows: dict[str, Field] = {
         "channels": view.inputs[0].shape[3],

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 
 from tinyseg_tvm.codegen.operators.arithmetic import interpolation_parameters, of_int8, requantize_cycles
@@ -14,15 +12,15 @@ from tinyseg_tvm.operators.resize2d import Resize2d
 _WEIGHT_UNIT = 2048
 
 
-def _cost(view: NodeView) -> Cost:
+def _cost(view: NodeView[Resize2d]) -> Cost:
     output = view.outputs[0]
     if _is_nearest(view):
         return Cost(0, 3 * output.line_bytes + 12 * output.shape[2])
     return Cost(0, (24 + requantize_cycles(view.core)) * output.line_elements + 100)
 
 
-def _is_nearest(view: NodeView) -> bool:
-    return cast(Resize2d, view.operator).method == "nearest"
+def _is_nearest(view: NodeView[Resize2d]) -> bool:
+    return view.operator.method == "nearest"
 
 
 def row_expression(rows: np.ndarray) -> str | None:
@@ -38,7 +36,7 @@ def row_expression(rows: np.ndarray) -> str | None:
     return None
 
 
-def _emit_nearest(view: NodeView, out: FunctionWriter) -> None:
+def _emit_nearest(view: NodeView[Resize2d], out: FunctionWriter) -> None:
     rows = view.constants["rows"][:, 0]
     columns = out.constant("columns", view.constants["columns"][:, 0].astype(np.uint16))
     row = row_expression(rows)
@@ -51,8 +49,8 @@ def _emit_nearest(view: NodeView, out: FunctionWriter) -> None:
     )
 
 
-def _emit_linear(view: NodeView, out: FunctionWriter) -> None:
-    operator = cast(Resize2d, view.operator)
+def _emit_linear(view: NodeView[Resize2d], out: FunctionWriter) -> None:
+    operator = view.operator
     rows, row_weights = view.constants["rows"].copy(), view.constants["row_weights"]
     for weights in (row_weights, view.constants["column_weights"]):
         if np.any(weights.sum(axis=1) != _WEIGHT_UNIT) or np.any(weights < 0):
@@ -80,7 +78,7 @@ def _emit_linear(view: NodeView, out: FunctionWriter) -> None:
     )
 
 
-def _emit(view: NodeView, out: FunctionWriter) -> None:
+def _emit(view: NodeView[Resize2d], out: FunctionWriter) -> None:
     if view.inputs[0].lines > 65535 or view.inputs[0].shape[2] > 65535:
         raise view.error("maps larger than 65,535 lines or pixels cannot be resized")
     out.modules.add("tinyseg_resize2d")
@@ -90,4 +88,6 @@ def _emit(view: NodeView, out: FunctionWriter) -> None:
         _emit_linear(view, out)
 
 
-VARIANTS = (Variant("resize2d portable", lambda view: _is_nearest(view) or of_int8(view), _cost, _emit),)
+VARIANTS: tuple[Variant[Resize2d], ...] = (
+    Variant("resize2d portable", lambda view: _is_nearest(view) or of_int8(view), _cost, _emit),
+)

@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import cast
 
 import numpy as np
 
 from tinyseg_tvm.codegen.core import Core
-from tinyseg_tvm.codegen.operators.convolution_window import declare_lines
-from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, requantize_cycles
-from tinyseg_tvm.codegen.operators.weight_packing import folded_bias
+from tinyseg_tvm.codegen.operators.arithmetic import of_onnx, output_numbers, requantize_cycles, sum_bias
+from tinyseg_tvm.codegen.operators.convolution_window import (
+    convolution_columns,
+    convolution_window,
+    declare_lines,
+    is_depthwise,
+)
+from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant
 from tinyseg_tvm.codegen.programs.channels.channel_costs import code_bytes, line_cycles
 from tinyseg_tvm.codegen.programs.channels.channel_kernels import ChannelKernel
 from tinyseg_tvm.codegen.programs.channels.channel_schedule import Decisions, decision_space, scheduled, tiles_of
@@ -52,38 +56,35 @@ class Family:
     scratch: int
     stack: int
 
-    def of(self, view: NodeView, run: int) -> ChannelKernel:
+    def of(self, view: NodeView[Conv2d], run: int) -> ChannelKernel:
         """The micro-kernels of a node, with runs of so many pixels."""
-        operator = cast(Conv2d, view.operator)
+        arithmetic = view.operator.arithmetic
         weight = view.constants["weight"]
-        channels, rows, taps, _ = weight.shape
+        columns, window = convolution_columns(view), convolution_window(view)
         channel_sum = self.sum(
-            rows,
-            taps,
-            operator.strides[1],
-            operator.dilation[1],
-            view.inputs[0].shape[2],
-            operator.padding[1],
-            view.outputs[0].shape[2],
-            channels,
-            operator.input_zero_point,
-            (operator.output_zero_point, operator.output_min, operator.output_max),
+            window.rows,
+            window.taps,
+            columns.stride,
+            window.dilation,
+            columns.width,
+            columns.before,
+            columns.outputs,
+            weight.shape[0],
+            arithmetic.operand_zero,
+            output_numbers(arithmetic),
             run,
         )
-        bias = folded_bias(view.constants["bias"], weight, operator.input_zero_point)
-        return self.kernel.of(channel_sum, weight[..., 0], bias, view.constants["multiplier"])
+        return self.kernel.of(channel_sum, weight[..., 0], sum_bias(view), view.constants["multiplier"])
 
-    def suits(self, view: NodeView) -> bool:
+    def suits(self, view: NodeView[Conv2d]) -> bool:
         """Whether the micro-kernels compute a convolution on this core."""
-        operator = cast(Conv2d, view.operator)
-        weight = view.constants["weight"]
-        channels = view.inputs[0].shape[3]
-        depthwise = operator.groups == channels == weight.shape[0] and len(view.inputs) == 1
-        if not (self.runs_on(view.core) and depthwise and weight.dtype == np.int8):
+        if not (self.runs_on(view.core) and of_onnx(view)):
+            return False
+        if not is_depthwise(view) or view.constants["weight"].dtype != np.int8:
             return False
         return self.of(view, 1).suits
 
-    def longest_run(self, view: NodeView) -> int:
+    def longest_run(self, view: NodeView[Conv2d]) -> int:
         """Pixels of a run within the limit: the line's, or equal parts of it."""
         kernel = self.of(view, 1)
         s, together = kernel.sum, kernel.together
@@ -95,18 +96,18 @@ class Family:
         runs = -(-s.pixels // most)
         return -(-s.pixels // (runs * together)) * together
 
-    def some_pixels(self, view: NodeView) -> int:
+    def some_pixels(self, view: NodeView[Conv2d]) -> int:
         """Fewer pixels; 0: there are no more than these."""
         return SOME_PIXELS if self.longest_run(view) > SOME_PIXELS else 0
 
-    def stack_run(self, view: NodeView) -> int:
+    def stack_run(self, view: NodeView[Conv2d]) -> int:
         """Pixels whose columns, and a channel's weights, the stack has room for; 0: not even one."""
         kernel = self.of(view, 1)
         s = kernel.sum
         fitting = (n for n in (8, 4, 2, 1) if kernel.staged_bytes(s.columns(n)) + kernel.stack_bytes <= self.stack)
         return min(next(fitting, 0), s.pixels, kernel.together)
 
-    def direct_run(self, view: NodeView) -> int:
+    def direct_run(self, view: NodeView[Conv2d]) -> int:
         """Pixels of a run of fewest estimated cycles, where columns are not staged."""
         requantize = requantize_cycles(view.core)
         shortest = self.of(view, 1)
@@ -130,7 +131,7 @@ def scratch_bytes(kernel: ChannelKernel) -> int:
     return kernel.staged_bytes(max(span.total for span in kernel.sum.spans))
 
 
-def best_decisions(kernel: ChannelKernel, view: NodeView) -> Decisions:
+def best_decisions(kernel: ChannelKernel, view: NodeView[Conv2d]) -> Decisions:
     """Those that the tuner recorded; else those of fewest estimated cycles."""
     ranked = ranked_decisions(kernel, requantize_cycles(view.core))
     return view.core.records.choice(kernel, ranked)
@@ -155,8 +156,7 @@ def lowered(kernel: ChannelKernel, decisions: Decisions) -> LoweredProgram:
     return LoweredProgram(source, program.workspace_bytes)
 
 
-def _emit(view: NodeView, out: FunctionWriter, kernel: ChannelKernel, memory: str | None) -> None:
-    operator = cast(Conv2d, view.operator)
+def _emit(view: NodeView[Conv2d], out: FunctionWriter, kernel: ChannelKernel, memory: str | None) -> None:
     weight = view.constants["weight"]
     s = kernel.sum
     program = lowered(kernel, best_decisions(kernel, view))
@@ -169,11 +169,10 @@ def _emit(view: NodeView, out: FunctionWriter, kernel: ChannelKernel, memory: st
         padding = out.constant("padding", np.full(kernel.padding, s.zero_point, np.int8))
         line = f"lines[{{0}}] != NULL ? lines[{{0}}] : {padding}"
         step = f"lines[{{0}}] != NULL ? {s.channels} : 0"
-    bias = folded_bias(view.constants["bias"], weight, operator.input_zero_point)
     packed = np.concatenate([kernel.packed(weight[..., 0]).reshape(-1), np.zeros(kernel.zeros, np.int8)])
     constants = [
         ("int8_t", out.constant("weight", packed)),
-        ("int32_t", out.constant("bias", bias)),
+        ("int32_t", out.constant("bias", sum_bias(view))),
         ("float", out.constant("multiplier", view.constants["multiplier"])),
     ]
     # the generated functions know no const
@@ -184,39 +183,41 @@ def _emit(view: NodeView, out: FunctionWriter, kernel: ChannelKernel, memory: st
     out.write(f"{function}(", *(f"    {argument}," for argument in arguments[:-1]), f"    {arguments[-1]});")
 
 
-def _padded(view: NodeView) -> bool:
+def _padded(view: NodeView[Conv2d]) -> bool:
     """Whether lines may be missing."""
-    padding = cast(Conv2d, view.operator).padding
+    padding = view.operator.padding
     return bool(padding[0] or padding[2])
 
 
-def _flash(view: NodeView, kernel: ChannelKernel) -> int:
+def _flash(view: NodeView[Conv2d], kernel: ChannelKernel) -> int:
     s = kernel.sum
     return s.channels * (s.weights + 4 + 4) + kernel.zeros + (kernel.padding if _padded(view) else 0)
 
 
-def _variant(name: str, family: Family, run: Callable[[NodeView], int], *, on_stack: bool = False) -> Variant:
-    def kernel_of(view: NodeView) -> ChannelKernel:
+def _variant(
+    name: str, family: Family, run: Callable[[NodeView[Conv2d]], int], *, on_stack: bool = False
+) -> Variant[Conv2d]:
+    def kernel_of(view: NodeView[Conv2d]) -> ChannelKernel:
         return family.of(view, run(view))
 
-    def cost(view: NodeView) -> Cost:
+    def cost(view: NodeView[Conv2d]) -> Cost:
         kernel = kernel_of(view)
         cycles = round(line_cycles(kernel, best_decisions(kernel, view), requantize_cycles(view.core)))
         # with scratch memory to spare, the stack is left alone
         return Cost(0, cycles + 1) if on_stack else Cost(scratch_bytes(kernel), cycles)
 
-    def emit(view: NodeView, out: FunctionWriter) -> None:
+    def emit(view: NodeView[Conv2d], out: FunctionWriter) -> None:
         kernel = kernel_of(view)
         if on_stack:
             out.write(f"uint32_t columns[{-(-scratch_bytes(kernel) // 4)}];")
         memory = "(uint8_t *)columns" if on_stack else str(out.scratch)
         _emit(view, out, kernel, memory if kernel.sum.staged else None)
 
-    def code(view: NodeView) -> int:
+    def code(view: NodeView[Conv2d]) -> int:
         kernel = kernel_of(view)
         return code_bytes(kernel, best_decisions(kernel, view))
 
-    def programs(view: NodeView) -> dict[str, tuple[Decisions, ...]]:
+    def programs(view: NodeView[Conv2d]) -> dict[str, tuple[Decisions, ...]]:
         kernel = kernel_of(view)
         return {program_key(kernel): ranked_decisions(kernel, requantize_cycles(view.core))}
 
@@ -231,7 +232,7 @@ def _variant(name: str, family: Family, run: Callable[[NodeView], int], *, on_st
     )
 
 
-def _variants(family: Family) -> Iterator[Variant]:
+def _variants(family: Family) -> Iterator[Variant[Conv2d]]:
     if not family.sum.staged:
         yield _variant("as it lies", family, family.direct_run)
         return

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import TypeVar
 
 import numpy as np
 
-from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, requantize_cycles
+from tinyseg_tvm.codegen.operators.arithmetic import WeightedSum as WeightedSumOperator
+from tinyseg_tvm.codegen.operators.arithmetic import of_onnx, requantize_cycles
+from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant
 from tinyseg_tvm.codegen.operators.scheduled_convolution import FAMILIES, Call, Family, kernel_of, suits
 from tinyseg_tvm.codegen.programs.long_tail import PLACEHOLDER, WORKSPACE_ALIGNMENT, LoweredProgram, lower_placed
 from tinyseg_tvm.codegen.programs.windows.micro_kernels import MicroKernel
@@ -20,6 +23,8 @@ from tinyseg_tvm.network.cost import Cost
 MOST_STACK = 320  # bytes of staged values that may lie there instead of in scratch memory: promises count 1,024 for all
 REQUANTIZE_CYCLES = 16  # with an FPU, as the micro-kernels' estimates take for granted
 
+Summing = TypeVar("Summing", bound=WeightedSumOperator)
+
 
 @dataclass(frozen=True)
 class Scheduled:
@@ -30,7 +35,7 @@ class Scheduled:
     decisions: Decisions
 
 
-def best_decisions(kernel: MicroKernel, view: NodeView) -> Decisions:
+def best_decisions(kernel: MicroKernel, view: NodeView[WeightedSumOperator]) -> Decisions:
     """Those that the tuner recorded; else those of fewest estimated cycles."""
     ranked = ranked_decisions(kernel, requantize_cycles(view.core))
     return view.core.records.choice(kernel, ranked)
@@ -158,9 +163,9 @@ def _arguments(each: Scheduled, suffix: str, workspace: str, out: FunctionWriter
 
 def scheduled_variants(
     name: str,
-    calls: Callable[[NodeView], Sequence[Call]],
-    lines: Callable[[NodeView, FunctionWriter], None],
-) -> tuple[Variant, ...]:
+    calls: Callable[[NodeView[Summing]], Sequence[Call]],
+    lines: Callable[[NodeView[Summing], FunctionWriter], None],
+) -> tuple[Variant[Summing], ...]:
     """The variants of an operator kind.
 
     Args:
@@ -174,11 +179,11 @@ def scheduled_variants(
 def _variant(
     name: str,
     family: Family,
-    calls: Callable[[NodeView], Sequence[Call]],
-    lines: Callable[[NodeView, FunctionWriter], None],
-) -> Variant:
-    def schedules(view: NodeView) -> list[Scheduled]:
-        if not family.runs_on(view.core) or view.constants["weight"].dtype != np.int8:
+    calls: Callable[[NodeView[Summing]], Sequence[Call]],
+    lines: Callable[[NodeView[Summing], FunctionWriter], None],
+) -> Variant[Summing]:
+    def schedules(view: NodeView[Summing]) -> list[Scheduled]:
+        if not _computes(family, view):
             return []
         found = calls(view)
         if family.columns:
@@ -193,11 +198,11 @@ def _variant(
         kernels = [kernel_of(call.convolution, family) for call in found]
         return [Scheduled(call, k, best_decisions(k, view)) for call, k in zip(found, kernels, strict=True)]
 
-    def supports(view: NodeView) -> bool:
+    def supports(view: NodeView[Summing]) -> bool:
         found = schedules(view)
         return bool(found) and (not family.on_stack or 0 < _staged_bytes(found) <= MOST_STACK)
 
-    def costs(view: NodeView) -> Cost:
+    def costs(view: NodeView[Summing]) -> Cost:
         found = schedules(view)
         requantize = requantize_cycles(view.core)
         total = 0.0
@@ -207,7 +212,7 @@ def _variant(
         # with scratch memory to spare, the stack is left alone
         return Cost(0, round(total) + 1) if family.on_stack else Cost(_staged_bytes(found), round(total))
 
-    def flash(view: NodeView) -> int:
+    def flash(view: NodeView[Summing]) -> int:
         found = schedules(view)
         total = 4 * found[0].call.convolution.multiplier.size
         for each in found:
@@ -216,7 +221,7 @@ def _variant(
         padded = [each.kernel for each in found if each.call.convolution.padded]
         return total + max((line.values for kernel in padded for line in kernel.sum.lines), default=0)
 
-    def code(view: NodeView) -> int:
+    def code(view: NodeView[Summing]) -> int:
         functions = {(each.kernel, each.decisions) for each in schedules(view)}
         return sum(
             kernel.code_bytes(*tile)
@@ -224,15 +229,21 @@ def _variant(
             for tile in {tile_of(kernel, part, decisions) for part in kernel.sum.all_parts}
         )
 
-    def programs(view: NodeView) -> dict[str, tuple[Decisions, ...]]:
+    def programs(view: NodeView[Summing]) -> dict[str, tuple[Decisions, ...]]:
         kernels = dict.fromkeys(each.kernel for each in schedules(view))
         requantize = requantize_cycles(view.core)
         return {program_key(kernel): ranked_decisions(kernel, requantize) for kernel in kernels}
 
-    def write(view: NodeView, out: FunctionWriter) -> None:
+    def write(view: NodeView[Summing], out: FunctionWriter) -> None:
         emit(schedules(view), lambda writer: lines(view, writer), family, out)
 
     return Variant(f"{name} {family.name}", supports, costs, write, flash, code, programs)
+
+
+def _computes(family: Family, view: NodeView[WeightedSumOperator]) -> bool:
+    """Whether the micro-kernels run on the core, and have the arithmetic and the weights."""
+    has = family.runs_on(view.core) and of_onnx(view)
+    return has and view.constants["weight"].dtype == np.int8
 
 
 def _staged_bytes(scheduled_calls: Sequence[Scheduled]) -> int:

@@ -31,11 +31,11 @@ from tinyseg_tvm.operators import (
     AveragePool2d,
     Clip,
     Concat,
+    Conv2d,
+    Conv2dTranspose,
+    Dense,
     Elementwise,
     ElementwiseConstant,
-    FloatConv2d,
-    FloatConv2dTranspose,
-    FloatDense,
     GlobalPool,
     MaxPool2d,
     Operator,
@@ -73,7 +73,7 @@ class RandomGraph:
         last = self.maps[-1]
         self.builder.output(last)
         pooled = self.node("pooled", pick(rng, [GlobalPool("average", float32.Average()), GlobalPool("max")]), last)
-        flat = self.sum("flat", FloatDense(True, *FREE), last, (7, int(np.prod(self.shape(last)))))
+        flat = self.sum("flat", Dense(True, float32.WeightedSum(*FREE)), last, (7, int(np.prod(self.shape(last)))))
         gate = self.node("gate", Elementwise("mul", float32.Binary(*FREE)), last, pooled)
         self.builder.output(gate)
         self.builder.output(self.node("classes", Softmax(float32.Softmax()), flat))
@@ -116,13 +116,13 @@ class RandomGraph:
         if kind == "conv":
             pieces = [source, pick(rng, partners)][: int(rng.integers(1, 3))]
             depth = sum(self.shape(piece)[3] for piece in pieces)
-            operator = FloatConv2d((1, pick(rng, [1, 2])), padding, (1, 1), 1, *self.clamp())
+            operator = Conv2d((1, pick(rng, [1, 2])), padding, (1, 1), 1, float32.WeightedSum(*self.clamp()))
             return self.sum(name, operator, pieces[0], (int(rng.integers(1, 12)), 2, 3, depth), *pieces[1:])
         if kind == "depthwise":
-            operator = FloatConv2d((1, 1), (1, 1, 1, 1), (1, 1), channels, *self.clamp())
+            operator = Conv2d((1, 1), (1, 1, 1, 1), (1, 1), channels, float32.WeightedSum(*self.clamp()))
             return self.sum(name, operator, source, (channels, 3, 3, 1))
         if kind == "transposed" and height * width <= 64:
-            operator = FloatConv2dTranspose((2, 2), (0, 0, 0, 0), (0, 0), (1, 1), 1, *self.clamp())
+            operator = Conv2dTranspose((2, 2), (0, 0, 0, 0), (0, 0), (1, 1), 1, float32.WeightedSum(*self.clamp()))
             return self.sum(name, operator, source, (int(rng.integers(1, 6)), 2, int(rng.integers(2, 4)), channels))
         if kind == "pool" and min(height, width) > 3:
             if rng.integers(2):
@@ -141,7 +141,9 @@ class RandomGraph:
         if kind == "concat":
             return self.node(name, Concat(3), source, pick(rng, partners))
         if kind == "dense":
-            return self.sum(name, FloatDense(False, *self.clamp()), source, (int(rng.integers(1, 9)), channels))
+            return self.sum(
+                name, Dense(False, float32.WeightedSum(*self.clamp())), source, (int(rng.integers(1, 9)), channels)
+            )
         if kind == "pool":
             return self.node(name, Pad((0, 1, 1, 0), (0, 0, 1, 0), 0.5), source)
         return self.node(name, Clip(-0.9, 1.1), source)

@@ -64,7 +64,11 @@ class RandomGraph:
         stride = stride or int(rng.integers(1, 3))
         padding = dilation * (kernel - 1)
         operator = Conv2d(
-            (stride, stride), (padding, padding // 2, padding, padding), (dilation, dilation), 1, 5, -9, -128, 127
+            (stride, stride),
+            (padding, padding // 2, padding, padding),
+            (dilation, dilation),
+            1,
+            onnx.WeightedSum(5, -9, -128, 127),
         )
         return self.builder.node(
             name, operator, pieces, **weights(rng, int(rng.integers(1, 7)), kernel, kernel, channels)
@@ -72,13 +76,13 @@ class RandomGraph:
 
     def depthwise(self, name: str, source: str) -> str:
         channels = self.shape(source)[3]
-        operator = Conv2d((1, 1), (1, 1, 1, 1), (1, 1), channels, -3, 4, -128, 100)
+        operator = Conv2d((1, 1), (1, 1, 1, 1), (1, 1), channels, onnx.WeightedSum(-3, 4, -128, 100))
         return self.builder.node(name, operator, [source], **weights(self.rng, channels, 3, 3, 1))
 
     def upsample(self, name: str, source: str) -> str:
         if self.shape(source)[1] > 16:
             return self.conv(name, source, stride=2)
-        operator = Conv2dTranspose((2, 2), (0, 0, 0, 0), (0, 0), (1, 1), 1, 2, 1, -128, 127)
+        operator = Conv2dTranspose((2, 2), (0, 0, 0, 0), (0, 0), (1, 1), 1, onnx.WeightedSum(2, 1, -128, 127))
         return self.builder.node(name, operator, [source], **weights(self.rng, 3, 2, 2, self.shape(source)[3]))
 
     def pool(self, name: str, source: str) -> str:

@@ -58,7 +58,10 @@ def chain(names: list[str], name: str = "net") -> Network:
     x = b.input("x", TensorType((1, 6, 5, 4), "int8"))
     for i, node in enumerate(names):
         y = b.node(
-            f"{node}|{i}", Conv2d((1, 1), (1, 1, 1, 1), (1, 1), 1, 3, -2, -128, 127), [x], **weights(rng, 4, 3, 3, 4)
+            f"{node}|{i}",
+            Conv2d((1, 1), (1, 1, 1, 1), (1, 1), 1, onnx.WeightedSum(3, -2, -128, 127)),
+            [x],
+            **weights(rng, 4, 3, 3, 4),
         )
         x = b.node(f"{node}|{i}add", Elementwise("add", onnx.Binary(0.1, 0, 0.2, 1, 0.25, 2, -128, 127)), [x, y])
     b.output(x)

@@ -25,6 +25,7 @@ from tinyseg_tvm.codegen.tuning_records import (
 )
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.operators import Conv2d, TensorType
+from tinyseg_tvm.operators.arithmetic import onnx
 
 DSP = Core("cortex-m4", has_dsp=True)
 RECORDS = TuningRecords("cortex-m4", (TuningRecord("conv", "kernel", 123, True),), (("abc", (4, 2, 1)),))
@@ -33,7 +34,7 @@ RECORDS = TuningRecords("cortex-m4", (TuningRecord("conv", "kernel", 123, True),
 def convolution(zero_point: int = 3, outputs: int = 16) -> NodeView:
     rng = np.random.default_rng(0)
     builder = NetworkBuilder("one")
-    operator = Conv2d((1, 1), (1, 1, 1, 1), (1, 1), 1, zero_point, -5 - zero_point, -128, 127)
+    operator = Conv2d((1, 1), (1, 1, 1, 1), (1, 1), 1, onnx.WeightedSum(zero_point, -5 - zero_point, -128, 127))
     constants = {
         "weight": rng.integers(-127, 128, (outputs, 3, 3, 16)).astype(np.int8),
         "bias": np.zeros(outputs, np.int32),

@@ -99,6 +99,9 @@ class Growth:
     def zero_point(self) -> int:
         return self.integer(-128, 127) if self.chance(0.5) else int(self.choice([-128, 0, 127]))
 
+    def weighted_sum(self) -> onnx.WeightedSum:
+        return onnx.WeightedSum(self.zero_point(), **self.clamp())
+
     def clamp(self) -> dict[str, int]:
         low, high = self.choice([(-128, 127), (-128, 127), (-5, 127), (-128, 40)])
         return {"output_zero_point": self.zero_point(), "output_min": low, "output_max": high}
@@ -154,7 +157,7 @@ class Growth:
         if len(pieces) == 1 and outputs is None and divisors and self.chance(0.45):
             groups = channels if self.chance(0.6) else int(self.choice(divisors))
             made = groups * (1 if self.chance(0.7) else 2)
-        operator = Conv2d(strides, padding, dilation, groups, self.zero_point(), **self.clamp())
+        operator = Conv2d(strides, padding, dilation, groups, self.weighted_sum())
         constants = weighted_sum_constants(self.rng, (made, *kernel, channels // groups))
         return self.node(operator, pieces, **constants)
 
@@ -169,7 +172,7 @@ class Growth:
             padding = (padding[0], 0, padding[2], 0)
         extra = (0, 0) if exact or self.flat or self.chance(0.6) else self.pair(0, 2)
         groups = channels if self.chance(0.2) and not outputs else 1
-        operator = Conv2dTranspose(stride, padding, extra, dilation, groups, self.zero_point(), **self.clamp())
+        operator = Conv2dTranspose(stride, padding, extra, dilation, groups, self.weighted_sum())
         made = (outputs or self.integer(1, 6)) if groups == 1 else groups
         constants = weighted_sum_constants(self.rng, (made, *kernel, channels // groups))
         return self.node(operator, [x], **constants)
@@ -239,7 +242,7 @@ class Growth:
     def dense(self, x: str, flatten: bool) -> str:
         elements = int(np.prod(self.shape(x))) if flatten else self.shape(x)[-1]
         constants = weighted_sum_constants(self.rng, (self.integer(1, 6), elements))
-        return self.node(Dense(flatten, self.zero_point(), **self.clamp()), [x], **constants)
+        return self.node(Dense(flatten, self.weighted_sum()), [x], **constants)
 
     # Blocks of several operators.
 

@@ -40,6 +40,10 @@ def clamp(rng: Rng) -> dict[str, int]:
     return {"output_zero_point": int8(rng), "output_min": low, "output_max": high}
 
 
+def weighted_sum(rng: Rng) -> onnx.WeightedSum:
+    return onnx.WeightedSum(int8(rng), **clamp(rng))
+
+
 def constants(rng: Rng, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
     """Weights, bias and multipliers; one in four has weights at their limits, and multipliers from tiny to beyond 1."""
     terms = int(np.prod(shape[1:]))
@@ -74,7 +78,7 @@ def convolution(rng: Rng) -> Case:
     pieces = int(rng.integers(1, 4)) if groups == 1 else 1
     channels = [pick(rng, CHANNELS) * groups for _ in range(pieces)]
     outputs = pick(rng, CHANNELS) * groups
-    operator = Conv2d(strides, padding, dilation, groups, int8(rng), **clamp(rng))
+    operator = Conv2d(strides, padding, dilation, groups, weighted_sum(rng))
     weights = constants(rng, (outputs, *kernel, sum(channels) // groups))
     return Case(operator, tuple(int8_array(rng, (1, height, width, c)) for c in channels), weights)
 
@@ -84,14 +88,14 @@ def depthwise(rng: Rng) -> Case:
     kernels = [(3, 3), (3, 3), (3, 3), (5, 5), (1, 3), (3, 1), (2, 2), (4, 2), (7, 3), (1, 1)]
     kernel, strides, padding, dilation, height, width = window(rng, kernels, 40)
     channels = pick(rng, CHANNELS)
-    operator = Conv2d(strides, padding, dilation, channels, int8(rng), **clamp(rng))
+    operator = Conv2d(strides, padding, dilation, channels, weighted_sum(rng))
     return Case(operator, (int8_array(rng, (1, height, width, channels)),), constants(rng, (channels, *kernel, 1)))
 
 
 def dense(rng: Rng) -> Case:
     """Over a whole map, and over its last axis."""
     shape = pick(rng, [(1, 64), (1, 37), (1, 4, 3, 5), (1, 3, 5, 16), (1, 6, 1, 7), (1, 2, 9, 20)])
-    operator = Dense(bool(rng.integers(2)), int8(rng), **clamp(rng))
+    operator = Dense(bool(rng.integers(2)), weighted_sum(rng))
     elements = int(np.prod(shape)) if operator.flatten else shape[-1]
     return Case(operator, (int8_array(rng, shape),), constants(rng, (int(rng.integers(1, 40)), elements)))
 
@@ -114,7 +118,7 @@ def transposed(rng: Rng) -> Case:
             break
     groups = pick(rng, [1, 1, 1, 2])
     depth, outputs = pick(rng, CHANNELS), pick(rng, CHANNELS) * groups
-    operator = Conv2dTranspose(strides, padding, extra, dilation, groups, int8(rng), **clamp(rng))
+    operator = Conv2dTranspose(strides, padding, extra, dilation, groups, weighted_sum(rng))
     return Case(operator, (int8_array(rng, (1, *extents, depth * groups)),), constants(rng, (outputs, *kernel, depth)))
 
 

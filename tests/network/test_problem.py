@@ -22,7 +22,7 @@ def convolution(outputs: int, channels: int, bias: int = 0) -> dict[str, np.ndar
     }
 
 
-CONV = Conv2d((1, 1), (1, 1, 1, 1), (1, 1), 1, 0, 0, -128, 127)
+CONV = Conv2d((1, 1), (1, 1, 1, 1), (1, 1), 1, onnx.WeightedSum(0, 0, -128, 127))
 ADD = Elementwise("add", onnx.Binary(0.1, 0, 0.1, 0, 0.1, 0, -128, 127))
 
 

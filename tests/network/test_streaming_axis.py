@@ -81,7 +81,8 @@ def weights(rng: np.random.Generator, *shape: int) -> dict[str, np.ndarray]:
 
 
 def clamp(name: str, *arguments: Any) -> Any:
-    return {"conv": Conv2d, "tconv": Conv2dTranspose, "dense": Dense}[name](*arguments, 3, -4, -128, 127)
+    made: type[Any] = {"conv": Conv2d, "tconv": Conv2dTranspose, "dense": Dense}[name]
+    return made(*arguments, onnx.WeightedSum(3, -4, -128, 127))
 
 
 def assert_same_results(network: Network, seed: int = 0) -> Network:

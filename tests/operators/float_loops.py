@@ -189,9 +189,9 @@ def gather(case: Case) -> np.ndarray:
 LOOPS = {
     "average_pool2d float32": average_pool2d,
     "clip": clip,
-    "float_conv2d": conv2d,
-    "float_conv2d_transpose": conv2d_transpose,
-    "float_dense": dense,
+    "conv2d float32": conv2d,
+    "conv2d_transpose float32": conv2d_transpose,
+    "dense float32": dense,
     "elementwise float32": elementwise,
     "elementwise_constant float32": elementwise_constant,
     "global_pool float32": global_pool,

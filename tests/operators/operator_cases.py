@@ -21,9 +21,6 @@ from tinyseg_tvm.operators import (
     Dequantize,
     Elementwise,
     ElementwiseConstant,
-    FloatConv2d,
-    FloatConv2dTranspose,
-    FloatDense,
     Gather,
     GlobalPool,
     Lookup,
@@ -87,6 +84,11 @@ def clamps(draw: Any) -> dict[str, int]:
     return {"output_zero_point": draw(int8s), "output_min": low, "output_max": high}
 
 
+@st.composite
+def weighted_sums(draw: Any) -> onnx.WeightedSum:
+    return onnx.WeightedSum(draw(int8s), **draw(clamps()))
+
+
 def weighted_sum_constants(rng: np.random.Generator, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
     """Weights without zeros, and multipliers that spread the results over int8."""
     weight = rng.integers(1, 128, shape) * rng.choice([-1, 1], shape)
@@ -127,7 +129,7 @@ def conv2d(draw: Any) -> Case:
         if kind == "pieces":
             pieces = draw(st.integers(2, 3))
     channels = [depth * groups] if pieces == 1 else [draw(st.integers(1, 3)) for _ in range(pieces)]
-    operator = Conv2d(strides, padding, dilation, groups, draw(int8s), **draw(clamps()))
+    operator = Conv2d(strides, padding, dilation, groups, draw(weighted_sums()))
     constants = weighted_sum_constants(rng, (outputs, *kernel, sum(channels) // groups))
     return Case(operator, tuple(int8_array(rng, (1, height, width, c)) for c in channels), constants)
 
@@ -148,7 +150,7 @@ def conv2d_transpose(draw: Any) -> Case:
         )
     groups = draw(st.sampled_from([1, 1, 2, 3]))
     depth, outputs = draw(st.integers(1, 4)), draw(st.integers(1, 4)) * groups
-    operator = Conv2dTranspose(strides, padding, output_padding, dilation, groups, draw(int8s), **draw(clamps()))
+    operator = Conv2dTranspose(strides, padding, output_padding, dilation, groups, draw(weighted_sums()))
     constants = weighted_sum_constants(rng, (outputs, *kernel, depth))
     return Case(operator, (int8_array(rng, (1, *extents, depth * groups)),), constants)
 
@@ -160,7 +162,7 @@ def dense(draw: Any) -> Case:
     shape = draw(
         st.sampled_from([(1, 6), (5, 4), (1, 3, 4), (1, 4, 3, 2), (1, 1, 3, 2), (3,), (2, 3, 4), (1, 4, 1, 3)])
     )
-    operator = Dense(flatten, draw(int8s), **draw(clamps()))
+    operator = Dense(flatten, draw(weighted_sums()))
     elements = int(np.prod(shape)) if flatten else shape[-1]
     return Case(operator, (int8_array(rng, shape),), weighted_sum_constants(rng, (draw(small), elements)))
 
@@ -397,7 +399,7 @@ def float_conv2d(draw: Any) -> Case:
     case = draw(conv2d())
     rng = draw(generators)
     old = case.operator
-    operator = FloatConv2d(old.strides, old.padding, old.dilation, old.groups, **draw(float_clamps()))
+    operator = replace(old, arithmetic=float32.WeightedSum(**draw(float_clamps())))
     weight = case.constants["weight"].shape
     pieces = [array.shape for array in case.inputs]
     if old.groups == 1 and draw(st.booleans()):  # wide enough for blocks of four by four
@@ -412,10 +414,7 @@ def float_conv2d(draw: Any) -> Case:
 def float_conv2d_transpose(draw: Any) -> Case:
     case = draw(conv2d_transpose())
     rng = draw(generators)
-    old = case.operator
-    operator = FloatConv2dTranspose(
-        old.strides, old.padding, old.output_padding, old.dilation, old.groups, **draw(float_clamps())
-    )
+    operator = replace(case.operator, arithmetic=float32.WeightedSum(**draw(float_clamps())))
     constants = float_weights(rng, case.constants["weight"].shape)
     return Case(operator, (float_array(rng, case.inputs[0].shape),), constants)
 
@@ -424,7 +423,7 @@ def float_conv2d_transpose(draw: Any) -> Case:
 def float_dense(draw: Any) -> Case:
     case = draw(dense())
     rng = draw(generators)
-    operator = FloatDense(case.operator.flatten, **draw(float_clamps()))
+    operator = replace(case.operator, arithmetic=float32.WeightedSum(**draw(float_clamps())))
     constants = float_weights(rng, case.constants["weight"].shape)
     return Case(operator, (float_array(rng, case.inputs[0].shape),), constants)
 
@@ -494,17 +493,17 @@ CASES: dict[str, Callable[[], st.SearchStrategy[Case]]] = {
     "clip": clip,
     "concat": concat,
     "conv2d": conv2d,
+    "conv2d float32": float_conv2d,
     "conv2d_transpose": conv2d_transpose,
+    "conv2d_transpose float32": float_conv2d_transpose,
     "dense": dense,
+    "dense float32": float_dense,
     "depth_to_space": depth_to_space,
     "dequantize": dequantize,
     "elementwise": elementwise,
     "elementwise float32": float_elementwise,
     "elementwise_constant": elementwise_constant,
     "elementwise_constant float32": float_elementwise_constant,
-    "float_conv2d": float_conv2d,
-    "float_conv2d_transpose": float_conv2d_transpose,
-    "float_dense": float_dense,
     "gather": gather,
     "global_pool": global_pool,
     "global_pool float32": float_global_pool,

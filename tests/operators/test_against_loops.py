@@ -48,8 +48,8 @@ def conv2d(case: Case) -> np.ndarray:
                 )
                 if 0 <= i < len(x) and 0 <= j < len(x[0]):
                     for c in range(depth):
-                        acc += (x[i][j][group * depth + c] - op.input_zero_point) * int(weight[o, ky, kx, c])
-        result[0, y0, x0, o] = requantized(acc, multiplier[o], op)
+                        acc += (x[i][j][group * depth + c] - op.arithmetic.input_zero_point) * int(weight[o, ky, kx, c])
+        result[0, y0, x0, o] = requantized(acc, multiplier[o], op.arithmetic)
     return result
 
 
@@ -70,12 +70,12 @@ def conv2d_transpose(case: Case) -> np.ndarray:
                         for o in range(outputs):
                             group = o // (outputs // op.groups)
                             for c in range(depth):
-                                acc[y0, x0, o] += (x[i][j][group * depth + c] - op.input_zero_point) * int(
+                                acc[y0, x0, o] += (x[i][j][group * depth + c] - op.arithmetic.input_zero_point) * int(
                                     weight[o, ky, kx, c]
                                 )
     result = np.zeros((1, *acc.shape), np.int8)
     for index in np.ndindex(*acc.shape):
-        result[(0, *index)] = requantized(int(acc[index]), multiplier[index[2]], op)
+        result[(0, *index)] = requantized(int(acc[index]), multiplier[index[2]], op.arithmetic)
     return result
 
 
@@ -86,9 +86,11 @@ def dense(case: Case) -> np.ndarray:
         [
             requantized(
                 int(bias[o])
-                + sum((int(v) - op.input_zero_point) * int(w) for v, w in zip(vector, weight[o], strict=True)),
+                + sum(
+                    (int(v) - op.arithmetic.input_zero_point) * int(w) for v, w in zip(vector, weight[o], strict=True)
+                ),
                 multiplier[o],
-                op,
+                op.arithmetic,
             )
             for o in range(len(bias))
         ]

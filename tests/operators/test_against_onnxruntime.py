@@ -108,7 +108,7 @@ def with_scales(case: Case, rng: np.random.Generator) -> tuple[Case, np.float32,
     x_scale, y_scale = np.float32(rng.uniform(0.001, 0.1)), np.float32(rng.uniform(0.01, 0.5))
     w_scale = (case.constants["multiplier"].astype(np.float64) * y_scale / x_scale).astype(np.float32)
     constants = {**case.constants, "weight": weight, "multiplier": conv_multiplier(x_scale, w_scale, y_scale)}
-    operator = replace(case.operator, output_min=-128, output_max=127)
+    operator = case.operator.clamped(-128, 127)
     return Case(operator, case.inputs, constants), x_scale, w_scale, y_scale
 
 
@@ -127,8 +127,8 @@ def test_conv2d_equals_qlinear_conv(case, rng):
         group=op.groups,
     )
     constants = {
-        **parameters("x", x_scale, op.input_zero_point),
-        **parameters("y", y_scale, op.output_zero_point),
+        **parameters("x", x_scale, op.arithmetic.input_zero_point),
+        **parameters("y", y_scale, op.arithmetic.output_zero_point),
         "w": nchw(case.constants["weight"]),
         "w_scale": w_scale,
         "w_zero": np.zeros(len(w_scale), np.int8),
@@ -148,7 +148,7 @@ def test_dense_equals_qlinear_matmul(rng, shape, zero_point, output_zero_point):
     x, weight = int8_array(rng, (rows, depth)), int8_array(rng, (outputs, depth))
     x_scale, w_scale, y_scale = (np.float32(v) for v in rng.uniform(0.01, 0.1, 3))
     y_scale *= np.float32(np.sqrt(depth) * 10)
-    operator = Dense(False, zero_point, output_zero_point, -128, 127)
+    operator = Dense(False, onnx.WeightedSum(zero_point, output_zero_point, -128, 127))
     constants = {
         "weight": weight,
         "bias": np.zeros(outputs, np.int32),
@@ -195,8 +195,8 @@ def test_conv2d_transpose_agrees_with_the_float_operator():
             QUANTIZED,
         ]
         tensors = {
-            **parameters("x", x_scale, op.input_zero_point),
-            **parameters("y", y_scale, op.output_zero_point),
+            **parameters("x", x_scale, op.arithmetic.input_zero_point),
+            **parameters("y", y_scale, op.arithmetic.output_zero_point),
             "w": grouped.reshape(-1, outputs // op.groups, kh, kw).astype(np.float32) * w_scale[0],
             "b": case.constants["bias"].astype(np.float32) * (x_scale * w_scale[0]),
         }

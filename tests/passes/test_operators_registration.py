@@ -21,7 +21,7 @@ from tinyseg_tvm.relay_passes.operators_registration import (
     operator_of,
 )
 
-CONV = Conv2d((1, 2), (0, 1, 2, 3), (1, 1), 1, -3, 4, -128, 100)
+CONV = Conv2d((1, 2), (0, 1, 2, 3), (1, 1), 1, onnx.WeightedSum(-3, 4, -128, 100))
 
 
 def variable(name: str, *shape: int) -> relax.Var:

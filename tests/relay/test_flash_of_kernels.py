@@ -10,6 +10,7 @@ from tinyseg_tvm.codegen import Core, kernel_choices, kernel_cost
 from tinyseg_tvm.compiler.kernel_choice import CODE_BYTES, with_fast_kernels
 from tinyseg_tvm.network.problem import build_problem
 from tinyseg_tvm.operators import Conv2d, TensorType
+from tinyseg_tvm.operators.arithmetic import onnx
 from tinyseg_tvm.planner.validator import validate
 
 DSP = Core("host", has_dsp=True)
@@ -20,7 +21,7 @@ def two_convolutions():
     rng = np.random.default_rng(0)
     builder = NetworkBuilder("flash")
     for name, extent in (("large", 32), ("small", 16)):
-        operator = Conv2d((1, 1), (1, 1, 1, 1), (1, 1), 1, 3, -5, -128, 127)
+        operator = Conv2d((1, 1), (1, 1, 1, 1), (1, 1), 1, onnx.WeightedSum(3, -5, -128, 127))
         constants = {
             "weight": rng.integers(-127, 128, (16, 3, 3, 16)).astype(np.int8),
             "bias": np.zeros(16, np.int32),

@@ -14,9 +14,6 @@ from tinyseg_tvm.operators.dequantize import Dequantize
 from tinyseg_tvm.operators.elementwise import Elementwise
 from tinyseg_tvm.operators.elementwise_constant import ElementwiseConstant
 from tinyseg_tvm.operators.fetch import Fetch
-from tinyseg_tvm.operators.float_conv2d import FloatConv2d
-from tinyseg_tvm.operators.float_conv2d_transpose import FloatConv2dTranspose
-from tinyseg_tvm.operators.float_dense import FloatDense
 from tinyseg_tvm.operators.gather import Gather
 from tinyseg_tvm.operators.global_pool import GlobalPool
 from tinyseg_tvm.operators.lookup import Lookup
@@ -46,9 +43,6 @@ OPERATORS: dict[str, type[Operator]] = {
         Elementwise,
         ElementwiseConstant,
         Fetch,
-        FloatConv2d,
-        FloatConv2dTranspose,
-        FloatDense,
         Gather,
         GlobalPool,
         Lookup,
@@ -79,9 +73,6 @@ __all__ = [
     "Elementwise",
     "ElementwiseConstant",
     "Fetch",
-    "FloatConv2d",
-    "FloatConv2dTranspose",
-    "FloatDense",
     "Gather",
     "GlobalPool",
     "LineAccess",

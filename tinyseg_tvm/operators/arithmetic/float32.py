@@ -59,7 +59,7 @@ class WeightedSum(_Float32, forms.WeightedSum):
 
     def begin(self, constants: Mapping[str, np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
         """float32."""
-        return np.array(np.broadcast_to(constants["bias"], shape))
+        return np.array(np.broadcast_to(constants["bias"], shape), order="C")
 
     def values(self, data: np.ndarray) -> np.ndarray:
         """As they are."""

@@ -64,6 +64,8 @@ class WeightedSum(Arithmetic):
     """
 
     form = "WeightedSum"
+    accumulator_bytes: ClassVar[int] = 4
+    """Of a sum as kernels keep it from step to step."""
 
     @abstractmethod
     def expect_constants(self, constants: Mapping[str, TensorType], rank: int) -> int:
