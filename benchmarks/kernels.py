@@ -26,7 +26,7 @@ from network_table import is_program, print_networks
 
 from tinyseg_tvm.boards import Board, load_board, parse_board
 from tinyseg_tvm.codegen import generate, kernel_cost
-from tinyseg_tvm.codegen.operators import NodeView, select_variant
+from tinyseg_tvm.compiler.situation import generator_core
 from tinyseg_tvm.errors import DoesNotFitError
 from tinyseg_tvm.micro import RunResult, generate_project
 from tinyseg_tvm.micro.cycle_estimate import estimate_cycles
@@ -50,7 +50,6 @@ from tinyseg_tvm.operators.arithmetic.float32 import FLOAT32_MAX
 from tinyseg_tvm.planner.packing import pack
 from tinyseg_tvm.planner.step_table import step_table
 from tinyseg_tvm.relay import BuildOptions, build, frontend
-from tinyseg_tvm.relay.build import generator_core
 from tinyseg_tvm.report.tables import render
 
 BOARDS = "mps2_an386"
@@ -310,13 +309,12 @@ def measure(shape: Shape, board_name: str, directory: Path) -> Measurement:
     result = project.run([vector], profile=True)
     (expected,) = run_reference(network, vector, layout="device")
     exact = result.status == 0 and result.outputs[0][0].tobytes() == expected.tobytes()
-    view = NodeView.of(network.nodes[0], network, core)
     code = _code_bytes(Path(result.elf).parent / "runtime")
     scratch = problem.operators[0].scratch_bytes
     return Measurement(
         shape,
         board_name,
-        select_variant(view).name,
+        problem.operators[0].kernel,
         exact,
         result.instructions,
         scratch,

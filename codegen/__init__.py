@@ -5,7 +5,7 @@ from tinyseg_tvm.codegen.library.fast_memory import FastContents, FastSpace
 from tinyseg_tvm.codegen.library.model_library_format import export_library_format
 from tinyseg_tvm.codegen.library.project import fast_contents, generate, tool_version
 from tinyseg_tvm.codegen.memories.storage_layout import storage_regions
-from tinyseg_tvm.codegen.operators import kernel_choices, kernel_cost, kernel_names
+from tinyseg_tvm.codegen.operators import kernel_choices, kernel_cost
 from tinyseg_tvm.codegen.text.identifiers import project_identifier
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "generate",
     "kernel_choices",
     "kernel_cost",
-    "kernel_names",
     "project_identifier",
     "storage_regions",
     "tool_version",

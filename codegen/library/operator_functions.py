@@ -10,7 +10,6 @@ from tinyseg_tvm.codegen.memories.storage_layout import stored_part
 from tinyseg_tvm.codegen.operators import planned_variant
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView
 from tinyseg_tvm.codegen.text.identifiers import comment_text, identifier
-from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators import Operator, Spill, TensorType
 from tinyseg_tvm.planner.plan import Block
 
@@ -49,7 +48,7 @@ def node_function(generation: Generation, index: int) -> OperatorFunction:
     number = generation.first_node + index
     view = NodeView.of(node, network, generation.core)
     operator = generation.problem.operators[number]
-    variant = planned_variant(view, Cost(operator.scratch_bytes, operator.cycles, operator.flash_bytes))
+    variant = planned_variant(view, operator)
     if variant.cost(view).scratch_bytes > operator.scratch_bytes:
         raise AssertionError(f"node {node.name!r}: its kernel needs more scratch than the plan gives it")
     symbol = generation.names.unique(f"{generation.name}_{identifier(node.name, node.operator.kind)}")

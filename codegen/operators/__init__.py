@@ -12,7 +12,7 @@ from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.network.network import Network, Node
 from tinyseg_tvm.operators import Operator
-from tinyseg_tvm.planner.problem import Problem
+from tinyseg_tvm.planner.problem import Operator as PlannedOperator
 
 KINDS = (
     "argmax",
@@ -50,7 +50,6 @@ __all__ = [
     "emitter_for",
     "kernel_choices",
     "kernel_cost",
-    "kernel_names",
     "planned_variant",
     "select_variant",
     "variant_costs",
@@ -86,23 +85,18 @@ def select_variant(view: NodeView[Operator], scratch_limit: int | None = None) -
     return min(fitting, key=lambda entry: (entry[1].cycles_per_step, entry[1].flash_bytes))[0]
 
 
-def planned_variant(view: NodeView[Operator], planned: Cost) -> Variant[Any]:
-    """The variant that costs just what was planned; else the one that ``select_variant`` finds for the scratch."""
-    for variant, cost in variant_costs(view):
-        if cost == planned:
+def planned_variant(view: NodeView[Operator], planned: PlannedOperator) -> Variant[Any]:
+    """The variant that a plan names; where it names none, the one that ``select_variant`` finds for its scratch.
+
+    Raises:
+        TinySegError: the variant named does not exist, or does not compute the node on this core.
+    """
+    if not planned.kernel:
+        return select_variant(view, planned.scratch_bytes)
+    for variant in emitter_for(view.operator.kind):
+        if variant.name == planned.kernel and variant.supports(view):
             return variant
-    return select_variant(view, planned.scratch_bytes)
-
-
-def kernel_names(network: Network, problem: Problem, core: Core) -> dict[str, str]:
-    """Name of the kernel that each node of a planned network gets, by the node's name."""
-    operators = {operator.name: operator for operator in problem.operators}
-    names = {}
-    for node in network.nodes:
-        planned = operators[node.name]
-        cost = Cost(planned.scratch_bytes, planned.cycles, planned.flash_bytes)
-        names[node.name] = planned_variant(NodeView.of(node, network, core), cost).name
-    return names
+    raise view.error(f"the plan names a kernel that does not compute it on {view.core.name}: {planned.kernel!r}")
 
 
 def kernel_cost(node: Node, network: Network, core: Core, scratch_limit: int | None = None) -> Cost:
@@ -125,7 +119,7 @@ def kernel_choices(node: Node, network: Network, core: Core) -> tuple[Cost, ...]
 
 
 def _cost(variant: Variant[Any], view: NodeView[Operator]) -> Cost:
-    cost = replace(variant.cost(view), flash_bytes=variant.flash(view) + variant.code(view))
+    cost = replace(variant.cost(view), flash_bytes=variant.flash(view) + variant.code(view), kernel=variant.name)
     recorded = view.core.records.find(view.signature, variant.name) if view.core.records.records else None
     return cost if recorded is None else replace(cost, cycles_per_step=recorded.cycles)
 

@@ -1,4 +1,4 @@
-"""Convolution of one group as scheduled TVM programs (scheduled_sum.py)."""
+"""Convolution of one group as scheduled TVM programs (scheduled_windows.py)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tinyseg_tvm.codegen.operators.convolution_window import (
 )
 from tinyseg_tvm.codegen.operators.emission import NodeView
 from tinyseg_tvm.codegen.operators.scheduled_convolution import Call, convolution_of
-from tinyseg_tvm.codegen.operators.scheduled_sum import scheduled_variants
+from tinyseg_tvm.codegen.operators.scheduled_windows import scheduled_variants
 from tinyseg_tvm.operators.conv2d import Conv2d
 
 

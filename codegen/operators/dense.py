@@ -31,7 +31,7 @@ from tinyseg_tvm.codegen.operators.pair_packing import (
     pair_scratch,
 )
 from tinyseg_tvm.codegen.operators.scheduled_convolution import Call, convolution_of
-from tinyseg_tvm.codegen.operators.scheduled_sum import scheduled_variants
+from tinyseg_tvm.codegen.operators.scheduled_windows import scheduled_variants
 from tinyseg_tvm.codegen.operators.sum_costs import float_sum_cost, sum_cost
 from tinyseg_tvm.codegen.operators.weight_packing import overlapping_blocks, pack_convolution, pack_dense
 from tinyseg_tvm.network.cost import Cost

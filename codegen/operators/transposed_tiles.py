@@ -1,4 +1,4 @@
-"""Transposed convolution of one group as scheduled TVM programs (scheduled_sum.py)."""
+"""Transposed convolution of one group as scheduled TVM programs (scheduled_windows.py)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tinyseg_tvm.codegen.operators.convolution_window import POINT, Columns, Window
 from tinyseg_tvm.codegen.operators.emission import NodeView
 from tinyseg_tvm.codegen.operators.scheduled_convolution import Call, convolution_of
-from tinyseg_tvm.codegen.operators.scheduled_sum import scheduled_variants
+from tinyseg_tvm.codegen.operators.scheduled_windows import scheduled_variants
 from tinyseg_tvm.codegen.operators.transposed_geometry import (
     Phase,
     axis_phases,

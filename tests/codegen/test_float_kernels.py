@@ -23,6 +23,7 @@ from tests.operators.operator_cases import CASES
 from tinyseg_tvm.boards import load_board
 from tinyseg_tvm.codegen import generate, kernel_cost
 from tinyseg_tvm.codegen.text.runtime_files import include_options, runtime_text
+from tinyseg_tvm.compiler.situation import generator_core
 from tinyseg_tvm.micro import generate_project
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.network.problem import build_problem
@@ -46,7 +47,6 @@ from tinyseg_tvm.operators import (
 from tinyseg_tvm.operators.arithmetic import float32
 from tinyseg_tvm.operators.arithmetic.float32 import FLOAT32_MAX
 from tinyseg_tvm.operators.arithmetic.float32_functions import fused_multiply_add
-from tinyseg_tvm.relay.build import generator_core
 
 Rng = np.random.Generator
 FREE = (-FLOAT32_MAX, FLOAT32_MAX)

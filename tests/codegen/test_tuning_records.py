@@ -11,10 +11,10 @@ import pytest
 from tests.codegen.harness import NetworkBuilder
 from tinyseg_tvm.codegen import Core, kernel_cost
 from tinyseg_tvm.codegen.operators import NodeView, select_variant, variant_costs
-from tinyseg_tvm.codegen.operators.scheduled_sum import best_decisions
+from tinyseg_tvm.codegen.operators.scheduled_programs import best_decisions
 from tinyseg_tvm.codegen.programs.windows.dsp_kernels import DspKernel
-from tinyseg_tvm.codegen.programs.windows.schedule import decision_space
-from tinyseg_tvm.codegen.programs.windows.weighted_sum import Line, Segment, WeightedSum
+from tinyseg_tvm.codegen.programs.windows.program import WindowProgram
+from tinyseg_tvm.codegen.programs.windows.sum import Line, Segment, WeightedSum
 from tinyseg_tvm.codegen.tuning_records import (
     TuningRecord,
     TuningRecords,
@@ -142,13 +142,13 @@ def _network_of(view: NodeView):
 
 
 def test_a_recorded_decision_is_taken_if_the_program_has_it():
-    kernel, view = weighted_sum(), convolution()
-    estimated = best_decisions(kernel, view)
-    other = next(each for each in decision_space(kernel) if each != estimated)
+    program, view = WindowProgram(weighted_sum()), convolution()
+    estimated = best_decisions(program, view)
+    other = next(each for each in program.space if each != estimated)
 
     def taken(decision: tuple[int, ...]):
-        records = TuningRecords(DSP.name, (), ((program_key(kernel), decision),))
-        return best_decisions(kernel, replace(view, core=replace(DSP, records=records)))
+        records = TuningRecords(DSP.name, (), ((program_key(program.kernel), decision),))
+        return best_decisions(program, replace(view, core=replace(DSP, records=records)))
 
     assert taken(decision_of(other)) == other
     assert taken((1, 77, 3)) == estimated

@@ -25,12 +25,12 @@ from tinyseg_tvm.codegen import Core, generate, kernel_cost
 from tinyseg_tvm.codegen.operators import FunctionWriter, NodeView, emitter_for, select_variant
 from tinyseg_tvm.codegen.text.constants import ConstantPool
 from tinyseg_tvm.codegen.text.identifiers import Names
+from tinyseg_tvm.compiler.situation import generator_core
 from tinyseg_tvm.micro import generate_project
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.network.problem import build_problem
 from tinyseg_tvm.network.reference import run as run_reference
 from tinyseg_tvm.planner.problem import Problem
-from tinyseg_tvm.relay.build import generator_core
 
 DSP = Core("host", has_dsp=True)
 MVE = Core("host", has_dsp=True, has_mve=True)

@@ -23,32 +23,29 @@ from tests.micro.test_kernel_code import LARGEST_LOOP, compiled, innermost_loops
 from tests.operators.operator_cases import Case, int8_array
 from tinyseg_tvm.boards import load_core
 from tinyseg_tvm.codegen import Core, operators
-from tinyseg_tvm.codegen.operators import FunctionWriter, NodeView, emitter_for, kernel_choices, scheduled_depthwise
+from tinyseg_tvm.codegen.operators import FunctionWriter, NodeView, emitter_for, kernel_choices, scheduled_programs
 from tinyseg_tvm.codegen.operators.scheduled_depthwise import VARIANTS
-from tinyseg_tvm.codegen.programs.channels import (
-    channel_schedule,
-    dsp_channel_kernels,
-    mve_channel_kernels,
-    v7m_channel_kernels,
-)
-from tinyseg_tvm.codegen.programs.channels.channel_kernels import ChannelKernel
-from tinyseg_tvm.codegen.programs.channels.channel_schedule import Decisions, apply, decision_space, scheduled
-from tinyseg_tvm.codegen.programs.channels.channel_sum import program
-from tinyseg_tvm.codegen.programs.channels.dsp_channel_kernels import DspChannelKernel
+from tinyseg_tvm.codegen.programs import tiled
+from tinyseg_tvm.codegen.programs.channels import dsp_products, mve_kernels, v7m_kernels
+from tinyseg_tvm.codegen.programs.channels import program as channel_program
 from tinyseg_tvm.codegen.programs.channels.dsp_columns import DspSum
-from tinyseg_tvm.codegen.programs.channels.mve_channel_kernels import MveChannelKernel
+from tinyseg_tvm.codegen.programs.channels.dsp_kernels import DspChannelKernel
+from tinyseg_tvm.codegen.programs.channels.dsp_products import PixelProducts
 from tinyseg_tvm.codegen.programs.channels.mve_columns import MveSum
-from tinyseg_tvm.codegen.programs.channels.v7m_channel_kernels import DirectSum, V7mChannelKernel
+from tinyseg_tvm.codegen.programs.channels.mve_kernels import MveChannelKernel
+from tinyseg_tvm.codegen.programs.channels.program import ChannelProgram, Decisions
+from tinyseg_tvm.codegen.programs.channels.v7m_kernels import DirectSum, V7mChannelKernel
+from tinyseg_tvm.codegen.programs.design_space import design_space, taken
 from tinyseg_tvm.codegen.programs.long_tail import long_tail_files
-from tinyseg_tvm.codegen.programs.windows.search import design_space, taken
+from tinyseg_tvm.codegen.programs.tiled import scheduled
 from tinyseg_tvm.codegen.text.constants import ConstantPool
 from tinyseg_tvm.codegen.text.identifiers import Names
 from tinyseg_tvm.codegen.text.runtime_files import header_of
+from tinyseg_tvm.compiler.situation import generator_core
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.network.problem import build_problem
 from tinyseg_tvm.operators import Conv2d
 from tinyseg_tvm.operators.arithmetic import onnx
-from tinyseg_tvm.relay.build import generator_core
 
 CORES = {
     "dsp": Core("host", has_dsp=True),
@@ -128,18 +125,18 @@ def only(monkeypatch):
                 *(replace(v, supports=lambda w, v=v: v.supports(w) and not chosen.supports(w)) for v in others),
             )
 
-        def decisions(kernel: ChannelKernel, view: NodeView) -> Decisions:
-            space = decision_space(kernel)
+        def decisions(program: ChannelProgram, view: NodeView) -> Decisions:
+            space = program.space
             taken.append(len(space))
             return space[sum(view.node.name.encode()) % len(space)]
 
         monkeypatch.setattr(operators, "emitter_for", emitters)
-        monkeypatch.setattr(scheduled_depthwise, "best_decisions", decisions)
+        monkeypatch.setattr(scheduled_programs, "best_decisions", decisions)
         return taken
 
-    scheduled_depthwise.lowered.cache_clear()
+    tiled.lowered.cache_clear()
     yield use
-    scheduled_depthwise.lowered.cache_clear()
+    tiled.lowered.cache_clear()
 
 
 def family_of(number: int) -> str:
@@ -209,24 +206,24 @@ def test_many_depthwise_tiles_equal_the_reference_on_boards(number, seed, only, 
     assert run_on_board(board, network, inputs, tmp_path / "project") == []
 
 
-# family: kernel's class, text of its C twin, another text
+# family, what writes its C twin, text of that, another text
 TWINS = [
-    (DspChannelKernel, "tinyseg_multiply_halves(", "tinyseg_multiply_halves(1u + "),
-    (DspChannelKernel, "weights[", "weights[0 * "),
-    (MveChannelKernel, "const int8_t *w = tile.weight;", "const int8_t *w = tile.weight + 1;"),
-    (MveChannelKernel, "+ first * 4;", "+ 0 * first;"),
-    (MveChannelKernel, "++tile.multiplier;", ""),
-    (V7mChannelKernel, "w[i]", "w[0]"),
-    (V7mChannelKernel, "tap >= 0 &&", "tap >= -1 &&"),
+    ("dsp", PixelProducts, "tinyseg_multiply_halves(", "tinyseg_multiply_halves(1u + "),
+    ("dsp", PixelProducts, "weights[", "weights[0 * "),
+    ("mve", MveChannelKernel, "const int8_t *w = tile.weight;", "const int8_t *w = tile.weight + 1;"),
+    ("mve", MveChannelKernel, "+ first * 4;", "+ 0 * first;"),
+    ("mve", MveChannelKernel, "++tile.multiplier;", ""),
+    ("v7m", V7mChannelKernel, "w[i]", "w[0]"),
+    ("v7m", V7mChannelKernel, "tap >= 0 &&", "tap >= -1 &&"),
 ]
 
 
-@pytest.mark.parametrize(("kernel", "text", "other"), TWINS)
-def test_a_mutated_twin_is_found(kernel, text, other, only, tmp_path, monkeypatch):
-    number = numbers_of(kernel.name)[0]
+@pytest.mark.parametrize(("family", "writer", "text", "other"), TWINS)
+def test_a_mutated_twin_is_found(family, writer, text, other, only, tmp_path, monkeypatch):
+    number = numbers_of(family)[0]
     only(number)
-    true_twin = kernel._twin
-    monkeypatch.setattr(kernel, "_twin", lambda *of: [line.replace(text, other) for line in true_twin(*of)])
+    true_twin = writer._twin
+    monkeypatch.setattr(writer, "_twin", lambda *of: [line.replace(text, other) for line in true_twin(*of)])
     network, inputs = network_of(["depthwise"], 8, 40)
     with pytest.raises(AssertionError):
         check_on_host(number, network, inputs, tmp_path)
@@ -268,9 +265,9 @@ def test_mutated_instructions_that_stage_are_found_on_a_board(text, other, only,
 @pytest.mark.parametrize(("text", "other"), [("smlad ", "smladx "), ("smlabt ", "smlabb "), ("ldrd ", "ldrd.w ")])
 def test_mutated_dsp_instructions_are_found_on_a_board(text, other, only, tmp_path, monkeypatch):
     only(0)
-    true_assembler = dsp_channel_kernels.assembler
+    true_assembler = dsp_products.assembler
     monkeypatch.setattr(
-        dsp_channel_kernels,
+        dsp_products,
         "assembler",
         lambda code, *of: true_assembler([line.replace(text, other) for line in code], *of),
     )
@@ -292,14 +289,13 @@ def test_mutated_dsp_instructions_are_found_on_a_board(text, other, only, tmp_pa
 )
 def test_mutated_vector_instructions_are_found_on_a_board(text, other, only, tmp_path, monkeypatch):
     only(numbers_of("mve")[0])
-    true_statement = mve_channel_kernels._statement
+    true_statement = mve_kernels.statement
 
-    def mutated(code: mve_channel_kernels.Code) -> list[str]:
-        lines = [line.replace(text, other) for line in code.lines]
-        lines = [line.partition("@")[0] + "q0" if "@" in line else line for line in lines]
-        return true_statement(replace(code, lines=lines))
+    def mutated(code: list[str], *of: str) -> list[str]:
+        lines = [line.replace(text, other) for line in code]
+        return true_statement([line.partition("@")[0] + "q0" if "@" in line else line for line in lines], *of)
 
-    monkeypatch.setattr(mve_channel_kernels, "_statement", mutated)
+    monkeypatch.setattr(mve_kernels, "statement", mutated)
     network, inputs = network_of(["depthwise"], 12, 50)
     different = run_on_board("mps3_an547", network, inputs, tmp_path / "project")
     assert (different == []) == (text == other)
@@ -316,9 +312,9 @@ def test_mutated_vector_instructions_are_found_on_a_board(text, other, only, tmp
 )
 def test_mutated_products_one_by_one_are_found_on_a_board(text, other, only, tmp_path, monkeypatch):
     only(numbers_of("v7m")[0])
-    true_assembler = v7m_channel_kernels.assembler
+    true_assembler = v7m_kernels.assembler
     monkeypatch.setattr(
-        v7m_channel_kernels,
+        v7m_kernels,
         "assembler",
         lambda code, *of: true_assembler([line.replace(text, other) for line in code], *of),
     )
@@ -341,13 +337,13 @@ def test_an_intrinsic_that_computes_something_else_is_refused(different, family,
     from tvm.s_tir import ScheduleError
 
     kernel = KERNELS[family]
-    decisions = decision_space(kernel)[0]
-    scheduled(kernel, decisions)
+    program = ChannelProgram(kernel)
+    scheduled(program, program.space[0])
     other = replace(kernel, sum=replace(kernel.sum, **different))
-    true_intrinsic = channel_schedule._tile_intrinsic
-    monkeypatch.setattr(channel_schedule, "_tile_intrinsic", lambda _, *tile: true_intrinsic(other, *tile))
+    true_intrinsic = channel_program._tile_intrinsic
+    monkeypatch.setattr(channel_program, "_tile_intrinsic", lambda _, *tile: true_intrinsic(other, *tile))
     with pytest.raises(ScheduleError, match="doesn't match the tensor intrin"):
-        scheduled(kernel, decisions)
+        scheduled(program, program.space[0])
 
 
 @pytest.mark.parametrize("family", ["dsp", "mve"])
@@ -356,10 +352,10 @@ def test_an_intrinsic_that_stages_something_else_is_refused(family, monkeypatch)
 
     kernel = KERNELS[family]
     other = replace(kernel, sum=replace(kernel.sum, zero_point=-4))
-    true_intrinsic = channel_schedule._stage_intrinsic
-    monkeypatch.setattr(channel_schedule, "_stage_intrinsic", lambda _, part: true_intrinsic(other, part))
+    true_intrinsic = channel_program._stage_intrinsic
+    monkeypatch.setattr(channel_program, "_stage_intrinsic", lambda _, part: true_intrinsic(other, part))
     with pytest.raises(ScheduleError, match="doesn't match the tensor intrin"):
-        scheduled(kernel, decision_space(kernel)[0])
+        scheduled(ChannelProgram(kernel), ChannelProgram(kernel).space[0])
 
 
 @pytest.mark.parametrize(("family", "decisions"), [("dsp", 6), ("mve", 4), ("v7m", 4)])
@@ -367,16 +363,15 @@ def test_draws_of_the_design_space_make_every_decision(family, decisions):
     import tvm
     from tvm.s_tir import Schedule
 
-    kernel = KERNELS[family]
-    space = decision_space(kernel)
-    assert len(space) == decisions
-    decide = design_space(space, lambda schedule, decisions: apply(schedule, kernel, decisions))
+    program = ChannelProgram(KERNELS[family])
+    assert len(program.space) == decisions
+    decide = design_space(program)
     drawn = set()
     for seed in range(1, 40):
-        draw = Schedule(tvm.IRModule({"main": program(kernel.sum)}), seed=seed)
+        draw = Schedule(tvm.IRModule({"main": program.prim_func()}), seed=seed)
         decide(draw)
-        drawn.add(taken(space, draw.mod))
-    assert drawn == set(space)
+        drawn.add(taken(program, draw.mod))
+    assert drawn == set(program.space)
 
 
 def test_runs_cover_the_line_once_and_stage_what_their_pixels_reach():
@@ -449,9 +444,9 @@ def test_results_at_and_near_ties_equal_the_reference_on_a_board(only, tmp_path)
 def test_a_mistake_in_what_is_near_a_tie_is_found_on_a_board(text, other, only, tmp_path, monkeypatch):
     only(numbers_of("v7m")[0])
     if text == "blo 1f":
-        true_assembler = v7m_channel_kernels.assembler
+        true_assembler = v7m_kernels.assembler
         replaced = lambda code, *of: true_assembler([line.replace(text, other) for line in code], *of)  # noqa: E731
-        monkeypatch.setattr(v7m_channel_kernels, "assembler", replaced)
+        monkeypatch.setattr(v7m_kernels, "assembler", replaced)
     else:
         monkeypatch.setattr(V7mChannelKernel, "of", lambda s, *_: V7mChannelKernel(s, 1))
     assert run_on_board("mps2_an385", *near_ties(1), tmp_path / "project") != []

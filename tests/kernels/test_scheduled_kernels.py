@@ -14,15 +14,19 @@ from tests.kernels.kernel_cases import accepted_case
 from tests.kernels.test_kernels import run_on_board
 from tests.operators.operator_cases import int8_array
 from tinyseg_tvm.codegen import Core, operators
-from tinyseg_tvm.codegen.operators import NodeView, Variant, emitter_for, scheduled_sum
-from tinyseg_tvm.codegen.operators.scheduled_convolution import FAMILIES, Family
-from tinyseg_tvm.codegen.programs.mve_assembler import Layout
-from tinyseg_tvm.codegen.programs.windows import dsp_kernels, micro_kernels, schedule
+from tinyseg_tvm.codegen.operators import NodeView, Variant, emitter_for, scheduled_programs
+from tinyseg_tvm.codegen.operators.scheduled_windows import FAMILIES, WindowFamily
+from tinyseg_tvm.codegen.programs import tiled
+from tinyseg_tvm.codegen.programs.design_space import design_space, taken
+from tinyseg_tvm.codegen.programs.tiled import scheduled
+from tinyseg_tvm.codegen.programs.windows import dsp_kernels
+from tinyseg_tvm.codegen.programs.windows import program as window_program
 from tinyseg_tvm.codegen.programs.windows.dsp_kernels import DspKernel
+from tinyseg_tvm.codegen.programs.windows.kernels import MicroKernel
 from tinyseg_tvm.codegen.programs.windows.mve_passes import Passes
-from tinyseg_tvm.codegen.programs.windows.schedule import decision_space, scheduled
-from tinyseg_tvm.codegen.programs.windows.search import decision_of, space_function
-from tinyseg_tvm.codegen.programs.windows.weighted_sum import Line, Segment, WeightedSum, program
+from tinyseg_tvm.codegen.programs.windows.mve_products import Layout
+from tinyseg_tvm.codegen.programs.windows.program import Decisions, WindowProgram
+from tinyseg_tvm.codegen.programs.windows.sum import Line, Segment, WeightedSum
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.network.problem import build_problem
 from tinyseg_tvm.operators import Conv2d, TensorType
@@ -33,7 +37,7 @@ CORES = {"dsp": Core("host", has_dsp=True), "mve": Core("host", has_dsp=True, ha
 DSP_LINES, MVE_PIXEL, V7M_PIXEL = (next(f for f in FAMILIES if f.kernel.name == name) for name in ("dsp", "mve", "v7m"))
 
 
-def named(family: Family) -> str:
+def named(family: WindowFamily) -> str:
     return family.name
 
 
@@ -87,7 +91,7 @@ def networks(seed: int, each: int) -> tuple[Network, list[np.ndarray]]:
 def only_tiles(monkeypatch):
     """Convolutions by tiles wherever they can be, of one staging, with decisions that change from node to node."""
 
-    def use(family: Family) -> list[int]:
+    def use(family: WindowFamily) -> list[int]:
         taken: list[int] = []
 
         def emitters(kind: str) -> tuple[Variant, ...]:
@@ -96,18 +100,18 @@ def only_tiles(monkeypatch):
             others = [v for v in variants if "tiles" not in v.name]
             return tuple(_first(tiles, others))
 
-        def decisions(kernel: micro_kernels.MicroKernel, view: NodeView) -> schedule.Decisions:
-            space = decision_space(kernel)
+        def decisions(program: WindowProgram, view: NodeView) -> Decisions:
+            space = program.space
             taken.append(len(space))
             return space[sum(view.node.name.encode()) % len(space)]
 
         monkeypatch.setattr(operators, "emitter_for", emitters)
-        monkeypatch.setattr(scheduled_sum, "best_decisions", decisions)
+        monkeypatch.setattr(scheduled_programs, "best_decisions", decisions)
         return taken
 
-    scheduled_sum.lowered.cache_clear()
+    tiled.lowered.cache_clear()
     yield use
-    scheduled_sum.lowered.cache_clear()
+    tiled.lowered.cache_clear()
 
 
 def _first(tiles: list[Variant], others: list[Variant]) -> Iterator[Variant]:
@@ -123,7 +127,7 @@ def _first(tiles: list[Variant], others: list[Variant]) -> Iterator[Variant]:
     yield from tiles
 
 
-def check_on_host(family: Family, seed: int, each: int, directory: Path) -> None:
+def check_on_host(family: WindowFamily, seed: int, each: int, directory: Path) -> None:
     core = CORES[family.kernel.name]
     network, inputs = networks(seed, each)
     problem = build_problem(network, io="resident", cost=lambda node: operators.kernel_cost(node, network, core))
@@ -217,7 +221,7 @@ def test_a_mutated_instruction_is_found_on_a_board(family, right, wrong, only_ti
     only_tiles(family)
     true_body = family.kernel.body
 
-    def mutated(kernel: micro_kernels.MicroKernel, *tile: int) -> list[str]:
+    def mutated(kernel: MicroKernel, *tile: int) -> list[str]:
         return [line.replace(right, wrong) for line in true_body(kernel, *tile)]
 
     monkeypatch.setattr(family.kernel, "body", mutated)
@@ -225,34 +229,34 @@ def test_a_mutated_instruction_is_found_on_a_board(family, right, wrong, only_ti
     assert run_on_board(BOARDS[family.kernel.name][0], network, inputs, tmp_path / "project") != []
 
 
-def any_kernel() -> micro_kernels.MicroKernel:
+def any_program() -> WindowProgram:
     lines = tuple(Line(27, 3, 3, 3) for _ in range(3))
     segments = tuple(Segment(row, 0, 9, 10) for row in range(3))
-    return DspKernel(WeightedSum(lines, segments, 9, 7, 7, -3, (5, -128, 127), "int16", (4, 2, 1), 0), joined=False)
+    weighted_sum = WeightedSum(lines, segments, 9, 7, 7, -3, (5, -128, 127), "int16", (4, 2, 1), 0)
+    return WindowProgram(DspKernel(weighted_sum, joined=False))
 
 
 def test_an_intrinsic_that_computes_something_else_is_refused(monkeypatch):
     from tvm.s_tir import ScheduleError
 
-    kernel = any_kernel()
-    decisions = decision_space(kernel)[0]
-    scheduled(kernel, decisions)
-    other = DspKernel(replace(kernel.sum, output=(6, -128, 127)), joined=False)
-    true_intrinsic = schedule._tile_intrinsic
-    monkeypatch.setattr(schedule, "_tile_intrinsic", lambda _, *tile: true_intrinsic(other, *tile))
+    program = any_program()
+    scheduled(program, program.space[0])
+    other = DspKernel(replace(program.kernel.sum, output=(6, -128, 127)), joined=False)
+    true_intrinsic = window_program._tile_intrinsic
+    monkeypatch.setattr(window_program, "_tile_intrinsic", lambda _, *tile: true_intrinsic(other, *tile))
     with pytest.raises(ScheduleError, match="doesn't match the tensor intrin"):
-        scheduled(kernel, decisions)
+        scheduled(program, program.space[0])
 
 
 def test_draws_of_the_design_space_make_every_decision():
     import tvm
     from tvm.s_tir import Schedule
 
-    kernel = any_kernel()
-    decide = space_function(kernel)
+    program = any_program()
+    decide = design_space(program)
     drawn = set()
     for seed in range(1, 60):
-        draw = Schedule(tvm.IRModule({"main": program(kernel.sum)}), seed=seed)
+        draw = Schedule(tvm.IRModule({"main": program.prim_func()}), seed=seed)
         decide(draw)
-        drawn.add(decision_of(kernel, draw.mod))
-    assert drawn == set(decision_space(kernel))
+        drawn.add(taken(program, draw.mod))
+    assert drawn == set(program.space)

@@ -14,8 +14,8 @@ from tests.kernels.kernel_cases import accepted_case
 from tests.kernels.test_kernels import INTEGER, check_on_host, network_of, run_on_board
 from tinyseg_tvm.codegen import Core
 from tinyseg_tvm.codegen.operators import NodeView, select_variant
-from tinyseg_tvm.codegen.operators.scheduled_convolution import MOST_SEGMENTS
-from tinyseg_tvm.codegen.programs.channels.v7m_channel_kernels import V7mChannelKernel
+from tinyseg_tvm.codegen.operators.scheduled_windows import MOST_SEGMENTS
+from tinyseg_tvm.codegen.programs.channels.v7m_kernels import V7mChannelKernel
 from tinyseg_tvm.codegen.text.runtime_files import include_options, runtime_text
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.operators import AveragePool2d, Conv2d, Lookup, TensorType

@@ -28,13 +28,13 @@ from tinyseg_tvm.codegen.operators.winograd import (
     sums_are_exact,
     transformed_weight,
 )
+from tinyseg_tvm.compiler.situation import generator_core
 from tinyseg_tvm.micro import generate_project
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.network.problem import build_problem
 from tinyseg_tvm.network.reference import run as run_reference
 from tinyseg_tvm.operators import Conv2d
 from tinyseg_tvm.operators.arithmetic import onnx
-from tinyseg_tvm.relay.build import generator_core
 
 DSP = Core("host", has_dsp=True)
 INTEGER = "-DTINYSEG_REQUANTIZE_INTEGER=1"

@@ -19,7 +19,7 @@ from tinyseg_tvm.codegen.programs.long_tail import function_names, long_tail_fil
 from tinyseg_tvm.codegen.text.constants import ConstantPool
 from tinyseg_tvm.codegen.text.identifiers import Names
 from tinyseg_tvm.codegen.text.runtime_files import RUNTIME, header_of, include_options, runtime_path
-from tinyseg_tvm.relay.build import generator_core
+from tinyseg_tvm.compiler.situation import generator_core
 
 LARGEST_LOOP = 1024
 CORES = ("cortex-m0plus", "cortex-m3", "cortex-m4+nofp", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")

@@ -90,7 +90,7 @@ def test_the_fastest_plan_is_layer_by_layer_where_that_fits():
 def test_plans_are_deterministic_and_progress_ends_at_one():
     problem = two_heads()
     shares = []
-    first = plan(problem, effort=0.1, progress=lambda share, _: shares.append(share))
+    first = plan(problem, effort=0.1, progress=lambda _, share: shares.append(share))
     assert plan(problem, effort=0.1) == first
     assert shares == sorted(shares)
     assert shares[-1] == 1.0

@@ -1,13 +1,15 @@
 """Each spilled tensor goes to the storage that costs least, as far as there is room."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.storage.spilled_networks import small_unet
-from tinyseg_tvm.boards import Storage
-from tinyseg_tvm.compiler.storage import model_of
+from tinyseg_tvm.boards import Storage, load_board
+from tinyseg_tvm.compiler.options import BuildOptions
+from tinyseg_tvm.compiler.situation import Situation, generator_core
 from tinyseg_tvm.compiler.storage_assignment import assign
 from tinyseg_tvm.errors import DoesNotFitError
-from tinyseg_tvm.network.spilling import Medium
 from tinyseg_tvm.planner.spilling import SpillDecision, Transfer
 
 NETWORK = small_unet()  # skip0: 16 lines of 48 bytes, skip1: 8 of 48
@@ -19,9 +21,9 @@ def storage(name, rate, capacity=100_000, **more):
 
 
 def assigned(*storages, decisions=DECISIONS, frames=1.0):
-    media = [Medium(s.name, s.block_bytes) for s in storages]
-    models = {s.name: model_of(s) for s in storages}
-    settled, slots = assign(NETWORK, decisions, storages, media, models, frames)
+    options = BuildOptions(storage=",".join(s.name for s in storages), frame_rate=frames)
+    board = replace(load_board("host"), storages=tuple(storages))
+    settled, slots = assign(NETWORK, Situation(options, board, generator_core(board.core)), decisions)
     assert [decision.tensor for decision in settled] == [decision.tensor for decision in decisions]
     return {decision.tensor: (decision.transfer.storage, slots[decision.tensor]) for decision in settled}
 

@@ -72,7 +72,7 @@ def test_rings_grow_for_a_slow_storage_where_there_is_memory(module, tmp_path):
     assert wide.timing.waiting < 0.5 * wide.timing.transferring
     again = build_problem(wide.network, io="resident").operators  # the network's nodes say what the planner decided
     assert again == tuple(
-        replace(operator, scratch_bytes=0, cycles=0, flash_bytes=0) for operator in wide.problem.operators
+        replace(operator, scratch_bytes=0, cycles=0, flash_bytes=0, kernel="") for operator in wide.problem.operators
     )
     run(wide, tmp_path / "out")
 

@@ -36,7 +36,8 @@ def test_a_worn_out_flash_is_announced_with_the_plan_that_writes_nothing(module,
 
 
 def test_a_flash_that_lasts_is_no_reason_to_warn(factory):
-    slow = replace(factory, options=replace(factory.options, frame_rate=1e-4))
+    seldom = replace(factory.options, frame_rate=1e-4)
+    slow = replace(factory, situation=replace(factory.situation, options=seldom))
     assert slow.storage_use.cost.lifetime_years(1e-4) > 1
     assert slow.warnings == ()
     assert "million frames" in slow.report()

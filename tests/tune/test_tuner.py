@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.small_models import one_convolution, segmenter
-from tinyseg_tvm import codegen, relay
-from tinyseg_tvm.codegen.operators import NodeView, emitter_for
-from tinyseg_tvm.codegen.operators import scheduled_sum as tiles
+from tinyseg_tvm import relay
+from tinyseg_tvm.codegen.operators import NodeView, emitter_for, scheduled_programs
 from tinyseg_tvm.errors import TinySegError, UsageError
 from tinyseg_tvm.micro import generate_project
 from tinyseg_tvm.micro.cycle_estimate import estimate_cycles
@@ -31,15 +30,16 @@ def view_of_a_convolution(module) -> tuple[NodeView, relay.Factory]:
     return NodeView.of(node, factory.network, factory.core), factory
 
 
+def kernel_of(factory: relay.Factory, view: NodeView) -> str:
+    return next(operator.kernel for operator in factory.problem.operators if operator.name == view.node.name)
+
+
 @pytest.fixture
 def misjudged(monkeypatch):
     """Estimates of tiles are twice the truth, so that other kernels are chosen without tuning."""
-    true_cycles = tiles.cycles
-    monkeypatch.setattr(tiles, "cycles", lambda *arguments: 2 * true_cycles(*arguments))
+    true_cycles = scheduled_programs.cycles
+    monkeypatch.setattr(scheduled_programs, "cycles", lambda *arguments: 2 * true_cycles(*arguments))
     monkeypatch.setattr(search, "MARGIN", 0.6)  # such are not ruled out
-    tiles.ranked_decisions.cache_clear()
-    yield
-    tiles.ranked_decisions.cache_clear()
 
 
 def test_a_misjudged_kernel_is_found_and_the_program_gets_faster(misjudged, module, tmp_path):
@@ -61,12 +61,11 @@ def test_records_are_used_by_builds_for_the_same_core_only(module, tmp_path):
     from tinyseg_tvm.codegen.tuning_records import TuningRecord, TuningRecords, save_records
 
     view, factory = view_of_a_convolution(module)
-    names = codegen.kernel_names(factory.network, factory.problem, factory.core)
-    other = next(v.name for v in emitter_for("conv2d") if v.supports(view) and v.name != names[view.node.name])
+    other = next(v.name for v in emitter_for("conv2d") if v.supports(view) and v.name != kernel_of(factory, view))
     path = tmp_path / "tuned.json"
     save_records(TuningRecords(factory.core.name, (TuningRecord(view.signature, other, 1, True),)), path)
     tuned = relay.build(module[0], f"{TARGET} -tuning={path}", module[1])
-    assert codegen.kernel_names(tuned.network, tuned.problem, tuned.core)[view.node.name] == other
+    assert kernel_of(tuned, view) == other
     with pytest.raises(UsageError, match="measured on 'cortex-m4', the build is for 'cortex-m3'"):
         relay.build(module[0], f"c -tinyseg -board=mps2_an385 -tuning={path}", module[1])
 
@@ -114,8 +113,6 @@ def test_tasks_are_those_of_the_planned_network():
     tunings = _tunings(factory)
     numbers = [number for tuning in tunings for number in tuning.task.numbers]
     assert len(numbers) == len(set(numbers))
-    names = codegen.kernel_names(factory.network, factory.problem, factory.core)
+    operators = factory.problem.operators
     for tuning in tunings:
-        assert {c.kernel for c in tuning.first} == {
-            names[factory.problem.operators[n].name] for n in tuning.task.numbers
-        }
+        assert {c.kernel for c in tuning.first} == {operators[n].kernel for n in tuning.task.numbers}

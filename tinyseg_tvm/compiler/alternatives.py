@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from tinyseg_tvm import codegen
-from tinyseg_tvm.boards import Board, Storage
+from tinyseg_tvm.compiler.fronts import recomputing_points, spilling_points
 from tinyseg_tvm.compiler.memory import promised_memory
 from tinyseg_tvm.compiler.options import BuildOptions
-from tinyseg_tvm.compiler.planning import Planned, Progress, pareto_points, plan_network, spilling_points
-from tinyseg_tvm.compiler.storage import model_of, storages_of, use_of
+from tinyseg_tvm.compiler.planned import Planned
+from tinyseg_tvm.compiler.planning import plan_network
+from tinyseg_tvm.compiler.situation import Situation
+from tinyseg_tvm.compiler.storage_use import use_of
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network import Network
 from tinyseg_tvm.network.problem import IoMode
 from tinyseg_tvm.planner.explain import usual_sizes
+from tinyseg_tvm.planner.progress import Progress
 from tinyseg_tvm.planner.storage_timing import replay
 from tinyseg_tvm.report.points import Point
 
@@ -56,48 +58,45 @@ class Rung:
     fits: Alternative | None
 
 
-def alternatives(
-    network: Network, options: BuildOptions, board: Board, core: codegen.Core, progress: Progress | None = None
-) -> list[Alternative]:
+def alternatives(network: Network, situation: Situation, progress: Progress | None = None) -> list[Alternative]:
     """Ways to run the network, those with least restriction and work first. RAM limits are ignored.
 
     Args:
         network: the lowered network, streaming along rows.
-        options: the build's own; axis, I/O mode and recomputation are varied.
-        board: whose static data and stack count.
-        core: whose kernels count.
+        situation: the build's own; axis, I/O mode, recomputation and storage are varied.
         progress: told of each step.
     """
-    unlimited = replace(board, memories=tuple(m for m in board.memories if m.kind != "ram"))
-    free = replace(options, ram=None, max_recompute=0.0, objective="ram", layerwise=False, storage="", max_written=None)
+    options, unlimited = situation.options, situation.unlimited()
+    free = replace(unlimited.options, max_recompute=0.0, objective="ram", layerwise=False, storage="", max_written=None)
     percent = max(options.max_recompute, RECOMPUTE_PERCENT)
     found: list[Alternative] = []
     smallest: tuple[int, str] | None = None  # arena and axis of the best plan in the I/O mode asked for
     for label, arguments, chosen in _ways(free):
+        different = replace(unlimited, options=chosen)
         try:
-            planned = plan_network(network, chosen, unlimited, core, progress)
+            planned = plan_network(network, different, progress)
         except TinySegError:  # no columns in this network
             continue
-        found.append(_alternative(label, arguments, planned, board))
+        found.append(_alternative(label, arguments, planned, different))
         if chosen.io == free.io and (smallest is None or planned.arena_bytes < smallest[0]):
             smallest = planned.arena_bytes, planned.axis
     axis = smallest[1] if smallest else free.stream_axis
-    recomputing = replace(free, max_recompute=percent, stream_axis=axis)
-    for point in pareto_points(network, recomputing, unlimited, core, progress):
+    recomputing = replace(unlimited, options=replace(free, max_recompute=percent, stream_axis=axis))
+    for point in recomputing_points(network, recomputing, progress):
         if point.recomputed_macs:
             total = sum(operator.macs for operator in point.problem.operators) - point.recomputed_macs
             share = 100 * point.recomputed_macs / total
             arguments = f"--io {free.io} --stream-axis {point.axis} --max-recompute {share + 0.05:.1f}"
-            found.append(_alternative(f"recompute {share:.1f} % of the MACs", arguments, point, board))
-    name = options.storage or next((storage.name for storage in board.storages), "")
+            found.append(_alternative(f"recompute {share:.1f} % of the MACs", arguments, point, recomputing))
+    name = options.storage or next((storage.name for storage in situation.board.storages), "")
     if name:
-        spilling = replace(free, storage=name, stream_axis=axis, max_written=options.max_written)
-        for point in spilling_points(network, spilling, unlimited, core, progress, MOST_SPILLING):
+        wanted = replace(free, storage=name, stream_axis=axis, max_written=options.max_written)
+        spilling = replace(unlimited, options=wanted)
+        for point in spilling_points(network, spilling, progress, MOST_SPILLING):
             if point.written_bytes and (smallest is None or point.arena_bytes < smallest[0]):
                 kib = -(-point.written_bytes // 1024)
                 arguments = f"--io {free.io} --stream-axis {point.axis} --storage {name} --max-written {kib}K"
-                storages = storages_of(spilling, board)
-                found.append(_alternative(f"write {kib} KiB to {name}", arguments, point, board, storages))
+                found.append(_alternative(f"write {kib} KiB to {name}", arguments, point, spilling))
     return found
 
 
@@ -123,13 +122,10 @@ def _ways(free: BuildOptions) -> Iterator[tuple[str, str, BuildOptions]]:
             yield f"by {axis}, {how}", arguments, replace(free, io=io, stream_axis=axis)
 
 
-def _alternative(
-    label: str, arguments: str, planned: Planned, board: Board, storages: Sequence[Storage] = ()
-) -> Alternative:
-    memory = promised_memory(board, planned.problem, planned.plan, planned.network, storages)
-    models = {storage.name: model_of(storage) for storage in storages}
-    timing = replay(planned.problem, planned.plan, planned.spilled, models, board.clock_hz)
-    cost = use_of(planned.network, planned.spilled, storages).cost
+def _alternative(label: str, arguments: str, planned: Planned, situation: Situation) -> Alternative:
+    memory = promised_memory(planned, situation)
+    timing = replay(planned.problem, planned.plan, planned.spilled, situation.models, situation.board.clock_hz)
+    cost = use_of(planned, situation).cost
     return Alternative(
         label,
         arguments,

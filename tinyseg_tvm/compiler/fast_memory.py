@@ -31,8 +31,3 @@ def fast_spaces(options: BuildOptions, board: Board) -> tuple[codegen.FastSpace,
         for memory, share in zip(memories, shares, strict=True)
         if share
     )
-
-
-def fast_reserve(options: BuildOptions, board: Board) -> int:
-    """Bytes of a stated RAM limit that are set aside for fast memory; without a limit it takes nothing from the RAM."""
-    return 0 if options.ram is None else sum(space.bytes for space in fast_spaces(options, board))

@@ -12,9 +12,11 @@ from dataclasses import replace
 import numpy as np
 
 from tinyseg_tvm import codegen
-from tinyseg_tvm.network import Network
+from tinyseg_tvm.compiler.arena import arena_limit
+from tinyseg_tvm.compiler.planned import Planned
+from tinyseg_tvm.compiler.situation import Situation
 from tinyseg_tvm.network.cost import Cost
-from tinyseg_tvm.network.problem import IoMode, first_node
+from tinyseg_tvm.network.problem import first_node
 from tinyseg_tvm.planner.gaps import first_fit, gaps, slots_of
 from tinyseg_tvm.planner.liveness import Lifetimes, lifetimes, live_profile
 from tinyseg_tvm.planner.packing import pack
@@ -27,39 +29,28 @@ TRIES = 4  # placements per share
 CODE_BYTES = 96 << 10  # of flash: driver, kernels, port; a generous guess
 
 
-def with_fast_kernels(
-    network: Network,
-    problem: Problem,
-    plan: Plan,
-    *,
-    io: IoMode,
-    core: codegen.Core,
-    budget: int | None = None,
-    flash: int | None = None,
-) -> tuple[Problem, Plan]:
-    """The problem and plan with faster kernels where they fit.
+def with_fast_kernels(planned: Planned, situation: Situation) -> Planned:
+    """The plan with faster kernels where the arena and the board's flash have room for them; the schedule stays.
 
     Args:
-        network: what is planned.
-        problem: with the scratch of the smallest kernels.
-        plan: its plan; the schedule stays.
-        io: how the problem was built.
-        core: whose kernels to choose from.
-        budget: bytes that the arena may grow to; None: no byte more than the plan uses.
-        flash: bytes of the board for code and weights together; None: no limit.
+        planned: with the smallest kernels.
+        situation: whose core has the kernels; its options say whether the arena may grow.
     """
-    limit = max(sum(plan.pool_bytes), budget or 0)
-    table = step_table(problem)
-    life = lifetimes(table, plan.steps)
-    offset = first_node(network, io)
-    choices = {offset + i: codegen.kernel_choices(node, network, core) for i, node in enumerate(network.nodes)}
-    if flash is not None:
-        choices = _within_flash(problem, choices, flash - CODE_BYTES)
+    network, problem, plan = planned.network, planned.problem, planned.plan
+    limit = arena_limit(planned, situation)
+    life = lifetimes(step_table(problem), plan.steps)
+    offset = first_node(network, situation.options.io)
+    choices = {
+        offset + i: codegen.kernel_choices(node, network, situation.core) for i, node in enumerate(network.nodes)
+    }
+    if situation.board.flash_bytes is not None:
+        choices = _within_flash(problem, choices, situation.board.flash_bytes - CODE_BYTES)
     candidates = [_in_gaps(problem, plan, life, choices, limit)]
     anew = _placed_anew(problem, plan, life, choices, limit)
     if anew is not None:
         candidates.append(anew)
-    return min(candidates, key=lambda candidate: _cycles(candidate[0]))
+    faster, placed = min(candidates, key=lambda candidate: _cycles(candidate[0]))
+    return replace(planned, problem=faster, plan=placed)
 
 
 def _cycles(problem: Problem) -> int:
@@ -109,9 +100,10 @@ def _placed_anew(
     return None
 
 
-def scratch_rooms(problem: Problem, plan: Plan, limit: int) -> list[int]:
-    """Bytes of scratch that each operator can have at the most, in an arena of so many bytes."""
-    life = lifetimes(step_table(problem), plan.steps)
+def scratch_rooms(planned: Planned, situation: Situation) -> list[int]:
+    """Bytes of scratch that each operator can have at the most."""
+    problem, limit = planned.problem, arena_limit(planned, situation)
+    life = lifetimes(step_table(problem), planned.plan.steps)
     profile = live_profile(life)
     return [
         operator.scratch_bytes + _room(profile, life, number, limit)
@@ -157,7 +149,11 @@ def _chosen(operator: Operator, costs: tuple[Cost, ...], room: int) -> Operator:
     fitting = [cost for cost in costs if cost.scratch_bytes <= room]
     best = min(fitting or costs[:1], key=lambda cost: (cost.cycles_per_step, cost.flash_bytes))
     return replace(
-        operator, scratch_bytes=best.scratch_bytes, cycles=best.cycles_per_step, flash_bytes=best.flash_bytes
+        operator,
+        kernel=best.kernel,
+        scratch_bytes=best.scratch_bytes,
+        cycles=best.cycles_per_step,
+        flash_bytes=best.flash_bytes,
     )
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from tinyseg_tvm import codegen
 from tinyseg_tvm.boards import Board, Storage
+from tinyseg_tvm.compiler.planned import Planned
+from tinyseg_tvm.compiler.situation import Situation
 from tinyseg_tvm.network import Network
-from tinyseg_tvm.planner.plan import Plan
 from tinyseg_tvm.planner.problem import Problem
 
 CONTEXT_BYTES = 20
@@ -62,15 +63,10 @@ class Memory:
     slow: int
 
 
-def promised_memory(
-    board: Board,
-    problem: Problem,
-    plan: Plan,
-    network: Network | None = None,
-    storages: Sequence[Storage] = (),
-    fast: int = 0,
-) -> Memory:
-    """RAM of the firmware that a plan becomes; ``network`` and ``storages``: where it spills; ``fast``: bytes there."""
-    arena, static, stack = sum(plan.pool_bytes), static_bytes(board, problem, network) + fast, board.stack_bytes
-    slow = slow_bytes(storages, network) if network else 0
+def promised_memory(planned: Planned, situation: Situation, fast: int = 0) -> Memory:
+    """RAM of the firmware that a plan becomes; ``fast``: bytes of copies in fast memory."""
+    board = situation.board
+    arena, stack = planned.arena_bytes, board.stack_bytes
+    static = static_bytes(board, planned.problem, planned.network) + fast
+    slow = slow_bytes(situation.storages, planned.network)
     return Memory(arena + static + stack + slow, arena=arena, io=0, static=static, stack=stack, slow=slow)

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tinyseg_tvm.boards import Board
-from tinyseg_tvm.compiler.options import BuildOptions
-from tinyseg_tvm.compiler.planning import Planned
-from tinyseg_tvm.compiler.storage import model_of, storages_of
+from tinyseg_tvm.compiler.arena import arena_limit
+from tinyseg_tvm.compiler.planned import Planned
+from tinyseg_tvm.compiler.situation import Situation
 from tinyseg_tvm.network.spilling import deeper, with_staging
 from tinyseg_tvm.planner.spilling import SpillDecision, Transfer
 from tinyseg_tvm.planner.staging import stage
 
 
-def with_fitting_staging(planned: Planned, options: BuildOptions, board: Board, budget: int | None = None) -> Planned:
+def with_fitting_staging(planned: Planned, situation: Situation) -> Planned:
     """The plan with as many records staged as its storages' speed asks for and its memory has room for.
 
     Args:
         planned: with the kernels that it will run with, whose cycles say what transfers can hide behind.
-        options: name the storages.
-        board: whose clock counts.
-        budget: bytes that the arena may grow to; None: no byte more than the plan uses.
+        situation: with the storages; its options say whether the arena may grow.
     """
     if not planned.spilled:
         return planned
@@ -36,10 +33,10 @@ def with_fitting_staging(planned: Planned, options: BuildOptions, board: Board, 
         planned.problem,
         planned.plan,
         planned.spilled,
-        {storage.name: model_of(storage) for storage in storages_of(options, board)},
-        board.clock_hz,
+        situation.models,
+        situation.board.clock_hz,
         transfer,
-        max((budget or 0) - planned.arena_bytes, 0),
+        arena_limit(planned, situation) - planned.arena_bytes,
     )
     network = with_staging(planned.network, staged.decisions)
     return replace(planned, network=network, problem=staged.problem, plan=staged.plan, spilled=staged.decisions)

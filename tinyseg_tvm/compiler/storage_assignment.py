@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tinyseg_tvm.boards import Storage
+from tinyseg_tvm.compiler.situation import Situation
 from tinyseg_tvm.errors import DoesNotFitError
 from tinyseg_tvm.network import Network
 from tinyseg_tvm.network.spilling import Medium, medium_for, transfer_of
@@ -32,12 +32,7 @@ class _Way:
 
 
 def assign(
-    network: Network,
-    decisions: Sequence[SpillDecision],
-    storages: Sequence[Storage],
-    media: Sequence[Medium],
-    models: Mapping[str, StorageModel],
-    frames_per_second: float,
+    network: Network, situation: Situation, decisions: Sequence[SpillDecision]
 ) -> tuple[tuple[SpillDecision, ...], dict[str, int]]:
     """Decisions with the storage of each, and slot numbers (every tensor has a slot of its own).
 
@@ -47,8 +42,9 @@ def assign(
     Raises:
         DoesNotFitError: the storages are too small.
     """
+    rate, models, storages = situation.options.frame_rate, situation.models, situation.storages
     ways = [
-        [way for medium in media for way in _ways(network, decision, medium, models[medium.name], frames_per_second)]
+        [way for medium in situation.media for way in _ways(network, decision, medium, models[medium.name], rate)]
         for decision in decisions
     ]
     left = {storage.name: storage.capacity for storage in storages}

@@ -34,7 +34,7 @@ def build_problem(
     Args:
         network: the lowered network.
         io: "resident": ports are contiguous tensors in the arena; "line": they arrive and leave by line.
-        cost: scratch and cycles of each node's kernel; None: nothing.
+        cost: of each node's kernel, and its name; None: nothing.
         pools: memories to place lines in, fastest first.
 
     Raises:
@@ -95,6 +95,7 @@ def _operator(network: Network, node: Node, access: LineAccess, cost: Cost, numb
         cycles=cost.cycles_per_step,
         flash_bytes=cost.flash_bytes,
         macs=node.operator.macs(inputs, outputs, node.constants),
+        kernel=cost.kernel,
     )
 
 

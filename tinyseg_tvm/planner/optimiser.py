@@ -8,7 +8,7 @@ so that the same problem always gives the same plan.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tinyseg_tvm.errors import DoesNotFitError
@@ -18,11 +18,10 @@ from tinyseg_tvm.planner.liveness import alive, lifetimes, live_bound, live_prof
 from tinyseg_tvm.planner.packing import pack
 from tinyseg_tvm.planner.plan import Plan
 from tinyseg_tvm.planner.problem import Problem
+from tinyseg_tvm.planner.progress import Progress, silent
 from tinyseg_tvm.planner.segmentation import Segments, best_cuts
 from tinyseg_tvm.planner.step_table import step_table
 from tinyseg_tvm.planner.validator import validate
-
-Progress = Callable[[float, str], None]
 
 QUICK_PLACEMENTS = 12_000  # lines placed to judge one schedule
 MAX_TRIES = 200  # placements of one schedule
@@ -50,12 +49,12 @@ def plan(
         problem: what to plan; its pools state the budget.
         objective: see Objective.
         effort: multiplies the work spent on the search.
-        progress: called with the share of work done and what is being done.
+        progress: told of each stage.
 
     Raises:
         DoesNotFitError: no plan found keeps the pools' limits. Names what is alive at the peak of the smallest one.
     """
-    search = _Search(flow(step_table(problem)), effort, progress or (lambda _share, _what: None))
+    search = _Search(flow(step_table(problem)), effort, progress or silent)
     best = search.run(objective)
     check_fits(problem, best)
     validate(problem, best)
@@ -115,7 +114,7 @@ class _Search:
 
     def run(self, objective: Objective) -> Plan:
         problem = self.flow.table.problem
-        self.progress(0.0, "layer by layer")
+        self.progress("layer by layer", 0.0)
         order = best_order(self.flow, DEFAULT_WIDTH)
         layerwise = self.attempt(layer_by_layer(self.flow, order), QUICK_PLACEMENTS)
         if objective is Objective.FASTEST and fits(problem, layerwise):
@@ -124,12 +123,12 @@ class _Search:
         orders = [in_file_order] if order == in_file_order else [in_file_order, order]
         for number, order in enumerate(orders):
             start, share = 0.05 + 0.85 * number / len(orders), 0.85 / len(orders)
-            self.progress(start, "cuts")
+            self.progress("cuts", start)
             self._search_cuts(Segments(self.flow, order), start, share)
-        self.progress(0.9, "packing")
+        self.progress("packing", 0.9)
         assert self.best is not None
         self.attempt(self.best.steps, FINAL_PLACEMENTS)
-        self.progress(1.0, "done")
+        self.progress("done", 1.0)
         return self.best
 
     def attempt(self, steps: Sequence[int], placements: int) -> Plan:
@@ -145,7 +144,7 @@ class _Search:
 
     def _search_cuts(self, segments: Segments, start: float, share: float) -> None:
         """From the cuts with the fewest live bytes, change one cut at a time while the packed arena shrinks."""
-        cuts = best_cuts(segments, lambda done: self.progress(start + share * 0.4 * done, "cuts"))
+        cuts = best_cuts(segments, lambda done: self.progress("cuts", start + share * 0.4 * done))
         tried = {cuts}
         size = sum(self.attempt(segments.join(cuts), QUICK_PLACEMENTS).pool_bytes)
         improved = True
@@ -157,7 +156,7 @@ class _Search:
                 tried.add(neighbour)
                 packed = sum(self.attempt(segments.join(neighbour), QUICK_PLACEMENTS).pool_bytes)
                 left = max(self.left, 0) / (SEARCH_PLACEMENTS * self.effort)
-                self.progress(start + share * (1 - 0.6 * left), "cuts")
+                self.progress("cuts", start + share * (1 - 0.6 * left))
                 if packed < size:
                     cuts, size, improved = neighbour, packed, True
                     break

@@ -66,6 +66,7 @@ class Operator:
         cycles: estimated per step.
         flash_bytes: of constants, as the kernel packs them, and of code that is the operator's own.
         macs: multiply-accumulates of all steps together.
+        kernel: name of what computes it, for the code generator; empty where nothing was chosen.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Operator:
     cycles: int = 0
     macs: int = 0
     flash_bytes: int = 0
+    kernel: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tinyseg_tvm.planner.cascade import flow
@@ -10,11 +10,10 @@ from tinyseg_tvm.planner.explain import peak_of
 from tinyseg_tvm.planner.optimiser import Objective, plan
 from tinyseg_tvm.planner.plan import Plan
 from tinyseg_tvm.planner.problem import Pool, Problem, readers_of
+from tinyseg_tvm.planner.progress import Progress, silent
 from tinyseg_tvm.planner.recompute import Decision, Recomputed, chains_of, decisions, recompute, unchanged
 from tinyseg_tvm.planner.segmentation import Segments, best_cuts
 from tinyseg_tvm.planner.step_table import step_table
-
-Progress = Callable[[float, str], None]
 
 MIN_SHARE = 0.03  # of the peak: a tensor that holds less there is not worth splitting
 FINALISTS = 3  # candidates per round that are judged with their own cuts
@@ -55,17 +54,17 @@ def pareto(
         problem: what to plan. Limits of its pools are ignored: the front shows what budgets would do.
         max_percent: multiply-accumulates that recomputation may add, in percent of the network's.
         effort: as in ``optimiser.plan``.
-        progress: called with the share of work done and what is being done.
+        progress: told of each split.
     """
     free = replace(problem, pools=tuple(Pool(pool.name, None, pool.alignment) for pool in problem.pools[:1]))
-    report = progress or (lambda _share, _what: None)
+    report = progress or silent
     total = sum(operator.macs for operator in free.operators)
     budget = int(total * max_percent / 100)
     current = unchanged(free)
     points = [_point(current, total, effort)]
     spent = 0.0
     while True:
-        report(spent, "recomputation")
+        report("recomputation", spent)
         best = _best_split(current, points[-1], budget - current.extra_macs)
         if best is None:
             break
@@ -75,8 +74,8 @@ def pareto(
     for several in _many_splits(free, points[-1].ram, budget):
         points.append(_point(several, total, effort))
         spent += (1 - spent) * 0.3
-        report(spent, "recomputation")
-    report(1.0, "done")
+        report("recomputation", spent)
+    report("done", 1.0)
     front: list[Point] = []
     for point in sorted(points, key=lambda point: (point.macs, point.ram)):
         if not front or point.ram < front[-1].ram:

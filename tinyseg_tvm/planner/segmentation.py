@@ -19,8 +19,6 @@ import numpy as np
 from tinyseg_tvm.planner.cascade import Flow, demand, frontier, layer_by_layer
 from tinyseg_tvm.planner.liveness import lifetimes, live_profile
 
-Progress = Callable[[float], None]
-
 
 @dataclass(frozen=True)
 class Segment:
@@ -98,11 +96,13 @@ class Segments:
         return max(self.of(begin, end).peak for begin, end in pairwise([0, *sorted(cuts), len(self.order)]))
 
 
-def best_cuts(segments: Segments, progress: Progress | None = None, start: Sequence[int] = ()) -> tuple[int, ...]:
+def best_cuts(
+    segments: Segments, visiting: Callable[[float], None] | None = None, start: Sequence[int] = ()
+) -> tuple[int, ...]:
     """The cuts with the smallest largest peak, and among those the fewest cuts.
 
     Positions are visited by the best peak that reaches them; segments that cannot improve anything known are never
-    judged. Good cuts to ``start`` from make that quick.
+    judged. Good cuts to ``start`` from make that quick. ``visiting``: called with the share of positions visited.
     """
     count = len(segments.order)
     best: dict[int, tuple[int, int]] = {0: (0, 0)}
@@ -116,8 +116,8 @@ def best_cuts(segments: Segments, progress: Progress | None = None, start: Seque
         here = min(open_positions, key=lambda position: (best[position], position))
         open_positions.remove(here)
         visited += 1
-        if progress:
-            progress(visited / count)
+        if visiting:
+            visiting(visited / count)
         so_far, cuts = best[here]
         if so_far >= best[count][0]:
             break

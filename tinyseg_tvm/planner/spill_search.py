@@ -12,7 +12,7 @@ own fetch, so that each reads through its own window.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -20,13 +20,12 @@ from tinyseg_tvm.planner.cascade import flow
 from tinyseg_tvm.planner.channel_split import ChannelSplit, joined_name, part_name, rest_name, split_channels
 from tinyseg_tvm.planner.explain import peak_of
 from tinyseg_tvm.planner.problem import Pool, Problem, Role, Tensor, readers_of
+from tinyseg_tvm.planner.progress import Progress, silent
 from tinyseg_tvm.planner.recompute import Recomputed, recompute, unchanged
 from tinyseg_tvm.planner.recompute import decisions as recomputations
 from tinyseg_tvm.planner.segmentation import Segments, best_cuts
 from tinyseg_tvm.planner.spilling import SpillDecision, Transfers, fetched_name, spill, stored_name
 from tinyseg_tvm.planner.step_table import step_table
-
-Progress = Callable[[float, str], None]
 
 WIDE_ROUNDS = 2  # rounds that keep several states: best for one and two tensors
 WIDTH = 3  # states kept by those
@@ -108,25 +107,25 @@ def search(
         max_written: bytes of payload per inference; None: any.
         max_percent: multiply-accumulates that recomputation may add, in percent.
         effort: multiplies the numbers of states that are kept and tried.
-        progress: called with the share of work done and what is being done.
+        progress: told of each round.
     """
     free = replace(problem, pools=tuple(Pool(pool.name, None, pool.alignment) for pool in problem.pools[:1]))
     total = sum(operator.macs for operator in free.operators)
     found = _Search(transfers, max_written, int(total * max_percent / 100), effort)
-    report = progress or (lambda _share, _what: None)
+    report = progress or silent
     first = found.exact(found.judge(Choice(unchanged(free)), [()]))
     level = [first]
     for round_number in range(MOST_ROUNDS):
-        report(1 - 0.8**round_number, "spilling")
+        report("spilling", 1 - 0.8**round_number)
         wide = round_number < WIDE_ROUNDS
         following = found.round(level, max(1, round(WIDTH * effort)) if wide else 1)
         best = min((state.live for state in level), default=0)
         if not following or min(state.live for state in following) > best * (1 - LEAST_GAIN):
             break
         level = following
-    report(0.9, "spilling everything")
+    report("spilling everything", 0.9)
     found.from_above(free)
-    report(1.0, "done")
+    report("done", 1.0)
     return front([state for state in found.known.values() if found.affordable(state.written)])
 
 

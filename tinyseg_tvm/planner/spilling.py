@@ -152,7 +152,7 @@ def restaged(problem: Problem, decision: SpillDecision) -> Problem:
         elif operator.name in fetches:
             copy = operator.writes[0].tensor
             again = _fetch(decision, fetches[operator.name], original, (number, stored, copy))
-            operators.append(replace(again, cycles=operator.cycles))
+            operators.append(replace(again, cycles=operator.cycles, kernel=operator.kernel))
         else:
             operators.append(operator)
     return replace(problem, operators=tuple(operators))

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from tinyseg_tvm import codegen, relay_passes
-from tinyseg_tvm.boards import Core, load_board, load_core
-from tinyseg_tvm.codegen.tuning_records import TuningRecords, load_records
-from tinyseg_tvm.compiler.fast_memory import fast_spaces
+from tinyseg_tvm.codegen.tuning_records import TuningRecords
 from tinyseg_tvm.compiler.kernel_choice import with_fast_kernels
 from tinyseg_tvm.compiler.options import BuildOptions
-from tinyseg_tvm.compiler.planning import Progress, arena_budget, plan_network
+from tinyseg_tvm.compiler.planning import plan_network
+from tinyseg_tvm.compiler.situation import situation_of
 from tinyseg_tvm.compiler.staging import with_fitting_staging
-from tinyseg_tvm.errors import TinySegError, UsageError
+from tinyseg_tvm.errors import TinySegError
+from tinyseg_tvm.planner.progress import Progress
 from tinyseg_tvm.planner.validator import validate
 from tinyseg_tvm.relay.factory import Factory
 from tinyseg_tvm.relay.target import parse_target
@@ -48,58 +46,20 @@ def build(
         TinySegError: a model that cannot be lowered.
     """
     options = target if isinstance(target, BuildOptions) else parse_target(target)
-    board = load_board(options.board)
-    fast_spaces(options, board)  # refuses what the board does not have before anything takes long
-    core = generator_core(load_core(options.mcpu) if options.mcpu else board.core)
-    if records is None and options.tuning:
-        records = load_records(Path(options.tuning))
-    if records is not None:
-        core = _with_records(core, records)
+    situation = situation_of(options, records)
     lowered = relay_passes.layout_pipeline(options.io_type)(relay_passes.integer_pipeline()(_bound(mod, params or {})))
     network = to_network(lowered, codegen.project_identifier(name or _attribute(mod, "tinyseg.model_name", "network")))
-    planned = plan_network(network, options, board, core, progress)
-    budget = arena_budget(planned, options)
-    problem, plan = with_fast_kernels(
-        planned.network,
-        planned.problem,
-        planned.plan,
-        io=options.io,
-        core=core,
-        budget=budget,
-        flash=board.flash_bytes,
-    )
-    planned = with_fitting_staging(replace(planned, problem=problem, plan=plan), options, board, budget)
+    planned = plan_network(network, situation, progress)
+    planned = with_fitting_staging(with_fast_kernels(planned, situation), situation)
     validate(planned.problem, planned.plan)
     return Factory(
         name=planned.network.name,
-        options=options,
-        board=board,
-        core=core,
+        situation=situation,
         module=lowered,
         lowered=network,
         planned=planned,
         model_hash=_attribute(mod, "tinyseg.model_hash", ""),
     )
-
-
-def generator_core(core: Core) -> codegen.Core:
-    """The facts about a core that the code generator chooses kernels by."""
-    return codegen.Core(
-        name=core.name,
-        has_fpu=core.fpu != "none",
-        has_dsp=core.dsp,
-        has_mve=core.mve,
-        has_wide_multiply=core.version != 6,
-    )
-
-
-def _with_records(core: codegen.Core, records: TuningRecords) -> codegen.Core:
-    if records.core != core.name:
-        raise UsageError(
-            f"-tuning: the records were measured on {records.core!r}, the build is for {core.name!r}; "
-            "tune for this core, or leave the option out"
-        )
-    return replace(core, records=records)
 
 
 def _bound(mod: Any, params: Mapping[str, Any]) -> Any:

@@ -14,23 +14,15 @@ import numpy as np
 
 from tinyseg_tvm import __version__, codegen
 from tinyseg_tvm.boards import Board, Storage
-from tinyseg_tvm.compiler.fast_memory import fast_spaces
 from tinyseg_tvm.compiler.memory import Memory, overhead_bytes, promised_memory
 from tinyseg_tvm.compiler.options import BuildOptions
-from tinyseg_tvm.compiler.planning import Planned
-from tinyseg_tvm.compiler.storage import (
-    StorageUse,
-    lifetime_sentences,
-    model_of,
-    storages_of,
-    use_of,
-    wears_out_soon,
-)
+from tinyseg_tvm.compiler.planned import Planned
+from tinyseg_tvm.compiler.situation import Situation
+from tinyseg_tvm.compiler.storage_use import StorageUse, lifetime_sentences, use_of, wears_out_soon
 from tinyseg_tvm.network import Network, Port, reference
 from tinyseg_tvm.network.serialization import dump_network
 from tinyseg_tvm.planner.plan import Plan
 from tinyseg_tvm.planner.problem import Problem
-from tinyseg_tvm.planner.storage_model import StorageModel
 from tinyseg_tvm.planner.storage_timing import Timing, replay
 from tinyseg_tvm.report import text
 from tinyseg_tvm.report.points import Point
@@ -47,8 +39,7 @@ class Factory:
 
     Attributes:
         name: the C library's name.
-        options: what the build was told.
-        board: the board it was built for.
+        situation: what it was planned for.
         module: the Relax module after all passes, annotated with liveness.
         lowered: the network that was planned, as lowered from the module.
         planned: how it runs: what the code generator is given.
@@ -56,13 +47,26 @@ class Factory:
     """
 
     name: str
-    options: BuildOptions
-    board: Board
-    core: codegen.Core
+    situation: Situation
     module: Any
     lowered: Network
     planned: Planned
     model_hash: str
+
+    @property
+    def options(self) -> BuildOptions:
+        """What the build was told."""
+        return self.situation.options
+
+    @property
+    def board(self) -> Board:
+        """The board it was built for."""
+        return self.situation.board
+
+    @property
+    def core(self) -> codegen.Core:
+        """The core whose kernels it has."""
+        return self.situation.core
 
     @property
     def network(self) -> Network:
@@ -88,7 +92,7 @@ class Factory:
     def memory(self) -> Memory:
         """The promised RAM figures."""
         fast = sum(content.bytes for content in self.fast_contents)
-        return promised_memory(self.board, self.problem, self.plan, self.network, self.storages, fast)
+        return promised_memory(self.planned, self.situation, fast)
 
     @cached_property
     def fast_contents(self) -> tuple[codegen.FastContents, ...]:
@@ -100,7 +104,7 @@ class Factory:
             name=self.name,
             core=self.core,
             io=self.options.io,
-            fast=fast_spaces(self.options, self.board),
+            fast=self.situation.fast_spaces,
         )
 
     @property
@@ -108,33 +112,27 @@ class Factory:
         """Multiply-accumulates of one inference, recomputed ones included."""
         return sum(operator.macs for operator in self.problem.operators)
 
-    @cached_property
+    @property
     def storages(self) -> tuple[Storage, ...]:
         """Storages that the build was given."""
-        return storages_of(self.options, self.board)
+        return self.situation.storages
 
     @cached_property
     def storage_use(self) -> StorageUse:
         """What an inference writes and reads, and what that costs."""
-        return use_of(self.network, self.planned.spilled, self.storages)
-
-    @property
-    def storage_models(self) -> dict[str, StorageModel]:
-        """How fast the storages are, by name."""
-        return {storage.name: model_of(storage) for storage in self.storages}
+        return use_of(self.planned, self.situation)
 
     @cached_property
     def timing(self) -> Timing:
         """Estimated time of an inference at the board's clock, with what it waits for transfers."""
-        return replay(self.problem, self.plan, self.planned.spilled, self.storage_models, self.board.clock_hz)
+        return replay(self.problem, self.plan, self.planned.spilled, self.situation.models, self.board.clock_hz)
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the user should know before using this plan."""
-        rate = self.options.frame_rate
-        if not wears_out_soon(self.storage_use, rate):
+        if not wears_out_soon(self.storage_use, self.situation):
             return ()
-        sentences = "; ".join(lifetime_sentences(self.storage_use, self.storages, rate))
+        sentences = "; ".join(lifetime_sentences(self.storage_use, self.situation))
         unwritten = self.planned.live_without_writing + overhead_bytes(self.board, self.problem)
         return (
             f"the storage is worn out within a year: {sentences}. A plan that writes nothing (without --storage) needs "
@@ -177,7 +175,7 @@ class Factory:
             core=self.core,
             io=self.options.io,
             metadata=metadata,
-            fast=fast_spaces(self.options, self.board),
+            fast=self.situation.fast_spaces,
         )
 
     def project_files(self) -> dict[str, bytes]:
@@ -214,11 +212,10 @@ class Factory:
 
     def report(self) -> str:
         """The promised figures and the peak, as text."""
-        kernels = codegen.kernel_names(self.network, self.problem, self.core)
-        parts = [text.summary(self.network, self.problem, self.plan, self.figures, kernels)]
+        parts = [text.summary(self.network, self.problem, self.plan, self.figures)]
         if self.planned.spilled:
             parts.append(text.storage_table(self.planned.spilled, self.figures))
-            parts += lifetime_sentences(self.storage_use, self.storages, self.options.frame_rate)
+            parts += lifetime_sentences(self.storage_use, self.situation)
         return "\n\n".join([*parts, *(f"warning: {warning}" for warning in self.warnings)])
 
     def export_library_format(self, path: str | Path) -> Path:

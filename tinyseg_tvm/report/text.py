@@ -24,9 +24,7 @@ _RAM_PARTS = (
 )
 
 
-def summary(
-    network: Network, problem: Problem, plan: Plan, figures: Mapping[str, Any], kernels: Mapping[str, str]
-) -> str:
+def summary(network: Network, problem: Problem, plan: Plan, figures: Mapping[str, Any]) -> str:
     """The promised figures, the peak, and the dearest operators.
 
     Args:
@@ -34,7 +32,6 @@ def summary(
         problem: its planning problem.
         plan: a valid plan.
         figures: promised figures with the names of ``tinyseg run --json``: ``ram``, ``macs``, ``storage`` and others.
-        kernels: name of each operator's kernel.
     """
     memory = memory_map(problem, plan)
     sections = [
@@ -43,7 +40,7 @@ def summary(
         render(_work(memory, figures), ("per inference", "")),
         peak_table(memory),
         holding_table(memory),
-        operator_table(memory, kernels),
+        operator_table(memory),
     ]
     return "\n\n".join(sections)
 
@@ -93,12 +90,12 @@ def holding_table(memory: MemoryMap) -> str:
     return render(rows, headers)
 
 
-def operator_table(memory: MemoryMap, kernels: Mapping[str, str] | None = None) -> str:
+def operator_table(memory: MemoryMap) -> str:
     """The operators that take most flash: constants as packed and code of their own; small ones are summed up."""
     operators = sorted(memory.problem.operators, key=lambda operator: -operator.flash_bytes)
     total = sum(operator.flash_bytes for operator in operators)
     rows: list[tuple[Cell, ...]] = [
-        (o.name, (kernels or {}).get(o.name, "-"), o.macs, o.scratch_bytes, o.flash_bytes, _share(o.flash_bytes, total))
+        (o.name, o.kernel or "-", o.macs, o.scratch_bytes, o.flash_bytes, _share(o.flash_bytes, total))
         for o in operators[:AT_PEAK]
     ]
     if rest := operators[AT_PEAK:]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from tinyseg_tvm.codegen.tuning_records import Decision, TuningRecord, TuningRecords
 from tinyseg_tvm.errors import DoesNotFitError
+from tinyseg_tvm.planner.progress import Progress
 from tinyseg_tvm.tune.candidates import Candidate, Task
 from tinyseg_tvm.tune.cost_model import SpillAwareCost
 
@@ -58,9 +59,7 @@ class Tuning:
         return min(left, key=self.predicted, default=None)
 
 
-def search(
-    tunings: Sequence[Tuning], cost: SpillAwareCost, measure: Measure, trials: int, report: Callable[[str, float], None]
-) -> None:
+def search(tunings: Sequence[Tuning], cost: SpillAwareCost, measure: Measure, trials: int, report: Progress) -> None:
     """Measures candidates, those first that the plans have without tuning.
 
     Args:

@@ -6,15 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tinyseg_tvm import codegen
 from tinyseg_tvm.boards import load_board
 from tinyseg_tvm.codegen.operators import NodeView
 from tinyseg_tvm.codegen.tuning_records import TuningRecords
 from tinyseg_tvm.compiler.kernel_choice import scratch_rooms
 from tinyseg_tvm.compiler.options import BuildOptions
-from tinyseg_tvm.compiler.planning import Progress, arena_budget
 from tinyseg_tvm.errors import UsageError
 from tinyseg_tvm.network.problem import first_node
+from tinyseg_tvm.planner.progress import Progress, silent
 from tinyseg_tvm.relay import Factory, build
 from tinyseg_tvm.relay.target import parse_target
 from tinyseg_tvm.tune.candidates import Candidate, Task, tasks_of
@@ -92,7 +91,6 @@ def tune(
     options = target if isinstance(target, BuildOptions) else parse_target(target)
     if trials < 1:
         raise UsageError(f"trials: {trials} given, 1 or more are needed")
-    report = progress or (lambda _what, _share: None)
     board = load_board(options.board)
     if board.qemu is None:
         raise UsageError(f"the board '{board.name}' has no emulator to measure on: name one that has (-board=...)")
@@ -107,7 +105,7 @@ def tune(
             operators[task.signature] = IsolatedOperator(task.view, board)
         return operators[task.signature].cycles_per_step(candidate, COMPILERS)
 
-    search(tunings, cost, measure, trials, report)
+    search(tunings, cost, measure, trials, progress or silent)
     records = records_of(before.core.name, tunings)
     after = build(mod, replace(options, tuning=""), params, name=name, progress=progress, records=records)
     return Tuned(
@@ -122,23 +120,21 @@ def tune(
 
 def _tunings(factory: Factory) -> list[Tuning]:
     """One for each task of the planned network."""
-    network, problem, plan = factory.network, factory.problem, factory.plan
+    network, operators = factory.network, factory.problem.operators
     offset = first_node(network, factory.options.io)
     views = [(offset + i, NodeView.of(node, network, factory.core)) for i, node in enumerate(network.nodes)]
-    budget = arena_budget(factory.planned, factory.options) or 0
-    rooms = scratch_rooms(problem, plan, max(sum(plan.pool_bytes), budget))
-    names = codegen.kernel_names(network, problem, factory.core)
     tunings = []
-    for task in tasks_of(views, rooms):
-        kernels = dict.fromkeys(names[problem.operators[number].name] for number in task.numbers)
+    for task in tasks_of(views, scratch_rooms(factory.planned, factory.situation)):
+        kernels = dict.fromkeys(operators[number].kernel for number in task.numbers)
         first = [next((c for c in task.candidates if c.kernel == kernel), None) for kernel in kernels]
         tunings.append(Tuning(task, tuple(candidate for candidate in first if candidate) or task.candidates[:1]))
     return tunings
 
 
 def _cost(factory: Factory) -> SpillAwareCost:
+    situation = factory.situation
     return SpillAwareCost(
-        factory.problem, factory.plan, factory.planned.spilled, factory.storage_models, float(factory.board.clock_hz)
+        factory.problem, factory.plan, factory.planned.spilled, situation.models, float(situation.board.clock_hz)
     )
 
 
@@ -149,19 +145,18 @@ def _cycles_before(tunings: Sequence[Tuning]) -> dict[int, float]:
 
 def _cycles_after(factory: Factory, records: TuningRecords) -> dict[int, float]:
     """Cycles per step of the operators as planned with records."""
-    names = codegen.kernel_names(factory.network, factory.problem, factory.core)
     offset = first_node(factory.network, factory.options.io)
     cycles: dict[int, float] = {}
     for number, node in enumerate(factory.network.nodes, offset):
         signature = NodeView.of(node, factory.network, factory.core).signature
-        recorded = records.find(signature, names[node.name])
+        recorded = records.find(signature, factory.problem.operators[number].kernel)
         if recorded is not None:
             cycles[number] = recorded.cycles
     return cycles
 
 
 def _operators(tunings: Sequence[Tuning], before: Factory, after: Factory) -> Iterator[TunedOperator]:
-    chosen = codegen.kernel_names(after.network, after.problem, after.core)
+    chosen = {operator.name: operator.kernel for operator in after.problem.operators}
     for tuning in tunings:
         names = tuple(before.problem.operators[number].name for number in tuning.task.numbers)
         steps = tuning.task.steps * len(names)

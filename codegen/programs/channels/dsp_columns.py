@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tinyseg_tvm.codegen.programs.channels.channel_sum import ChannelSum
+from tinyseg_tvm.codegen.programs.channels.sum import ChannelSum
 
 
 @dataclass(frozen=True)
@@ -74,3 +74,11 @@ class DspSum(ChannelSum):
     def staged_columns(self, first: Any, count: int, _of: int, /) -> tuple[slice, slice]:
         """Of all channels."""
         return slice(first, first + count), slice(0, self.column)
+
+    def half(self, channel: int) -> int:
+        """In which half of the single row's word a channel's values lie."""
+        return channel // 2 * self.single
+
+    def halves(self, channels: int) -> list[int]:
+        """Those in which the values of so many channels lie."""
+        return sorted({self.half(k) for k in range(channels)})

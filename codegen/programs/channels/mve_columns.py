@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from tinyseg_tvm.codegen.programs.channels.channel_sum import ChannelSum
+from tinyseg_tvm.codegen.programs.channels.sum import ChannelSum
+from tinyseg_tvm.codegen.programs.mve_assembler import VECTOR
 
-VECTOR = 16
 ROWS = 4  # of a plane
 COLUMNS = VECTOR // ROWS  # of a vector
 

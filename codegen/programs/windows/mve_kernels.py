@@ -12,10 +12,11 @@ from functools import cache
 
 import numpy as np
 
-from tinyseg_tvm.codegen.programs.mve_assembler import VECTOR, Layout
-from tinyseg_tvm.codegen.programs.windows.micro_kernels import MicroKernel
+from tinyseg_tvm.codegen.programs.mve_assembler import VECTOR
+from tinyseg_tvm.codegen.programs.windows.kernels import MicroKernel
 from tinyseg_tvm.codegen.programs.windows.mve_passes import Passes
-from tinyseg_tvm.codegen.programs.windows.weighted_sum import Part
+from tinyseg_tvm.codegen.programs.windows.mve_products import Layout
+from tinyseg_tvm.codegen.programs.windows.sum import Part
 
 MOST_STEP = 4095  # from pixel to pixel: what an addition reaches
 MOST_PLACE = 65535  # of a result, from the first one of a pass

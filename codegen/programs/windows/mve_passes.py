@@ -1,6 +1,6 @@
 """Assembler of the micro-kernels for the vector extension (MVE): passes over the windows of up to four pixels.
 
-A pass computes two channels, the last one of an odd number one: products (``mve_assembler.py``), then requantisation.
+A pass computes two channels, the last one of an odd number one: products (``mve_products.py``), then requantisation.
 Few segments stand one after the other (*straight*), others are a loop over a list that ends with NULL.
 
 The tile is in r11 with what registers do not hold of it; the list of segments in r7, rounds are counted in r5. In a
@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from tinyseg_tvm.codegen.programs.mve_assembler import BASES, SUMS, Layout, Products, bases_of, set_small
+from tinyseg_tvm.codegen.programs.mve_assembler import narrowed, statement
+from tinyseg_tvm.codegen.programs.windows.mve_products import BASES, SUMS, Layout, Products, bases_of
 
 TILE = ("weight", "bias", "multiplier", "out", "end", "places")  # of tinyseg_tile_mve, a word each; windows follow
 LARGEST_PASS = 1020  # bytes of one without loops
@@ -67,10 +68,7 @@ class Passes:
     @property
     def statement(self) -> list[str]:
         """The C statement, that of ``t``, which points to a tile, in r11 and ``places`` in q7."""
-        clobbers = [f"r{n}" for n in (*range(11), 12)] + ["lr"] + [f"q{n}" for n in range(7)] + ["p0", "cc", "memory"]
-        names = ", ".join(f'"{name}"' for name in clobbers)
-        text = [f'    "{line}"' if line.endswith(":") else f'    "{line}\\n\\t"' for line in self._lines]
-        return ["__asm__ volatile(", *text, '    : "+r"(t), "+w"(q7)', "    :", f"    : {names});"]
+        return statement(self._lines, '"+r"(t), "+w"(q7)')
 
     @property
     def _lines(self) -> list[str]:
@@ -186,7 +184,6 @@ class Passes:
 
     def _results(self, width: int) -> list[str]:
         """Requantises the sums and stores them; those of pixels that are not there are those of the last one."""
-        zero_point, minimum, maximum = self.output
         vectors = range(width)
         lines = []
         for c in vectors:
@@ -201,10 +198,7 @@ class Passes:
         lines += [f"vmul.f32 q{i}, q{i}, {SUMS[i][0]}" for i in vectors]
         lines += [f"vcvtn.s32.f32 q{i}, q{i}" for i in vectors]
         lines += [f"vqmovn{'bt'[i]}.s32 q2, q{i}" for i in vectors]
-        lines += [set_small("r4", zero_point), "vqadd.s16 q2, q2, r4"] if zero_point else []
-        lines.append("vqmovnb.s16 q2, q2")
-        for instruction, bound in [("vmax", minimum)] * (minimum > -128) + [("vmin", maximum)] * (maximum < 127):
-            lines += [set_small("r4", bound), "vdup.8 q3, r4", f"{instruction}.s8 q2, q2, q3"]
+        lines += narrowed("q2", self.output, "r4", "q3")
         return lines + self._store(width)
 
     def _store(self, width: int) -> list[str]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinyseg_tvm.codegen.programs.windows.micro_kernels import RegisterTile, assembler_loop, sum_name, unrolled
-from tinyseg_tvm.codegen.programs.windows.weighted_sum import Segment
+from tinyseg_tvm.codegen.programs.windows.kernels import RegisterTile, assembler_loop, sum_name, unrolled
+from tinyseg_tvm.codegen.programs.windows.sum import Segment
 
 
 @dataclass(frozen=True)

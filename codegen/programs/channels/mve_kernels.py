@@ -14,15 +14,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from tinyseg_tvm.codegen.programs.channels.channel_kernels import PREFIX, ChannelKernel
-from tinyseg_tvm.codegen.programs.channels.channel_sum import Part
-from tinyseg_tvm.codegen.programs.channels.mve_columns import COLUMNS, ROWS, VECTOR, MveSum
-from tinyseg_tvm.codegen.programs.mve_assembler import set_small
+from tinyseg_tvm.codegen.programs.channels.kernels import ChannelKernel
+from tinyseg_tvm.codegen.programs.channels.mve_columns import COLUMNS, ROWS, MveSum
+from tinyseg_tvm.codegen.programs.channels.sum import Part
+from tinyseg_tvm.codegen.programs.long_tail import PLACEHOLDER
+from tinyseg_tvm.codegen.programs.mve_assembler import MOST_OFFSET, VECTOR, narrowed, statement
 
 PIXELS = 8
 SUMS = ("r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr")
 MOST_RESIDENT = 5  # vectors of weights
-MOST_OFFSET = 127  # of a vector's load
 MOST_PLACE = 65535  # of a result, from a group's first one
 MOST_PRODUCTS = 200  # instructions of a plane's or of all planes' products that stand side by side
 STAGED = {1: 10, 2: 14, 3: 22, 4: 26}  # instructions for a column of so many rows
@@ -59,11 +59,12 @@ class MveChannelKernel(ChannelKernel):
 
     def function(self, part: Part, pixels: int) -> str:
         """Name of the function of a part's tile."""
-        return f"{PREFIX}_{pixels}x{part.channels}_{part.span.total}"
+        return f"{PLACEHOLDER}_{pixels}x{part.channels}_{part.span.total}"
 
     def source(self, part: Part, pixels: int) -> str:
         """C of the function of a part's tile."""
         s = self.sum
+        code = _code(s, pixels, part.span.total * ROWS)
         places = ", ".join(str((lane // 2 + lane % 2 * 4) * s.channels) for lane in range(8))
         lines = [
             f"static void {self.function(part, pixels)}"
@@ -74,7 +75,7 @@ class MveChannelKernel(ChannelKernel):
             f"    static const uint16_t places[8] = {{{places}}};",
             '    register tinyseg_channel_tile *t __asm__("r11") = &tile;',
             '    register uint16x8_t q7 __asm__("q7") = vldrhq_u16(places);',
-            *(f"    {line}" for line in _statement(_code(s, pixels, part.span.total * ROWS))),
+            *(f"    {line}" for line in statement(code.lines, '"+r"(t)', '"w"(q7)')),
             "#else",
             *(f"    {line}" for line in self._twin(pixels, part.span.total * ROWS)),
             "#endif",
@@ -87,9 +88,8 @@ class MveChannelKernel(ChannelKernel):
         """The same in C."""
         s = self.sum
         firsts = ", ".join(map(str, s.pieces))
-        output = ", ".join(map(str, s.output))
         return [
-            f"static const tinyseg_output output = {{{output}}};",
+            self.output,
             f"static const int32_t pieces[{len(s.pieces)}] = {{{firsts}}};",
             "for (; tile.channels > 0; --tile.channels) {",
             f"    for (int32_t p = 0; p < {pixels}; ++p) {{",
@@ -258,7 +258,6 @@ def _products(
 
 def _results(s: MveSum, pixels: int) -> list[str]:
     """Requantises the sums and stores them."""
-    zero_point, minimum, maximum = s.output
     two = pixels > PIXELS // 2
     lines = ["vmov d0, r0, r2", "vmov d1, r4, r6"]
     lines += ["vmov d2, r8, r10", "vmov d3, r12, lr"] if two else []
@@ -266,10 +265,7 @@ def _results(s: MveSum, pixels: int) -> list[str]:
         lines += [code.format(q) for q in (("q0", "q1") if two else ("q0",))]
     lines.append("vqmovnb.s32 q0, q0")
     lines += ["vqmovnt.s32 q0, q1"] if two else []
-    lines += [set_small("r0", zero_point), "vqadd.s16 q0, q0, r0"] if zero_point else []
-    lines.append("vqmovnb.s16 q0, q0")
-    for instruction, bound in [("vmax", minimum)] * (minimum > -128) + [("vmin", maximum)] * (maximum < 127):
-        lines += [set_small("r0", bound), "vdup.8 q1, r0", f"{instruction}.s8 q0, q0, q1"]
+    lines += narrowed("q0", s.output, "r0", "q1")
     if pixels == PIXELS:
         return [*lines, "vstrb.16 q0, [r3, q7]"]
     lanes = [2 * (p % 4) + p // 4 for p in range(pixels)]
@@ -280,14 +276,6 @@ def _results(s: MveSum, pixels: int) -> list[str]:
         "vpst",
         "vstrbt.16 q0, [r3, q7]",
     ]
-
-
-def _statement(code: Code) -> list[str]:
-    """The C statement of a tile, that of ``tinyseg_channel_tile *t`` and ``places`` in q7."""
-    clobbers = [f"r{n}" for n in (*range(11), 12)] + ["lr"] + [f"q{n}" for n in range(7)] + ["p0", "cc", "memory"]
-    names = ", ".join(f'"{name}"' for name in clobbers)
-    text = [f'    "{line}"' if line.endswith(":") else f'    "{line}\\n\\t"' for line in code.lines]
-    return ["__asm__ volatile(", *text, '    : "+r"(t)', '    : "w"(q7)', f"    : {names});"]
 
 
 def _add(to: str, register: str, amount: int) -> list[str]:

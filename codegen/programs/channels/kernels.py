@@ -7,34 +7,28 @@ the same bits.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from tinyseg_tvm.codegen.programs.channels.channel_sum import ChannelSum, Part
+from tinyseg_tvm.codegen.programs.channels.sum import ChannelSum, Part
 from tinyseg_tvm.codegen.programs.long_tail import PLACEHOLDER
-
-PREFIX = PLACEHOLDER
+from tinyseg_tvm.codegen.programs.tiled import TileKernel
 
 
 @dataclass(frozen=True)
-class ChannelKernel(ABC):
+class ChannelKernel(TileKernel):
     """The micro-kernels of one sum.
 
     Attributes:
-        sum: what they compute.
-        name: of the family.
-        module: the runtime module that they need.
         together: pixels whose sums are in registers together.
         zeros: bytes that follow the weights of all channels.
     """
 
     sum: ChannelSum
-    name: ClassVar[str]
-    module: ClassVar[str]
     together: ClassVar[int]
     zeros: ClassVar[int] = 0
 
@@ -78,12 +72,12 @@ class ChannelKernel(ABC):
 
     def function(self, part: Part, pixels: int) -> str:
         """Name of the function of a part's tile."""
-        return f"{PREFIX}_{pixels}x{part.channels}"
+        return f"{PLACEHOLDER}_{pixels}x{part.channels}"
 
     def stage_function(self, part: Part) -> str:
         """Name of the function that stages a part's columns."""
         span = part.span
-        return f"{PREFIX}_stage_{part.channels}_{span.before}_{span.columns}_{span.after}"
+        return f"{PLACEHOLDER}_stage_{part.channels}_{span.before}_{span.columns}_{span.after}"
 
     @abstractmethod
     def stage_source(self, part: Part) -> str:

@@ -1,8 +1,8 @@
-"""Micro-kernels of depthwise convolutions for the DSP extension: four pixels' sums at a time in registers.
+"""Products of depthwise convolutions for the DSP extension: the sums of some pixels of a channel.
 
 Where a channel's widened weights fit into registers (3x3 and less), they stay there for all pixels of a tile; of larger
-kernels they are widened once for a tile, and taken from there some at a time. A column's words are loaded once for all
-the taps, and all of the four pixels, that they are multiplied with.
+kernels they are widened once for a tile, and taken from there some at a time (a *turn*). A column's words are loaded
+once for all the taps, and all of the four pixels, that they are multiplied with.
 """
 
 from __future__ import annotations
@@ -11,13 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from tinyseg_tvm.codegen.programs.channels import dsp_channel_costs as costs
-from tinyseg_tvm.codegen.programs.channels.channel_kernels import PREFIX, ChannelKernel, assembler
-from tinyseg_tvm.codegen.programs.channels.channel_sum import Part
 from tinyseg_tvm.codegen.programs.channels.dsp_columns import DspSum
+from tinyseg_tvm.codegen.programs.channels.kernels import assembler
 
 PIXELS = 4  # whose sums are in registers together
-MOST_WORDS = 128  # of a channel's weights, which are widened on the stack
 RESIDENT = 5  # words of weights that stay in registers
 AT_ONCE = 5  # words of weights in registers for a while
 FARTHEST = 4095, 1020  # bytes that the offset of a load of one word, and of two, reaches
@@ -41,13 +38,10 @@ class Products:
 
 
 @dataclass(frozen=True)
-class DspChannelKernel(ChannelKernel):
-    """Dual multiplications of values in pairs of rows."""
+class PixelProducts:
+    """The products of up to four pixels, as assembler and its C twin."""
 
     sum: DspSum
-    name = "dsp"
-    module = "tinyseg_columns_dsp"
-    together = PIXELS
 
     @property
     def resident(self) -> bool:
@@ -55,75 +49,22 @@ class DspChannelKernel(ChannelKernel):
         return self.sum.words <= RESIDENT
 
     @property
-    def stack_bytes(self) -> int:
-        """Of a channel's weights, where they do not stay in registers."""
-        return 0 if self.resident else 4 * self.sum.words
-
-    @property
-    def suits(self) -> bool:
-        """Whether the stack has room for a channel's weights."""
-        return self.sum.words <= MOST_WORDS
-
-    def staged_bytes(self, columns: int) -> int:
-        """Of so many columns."""
-        return 2 * self.sum.column * columns
-
-    def tile_cycles(self, part: Part, pixels: int, requantize: int) -> float:
-        """Of a tile."""
-        return costs.tile_cycles(self, pixels, part.channels, requantize)
-
-    def staging_cycles(self, part: Part) -> float:
-        """To stage the columns of a run and a block of channels."""
-        return costs.staging_cycles(self, part)
-
-    def code_bytes(self, tiles: Sequence[tuple[Part, int]]) -> int:
-        """Estimated bytes of code."""
-        return costs.code_bytes(self, {(pixels, part.channels) for part, pixels in tiles})
-
-    @property
     def has_assembler(self) -> bool:
         """Whether offsets of loads reach all columns."""
         s = self.sum
         return 2 * s.column * s.columns(PIXELS) <= FARTHEST[0]
 
-    def stage_source(self, part: Part) -> str:
-        """C of the function that stages columns."""
-        return self._staging(part, "tinyseg_stage_columns", part.channels, self.sum.channels)
-
-    def source(self, part: Part, pixels: int) -> str:
-        """C of the function of a tile."""
+    @property
+    def weights(self) -> list[str]:
+        """Declares the widened weights: ``w0`` and so on, or ``weights``."""
         s = self.sum
-        lines = [
-            f"static void {self.function(part, pixels)}"
-            "(int16_t *columns, int8_t *weight, int32_t *bias, float *multiplier, int8_t *out)",
-            "{",
-        ]
-        for k in range(part.channels):
-            first = k % 2 * 2 * s.side + k // 2 * 2 * s.pairs
-            arguments = [
-                _sum("columns", first),
-                _sum("weight", k * s.weights),
-                f"bias[{k}]",
-                f"multiplier[{k}]",
-                _sum("out", k),
-                str(pixels),
-            ]
-            lines.append(f"    {PREFIX}_channel_{self._half(k)}({', '.join(arguments)});")
-        return "\n".join([*lines, "}", ""])
-
-    def _half(self, channel: int) -> int:
-        """In which half of the single row's word a channel's values lie."""
-        return channel // 2 * self.sum.single
-
-    def common_source(self, tiles: Sequence[tuple[Part, int]]) -> str:
-        """C of what tiles call."""
-        pixels = sorted({pixels for _, pixels in tiles})
-        halves = self.halves(max(part.channels for part, _ in tiles))
-        return "\n".join(self._channel(half, pixels) for half in halves)
-
-    def halves(self, channels: int) -> list[int]:
-        """Those in which the values of so many channels lie."""
-        return sorted({self._half(k) for k in range(channels)})
+        if not self.resident:
+            return [f"uint32_t weights[{s.words}];", f"tinyseg_widen_weights(weights, weight, {s.words});"]
+        lines = []
+        for word in range(s.words):
+            widen = f"tinyseg_widen_{'odd' if word % 2 else 'even'}"
+            lines.append(f"const uint32_t w{word} = {widen}(tinyseg_load_4({moved('weight', word // 2 * 4)}));")
+        return lines
 
     def code(self, pixels: int) -> list[list[str]]:
         """Assembler of some pixels' products, turn by turn; none where offsets do not reach."""
@@ -132,50 +73,18 @@ class DspChannelKernel(ChannelKernel):
         if self.resident:
             return [self._resident_code(pixels, 0)]
         turns = []
-        for products in self.rows_of_products:
+        for products in self.rows:
             for taps in _chunks(products.taps, 2 * AT_ONCE if products.single else AT_ONCE):
                 turns.append(self._turn(products, taps, pixels, 0)[1])
         return turns
 
-    def _channel(self, half: int, pixels: Sequence[int]) -> str:
-        """A channel of a tile."""
-        s = self.sum
-        lines = [
-            f"/* One channel of some pixels. Its values of a single last row are halves {half} of their words. */",
-            f"TINYSEG_INNER void {PREFIX}_channel_{half}(const int16_t *x, const int8_t *weight, int32_t bias,"
-            " float multiplier, int8_t *out, int32_t pixels)",
-            "{",
-            "    const tinyseg_scale scale = tinyseg_scale_of(multiplier);",
-            *(f"    {line}" for line in self._weights()),
-        ]
-        if any(n >= PIXELS for n in pixels):
-            lines.append(f"    for (; pixels >= {PIXELS}; pixels -= {PIXELS}) {{")
-            lines += [f"        {line}" for line in self._pixels(PIXELS, half)]
-            lines += [
-                f"        x += {PIXELS * s.stride * s.column};",
-                f"        out += {PIXELS * s.channels};",
-                "    }",
-            ]
-        rests = sorted({n % PIXELS for n in pixels} - {0})
-        for rest in rests:
-            lines.append(f"    if (pixels == {rest}) {{")
-            lines += [f"        {line}" for line in self._pixels(rest, half)]
-            lines.append("    }")
-        return "\n".join([*lines, "}", ""])
+    def statements(self, pixels: int, half: int) -> list[str]:
+        """Statements that leave the sums of neighbouring pixels, from ``x`` on, in ``s0``, ``s1`` and so on.
 
-    def _weights(self) -> list[str]:
-        """Declares the widened weights: ``w0`` and so on, or ``weights``."""
-        s = self.sum
-        if not self.resident:
-            return [f"uint32_t weights[{s.words}];", f"tinyseg_widen_weights(weights, weight, {s.words});"]
-        lines = []
-        for word in range(s.words):
-            widen = f"tinyseg_widen_{'odd' if word % 2 else 'even'}"
-            lines.append(f"const uint32_t w{word} = {widen}(tinyseg_load_4({_sum('weight', word // 2 * 4)}));")
-        return lines
-
-    def _pixels(self, pixels: int, half: int) -> list[str]:
-        """Neighbouring pixels, from ``x`` to ``out``."""
+        Args:
+            pixels: how many.
+            half: of the channel, as ``DspSum.half`` has it.
+        """
         begin = "" if self.resident else " = bias"
         sums = ", ".join(f"s{p}{begin}" for p in range(pixels))
         lines = [f"int32_t {sums};"]
@@ -185,10 +94,10 @@ class DspChannelKernel(ChannelKernel):
             lines += ["#if TINYSEG_DSP_ASSEMBLER", *code, "#else", *twin, "#endif"]
         else:
             lines += twin
-        return [*lines, *self._results(pixels)]
+        return lines
 
     @cached_property
-    def rows_of_products(self) -> tuple[Products, ...]:
+    def rows(self) -> tuple[Products, ...]:
         """Pairs of rows, then the single row; all taps, for a channel in the lower half."""
         s = self.sum
         taps = tuple(range(s.taps))
@@ -213,10 +122,10 @@ class DspChannelKernel(ChannelKernel):
         lines = []
         for p in range(pixels):
             total = "bias"
-            for products in self.rows_of_products:
+            for products in self.rows:
                 for tap in products.taps:
                     at = (p * s.stride + tap * s.dilation) * s.column + 2 * self._place(products, half)
-                    value = f"tinyseg_load_pair({_sum('x', at)})"
+                    value = f"tinyseg_load_pair({moved('x', at)})"
                     word = f"w{products.words[tap // 2 if products.single else tap]}"
                     lines.append(f"s{p} = {_product(products.single, half, str(tap % 2), value, word, total)};")
                     total = f"s{p}"
@@ -232,17 +141,17 @@ class DspChannelKernel(ChannelKernel):
         def products(of: Products, at: str, word: str) -> Iterator[str]:
             yield f"    const uint32_t w = weights[{word}];"
             for p in range(pixels):
-                value = f"tinyseg_load_pair({_sum('column', p * s.stride * s.column)} + {at})"
+                value = f"tinyseg_load_pair({moved('column', p * s.stride * s.column)} + {at})"
                 yield f"    s{p} = {_product(of.single, half, 'tap & 1', value, 'w', f's{p}')};"
 
         if s.pairs:
             lines.append(f"    for (int32_t pair = 0; pair < {s.pairs}; ++pair) {{")
-            found = products(self.rows_of_products[0], f"2 * pair + {2 * half}", f"pair * {s.taps} + tap")
+            found = products(self.rows[0], f"2 * pair + {2 * half}", f"pair * {s.taps} + tap")
             lines += [f"    {line}" for line in found]
             lines.append("    }")
         if s.single:
             at = 0 if half else 2 * s.pairs
-            found = products(self.rows_of_products[-1], str(at), f"{s.pairs * s.taps} + tap / 2")
+            found = products(self.rows[-1], str(at), f"{s.pairs * s.taps} + tap / 2")
             lines += ["    {", *(f"    {line}" for line in found), "    }"]
         return [*lines, "}"]
 
@@ -251,7 +160,7 @@ class DspChannelKernel(ChannelKernel):
         s = self.sum
         code: list[str] = []
         begun: set[int] = set()
-        words = {self._place(products, half): products for products in self.rows_of_products}
+        words = {self._place(products, half): products for products in self.rows}
         for column, uses in self._uses(pixels, range(s.taps)):
             for place in sorted(words):
                 if place % 2 == 0:
@@ -266,7 +175,7 @@ class DspChannelKernel(ChannelKernel):
 
     def _resident(self, pixels: int, half: int) -> list[str]:
         """Assembler with all weights in registers."""
-        temporaries = ["x0", "x1"][: min(2, len(self.rows_of_products))]
+        temporaries = ["x0", "x1"][: min(2, len(self.rows))]
         outputs = [f'[{name}] "=&r"({name})' for name in [*(f"s{p}" for p in range(pixels)), *temporaries]]
         inputs = [f'[{name}] "r"({name})' for name in ["x", *(f"w{word}" for word in range(self.sum.words)), "bias"]]
         return [f"uint32_t {', '.join(temporaries)};", *assembler(self._resident_code(pixels, half), outputs, inputs)]
@@ -274,14 +183,14 @@ class DspChannelKernel(ChannelKernel):
     def _in_turns(self, pixels: int, half: int) -> list[str]:
         """Assembler row by row, with some of its weights at a time."""
         s = self.sum
-        lines = ["const uint32_t *w = weights;", f"const int16_t *u = {_sum('x', 2 * half)};"]
+        lines = ["const uint32_t *w = weights;", f"const int16_t *u = {moved('x', 2 * half)};"]
         if s.pairs:
-            rows = self._row(self.rows_of_products[0], pixels, half)
+            rows = self._row(self.rows[0], pixels, half)
             loop = f"for (int32_t pair = 0; pair < {s.pairs}; ++pair, u += 2) {{"
             lines += [loop, *(f"    {line}" for line in rows), "}"] if s.pairs > 1 else rows
         if s.single:
-            lines.append(f"u = {'x' if half else _sum('x', 2 * s.pairs)};")
-            lines += self._row(self.rows_of_products[-1], pixels, half)
+            lines.append(f"u = {'x' if half else moved('x', 2 * s.pairs)};")
+            lines += self._row(self.rows[-1], pixels, half)
         return lines
 
     def _row(self, products: Products, pixels: int, half: int) -> list[str]:
@@ -321,21 +230,9 @@ class DspChannelKernel(ChannelKernel):
                 columns.setdefault(pixel * s.stride + tap * s.dilation, []).append((pixel, tap))
         return sorted(columns.items())
 
-    def _results(self, pixels: int) -> list[str]:
-        """Requantises and stores the sums."""
-        zero_point, least, greatest = self.sum.output
-        lines = [f"tinyseg_scale_two(&s{p}, &s{p + 1}, scale, scale);" for p in range(0, pixels - 1, 2)]
-        if pixels % 2:
-            lines.append(f"s{pixels - 1} = tinyseg_scaled(s{pixels - 1}, scale);")
-        for p in range(pixels):
-            lines.append(f"s{p} = tinyseg_add_saturate_8(s{p}, {zero_point});")
-            if (least, greatest) != (-128, 127):
-                lines.append(f"s{p} = tinyseg_clamp(s{p}, {least}, {greatest});")
-        lines += [f"out[{p * self.sum.channels}] = (int8_t)s{p};" for p in range(pixels)]
-        return lines
 
-
-def _sum(pointer: str, offset: int) -> str:
+def moved(pointer: str, offset: int) -> str:
+    """A pointer so many elements on, in C."""
     return f"{pointer} + {offset}" if offset else pointer
 
 

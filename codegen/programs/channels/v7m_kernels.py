@@ -17,8 +17,9 @@ from functools import cached_property
 
 import numpy as np
 
-from tinyseg_tvm.codegen.programs.channels.channel_kernels import PREFIX, ChannelKernel, assembler
-from tinyseg_tvm.codegen.programs.channels.channel_sum import ChannelSum, Part, Span
+from tinyseg_tvm.codegen.programs.channels.kernels import ChannelKernel, assembler
+from tinyseg_tvm.codegen.programs.channels.sum import ChannelSum, Part, Span
+from tinyseg_tvm.codegen.programs.long_tail import PLACEHOLDER
 
 PIXELS = 8
 WEIGHTS = 3  # in registers at a time
@@ -145,7 +146,7 @@ class V7mChannelKernel(ChannelKernel):
 
     def function(self, part: Part, pixels: int) -> str:
         """Name of the function of a part's tile."""
-        return f"{PREFIX}_{pixels}_{part.span.before}_{part.span.columns}"
+        return f"{PLACEHOLDER}_{pixels}_{part.span.before}_{part.span.columns}"
 
     def source(self, part: Part, pixels: int) -> str:
         """C of the function of a part's tile."""
@@ -158,7 +159,7 @@ class V7mChannelKernel(ChannelKernel):
             f"static void {self.function(part, pixels)}"
             f"({lines}int8_t *weight, int32_t *bias, float *multiplier, int8_t *out)",
             "{",
-            f"    static const tinyseg_output output = {{{', '.join(map(str, s.output))}}};",
+            f"    {self.output}",
             *(
                 [f"    const int8_t *rows[{s.rows}] = {{{', '.join(f'line_{row}' for row in taken)}}};"]
                 if taken

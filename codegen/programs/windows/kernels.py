@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -17,20 +17,18 @@ from typing import ClassVar
 import numpy as np
 
 from tinyseg_tvm.codegen.programs.long_tail import PLACEHOLDER
-from tinyseg_tvm.codegen.programs.windows.weighted_sum import CHANNELS, Part, Segment, WeightedSum
+from tinyseg_tvm.codegen.programs.tiled import TileKernel
+from tinyseg_tvm.codegen.programs.windows.sum import CHANNELS, Part, Segment, WeightedSum
 
 MOST_SUMS = 8  # of a tile, for which there are registers
 MOST_OFFSET = 4095  # bytes from a tile's first pixel to its last one, which the offset of a load reaches
 
 
 @dataclass(frozen=True)
-class MicroKernel(ABC):
+class MicroKernel(TileKernel):
     """A family of micro-kernels for one weighted sum.
 
     Attributes:
-        sum: what they compute.
-        name: of the family.
-        module: the runtime module that it needs.
         dtype: of the values that are summed, as ``WeightedSum`` has it.
         tile_pixels: how many pixels tiles have, as ``WeightedSum`` has it.
         tile_channels: what their channels are a multiple of, as ``WeightedSum`` has it.
@@ -38,8 +36,6 @@ class MicroKernel(ABC):
     """
 
     sum: WeightedSum
-    name: ClassVar[str]
-    module: ClassVar[str]
     dtype: ClassVar[str]
     tile_pixels: ClassVar[tuple[int, ...]]
     tile_channels: ClassVar[int] = CHANNELS
@@ -90,11 +86,6 @@ class MicroKernel(ABC):
         signature = f"{lines}, int8_t *weight, int32_t *bias, float *multiplier, int8_t *out"
         text = "\n".join(f"    {line}" for line in self.body(pixels, channels))
         return f"static void {self.function(pixels, channels)}({signature})\n{{\n{text}\n}}\n"
-
-    @property
-    def output(self) -> str:
-        """Declaration of the constants of requantisation."""
-        return f"static const tinyseg_output output = {{{', '.join(map(str, self.sum.output))}}};"
 
     @property
     def windows(self) -> str:

@@ -1,19 +1,17 @@
-"""Convolutions and dense layers as one TVM program: weighted sums over windows of lines.
+"""Convolutions and dense layers as one computation: weighted sums over windows of lines.
 
 A window is a list of *segments*, runs of neighbouring values of one input line. An output pixel's channel is the sum of
 its window's values times the channel's weights, requantised. Before they are summed, values may be *staged*: copied to
 memory where the padding stands beside them, widened to 16 bits where a micro-kernel wants that. Lines are staged whole,
 once for all pixels; or some pixels' windows at a time, which needs less memory and more copying.
 
-The program is a ``PrimFunc`` of TVM's schedulable form, without any decision on tiles, order or instructions
-(``schedule.py`` takes those). Its parts are ranges of pixels and ranges of channels that tiles divide.
+A line's parts are ranges of pixels and ranges of channels that tiles divide.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 CHANNELS = 4  # of most tiles
 
@@ -227,131 +225,3 @@ class WeightedSum:
 def staged_copies(s: WeightedSum) -> dict[str, tuple[int, Copy]]:
     """Line and copy of each staged buffer."""
     return {name: copy for span in s.spans for name, copy in s.copies(span).items()}
-
-
-def program(s: WeightedSum) -> Any:
-    """The ``tvm.tirx.PrimFunc``.
-
-    Its parameters: the lines (values,) int8, weight (channels, weights_per_channel) int8, bias (channels,) int32 with
-    the zero point folded in, multiplier (channels,) float32, out (pixels, row) int8.
-    """
-    from tvm.script.ir_builder import IRBuilder, tirx
-
-    with IRBuilder() as builder, tirx.prim_func(s_tir=True):
-        tirx.func_name("main")
-        lines = [tirx.arg(f"line_{i}", tirx.Buffer((line.values,), "int8")) for i, line in enumerate(s.lines)]
-        rest = {
-            "weight": tirx.arg("weight", tirx.Buffer((s.channels, s.weights_per_channel), "int8")),
-            "bias": tirx.arg("bias", tirx.Buffer((s.channels,), "int32")),
-            "multiplier": tirx.arg("multiplier", tirx.Buffer((s.channels,), "float32")),
-            "out": tirx.arg("out", tirx.Buffer((s.pixels, s.row), "int8")),
-        }
-        rest["sums"] = tirx.sblock_alloc_buffer((s.pixels, s.channels), "int32")
-        IRBuilder.name("sums", rest["sums"])
-        staged = {}
-        for name, (_, copy) in staged_copies(s).items():
-            staged[name] = tirx.sblock_alloc_buffer((copy.total,), s.dtype)
-            IRBuilder.name(name, staged[name])
-        written: set[str] = set()
-        for span in s.spans:
-            with tirx.serial(0, span.groups) as group:
-                for name, (line, copy) in s.copies(span).items():
-                    if name not in written:
-                        build_copy(s, copy, f"copy_{name}", lines[line], staged[name], group)
-                        written.add(name)
-                sources = [staged.get(s.buffer(i, span), lines[i]) for i in range(len(s.lines))]
-                for part in s.parts(span):
-                    build_sum(s, part, sources, rest, group)
-    return builder.get()
-
-
-def build_copy(s: WeightedSum, copy: Copy, name: str, source: Any, target: Any, group: Any | None) -> None:
-    """Adds the block that stages values to the program being built.
-
-    Args:
-        s: the sum.
-        copy: which values.
-        name: of the block.
-        source: where from.
-        target: where to.
-        group: the loop over copies where there are several; None for an intrinsic, whose block knows no axis of one
-            value.
-    """
-    import tvm
-    from tvm.script.ir_builder import tirx
-
-    with tirx.serial(0, copy.total) as i0, tirx.sblock(name):
-        begin: Any = copy.source - copy.before
-        if copy.count > 1:
-            begin = tirx.axis.spatial(copy.count, group) * copy.stride + begin
-        i = 0 if group is None and copy.total == 1 else tirx.axis.spatial(copy.total, i0)
-        value = tirx.cast(source[begin + i], s.dtype)
-        if copy.padded:
-            tirx.reads(source[copy.source : copy.source + copy.values])
-            inside = tvm.tirx.all(i >= copy.before, i < copy.before + copy.values)
-            value = tirx.if_then_else(inside, value, tvm.tirx.const(s.zero_point, s.dtype))
-        else:
-            tirx.reads(source[begin + i])
-        tirx.writes(target[i])
-        tirx.buffer_store(target, value, [i])
-
-
-def build_sum(s: WeightedSum, part: Part, sources: list[Any], rest: dict[str, Any], group: Any | None) -> None:
-    """Adds the block that computes a part to the program being built.
-
-    Args:
-        s: the sum.
-        part: of it.
-        sources: the buffer of each line.
-        rest: the buffers ``weight bias multiplier sums out``.
-        group: the loop over the span's groups; None for one tile of an intrinsic, whose lines begin with its window,
-            and whose block knows no axis of one value.
-    """
-    from tvm.script.ir_builder import tirx
-
-    span = part.span
-    tile = group is None
-    with tirx.grid(span.group, part.channels) as (x0, o0), tirx.sblock(part.name):
-        t = tirx.axis.spatial(span.groups, group) if span.groups > 1 else 0
-        x = 0 if tile and span.group == 1 else tirx.axis.spatial(span.group, x0)
-        o = 0 if tile and part.channels == 1 else tirx.axis.spatial(part.channels, o0)
-        starts = []
-        for i, line in enumerate(s.lines):
-            copy = None if tile else s.copy(i, span)
-            origin = line.before if copy is None else copy.origin
-            first = 0 if tile else span.first * line.step + s.window(i)[0] - origin
-            alone = copy is not None and copy.count > 1
-            starts.append((x if alone else t * span.group + x) * line.step + first)
-        _build_block(s, sources, rest, starts, (t * span.group + x + span.first, o + part.first_channel))
-
-
-def _build_block(
-    s: WeightedSum, sources: list[Any], rest: dict[str, Any], starts: list[Any], place: tuple[Any, Any]
-) -> None:
-    """The body: the sum and the result of one pixel and channel (``place``), whose windows begin at ``starts``."""
-    from tvm.script.ir_builder import tirx
-
-    weight, sums, out = rest["weight"], rest["sums"], rest["out"]
-    x, o = place
-    windows = [
-        source[start : start + s.window(i)[1]] for i, (source, start) in enumerate(zip(sources, starts, strict=True))
-    ]
-    tirx.reads(*windows, weight[o, 0 : s.weights_per_channel], rest["bias"][o], rest["multiplier"][o])
-    tirx.writes(sums[x, o], out[x, o])
-    tirx.buffer_store(sums, rest["bias"][o], [x, o])
-    first = 0
-    for segment in s.segments:
-        start = starts[segment.line] + (segment.first - s.window(segment.line)[0])
-
-        def add(k: Any, segment: Segment = segment, start: Any = start, first: int = first) -> None:
-            product = tirx.cast(sources[segment.line][start + k], "int32") * tirx.cast(weight[o, first + k], "int32")
-            tirx.buffer_store(sums, sums[x, o] + product, [x, o])
-
-        if segment.values == 1:
-            add(0)
-        else:
-            with tirx.serial(0, segment.values) as k:
-                add(k)
-        first += segment.weights
-    result = tirx.call_pure_extern("int8", "tinyseg_requantize_sum", sums[x, o], rest["multiplier"][o], *s.output)
-    tirx.buffer_store(out, result, [x, o])

@@ -1,0 +1,48 @@
+"""The arena that a network is planned into: what the RAM leaves to it, and how far it may grow for speed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from tinyseg_tvm import codegen
+from tinyseg_tvm.compiler.memory import overhead_bytes
+from tinyseg_tvm.compiler.planned import Planned
+from tinyseg_tvm.compiler.situation import Situation
+from tinyseg_tvm.network import Network
+from tinyseg_tvm.network.cost import Cost
+from tinyseg_tvm.network.network import Node
+from tinyseg_tvm.network.problem import build_problem
+from tinyseg_tvm.planner.problem import Pool, Problem
+
+ARENA_ALIGNMENT = 8  # of lines; the widest element of any tensor
+
+
+def arena_problem(network: Network, situation: Situation) -> Problem:
+    """The network's planning problem with one pool: what the RAM limit leaves beside static data and stack."""
+    cost = partial(least_scratch_cost, network, situation=situation)
+    problem = build_problem(network, io=situation.options.io, cost=cost)
+    available = None
+    if situation.ram_limit is not None:
+        available = max(situation.ram_limit - beside_arena(network, situation, problem), 0)
+    return replace(problem, pools=(Pool("arena", available, ARENA_ALIGNMENT),))
+
+
+def beside_arena(network: Network, situation: Situation, problem: Problem) -> int:
+    """Bytes that a limit of RAM must hold beside the arena of a network's problem."""
+    return overhead_bytes(situation.board, problem, network) + situation.fast_reserve
+
+
+def least_scratch_cost(network: Network, node: Node, situation: Situation) -> Cost:
+    """Cost of a node's kernel of least scratch: plans are made with those."""
+    return codegen.kernel_cost(node, network, situation.core, scratch_limit=0)
+
+
+def arena_limit(planned: Planned, situation: Situation) -> int:
+    """Bytes that the arena of a plan may have for speed.
+
+    A stated limit may be used up; without one the smallest arena stays the smallest.
+    """
+    options = situation.options
+    growing = options.ram is not None or options.objective == "speed"
+    return max(planned.arena_bytes, (planned.problem.pools[0].bytes or 0) if growing else 0)

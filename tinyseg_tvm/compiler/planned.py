@@ -1,0 +1,45 @@
+"""What planning comes to: one way to run a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tinyseg_tvm.network import Network
+from tinyseg_tvm.planner.plan import Plan
+from tinyseg_tvm.planner.problem import Problem
+from tinyseg_tvm.planner.spilling import SpillDecision
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One way to run a network.
+
+    Attributes:
+        axis: "rows" or "columns": what a line is in the model's own layout.
+        network: exchanged for columns, with clones of what is recomputed, spills and fetches.
+        recomputed_macs: multiply-accumulates of the clones.
+        spilled: what goes to storage.
+        live_without_writing: most bytes alive if nothing were written; 0 where that was not asked.
+    """
+
+    axis: str
+    network: Network
+    problem: Problem
+    plan: Plan
+    recomputed_macs: int = 0
+    spilled: tuple[SpillDecision, ...] = ()
+    live_without_writing: int = 0
+
+    @property
+    def arena_bytes(self) -> int:
+        """Bytes of all pools."""
+        return sum(self.plan.pool_bytes)
+
+    @property
+    def written_bytes(self) -> int:
+        """Payload written to storage per inference."""
+        types = {decision.tensor: self.network.tensors[decision.tensor].type for decision in self.spilled}
+        return sum(
+            (decision.lines or types[decision.tensor].lines - decision.first_line) * types[decision.tensor].line_bytes
+            for decision in self.spilled
+        )

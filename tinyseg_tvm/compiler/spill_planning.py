@@ -1,0 +1,100 @@
+"""Plans that may use storage: the search over keeping, spilling and recomputing, and what its states become."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from tinyseg_tvm.compiler.arena import arena_problem, least_scratch_cost
+from tinyseg_tvm.compiler.axes import Oriented
+from tinyseg_tvm.compiler.decided_network import settled
+from tinyseg_tvm.compiler.planned import Planned
+from tinyseg_tvm.compiler.situation import Situation
+from tinyseg_tvm.errors import DoesNotFitError
+from tinyseg_tvm.network import Network
+from tinyseg_tvm.network.spilling import transfers
+from tinyseg_tvm.planner.optimiser import plan
+from tinyseg_tvm.planner.problem import Problem
+from tinyseg_tvm.planner.progress import Progress, part
+from tinyseg_tvm.planner.spill_search import State, search
+from tinyseg_tvm.planner.spilling import SpillDecision
+
+TYPICAL_RECORD = 512  # bytes; the search reckons with the storage that is fastest for it
+SEARCHING = 0.7  # share of the work; planning the state that is chosen is the rest
+
+
+def best_with_storage(oriented: Oriented, situation: Situation, problem: Problem, progress: Progress) -> Planned:
+    """The plan with the least RAM within the budgets; for speed, the one that writes least and fits.
+
+    Args:
+        oriented: the network.
+        situation: names storages and budgets.
+        problem: of the network, nothing spilled.
+        progress: told of the search.
+
+    Raises:
+        DoesNotFitError: none keeps the RAM limit, or the storages are too small.
+    """
+    speed = situation.options.objective == "speed"
+    states = spilling_states(oriented.network, situation, problem, progress)
+    limit = problem.pools[0].bytes
+    cheapest = sorted(states, key=lambda state: (state.written, state.choice.recomputed.extra_macs, state.live))
+    if speed:
+        order = [state for state in cheapest if limit is None or state.live <= limit]
+    else:
+        order = sorted(states, key=lambda state: (state.live, state.written))
+    refusal: DoesNotFitError | None = None
+    unwritten = min((state.live for state in states if not state.written), default=0)
+    for state in order or sorted(states, key=lambda state: state.live)[:1]:
+        try:
+            network, decisions = settled(oriented.network, situation, state.choice)
+        except DoesNotFitError as error:  # the storage is too small for so much
+            refusal = refusal or error
+            continue
+        try:
+            planned = _planned(oriented.axis, network, situation, state, decisions, progress)
+            return replace(planned, live_without_writing=unwritten)
+        except DoesNotFitError as error:
+            refusal = error
+            if not speed:  # all others need more
+                break
+    assert refusal is not None
+    raise refusal
+
+
+def spilling_states(network: Network, situation: Situation, problem: Problem, progress: Progress) -> tuple[State, ...]:
+    """What the search over keeping, spilling and recomputing finds."""
+    options = situation.options
+    room = sum(storage.capacity for storage in situation.storages)
+    fastest = min(situation.media, key=lambda medium: situation.models[medium.name].read_seconds(TYPICAL_RECORD))
+    return search(
+        problem,
+        transfers(network, fastest, partial(least_scratch_cost, situation=situation)),
+        max_written=room if options.max_written is None else min(options.max_written, room),
+        max_percent=options.max_recompute,
+        effort=options.effort,
+        progress=part(progress, 0.0, SEARCHING),
+    )
+
+
+def of_state(oriented: Oriented, situation: Situation, state: State, progress: Progress) -> Planned:
+    """The plan that a state of the search becomes.
+
+    Raises:
+        DoesNotFitError: it does not keep the RAM limit, or the storages are too small.
+    """
+    network, decisions = settled(oriented.network, situation, state.choice)
+    return _planned(oriented.axis, network, situation, state, decisions, progress)
+
+
+def _planned(
+    axis: str,
+    network: Network,
+    situation: Situation,
+    state: State,
+    decisions: tuple[SpillDecision, ...],
+    progress: Progress,
+) -> Planned:
+    problem = arena_problem(network, situation)
+    best = plan(problem, effort=situation.options.effort, progress=part(progress, SEARCHING, 1.0))
+    return Planned(axis, network, problem, best, state.choice.recomputed.extra_macs, decisions)
