@@ -129,7 +129,9 @@ def test_a_flattened_map_goes_into_the_dense_layer_line_by_line():
         ("GlobalMaxPool", {}, "global_pool"),
         ("ReduceMean", {"axes": [2, 3], "keepdims": 0}, "global_pool"),
         ("ReduceMean", {"axes": [3]}, "average_pool2d"),
+        ("ReduceMax", {"axes": [2]}, "max_pool2d"),
         ("Softmax", {"axis": 1}, "softmax"),
+        ("Softmax", {"axis": 2}, "softmax"),
         ("LeakyRelu", {"alpha": 0.1}, None),
     ],
 )

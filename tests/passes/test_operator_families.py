@@ -353,6 +353,13 @@ def test_mean(shape: tuple[int, ...], axes: list[int], keepdims: int, kind: str)
     check(model.build(model.quantize(y, 0.03, -3)), {kind}, within=1, share=0.1)
 
 
+@pytest.mark.parametrize("axes", [[2], [3]])
+def test_a_maximum_along_one_axis_of_a_map_is_a_pool(axes: list[int]) -> None:
+    model = QdqModel()
+    y = model.op("ReduceMax", model.activation(1, 3, 8, 9), axes=axes, keepdims=1)
+    check(model.build(model.quantize(y, 0.05, 3)), {"max_pool2d"})
+
+
 @pytest.mark.parametrize("kind", ["GlobalAveragePool", "GlobalMaxPool"])
 def test_global_pool(kind: str) -> None:
     model = QdqModel()

@@ -1,4 +1,4 @@
-"""Rules for float32 arithmetic element by element: clamps and binary operators."""
+"""Rules for clamps of float32, and for what is written by other operators: leaky ReLU and squares."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from tvm import relax
 from tinyseg_tvm.operators import Clip, Elementwise, ElementwiseConstant
 from tinyseg_tvm.operators.arithmetic import float32
 from tinyseg_tvm.operators.arithmetic.float32 import FLOAT32_MAX
+from tinyseg_tvm.relay_passes.elementwise_evaluation import clip_bounds
 from tinyseg_tvm.relay_passes.expressions import Expr, array_of, is_call, is_constant, shape_of
-from tinyseg_tvm.relay_passes.float_functions import clip_bounds
-from tinyseg_tvm.relay_passes.float_operands import emit_operator, in_nhwc, is_float, is_float_call
+from tinyseg_tvm.relay_passes.float_operands import emit_operator, is_float_call
 from tinyseg_tvm.relay_passes.operator_calls import operator_call
-from tinyseg_tvm.relay_passes.quantized_operands import TO_NHWC, data_movement_above, move_alike
+from tinyseg_tvm.relay_passes.quantized_operands import data_movement_above, move_alike
 from tinyseg_tvm.relay_passes.rewriting import Rewrite
 
-_FUNCTIONS = {"add": "add", "subtract": "sub", "multiply": "mul", "divide": "div", "maximum": "max", "minimum": "min"}
 _FREE = float32.Binary(-FLOAT32_MAX, FLOAT32_MAX)
 
 
@@ -67,54 +66,6 @@ def lower_leaky_relu(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     return emit_operator(rewrite, Elementwise("max", _FREE), [value.args[0], scaled], {}, name=name)
 
 
-def lower_binary(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
-    """Two activations of equal shapes, or one broadcast: a single element, or one per channel of a feature map."""
-    if not is_call(value, *_FUNCTIONS) or not all(is_float(operand) for operand in (value, *value.args)):
-        return None
-    if any(is_constant(operand) for operand in value.args):
-        return None
-    operator = Elementwise(_function(value), _FREE)
-    shape, shapes = shape_of(value), [shape_of(operand) for operand in value.args]
-    if shape not in shapes:
-        return None
-    alike = shapes[0] == shapes[1] or any(np.prod(s, dtype=np.int64) == 1 for s in shapes)
-    if alike or (len(shape) == 4 and all(s in (shape, (1, 1, 1, shape[3])) for s in shapes)):
-        return emit_operator(rewrite, operator, list(value.args), {}, name=name)
-    return in_nhwc(rewrite, operator, list(value.args), {}, name=name)
-
-
-def lower_binary_with_constant(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
-    """An activation and a constant: a single number, one per channel, or one per element."""
-    if not is_call(value, *_FUNCTIONS) or not all(is_float(operand) for operand in (value, *value.args)):
-        return None
-    for index in (0, 1):
-        activation, constant = value.args[index], value.args[1 - index]
-        if is_constant(constant) and not is_constant(activation):
-            break
-    else:
-        return None
-    shape = shape_of(value)
-    if shape_of(activation) != shape or not shape:
-        return None
-    array = array_of(constant)
-    operator = ElementwiseConstant(_function(value), index == 1, _FREE)
-    padded: tuple[int, ...] = (1,) * (len(shape) - array.ndim) + array.shape
-    if array.size == 1 or array.size == shape[-1] == padded[-1]:
-        return emit_operator(rewrite, operator, [activation], {"other": array.reshape(-1)}, name=name)
-    if len(shape) != 4:
-        other = np.broadcast_to(array.reshape(padded), shape)
-        return emit_operator(rewrite, operator, [activation], {"other": other}, name=name)
-    if array.size == shape[1] == padded[1]:
-        other = array.reshape(-1)
-    else:
-        other = np.broadcast_to(array.reshape(padded), shape).transpose(TO_NHWC)
-    return in_nhwc(rewrite, operator, [activation], {"other": other}, name=name)
-
-
 def lower_square(_rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
     """A square is a product."""
     return relax.op.multiply(value.args[0], value.args[0]) if is_float_call(value, "square") else None
-
-
-def _function(value: Expr) -> str:
-    return _FUNCTIONS[str(value.op.name).removeprefix("relax.")]
