@@ -39,24 +39,22 @@ from tinyseg_tvm.operators import (
     Conv2dTranspose,
     Dense,
     Elementwise,
-    FloatConv2d,
-    FloatConv2dTranspose,
-    FloatDense,
-    FloatElementwise,
-    FloatMaxPool2d,
     GlobalPool,
     Lookup,
     MaxPool2d,
     Operator,
     TensorType,
 )
-from tinyseg_tvm.operators.float_arithmetic import FLOAT32_MAX
+from tinyseg_tvm.operators.arithmetic import float32, onnx
+from tinyseg_tvm.operators.arithmetic.float32 import FLOAT32_MAX
 from tinyseg_tvm.planner.packing import pack
 from tinyseg_tvm.planner.step_table import step_table
 from tinyseg_tvm.relay import BuildOptions, build, frontend
 from tinyseg_tvm.report.tables import render
 
 BOARDS = "mps2_an386"
+QUANTISED = onnx.WeightedSum(input_zero_point=3, output_zero_point=-5, output_min=-128, output_max=127)
+FLOAT_RELU = float32.WeightedSum(output_min=0.0, output_max=FLOAT32_MAX)
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ class Shape:
     @property
     def dtype(self) -> str:
         """Element type of the activations."""
-        return "float32" if self.operator.kind.startswith("float_") else "int8"
+        return "float32" if self.name.startswith("float") else "int8"
 
     @property
     def constants(self) -> dict[str, np.ndarray]:
@@ -109,7 +107,7 @@ def _conv(
 ) -> Shape:
     pad = kernel // 2
     padding = (pad, pad, pad, pad) if stride == 1 else (0, 0, pad, pad)
-    operator = Conv2d((stride, stride), padding, (1, 1), 1, 3, -5, -128, 127)
+    operator = Conv2d((stride, stride), padding, (1, 1), 1, QUANTISED)
     pieces = tuple((1, height, width, channels // split) for _ in range(split))
     return Shape(name, operator, pieces, (outputs, kernel, kernel, channels))
 
@@ -117,13 +115,13 @@ def _conv(
 def _depthwise(name: str, height: int, width: int, channels: int, kernel: int = 3, stride: int = 1) -> Shape:
     pad = kernel // 2
     padding = (pad, pad, pad, pad) if stride == 1 else (0, 0, pad, pad)
-    operator = Conv2d((stride, stride), padding, (1, 1), channels, 3, -5, -128, 127)
+    operator = Conv2d((stride, stride), padding, (1, 1), channels, QUANTISED)
     return Shape(name, operator, ((1, height, width, channels),), (channels, kernel, kernel, 1))
 
 
 def _transposed(name: str, height: int, width: int, channels: int, outputs: int, kernel: int = 2) -> Shape:
     pad = (kernel - 2) // 2
-    operator = Conv2dTranspose((2, 2), (pad, pad, pad, pad), (0, 0), (1, 1), 1, 3, -5, -128, 127)
+    operator = Conv2dTranspose((2, 2), (pad, pad, pad, pad), (0, 0), (1, 1), 1, QUANTISED)
     return Shape(name, operator, ((1, height, width, channels),), (outputs, kernel, kernel, channels))
 
 
@@ -134,24 +132,24 @@ def _pool(name: str, height: int, width: int, channels: int, kernel: int = 2, st
 
 def _binary(name: str, function: str, channels: int = 16) -> Shape:
     scales = (0.021, 3, 0.034, -7, 0.043 if function == "add" else 0.01, 5)
-    operator = Elementwise(function, *scales, -128, 127)
+    operator = Elementwise(function, onnx.Binary(*scales, -128, 127))
     return Shape(name, operator, ((1, 64, 64, channels),) * 2, per="output")
 
 
 def _float_conv(name: str, height: int, width: int, channels: int, outputs: int, kernel: int = 3) -> Shape:
     pad = kernel // 2
-    operator = FloatConv2d((1, 1), (pad, pad, pad, pad), (1, 1), 1, 0.0, FLOAT32_MAX)
+    operator = Conv2d((1, 1), (pad, pad, pad, pad), (1, 1), 1, FLOAT_RELU)
     return Shape(name, operator, ((1, height, width, channels),), (outputs, kernel, kernel, channels))
 
 
 def _float_depthwise(name: str, height: int, width: int, channels: int, stride: int = 1) -> Shape:
-    operator = FloatConv2d((stride, stride), (1, 1, 1, 1), (1, 1), channels, 0.0, FLOAT32_MAX)
+    operator = Conv2d((stride, stride), (1, 1, 1, 1), (1, 1), channels, FLOAT_RELU)
     return Shape(name, operator, ((1, height, width, channels),), (channels, 3, 3, 1))
 
 
 def _float_transposed(name: str, height: int, width: int, channels: int, outputs: int, kernel: int = 2) -> Shape:
     pad = (kernel - 2) // 2
-    operator = FloatConv2dTranspose((2, 2), (pad, pad, pad, pad), (0, 0), (1, 1), 1, 0.0, FLOAT32_MAX)
+    operator = Conv2dTranspose((2, 2), (pad, pad, pad, pad), (0, 0), (1, 1), 1, FLOAT_RELU)
     return Shape(name, operator, ((1, height, width, channels),), (outputs, kernel, kernel, channels))
 
 
@@ -168,15 +166,17 @@ FLOAT_SHAPES = (
     _float_transposed("float transposed 2x2 s2 16x16x64->32", 16, 16, 64, 32),
     _float_transposed("float transposed 2x2 s2 15x15x30->18", 15, 15, 30, 18),
     _float_transposed("float transposed 4x4 s2 16x16x32->16", 16, 16, 32, 16, kernel=4),
-    Shape("float dense 256->64", FloatDense(True, 0.0, FLOAT32_MAX), ((1, 256),), (64, 256)),
-    Shape("float dense 250->63", FloatDense(True, 0.0, FLOAT32_MAX), ((1, 250),), (63, 250)),
+    Shape("float dense 256->64", Dense(True, FLOAT_RELU), ((1, 256),), (64, 256)),
+    Shape("float dense 250->63", Dense(True, FLOAT_RELU), ((1, 250),), (63, 250)),
     Shape(
         "float max-pool 2x2 64x64x16",
-        FloatMaxPool2d((2, 2), (2, 2), (0, 0, 0, 0), (1, 1)),
+        MaxPool2d((2, 2), (2, 2), (0, 0, 0, 0), (1, 1)),
         ((1, 64, 64, 16),),
         per="input",
     ),
-    Shape("float add 64x64x16", FloatElementwise("add", 0.0, FLOAT32_MAX), ((1, 64, 64, 16),) * 2, per="output"),
+    Shape(
+        "float add 64x64x16", Elementwise("add", float32.Binary(0.0, FLOAT32_MAX)), ((1, 64, 64, 16),) * 2, per="output"
+    ),
 )
 
 SHAPES = (
@@ -204,9 +204,9 @@ SHAPES = (
     _transposed("transposed 2x2 s2 16x16x64->32", 16, 16, 64, 32),
     _transposed("transposed 2x2 s2 15x15x30->18", 15, 15, 30, 18),
     _transposed("transposed 4x4 s2 16x16x32->16", 16, 16, 32, 16, kernel=4),
-    Shape("dense 256->64", Dense(True, 3, -5, -128, 127), ((1, 256),), (64, 256)),
-    Shape("dense 250->63", Dense(True, 3, -5, -128, 127), ((1, 250),), (63, 250)),
-    Shape("dense 8x8x32->10", Dense(True, 3, -5, -128, 127), ((1, 8, 8, 32),), (10, 2048)),
+    Shape("dense 256->64", Dense(True, QUANTISED), ((1, 256),), (64, 256)),
+    Shape("dense 250->63", Dense(True, QUANTISED), ((1, 250),), (63, 250)),
+    Shape("dense 8x8x32->10", Dense(True, QUANTISED), ((1, 8, 8, 32),), (10, 2048)),
     _pool("max-pool 2x2 64x64x16", 64, 64, 16),
     _pool("max-pool 2x2 63x63x15", 63, 63, 15),
     _pool("max-pool 3x3 s2 64x64x16", 64, 64, 16, kernel=3),
@@ -215,11 +215,13 @@ SHAPES = (
     _binary("mul 64x64x16", "mul"),
     Shape(
         "average-pool 2x2 64x64x16",
-        AveragePool2d((2, 2), (2, 2), (0, 0, 0, 0), False, 0.05, 3, 0.04, -4),
+        AveragePool2d((2, 2), (2, 2), (0, 0, 0, 0), False, onnx.Average(0.05, 3, 0.04, -4)),
         ((1, 64, 64, 16),),
         per="input",
     ),
-    Shape("global average 8x8x64", GlobalPool("average", 0.05, 3, 0.03, -4), ((1, 8, 8, 64),), per="input"),
+    Shape(
+        "global average 8x8x64", GlobalPool("average", onnx.Average(0.05, 3, 0.03, -4)), ((1, 8, 8, 64),), per="input"
+    ),
     Shape("lookup 64x64x16", Lookup("int8"), ((1, 64, 64, 16),), per="output"),
     *FLOAT_SHAPES,
 )

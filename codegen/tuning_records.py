@@ -17,9 +17,11 @@ from typing import Any, TypeVar
 
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.operators import Operator, TensorType
+from tinyseg_tvm.operators.base import ARITHMETIC
 
 FORMAT = "tinyseg-tuning-records"
 VERSION = 1
+_NAMELESS_RULE = "onnx"  # whose records do not say the rule: there were some before there were others
 _QUANTIZATION = ("scale", "zero_point", "_min", "_max")  # ends of the names of an operator's fields that are left out
 
 T = TypeVar("T")
@@ -104,8 +106,10 @@ def signature_of(
     settings = [
         f"{f.name}={getattr(operator, f.name)!r}"
         for f in dataclasses.fields(operator)  # type: ignore[arg-type]
-        if not f.name.endswith(_QUANTIZATION)
+        if f.name != ARITHMETIC and not f.name.endswith(_QUANTIZATION)
     ]
+    rule = getattr(getattr(operator, ARITHMETIC, None), "rule", _NAMELESS_RULE)
+    settings += [f"rule={rule!r}"] if rule != _NAMELESS_RULE else []
     shapes = [_shape(t.dtype, t.shape) for t in inputs]
     results = [_shape(t.dtype, t.shape) for t in outputs]
     held = [f"{name} {_shape(array.dtype, array.shape)}" for name, array in sorted(constants.items())]

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from tvm import relax
 
-from tinyseg_tvm.operators import Dense, FloatDense, Reshape
+from tinyseg_tvm.operators import Dense, Reshape
 from tinyseg_tvm.relay_passes.dataflow import Binding, Dataflow
 from tinyseg_tvm.relay_passes.expressions import Expr, Module, Var, dtype_of, shape_of
 from tinyseg_tvm.relay_passes.operator_calls import OperatorCall, called_operator, emit_operator, operator_call
@@ -39,7 +39,7 @@ def eliminate_reshape(module: Module) -> Module:
             if shape_of(source) == call.operator.shape:
                 return source
             return rewrite.emit(call.on(source).to_relax(), name)
-        if isinstance(call.operator, (Dense, FloatDense)) and not source.same_as(operand):
+        if isinstance(call.operator, Dense) and not source.same_as(operand):
             width = call.constants["weight"].shape[1]
             if math.prod(shape_of(source)) == width and len(shape_of(value)) == 2:
                 return OperatorCall(replace(call.operator, flatten=True), (source,), call.constants).to_relax()

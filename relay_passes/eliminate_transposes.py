@@ -21,8 +21,8 @@ import numpy as np
 from tvm import relax
 
 from tinyseg_tvm.operators import (
+    Clip,
     Dequantize,
-    FloatClip,
     Lookup,
     Quantize,
     Reshape,
@@ -121,7 +121,7 @@ def _candidates(module: Module, chosen: tuple[Layout, ...], number: int) -> list
         elif isinstance(call.operator, Reshape):
             found.append(Layout(old.permutation, call.operator.shape))
             reached.add(binding.var)
-        elif isinstance(call.operator, (Lookup, Quantize, Dequantize, FloatClip)):
+        elif isinstance(call.operator, (Lookup, Quantize, Dequantize, Clip)):
             reached.add(binding.var)
     return list(dict.fromkeys(found))
 

@@ -11,7 +11,8 @@ import numpy as np
 import tvm
 from tvm import relax
 
-from tinyseg_tvm.operators.requantize import quantize
+from tinyseg_tvm.operators.arithmetic.onnx import quantize
+from tinyseg_tvm.relay_passes.elementwise_evaluation import evaluate, is_elementwise, tensor_operands
 from tinyseg_tvm.relay_passes.expressions import (
     Call,
     Expr,
@@ -22,7 +23,6 @@ from tinyseg_tvm.relay_passes.expressions import (
     is_constant,
     shape_of,
 )
-from tinyseg_tvm.relay_passes.float_functions import evaluate, is_elementwise, tensor_operands
 from tinyseg_tvm.relay_passes.quantization import per_tensor_quantization
 from tinyseg_tvm.relay_passes.rewriting import Rewrite, main_pass
 

@@ -2,22 +2,17 @@
 
 * An identity table is removed.
 * A table of a table is one table, whoever else reads the first.
-* A table that only clamps a value that nothing else reads becomes ``output_min`` and ``output_max`` of the
-  operator that made the value.
+* A table that only clamps a value that nothing else reads becomes the clamp of the operator that made the value.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
-from tinyseg_tvm.operators import Conv2d, Conv2dTranspose, Dense, Elementwise, ElementwiseConstant, Lookup
+from tinyseg_tvm.operators import Lookup
 from tinyseg_tvm.relay_passes.expressions import Expr, dtype_of
 from tinyseg_tvm.relay_passes.operator_calls import OperatorCall, operator_call
 from tinyseg_tvm.relay_passes.rewriting import Rewrite, main_pass
-
-CLAMPING = (Conv2d, Conv2dTranspose, Dense, Elementwise, ElementwiseConstant)
 
 
 def _fold(rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
@@ -47,12 +42,12 @@ fold_lookup = main_pass("fold_lookup", _fold)
 
 def _clamped(source: OperatorCall, table: np.ndarray) -> OperatorCall | None:
     """The operator with the table as its clamp, or None where the table does anything else to its results."""
-    operator = source.operator
-    if not isinstance(operator, CLAMPING) or table.dtype != np.int8:
+    clamp = source.operator.clamp
+    if clamp is None or table.dtype != np.int8:
         return None
-    results = np.arange(operator.output_min, operator.output_max + 1)
+    results = np.arange(int(clamp[0]), int(clamp[1]) + 1)
     looked_up = table[results.astype(np.int8).view(np.uint8)].astype(np.int64)
     low, high = int(looked_up.min()), int(looked_up.max())
     if not np.array_equal(looked_up, np.clip(results, low, high)):
         return None
-    return replace(source, operator=replace(operator, output_min=low, output_max=high))
+    return source.with_operator(source.operator.clamped(low, high))

@@ -1,8 +1,8 @@
 """A pad that only convolutions and poolings read becomes their own padding.
 
-Exact where the padded value is what the operator's own padding stands for: the input zero point of a
-convolution or of an average pool that counts its padding, -128 for a max pool; in float32, 0 and the lowest number.
-The padded map, often the largest tensor of a network with strided convolutions, then never exists.
+Exact where the padded value is what the operator's own padding stands for: the operand's zero for a convolution or an
+average pool that counts its padding, the lowest value of the type for a max pool. The padded map, often the largest
+tensor of a network with strided convolutions, then never exists.
 """
 
 from __future__ import annotations
@@ -12,20 +12,15 @@ from dataclasses import replace
 from tinyseg_tvm.operators import (
     AveragePool2d,
     Conv2d,
-    FloatAveragePool2d,
-    FloatConv2d,
-    FloatMaxPool2d,
     MaxPool2d,
     Operator,
     Pad,
 )
-from tinyseg_tvm.operators.float_arithmetic import FLOAT32_MAX
+from tinyseg_tvm.operators.tensor_type import lowest_value
 from tinyseg_tvm.relay_passes.dataflow import Binding
-from tinyseg_tvm.relay_passes.expressions import Expr
+from tinyseg_tvm.relay_passes.expressions import Expr, dtype_of
 from tinyseg_tvm.relay_passes.operator_calls import OperatorCall, operator_call
 from tinyseg_tvm.relay_passes.rewriting import Rewrite, main_pass
-
-INT8_MIN = -128
 
 
 def _fold(rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
@@ -58,22 +53,16 @@ def _with_padding(pad: Pad, call: OperatorCall) -> Operator | None:
         return None
     operator = call.operator
     extra = (pad.before[1], pad.before[2], pad.after[1], pad.after[2])
-    if isinstance(operator, (Conv2d, FloatConv2d)) and pad.value == _zero(operator):
+    if isinstance(operator, Conv2d) and pad.value == operator.arithmetic.operand_zero:
         return replace(operator, padding=_sum(operator.padding, extra))
-    lowest = INT8_MIN if isinstance(operator, MaxPool2d) else -FLOAT32_MAX
-    if isinstance(operator, (MaxPool2d, FloatMaxPool2d)) and pad.value <= lowest:
+    if isinstance(operator, MaxPool2d) and pad.value <= lowest_value(dtype_of(call.activations[0])):
         padding = _sum(operator.padding, extra)
         reach = tuple(d * (k - 1) for d, k in zip(operator.dilation, operator.kernel, strict=True))
         return replace(operator, padding=padding) if _within(padding, reach) else None
-    if isinstance(operator, (AveragePool2d, FloatAveragePool2d)) and pad.value == _zero(operator):
+    if isinstance(operator, AveragePool2d) and pad.value == operator.arithmetic.operand_zero:
         counted = operator.count_include_pad or not any(operator.padding)
         return replace(operator, padding=_sum(operator.padding, extra), count_include_pad=True) if counted else None
     return None
-
-
-def _zero(operator: Conv2d | AveragePool2d | FloatConv2d | FloatAveragePool2d) -> int:
-    """The stored value that stands for 0."""
-    return operator.input_zero_point if isinstance(operator, (Conv2d, AveragePool2d)) else 0
 
 
 def _sum(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> tuple[int, int, int, int]:

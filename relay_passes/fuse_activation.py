@@ -1,30 +1,19 @@
 """A clamp by table becomes the clamp of the operator before it.
 
 ``clip(clip(v, -128, 127), low, high)`` is ``clip(v, low, high)``: a table that only limits its values, after a
-convolution, fully connected layer or elementwise operator that nothing else reads, is that operator's ``output_min``
-and ``output_max``. Transposes and reshapes may stand between. Any other table after such a clamp stays a table.
+convolution, fully connected layer or elementwise operator that nothing else reads, is that operator's clamp.
+Transposes and reshapes may stand between. Any other table after such a clamp stays a table.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any
-
 import numpy as np
 
 from tinyseg_tvm.relay_passes.expressions import Expr, dtype_of, is_call
-from tinyseg_tvm.relay_passes.operators_registration import call, constants_of, operator_of
+from tinyseg_tvm.relay_passes.operator_calls import operator_call
+from tinyseg_tvm.relay_passes.operators_registration import constants_of
 from tinyseg_tvm.relay_passes.quantized_operands import data_movement_above, move_alike
 from tinyseg_tvm.relay_passes.rewriting import Rewrite, main_pass
-
-CLAMPING = (
-    "tinyseg.conv2d",
-    "tinyseg.conv2d_transpose",
-    "tinyseg.dense",
-    "tinyseg.elementwise",
-    "tinyseg.elementwise_constant",
-)
-"""Operators with ``output_min`` and ``output_max``."""
 
 
 def fuse_clamp(rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
@@ -36,15 +25,12 @@ def fuse_clamp(rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
         return None
     path = data_movement_above(rewrite, value.args[0])
     variable = path[-1]
-    source = rewrite.producer(variable)
-    if rewrite.uses(variable) > 1 or not is_call(source, *CLAMPING):
+    source = operator_call(rewrite.producer(variable))
+    if rewrite.uses(variable) > 1 or source is None or source.operator.clamp is None:
         return None
-    operator: Any = operator_of(source)
-    low = min(max(operator.output_min, bounds[0]), bounds[1])
-    high = min(max(operator.output_max, bounds[0]), bounds[1])
-    clamped = dataclasses.replace(operator, output_min=low, output_max=high)
-    known = rewrite.quantization.get(variable)
-    return move_alike(rewrite, path, rewrite.emit(call(clamped, *source.args), rewrite.name(variable), known))
+    low, high = (min(max(int(end), bounds[0]), bounds[1]) for end in source.operator.clamp)
+    clamped = source.with_operator(source.operator.clamped(low, high)).to_relax()
+    return move_alike(rewrite, path, rewrite.emit(clamped, rewrite.name(variable), rewrite.quantization.get(variable)))
 
 
 def clamp_of(table: np.ndarray) -> tuple[int, int] | None:

@@ -13,7 +13,8 @@ import tvm
 from tvm import relax
 
 from tinyseg_tvm.operators import Lookup
-from tinyseg_tvm.operators.requantize import dequantize, quantize
+from tinyseg_tvm.operators.arithmetic.onnx import dequantize, quantize
+from tinyseg_tvm.relay_passes.elementwise_evaluation import evaluate, is_elementwise, tensor_operands
 from tinyseg_tvm.relay_passes.expressions import (
     Call,
     Expr,
@@ -24,7 +25,6 @@ from tinyseg_tvm.relay_passes.expressions import (
     is_constant,
     shape_of,
 )
-from tinyseg_tvm.relay_passes.float_functions import evaluate, is_elementwise, tensor_operands
 from tinyseg_tvm.relay_passes.operators_registration import constants_of
 from tinyseg_tvm.relay_passes.quantization import Quantization, per_tensor_quantization
 from tinyseg_tvm.relay_passes.quantized_operands import emit_operator

@@ -18,7 +18,8 @@ from typing import TypeGuard
 import numpy as np
 from tvm import relax
 
-from tinyseg_tvm.operators.requantize import quantize
+from tinyseg_tvm.operators.arithmetic.onnx import quantize
+from tinyseg_tvm.relay_passes.elementwise_evaluation import clip_bounds
 from tinyseg_tvm.relay_passes.expressions import (
     Call,
     Expr,
@@ -30,7 +31,6 @@ from tinyseg_tvm.relay_passes.expressions import (
     shape_of,
     with_operands,
 )
-from tinyseg_tvm.relay_passes.float_functions import clip_bounds
 from tinyseg_tvm.relay_passes.quantization import Quantization, per_tensor_quantization
 from tinyseg_tvm.relay_passes.rewriting import Rewrite, main_pass
 

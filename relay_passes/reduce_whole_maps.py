@@ -6,41 +6,22 @@ the reducer needs one line and its accumulators where the pooling needs all line
 
 from __future__ import annotations
 
-from tinyseg_tvm.operators import (
-    AveragePool2d,
-    FloatAveragePool2d,
-    FloatGlobalPool,
-    FloatMaxPool2d,
-    GlobalPool,
-    MaxPool2d,
-    Operator,
-)
+from tinyseg_tvm.operators import AveragePool2d, GlobalPool, MaxPool2d
 from tinyseg_tvm.relay_passes.expressions import Expr, shape_of
 from tinyseg_tvm.relay_passes.operator_calls import emit_operator, operator_call
 from tinyseg_tvm.relay_passes.rewriting import Rewrite, main_pass
 
-UNSCALED = (1.0, 0)
-"""Scale and zero point that a maximum does not depend on."""
-
 
 def _reduce(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     call = operator_call(value)
-    if call is None or not isinstance(call.operator, (AveragePool2d, MaxPool2d, FloatAveragePool2d, FloatMaxPool2d)):
+    if call is None or not isinstance(call.operator, (AveragePool2d, MaxPool2d)):
         return None
     pool, shape = call.operator, shape_of(call.activations[0])
     if pool.kernel != shape[1:3] or shape_of(value)[1:3] != (1, 1) or any(pool.padding) or shape[1] == 1:
         return None
-    reducer: Operator
-    if isinstance(pool, (MaxPool2d, FloatMaxPool2d)) and pool.dilation != (1, 1):
+    if isinstance(pool, MaxPool2d) and pool.dilation != (1, 1):
         return None
-    if isinstance(pool, MaxPool2d):
-        reducer = GlobalPool("max", *UNSCALED, *UNSCALED)
-    elif isinstance(pool, (FloatMaxPool2d, FloatAveragePool2d)):
-        reducer = FloatGlobalPool("max" if isinstance(pool, FloatMaxPool2d) else "average")
-    else:
-        reducer = GlobalPool(
-            "average", pool.input_scale, pool.input_zero_point, pool.output_scale, pool.output_zero_point
-        )
+    reducer = GlobalPool("max") if isinstance(pool, MaxPool2d) else GlobalPool("average", pool.arithmetic)
     return emit_operator(rewrite, name, reducer, call.activations[0])
 
 

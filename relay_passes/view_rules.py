@@ -16,15 +16,12 @@ import numpy as np
 
 from tinyseg_tvm.operators import (
     ArgMax,
+    Clip,
     Concat,
     Dense,
     Dequantize,
     Elementwise,
     ElementwiseConstant,
-    FloatClip,
-    FloatDense,
-    FloatElementwise,
-    FloatElementwiseConstant,
     Lookup,
     Operator,
     Pad,
@@ -164,7 +161,7 @@ def _last_axis(views: Views, name: str, call: OperatorCall, operands: list[View]
 def _dense(views: Views, name: str, call: OperatorCall, operands: list[View]) -> View | None:
     """One input vector in any order and shape, by permuting the weights' columns."""
     operator, view = call.operator, operands[0]
-    assert isinstance(operator, (Dense, FloatDense))
+    assert isinstance(operator, Dense)
     weight = call.constants["weight"]
     if math.prod(view.shape) != weight.shape[1]:
         return None
@@ -183,6 +180,7 @@ def _dense(views: Views, name: str, call: OperatorCall, operands: list[View]) ->
 RULES: dict[type, ViewRule] = {
     Transpose: _transpose,
     Reshape: _reshape,
+    Clip: _unary,
     Lookup: _unary,
     Quantize: _unary,
     Dequantize: _unary,
@@ -194,9 +192,5 @@ RULES: dict[type, ViewRule] = {
     Softmax: _last_axis,
     ArgMax: _last_axis,
     Dense: _dense,
-    FloatClip: _unary,
-    FloatElementwise: _elementwise,
-    FloatElementwiseConstant: _elementwise_constant,
-    FloatDense: _dense,
 }
 """By operator class."""

@@ -6,7 +6,7 @@ its readers. A concat of concats is one concat of all pieces.
 
 from __future__ import annotations
 
-from tinyseg_tvm.operators import Concat, Conv2d, FloatConv2d
+from tinyseg_tvm.operators import Concat, Conv2d
 from tinyseg_tvm.relay_passes.dataflow import Binding
 from tinyseg_tvm.relay_passes.expressions import Expr, shape_of
 from tinyseg_tvm.relay_passes.operator_calls import called_operator, operator_call
@@ -24,7 +24,7 @@ def _read_pieces(rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
 
 
 def _takes_pieces(operator: object) -> bool:
-    return isinstance(operator, (Conv2d, FloatConv2d)) and operator.groups == 1
+    return isinstance(operator, Conv2d) and operator.groups == 1
 
 
 def _pieces(rewrite: Rewrite, operand: Expr) -> list[Expr]:

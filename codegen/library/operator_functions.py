@@ -10,7 +10,7 @@ from tinyseg_tvm.codegen.memories.storage_layout import stored_part
 from tinyseg_tvm.codegen.operators import planned_variant
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView
 from tinyseg_tvm.codegen.text.identifiers import comment_text, identifier
-from tinyseg_tvm.operators import Spill, TensorType
+from tinyseg_tvm.operators import Operator, Spill, TensorType
 from tinyseg_tvm.planner.plan import Block
 
 
@@ -88,7 +88,7 @@ def _address_function(generation: Generation, tensor: str) -> str:
     return "" if address is None else address.function
 
 
-def _observed_line(view: NodeView, out: FunctionWriter, result: int) -> str:
+def _observed_line(view: NodeView[Operator], out: FunctionWriter, result: int) -> str:
     """The address of a result's line ``{}``; a stored line is shown where it came from."""
     if isinstance(view.operator, Spill):
         first = view.operator.first_line
@@ -104,7 +104,7 @@ def _shapes(types: tuple[TensorType, ...]) -> str:
     return ", ".join("x".join(map(str, t.shape)) or "scalar" for t in types)
 
 
-def _observation(view: NodeView, node: int, result: int, data: str) -> list[str]:
+def _observation(view: NodeView[Operator], node: int, result: int, data: str) -> list[str]:
     """Statements that report the lines of a result that a step wrote; ``data`` makes an address of a line number."""
     writes = view.access.writes[result]
     size = view.outputs[result].line_bytes

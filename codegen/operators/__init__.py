@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from importlib import import_module
+from typing import Any
 
 from tinyseg_tvm.codegen.core import Core
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.network.network import Network, Node
-from tinyseg_tvm.planner.problem import Operator
+from tinyseg_tvm.operators import Operator
+from tinyseg_tvm.planner.problem import Operator as PlannedOperator
 
 KINDS = (
     "argmax",
     "average_pool2d",
+    "clip",
     "concat",
     "conv2d",
     "conv2d_transpose",
@@ -24,15 +27,6 @@ KINDS = (
     "elementwise",
     "elementwise_constant",
     "fetch",
-    "float_average_pool2d",
-    "float_clip",
-    "float_conv2d",
-    "float_conv2d_transpose",
-    "float_dense",
-    "float_elementwise",
-    "float_elementwise_constant",
-    "float_global_pool",
-    "float_max_pool2d",
     "gather",
     "global_pool",
     "lookup",
@@ -62,7 +56,7 @@ __all__ = [
 ]
 
 
-def emitter_for(kind: str) -> tuple[Variant, ...]:
+def emitter_for(kind: str) -> tuple[Variant[Any], ...]:
     """The variants that compute operators of a kind, from its module's ``VARIANTS``.
 
     Raises:
@@ -70,11 +64,11 @@ def emitter_for(kind: str) -> tuple[Variant, ...]:
     """
     if kind not in KINDS:
         raise TinySegError(f"the code generator has no kernel for operators of kind {kind!r}")
-    variants: tuple[Variant, ...] = import_module(f"tinyseg_tvm.codegen.operators.{kind}").VARIANTS
+    variants: tuple[Variant[Any], ...] = import_module(f"tinyseg_tvm.codegen.operators.{kind}").VARIANTS
     return variants
 
 
-def select_variant(view: NodeView, scratch_limit: int | None = None) -> Variant:
+def select_variant(view: NodeView[Operator], scratch_limit: int | None = None) -> Variant[Any]:
     """The variant of fewest estimated cycles, then of fewest bytes of flash, among those that compute the node.
 
     Args:
@@ -91,7 +85,7 @@ def select_variant(view: NodeView, scratch_limit: int | None = None) -> Variant:
     return min(fitting, key=lambda entry: (entry[1].cycles_per_step, entry[1].flash_bytes))[0]
 
 
-def planned_variant(view: NodeView, planned: Operator) -> Variant:
+def planned_variant(view: NodeView[Operator], planned: PlannedOperator) -> Variant[Any]:
     """The variant that a plan names; where it names none, the one that ``select_variant`` finds for its scratch.
 
     Raises:
@@ -124,13 +118,13 @@ def kernel_choices(node: Node, network: Network, core: Core) -> tuple[Cost, ...]
     return tuple(worthwhile)
 
 
-def _cost(variant: Variant, view: NodeView) -> Cost:
+def _cost(variant: Variant[Any], view: NodeView[Operator]) -> Cost:
     cost = replace(variant.cost(view), flash_bytes=variant.flash(view) + variant.code(view), kernel=variant.name)
     recorded = view.core.records.find(view.signature, variant.name) if view.core.records.records else None
     return cost if recorded is None else replace(cost, cycles_per_step=recorded.cycles)
 
 
-def variant_costs(view: NodeView) -> list[tuple[Variant, Cost]]:
+def variant_costs(view: NodeView[Operator]) -> list[tuple[Variant[Any], Cost]]:
     """The variants that compute a node, with their costs: as measured where the core has records of them.
 
     Raises:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always, line_cost
@@ -13,8 +11,8 @@ from tinyseg_tvm.operators.argmax import ArgMax
 _ELEMENT_TYPES = ("int8", "uint8", "int32", "float32")
 
 
-def _emit(view: NodeView, out: FunctionWriter) -> None:
-    operator = cast(ArgMax, view.operator)
+def _emit(view: NodeView[ArgMax], out: FunctionWriter) -> None:
+    operator = view.operator
     source = view.inputs[0]
     if source.dtype not in _ELEMENT_TYPES:
         raise view.error(f"elements of {source.dtype} cannot be compared; {', '.join(_ELEMENT_TYPES)} can")
@@ -38,4 +36,4 @@ def _emit(view: NodeView, out: FunctionWriter) -> None:
     )
 
 
-VARIANTS = (Variant("argmax portable", always, line_cost(8.0), _emit),)
+VARIANTS: tuple[Variant[ArgMax], ...] = (Variant("argmax portable", always, line_cost(8.0), _emit),)

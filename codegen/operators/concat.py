@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from tinyseg_tvm.codegen.operators.copying import (
     addresses,
     between_views,
@@ -18,8 +16,8 @@ from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Var
 from tinyseg_tvm.operators.concat import Concat
 
 
-def _emit(view: NodeView, out: FunctionWriter) -> None:
-    operator = cast(Concat, view.operator)
+def _emit(view: NodeView[Concat], out: FunctionWriter) -> None:
+    operator = view.operator
     axis = view.outputs[0].line_axis
     if not view.access.whole_writes[0] and operator.axis == axis:
         _emit_lines(view, out)
@@ -36,7 +34,7 @@ def _emit(view: NodeView, out: FunctionWriter) -> None:
         begin += operand.shape[operator.axis]
 
 
-def _emit_lines(view: NodeView, out: FunctionWriter) -> None:
+def _emit_lines(view: NodeView[Concat], out: FunctionWriter) -> None:
     """One operand's lines after the other's."""
     out.modules.add("tinyseg_copy")
     out.write("const uint8_t *line;")
@@ -54,4 +52,4 @@ def _emit_lines(view: NodeView, out: FunctionWriter) -> None:
     out.write(f"tinyseg_move({out.output(ctype='uint8_t')}, line, {view.outputs[0].line_bytes}u);")
 
 
-VARIANTS = (Variant("concat", always, line_cost(2.0), _emit),)
+VARIANTS: tuple[Variant[Concat], ...] = (Variant("concat", always, line_cost(2.0), _emit),)

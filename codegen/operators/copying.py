@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView
-from tinyseg_tvm.operators import TensorType
+from tinyseg_tvm.operators import Operator, TensorType
 
 RANK = 6  # TINYSEG_COPY_RANK
 
@@ -74,7 +74,7 @@ def line_of(view: np.ndarray, axis: int | None, line: int) -> np.ndarray:
     return view if axis is None else view[(slice(None),) * axis + (line,)]
 
 
-def write_copy(view: NodeView, out: FunctionWriter, copy: Copy, source: str, target: str) -> None:
+def write_copy(view: NodeView[Operator], out: FunctionWriter, copy: Copy, source: str, target: str) -> None:
     """Write the call that copies from ``source`` to ``target`` (C expressions of uint8_t pointers).
 
     Raises:
@@ -104,11 +104,11 @@ def plus(pointer: str, offset: int) -> str:
     return pointer if offset == 0 else f"{pointer} + {offset}"
 
 
-def bytes_line(view: NodeView, out: FunctionWriter, operand: int, index: str = "step") -> str:
+def bytes_line(view: NodeView[Operator], out: FunctionWriter, operand: int, index: str = "step") -> str:
     """A line of an operand as uint8_t pointer; the first where the operator works on whole tensors."""
     return out.line(operand, "0u" if view.access.whole_reads[operand] else index, "uint8_t")
 
 
-def bytes_output(view: NodeView, out: FunctionWriter) -> str:
+def bytes_output(view: NodeView[Operator], out: FunctionWriter) -> str:
     """The step's line of the result as uint8_t pointer; the first where the operator works on whole tensors."""
     return out.output("0u" if view.access.whole_writes[0] else "step", "uint8_t")

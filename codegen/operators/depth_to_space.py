@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 
 from tinyseg_tvm.codegen.operators.copying import addresses, between_views, line_of, write_copy
@@ -11,8 +9,8 @@ from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Var
 from tinyseg_tvm.operators.depth_to_space import DepthToSpace
 
 
-def _emit(view: NodeView, out: FunctionWriter) -> None:
-    operator = cast(DepthToSpace, view.operator)
+def _emit(view: NodeView[DepthToSpace], out: FunctionWriter) -> None:
+    operator = view.operator
     _, _, width, channels = view.inputs[0].shape
     block = operator.block
     depth = channels // (block * block)
@@ -36,4 +34,4 @@ def _emit(view: NodeView, out: FunctionWriter) -> None:
     write_copy(view, out, between_views(source, pixels), pointer, out.output(ctype="uint8_t"))
 
 
-VARIANTS = (Variant("depth_to_space", always, line_cost(8.0), _emit),)
+VARIANTS: tuple[Variant[DepthToSpace], ...] = (Variant("depth_to_space", always, line_cost(8.0), _emit),)

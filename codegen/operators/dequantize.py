@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import cast
-
-from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always, as_float
+from tinyseg_tvm.codegen.operators.arithmetic import as_float
+from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always
 from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.dequantize import Dequantize
 
 
-def _cost(view: NodeView) -> Cost:
+def _cost(view: NodeView[Dequantize]) -> Cost:
     return Cost(0, (12 if view.core.has_fpu else 120) * view.outputs[0].line_elements)
 
 
-def _emit(view: NodeView, out: FunctionWriter) -> None:
-    operator = cast(Dequantize, view.operator)
+def _emit(view: NodeView[Dequantize], out: FunctionWriter) -> None:
+    operator = view.operator
     out.modules.add("tinyseg_quantize")
     parameters = out.parameters(
         view,
@@ -29,4 +28,4 @@ def _emit(view: NodeView, out: FunctionWriter) -> None:
     out.write(f"tinyseg_dequantize_line({parameters}, {source}, {target}, {view.outputs[0].line_elements}u);")
 
 
-VARIANTS = (Variant("dequantize portable", always, _cost, _emit),)
+VARIANTS: tuple[Variant[Dequantize], ...] = (Variant("dequantize portable", always, _cost, _emit),)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, requantize_cycles
+from tinyseg_tvm.codegen.operators.arithmetic import requantize_cycles
+from tinyseg_tvm.codegen.operators.convolution_window import Columns, Window
+from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView
 from tinyseg_tvm.codegen.operators.mve_packing import vectors
-from tinyseg_tvm.codegen.operators.pair_packing import convolution_segments, one_more
-from tinyseg_tvm.codegen.operators.weight_packing import folded_bias
+from tinyseg_tvm.codegen.operators.pair_packing import convolution_segments
 from tinyseg_tvm.network.cost import Cost
+from tinyseg_tvm.operators import Operator
 
 MOST_COPIES = 160  # bytes of stack for the copied windows of two pixels
 
@@ -36,7 +37,7 @@ def direct_segment_taps(rows: int, taps: int, channels: Sequence[int], dilation:
 
 
 def direct_dsp_cycles(
-    view: NodeView, rows: int, taps: int, channels: Sequence[int], dilation: int, pixels: float, outputs: int
+    view: NodeView[Operator], rows: int, taps: int, channels: Sequence[int], dilation: int, pixels: float, outputs: int
 ) -> int:
     """Estimated cycles for so many output pixels of a line, fitted as pair_packing.pair_cost is.
 
@@ -60,7 +61,7 @@ def direct_dsp_cycles(
     return round(math.ceil(pixels / 2) * per_two + edges + requantize_cycles(view.core) * pixels * outputs)
 
 
-def direct_dsp_cost(view: NodeView, channels: Sequence[int], dilation: int) -> Cost:
+def direct_dsp_cost(view: NodeView[Operator], channels: Sequence[int], dilation: int) -> Cost:
     """Cycles of a step of a convolution; no scratch."""
     outputs, rows, taps, _ = view.constants["weight"].shape
     pixels = view.outputs[0].elements / outputs / max(view.access.steps, 1)
@@ -70,16 +71,6 @@ def direct_dsp_cost(view: NodeView, channels: Sequence[int], dilation: int) -> C
 def pack_plain(weight: np.ndarray, channels: Sequence[int]) -> np.ndarray:
     """(O, KH, KW, I) as [channel][row][piece][tap][input channel], for pieces of so many channels."""
     return np.concatenate(list(convolution_segments(weight, channels, weight.shape[2])), axis=1)
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Where windows lie in a line: ``outputs`` of them ``stride`` columns apart, the first at ``-before``."""
-
-    width: int
-    outputs: int
-    stride: int
-    before: int
 
 
 def most_runs(columns: Columns, taps: int, dilation: int) -> int:
@@ -95,62 +86,9 @@ def most_runs(columns: Columns, taps: int, dilation: int) -> int:
     return most
 
 
-@dataclass(frozen=True)
-class DirectConvolution:
-    """A convolution of one group by the kernel for the vector extension.
-
-    Attributes:
-        weight: (O, KH, KW, I) int8.
-        bias: (O,) int32, the input's zero point not folded in yet.
-        multiplier: (O,) float32.
-        channels: of each piece.
-        columns: where the windows lie.
-        dilation: columns from tap to tap.
-        zero_point: of the input.
-        padded: whether a window may lie in the padding.
-        output: initialiser of ``tinyseg_output``.
-    """
-
-    weight: np.ndarray
-    bias: np.ndarray
-    multiplier: np.ndarray
-    channels: tuple[int, ...]
-    columns: Columns
-    dilation: int
-    zero_point: int
-    padded: bool
-    output: tuple[str, ...]
-
-    @property
-    def segments(self) -> int:
-        """Entries of the list of segments."""
-        rows, taps = self.weight.shape[1], self.weight.shape[2]
-        return int(rows) * len(self.channels) * most_runs(self.columns, int(taps), self.dilation) + 1
-
-    def parameters(self, out: FunctionWriter) -> dict[str, int | float | str | tuple[str, ...]]:
-        """Fields of ``tinyseg_conv2d_direct_mve``."""
-        outputs, rows, taps, _ = self.weight.shape
-        bias = folded_bias(self.bias, self.weight, self.zero_point)
-        padding = np.full(taps * max(self.channels), self.zero_point, np.int8)
-        return {
-            "weight": out.constant("weight", pack_plain(self.weight, self.channels)),
-            "bias": out.constant("bias", one_more(bias)),
-            "multiplier": out.constant("multiplier", one_more(self.multiplier)),
-            "padding": out.constant("padding", padding) if self.padded else "NULL",
-            "piece_channels": out.constant("piece_channels", np.asarray(self.channels, np.uint16)),
-            "values": int(np.prod(self.weight.shape[1:])),
-            "pieces": len(self.channels),
-            "input_width": self.columns.width,
-            "output_width": self.columns.outputs,
-            "output_channels": outputs,
-            "output_step": outputs,
-            "kernel_height": rows,
-            "kernel_width": taps,
-            "stride": self.columns.stride,
-            "dilation": self.dilation,
-            "pad_left": self.columns.before,
-            "output": self.output,
-        }
+def most_segments(columns: Columns, window: Window, channels: Sequence[int]) -> int:
+    """Entries of the list of segments of the kernel for the vector extension."""
+    return window.rows * len(channels) * most_runs(columns, window.taps, window.dilation) + 1
 
 
 def direct_mve_cycles(weight: np.ndarray, channels: Sequence[int], pixels: float, dilation: int) -> int:
@@ -170,15 +108,6 @@ def direct_mve_cycles(weight: np.ndarray, channels: Sequence[int], pixels: float
     edges = 150 * segments  # of the windows at the sides, which are looked for tap by tap
     cycles: float = math.ceil(pixels / 3) * (-(-outputs // 2) * pair + 10 * segments + 50) + edges
     return round(cycles) + 150
-
-
-@dataclass(frozen=True)
-class Window:
-    """The taps of a convolution: rows, taps of a row, columns from tap to tap."""
-
-    rows: int
-    taps: int
-    dilation: int
 
 
 def declare_direct_dsp(

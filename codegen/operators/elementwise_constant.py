@@ -1,29 +1,29 @@
-"""Binary arithmetic with a constant per channel or per element."""
+"""Binary arithmetic with a constant: one number, one per channel or one per element."""
 
 from __future__ import annotations
 
-from typing import cast
-
+from tinyseg_tvm.codegen.operators.arithmetic import C_TYPES
 from tinyseg_tvm.codegen.operators.elementwise import emit_binary, variants
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView
 from tinyseg_tvm.operators.elementwise_constant import ElementwiseConstant
 
 
-def _per_channel(view: NodeView) -> bool:
+def _repeats(view: NodeView[ElementwiseConstant]) -> bool:
     other = view.constants["other"]
     return other.ndim == 1 and other.shape != view.inputs[0].shape
 
 
-def _period(view: NodeView) -> int:
+def _period(view: NodeView[ElementwiseConstant]) -> int:
     """Elements after which the constant starts again."""
-    return int(view.constants["other"].size) if _per_channel(view) else view.outputs[0].line_elements
+    return int(view.constants["other"].size) if _repeats(view) else view.outputs[0].line_elements
 
 
-def _emit(view: NodeView, out: FunctionWriter, family: str) -> None:
-    operator = cast(ElementwiseConstant, view.operator)
+def _emit(view: NodeView[ElementwiseConstant], out: FunctionWriter, family: str) -> None:
+    operator = view.operator
     symbol = out.constant("other", view.constants["other"])
-    b = symbol if _per_channel(view) else f"{symbol} + step * {view.outputs[0].line_elements}u"
-    emit_binary(view, out, out.line(0), b, period=_period(view), swapped=operator.constant_is_lhs, family=family)
+    b = symbol if _repeats(view) else f"{symbol} + step * {view.outputs[0].line_elements}u"
+    source = out.line(0, ctype=C_TYPES[view.inputs[0].dtype])
+    emit_binary(view, out, source, b, period=_period(view), swapped=operator.constant_is_lhs, family=family)
 
 
 VARIANTS = variants("elementwise_constant", _period, _emit)

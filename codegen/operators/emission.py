@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 
@@ -25,10 +25,20 @@ from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.network.network import Network, Node
 from tinyseg_tvm.operators import LineAccess, Operator, TensorType
 
+Field = int | float | str | tuple[str, ...]
+"""Value of a field of a kernel's parameter struct."""
+
+Op = TypeVar("Op", bound=Operator)
+Op_co = TypeVar("Op_co", bound=Operator, covariant=True)
+Op_contra = TypeVar("Op_contra", bound=Operator, contravariant=True)
+
 
 @dataclass(frozen=True)
-class NodeView:
-    """A node with the types of its operands and results, its line accesses, and the core it is to run on."""
+class NodeView(Generic[Op_co]):
+    """A node with the types of its operands and results, its line accesses, and the core it is to run on.
+
+    ``NodeView[Conv2d]`` is one of a node that is a convolution.
+    """
 
     node: Node
     inputs: tuple[TensorType, ...]
@@ -37,15 +47,15 @@ class NodeView:
     core: Core
 
     @staticmethod
-    def of(node: Node, network: Network, core: Core) -> NodeView:
+    def of(node: Node, network: Network, core: Core) -> NodeView[Any]:
         """The view of a node of ``network``."""
         inputs, outputs = network.input_types(node), network.output_types(node)
         return NodeView(node, inputs, outputs, node.operator.line_access(inputs, outputs, node.constants), core)
 
     @property
-    def operator(self) -> Operator:
+    def operator(self) -> Op_co:
         """The node's operator."""
-        return self.node.operator
+        return cast(Op_co, self.node.operator)
 
     @property
     def constants(self) -> Mapping[str, np.ndarray]:
@@ -115,7 +125,7 @@ class FunctionWriter:
         self.constants.append(self.pool.add(f"{self.symbol}_{name}", array))
         return self.constants[-1]
 
-    def parameters(self, view: NodeView, struct: str, values: Mapping[str, int | float | str | tuple[str, ...]]) -> str:
+    def parameters(self, view: NodeView[Operator], struct: str, values: Mapping[str, Field]) -> str:
         """Define a constant parameter struct; returns its address expression.
 
         Raises:
@@ -126,9 +136,7 @@ class FunctionWriter:
         self.definitions.append(f"static const {struct} {symbol} = {text};")
         return f"&{symbol}"
 
-    def struct_value(
-        self, view: NodeView, struct: str, values: Mapping[str, int | float | str | tuple[str, ...]]
-    ) -> str:
+    def struct_value(self, view: NodeView[Operator], struct: str, values: Mapping[str, Field]) -> str:
         """Initialiser of a parameter struct, its fields indented by eight.
 
         Raises:
@@ -185,18 +193,18 @@ def _affine(variable: str, factor: int, offset: int) -> str:
     return f"{text} {'+' if offset > 0 else '-'} {abs(offset)}"
 
 
-def constant_bytes(view: NodeView) -> int:
+def constant_bytes(view: NodeView[Operator]) -> int:
     """Bytes of a node's constants as they are."""
     return sum(array.nbytes for array in view.constants.values())
 
 
-def packed_weight(weight_bytes: Callable[[NodeView], int]) -> Callable[[NodeView], int]:
+def packed_weight(weight_bytes: Callable[[NodeView[Op]], int]) -> Callable[[NodeView[Op]], int]:
     """Bytes of constants of which the weights are packed into so many."""
     return lambda view: constant_bytes(view) - view.constants["weight"].nbytes + weight_bytes(view)
 
 
 @dataclass(frozen=True)
-class Variant:
+class Variant(Generic[Op_contra]):
     """One way to compute an operator: a kernel, what it costs, and how its C is written.
 
     Attributes:
@@ -211,36 +219,24 @@ class Variant:
     """
 
     name: str
-    supports: Callable[[NodeView], bool]
-    cost: Callable[[NodeView], Cost]
-    emit: Callable[[NodeView, FunctionWriter], None]
-    flash: Callable[[NodeView], int] = constant_bytes
-    code: Callable[[NodeView], int] = lambda _view: 0
-    programs: Callable[[NodeView], Mapping[str, tuple[Any, ...]]] = lambda _view: {}
+    supports: Callable[[NodeView[Op_contra]], bool]
+    cost: Callable[[NodeView[Op_contra]], Cost]
+    emit: Callable[[NodeView[Op_contra], FunctionWriter], None]
+    flash: Callable[[NodeView[Op_contra]], int] = constant_bytes
+    code: Callable[[NodeView[Op_contra]], int] = lambda _view: 0
+    programs: Callable[[NodeView[Op_contra]], Mapping[str, tuple[Any, ...]]] = lambda _view: {}
 
 
-def always(_view: NodeView) -> bool:
+def always(_view: NodeView[Operator]) -> bool:
     """For variants that compute every node of their kind."""
     return True
 
 
-def line_cost(cycles_per_element: float, scratch_bytes: int = 0) -> Callable[[NodeView], Cost]:
+def line_cost(cycles_per_element: float, scratch_bytes: int = 0) -> Callable[[NodeView[Operator]], Cost]:
     """A cost in proportion to the elements written per step (or read, where more are)."""
 
-    def cost(view: NodeView) -> Cost:
+    def cost(view: NodeView[Operator]) -> Cost:
         elements = max(sum(t.elements for t in view.inputs), sum(t.elements for t in view.outputs))
         return Cost(scratch_bytes, round(cycles_per_element * elements / max(view.access.steps, 1)) + 20)
 
     return cost
-
-
-def requantize_cycles(core: Core) -> int:
-    """Estimated cycles of one requantisation."""
-    if core.has_fpu:
-        return 16
-    return 24 if core.has_wide_multiply else 55
-
-
-def as_float(value: float) -> float:
-    """A Python float with the value rounded to float32, as every scale of the contract is."""
-    return float(np.float32(value))

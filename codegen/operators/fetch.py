@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always
 from tinyseg_tvm.codegen.operators.storing import step_cycles, storage_call
 from tinyseg_tvm.network.cost import Cost
@@ -11,12 +9,12 @@ from tinyseg_tvm.operators import Fetch
 from tinyseg_tvm.operators.stored_records import NO_CODEC
 
 
-def _cost(view: NodeView) -> Cost:
-    return Cost(0, step_cycles(view.outputs[0].line_bytes, cast(Fetch, view.operator).codec))
+def _cost(view: NodeView[Fetch]) -> Cost:
+    return Cost(0, step_cycles(view.outputs[0].line_bytes, view.operator.codec))
 
 
-def _emit(view: NodeView, out: FunctionWriter) -> None:
-    operator = cast(Fetch, view.operator)
+def _emit(view: NodeView[Fetch], out: FunctionWriter) -> None:
+    operator = view.operator
     records = operator.records(view.inputs[0])
     first, end = operator.first_line, operator.first_line + records.lines
     statements = storage_call(
@@ -40,4 +38,4 @@ def _emit(view: NodeView, out: FunctionWriter) -> None:
     out.write("} else {", *(f"    {statement}" for statement in statements), "}")
 
 
-VARIANTS = (Variant("fetch", always, _cost, _emit),)
+VARIANTS: tuple[Variant[Fetch], ...] = (Variant("fetch", always, _cost, _emit),)

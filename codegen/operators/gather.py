@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always, line_cost
+from tinyseg_tvm.operators import Operator
 
 
-def _emit(view: NodeView, out: FunctionWriter) -> None:
+def _emit(view: NodeView[Operator], out: FunctionWriter) -> None:
     table = view.constants["table"]
     indices, output = view.inputs[0], view.outputs[0]
     row = math.prod(table.shape[1:])
@@ -29,4 +30,4 @@ def _emit(view: NodeView, out: FunctionWriter) -> None:
     out.write(f"tinyseg_gather_{indices.dtype}({parameters}, {source}, {target}, {count}u);")
 
 
-VARIANTS = (Variant("gather", always, line_cost(3.0), _emit),)
+VARIANTS: tuple[Variant[Operator], ...] = (Variant("gather", always, line_cost(3.0), _emit),)

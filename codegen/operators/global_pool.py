@@ -2,60 +2,78 @@
 
 from __future__ import annotations
 
-from typing import cast
-
-from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always, line_cost
+from tinyseg_tvm.codegen.operators.arithmetic import (
+    float_cycles,
+    global_pool_parameters,
+    of_float32,
+    of_int8,
+    of_onnx,
+)
+from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, line_cost
 from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.global_pool import GlobalPool
-from tinyseg_tvm.operators.requantize import average_multiplier
 
 
-def _is_average(view: NodeView) -> bool:
-    return cast(GlobalPool, view.operator).function == "average"
+def _is_average(view: NodeView[GlobalPool]) -> bool:
+    return view.operator.function == "average"
 
 
-def _suits_dsp(view: NodeView) -> bool:
-    return view.core.has_dsp and _is_average(view) and view.inputs[0].shape[3] >= 4
+def _suits_dsp(view: NodeView[GlobalPool]) -> bool:
+    return of_onnx(view) and view.core.has_dsp and _is_average(view) and view.inputs[0].shape[3] >= 4
 
 
-def _dsp_cost(view: NodeView) -> Cost:
+def _dsp_cost(view: NodeView[GlobalPool]) -> Cost:
     _, _, width, channels = view.inputs[0].shape
     return Cost(0, round(2.5 * width * channels) + 40 * channels + 20)
 
 
-def _suits_mve(view: NodeView) -> bool:
-    return view.core.has_mve and _is_average(view)
+def _suits_mve(view: NodeView[GlobalPool]) -> bool:
+    return of_onnx(view) and view.core.has_mve and _is_average(view)
 
 
-def _emit_average(view: NodeView, out: FunctionWriter, family: str) -> None:
+def _float_cost(view: NodeView[GlobalPool]) -> Cost:
+    return Cost(0, round(float_cycles(view.core) * view.inputs[0].line_elements) + 60)
+
+
+def _emit_average(view: NodeView[GlobalPool], out: FunctionWriter, family: str) -> None:
     _emit(view, out, f"tinyseg_average_{family}", f"_{family}")
 
 
-def _emit(view: NodeView, out: FunctionWriter, module: str = "tinyseg_global_pool", family: str = "") -> None:
-    operator = cast(GlobalPool, view.operator)
+def _emit(
+    view: NodeView[GlobalPool], out: FunctionWriter, module: str = "tinyseg_global_pool", family: str = ""
+) -> None:
+    operator = view.operator
     _, height, width, channels = view.inputs[0].shape
-    average = operator.function == "average"
     out.modules.add(module)
-    multiplier = average_multiplier(operator.input_scale, operator.output_scale, height * width)
     parameters = out.parameters(
         view,
         "tinyseg_global_pool",
         {
-            "multiplier": float(multiplier) if average else 0.0,
             "width": width,
             "lines": height,
             "channels": channels,
-            "zero": height * width * operator.input_zero_point if average else 0,
-            "output": (str(operator.output_zero_point), "-128", "127"),
+            **global_pool_parameters(operator.arithmetic, height * width),
         },
     )
-    state = out.state_as("int32_t" if average else "int8_t")
+    state = out.state_as("int32_t" if _is_average(view) else "int8_t")
     kernel = f"tinyseg_global_{operator.function}{family}_line"
     out.write(f"{kernel}({parameters}, step, {out.line(0)}, {state}, {out.output('0u')});")
 
 
-VARIANTS = (
+def _emit_float(view: NodeView[GlobalPool], out: FunctionWriter) -> None:
+    operator = view.operator
+    _, height, width, channels = view.inputs[0].shape
+    out.modules.add("tinyseg_pool2d_f32")
+    parameters = out.parameters(
+        view, "tinyseg_global_pool_f32", {"width": width, "lines": height, "channels": channels}
+    )
+    arguments = [parameters, "step", out.line(0, ctype="float"), out.state_as("float"), out.output("0u", "float")]
+    out.write(f"tinyseg_global_{operator.function}_f32_line({', '.join(arguments)});")
+
+
+VARIANTS: tuple[Variant[GlobalPool], ...] = (
     Variant("global_pool mve", _suits_mve, line_cost(1.0), lambda view, out: _emit_average(view, out, "mve")),
     Variant("global_pool dsp", _suits_dsp, _dsp_cost, lambda view, out: _emit_average(view, out, "dsp")),
-    Variant("global_pool portable", always, line_cost(11.5), _emit),
+    Variant("global_pool portable", of_int8, line_cost(11.5), _emit),
+    Variant("global_pool float32", of_float32, _float_cost, _emit_float),
 )

@@ -1,4 +1,4 @@
-"""Integer forms of binary int8 arithmetic, each proved equal to the float32 definition for all 65,536 pairs.
+"""Integer forms of binary functions by the rule ``onnx``, each proved equal to its definition for all 65,536 pairs.
 
 A linear form is ``(a_factor * a + b_factor * b + offset) >> shift`` for additions and subtractions, a product form
 ``(factor * (a - a_zero_point) * (b - b_zero_point) + offset) >> shift``. The factors follow from the scales; the
@@ -17,37 +17,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tinyseg_tvm.operators.binary_arithmetic import binary
+from tinyseg_tvm.operators.arithmetic import onnx
 
 _INT32_MAX = 2**31 - 1
 NARROW_BITS = 16  # of the 48 bits of a product that are dropped before the offset is added
 _NARROW_FACTOR = _INT32_MAX // 255  # times an operand without its zero point it is an int32
 _MOST_SHIFTS = 8  # a shift less is a bit less of precision: what eight shifts cannot do, fewer bits cannot
-
-
-@dataclass(frozen=True)
-class BinaryFunction:
-    """A binary operator: ``function`` of ``a`` and ``b`` in the notation of operators/elementwise.py."""
-
-    function: str
-    lhs_scale: float
-    lhs_zero_point: int
-    rhs_scale: float
-    rhs_zero_point: int
-    output_scale: float
-    output_zero_point: int
-    output_min: int
-    output_max: int
-
-    def table(self) -> np.ndarray:
-        """Results of all pairs, (256, 256), row ``a + 128``, column ``b + 128``."""
-        codes = np.arange(-128, 128, dtype=np.int16).astype(np.int8)
-        return binary(
-            self.function,
-            (codes[:, None], self.lhs_scale, self.lhs_zero_point),
-            (codes[None, :], self.rhs_scale, self.rhs_zero_point),
-            (self.output_scale, self.output_zero_point, self.output_min, self.output_max),
-        )
 
 
 @dataclass(frozen=True)
@@ -68,46 +43,47 @@ class IntegerForm:
         return np.clip(result, minimum, maximum)
 
 
-def find_narrow_product(function: BinaryFunction) -> IntegerForm | None:
+def find_narrow_product(function: str, arithmetic: onnx.Binary) -> IntegerForm | None:
     """A product form without ties whose offset is a multiple of 2 ** NARROW_BITS, equal for all pairs; or None.
 
     ``((factor * (b - b_zero_point) * (a - a_zero_point) >> 16) + (offset >> 16)) >> (shift - 16)`` is the same. Both
     sums are int32, and ``factor * (b - b_zero_point)`` as well, whichever operand is b.
     """
-    terms, ratios, expected = _problem(function)
+    terms, ratios, expected = _problem(function, arithmetic)
     if len(terms) != 1 or not all(np.isfinite(ratios)):
         return None
     for factors, shift in _candidates(ratios, range(NARROW_BITS + 31, NARROW_BITS, -1), _NARROW_FACTOR):
-        form = _solve(IntegerForm(factors, 0, shift, 0), terms, expected, function, 1 << NARROW_BITS)
+        form = _solve(IntegerForm(factors, 0, shift, 0), terms, expected, arithmetic, 1 << NARROW_BITS)
         if form is not None:
             return form
     return None
 
 
-def _problem(function: BinaryFunction) -> tuple[tuple[np.ndarray, ...], tuple[float, ...], np.ndarray]:
-    """The terms of all pairs and their ideal factors, and the results."""
-    expected = function.table().astype(np.int64)
+def _problem(function: str, arithmetic: onnx.Binary) -> tuple[tuple[np.ndarray, ...], tuple[float, ...], np.ndarray]:
+    """The terms of all pairs and their ideal factors, and the results; row ``a + 128``, column ``b + 128``."""
+    codes = np.arange(-128, 128, dtype=np.int16).astype(np.int8)
+    expected = arithmetic.results(function, codes[:, None], codes[None, :]).astype(np.int64)
     a = np.arange(-128, 128, dtype=np.int64)[:, None]
     b = np.arange(-128, 128, dtype=np.int64)[None, :]
-    lhs, rhs, out = (np.float32(s) for s in (function.lhs_scale, function.rhs_scale, function.output_scale))
-    if function.function == "mul":
-        terms: tuple[np.ndarray, ...] = ((a - function.lhs_zero_point) * (b - function.rhs_zero_point),)
+    lhs, rhs, out = (np.float32(s) for s in (arithmetic.lhs_scale, arithmetic.rhs_scale, arithmetic.output_scale))
+    if function == "mul":
+        terms: tuple[np.ndarray, ...] = ((a - arithmetic.lhs_zero_point) * (b - arithmetic.rhs_zero_point),)
         ratios: tuple[float, ...] = (float(lhs) * float(rhs) / float(out),)
     else:
-        sign = -1 if function.function == "sub" else 1
+        sign = -1 if function == "sub" else 1
         terms = (np.broadcast_to(a, expected.shape), np.broadcast_to(b, expected.shape))
         ratios = (float(lhs) / float(out), sign * float(rhs) / float(out))
     return terms, ratios, expected
 
 
-def find_integer_form(function: BinaryFunction) -> IntegerForm | None:
+def find_integer_form(function: str, arithmetic: onnx.Binary) -> IntegerForm | None:
     """A form equal to ``function`` for all pairs, or None where none was found."""
-    terms, ratios, expected = _problem(function)
+    terms, ratios, expected = _problem(function, arithmetic)
     if not all(np.isfinite(ratios)):
         return None
     for factors, shift in _candidates(ratios, range(40, 15, -1) if len(ratios) == 1 else range(24, 5, -1)):
-        for ties in (0, 2 if function.output_zero_point % 2 else 1):
-            form = _solve(IntegerForm(factors, 0, shift, ties), terms, expected, function)
+        for ties in (0, 2 if arithmetic.output_zero_point % 2 else 1):
+            form = _solve(IntegerForm(factors, 0, shift, ties), terms, expected, arithmetic)
             if form is not None:
                 return form
     return None
@@ -135,7 +111,7 @@ def _solve(
     form: IntegerForm,
     terms: tuple[np.ndarray, ...],
     expected: np.ndarray,
-    function: BinaryFunction,
+    arithmetic: onnx.Binary,
     granule: int = 1,
 ) -> IntegerForm | None:
     """The form with an offset (a multiple of ``granule``) that makes it equal everywhere, None where there is none."""
@@ -146,8 +122,8 @@ def _solve(
     if partial > largest:
         return None
     total = sum(f * t for f, t in zip(form.factors, terms, strict=True))
-    free_below = expected == function.output_min  # clamped results may lie anywhere beyond
-    free_above = expected == function.output_max
+    free_below = expected == arithmetic.output_min  # clamped results may lie anywhere beyond
+    free_above = expected == arithmetic.output_max
     slack = 1 if form.ties else 0  # ties may be one too high before they are taken back
     low = np.where(free_below, -(2**62), (expected << shift) - total).max()
     high = np.where(free_above, 2**62, ((expected + 1) << shift) - 1 + slack - total).min()
@@ -160,7 +136,7 @@ def _solve(
         if (
             low <= offset <= high
             and partial + abs(offset) <= largest
-            and np.array_equal(solved.apply(terms, function.output_min, function.output_max), expected)
+            and np.array_equal(solved.apply(terms, arithmetic.output_min, arithmetic.output_max), expected)
         ):
             return solved
     return None

@@ -9,6 +9,7 @@ import numpy as np
 from tinyseg_tvm.codegen.operators.emission import NodeView
 from tinyseg_tvm.codegen.operators.pair_packing import convolution_segments
 from tinyseg_tvm.network.cost import Cost
+from tinyseg_tvm.operators import Operator
 
 VECTOR = 16  # values of int8
 WIDEST_PIXEL = 21844  # bytes between output pixels: three of them and one are a 16 bit offset
@@ -102,7 +103,9 @@ def convolution_scratch(weight: np.ndarray, *, direct: bool, padded: bool) -> in
     return 0 if direct and whole and not padded else 4 * VECTOR * vectors(values)
 
 
-def convolution_cost(view: NodeView, scratch: int, pixels: float, groups: int = 1, *, direct: bool = False) -> Cost:
+def convolution_cost(
+    view: NodeView[Operator], scratch: int, pixels: float, groups: int = 1, *, direct: bool = False
+) -> Cost:
     """Estimated cycles of a step: vectors of four pixels and two channels, windows laid out, requantisation.
 
     Args:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 
-from tinyseg_tvm.codegen.operators.convolution_window import declare_lines
-from tinyseg_tvm.codegen.operators.direct_convolution import Columns, pack_plain
-from tinyseg_tvm.codegen.operators.emission import (
-    FunctionWriter,
-    NodeView,
-    Variant,
-    packed_weight,
-    requantize_cycles,
+from tinyseg_tvm.codegen.operators.arithmetic import WeightedSum, of_onnx, requantize_cycles, sum_parameters
+from tinyseg_tvm.codegen.operators.convolution_window import (
+    POINT,
+    Columns,
+    Window,
+    convolution_columns,
+    convolution_fields,
+    convolution_window,
+    declare_lines,
+    piece_channels,
+    vector_columns,
 )
-from tinyseg_tvm.codegen.operators.weight_packing import folded_bias
+from tinyseg_tvm.codegen.operators.direct_convolution import pack_plain
+from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, packed_weight
 from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.conv2d import Conv2d
 from tinyseg_tvm.operators.dense import Dense
@@ -50,106 +53,90 @@ class NarrowConvolution:
         weight: (O, KH, KW, I) int8.
         channels: of each piece.
         columns: where the windows lie.
-        dilation: columns from tap to tap.
+        window: rows, taps and dilation.
     """
 
     weight: np.ndarray
     channels: tuple[int, ...]
     columns: Columns
-    dilation: int
+    window: Window
 
     @property
     def pairs(self) -> int:
         """Of values under the kernel."""
         return -(-int(self.weight[0].size) // 2)
 
-    def cost(self, view: NodeView, pixels: float) -> Cost:
+    def cost(self, view: NodeView[WeightedSum], pixels: float) -> Cost:
         """Scratch, and cycles of so many output pixels; as many cycles as instructions, and one per word loaded."""
         outputs = len(self.weight)
-        segments = self.weight.shape[1] * len(self.channels)
+        segments = self.window.rows * len(self.channels)
         table = 36 * self.pairs + 50 * segments + 100  # of two pixels
         sums = (outputs + 1) // 2 * (24.0 * self.pairs + 80)
         results = 2 * (requantize_cycles(view.core) + 12) * outputs
         twos = (self.columns.outputs + 1) // 2 * pixels / self.columns.outputs  # an odd pixel is computed twice
         return Cost(RECORD_BYTES * self.pairs, round(twos * (table + sums + results)) + 100)
 
-    def parameters(self, view: NodeView, out: FunctionWriter) -> str:
+    def parameters(self, view: NodeView[WeightedSum], out: FunctionWriter) -> str:
         """Defines the ``tinyseg_conv2d_v6m`` of the node; returns its address."""
-        operator = cast(Conv2d | Dense, view.operator)
-        outputs, rows, taps, _ = self.weight.shape
-        bias = folded_bias(view.constants["bias"], view.constants["weight"], operator.input_zero_point)
+        outputs = len(self.weight)
         out.modules.add("tinyseg_conv2d_v6m")
         return out.parameters(
             view,
             "tinyseg_conv2d_v6m",
             {
                 "weight": out.constant("weight", pack_narrow(self.weight, self.channels)),
-                "bias": out.constant("bias", bias),
-                "multiplier": out.constant("multiplier", view.constants["multiplier"]),
-                "piece_channels": out.constant("piece_channels", np.asarray(self.channels, np.uint16)),
-                "pieces": len(self.channels),
+                **sum_parameters(view, out),
+                **convolution_fields(self.columns, self.window, self.channels, outputs, out),
                 "pairs": self.pairs,
-                "input_width": self.columns.width,
-                "output_width": self.columns.outputs,
-                "output_channels": outputs,
                 "output_step": outputs,
-                "kernel_height": rows,
-                "kernel_width": taps,
-                "stride": self.columns.stride,
-                "dilation": self.dilation,
-                "pad_left": self.columns.before,
-                "input_zero_point": operator.input_zero_point,
-                "output": (str(operator.output_zero_point), str(operator.output_min), str(operator.output_max)),
             },
         )
 
 
-def _convolution(view: NodeView) -> NarrowConvolution:
-    operator = cast(Conv2d, view.operator)
-    columns = Columns(view.inputs[0].shape[2], view.outputs[0].shape[2], operator.strides[1], operator.padding[1])
-    channels = tuple(piece.shape[3] for piece in view.inputs)
-    return NarrowConvolution(view.constants["weight"], channels, columns, operator.dilation[1])
+def _convolution(view: NodeView[Conv2d]) -> NarrowConvolution:
+    channels = tuple(piece_channels(view))
+    return NarrowConvolution(view.constants["weight"], channels, convolution_columns(view), convolution_window(view))
 
 
-def _pointwise(view: NodeView) -> NarrowConvolution:
+def _pointwise(view: NodeView[Dense]) -> NarrowConvolution:
     weight = view.constants["weight"]
-    pixels = view.outputs[0].line_elements // weight.shape[0]
-    return NarrowConvolution(weight[:, np.newaxis, np.newaxis, :], (weight.shape[1],), Columns(pixels, pixels, 1, 0), 1)
+    return NarrowConvolution(weight[:, np.newaxis, np.newaxis, :], (weight.shape[1],), vector_columns(view), POINT)
 
 
-def _is_narrow(view: NodeView) -> bool:
-    return not view.core.has_wide_multiply and view.constants["weight"].dtype == np.int8
+def _is_narrow(view: NodeView[WeightedSum]) -> bool:
+    narrow = not view.core.has_wide_multiply and view.constants["weight"].dtype == np.int8
+    return narrow and of_onnx(view)
 
 
-def _suits_convolution(view: NodeView) -> bool:
-    if not _is_narrow(view) or cast(Conv2d, view.operator).groups != 1:
+def _suits_convolution(view: NodeView[Conv2d]) -> bool:
+    if not _is_narrow(view) or view.operator.groups != 1:
         return False
     return fits_halves(view.constants["weight"], _convolution(view).channels)
 
 
-def _suits_pointwise(view: NodeView) -> bool:
-    if not _is_narrow(view) or cast(Dense, view.operator).flatten:
+def _suits_pointwise(view: NodeView[Dense]) -> bool:
+    if not _is_narrow(view) or view.operator.flatten:
         return False
     pointwise = _pointwise(view)
     return fits_halves(pointwise.weight, pointwise.channels)
 
 
-def _convolution_cost(view: NodeView) -> Cost:
+def _convolution_cost(view: NodeView[Conv2d]) -> Cost:
     pixels = view.outputs[0].elements / view.constants["weight"].shape[0] / max(view.access.steps, 1)
     return _convolution(view).cost(view, pixels)
 
 
-def _pointwise_cost(view: NodeView) -> Cost:
+def _pointwise_cost(view: NodeView[Dense]) -> Cost:
     return _pointwise(view).cost(view, view.outputs[0].line_elements / view.constants["weight"].shape[0])
 
 
-def _emit_convolution(view: NodeView, out: FunctionWriter) -> None:
+def _emit_convolution(view: NodeView[Conv2d], out: FunctionWriter) -> None:
     parameters = _convolution(view).parameters(view, out)
     declare_lines(view, out)
     out.write(f"tinyseg_conv2d_v6m_line({parameters}, lines, {out.scratch}, {out.output()});")
 
 
-def _emit_pointwise(view: NodeView, out: FunctionWriter) -> None:
+def _emit_pointwise(view: NodeView[Dense], out: FunctionWriter) -> None:
     parameters = _pointwise(view).parameters(view, out)
     out.write(
         f"const int8_t *const line = {out.line(0)};",
@@ -157,7 +144,7 @@ def _emit_pointwise(view: NodeView, out: FunctionWriter) -> None:
     )
 
 
-def _weight_bytes(view: NodeView) -> int:
+def _weight_bytes(view: NodeView[WeightedSum]) -> int:
     weight = view.constants["weight"]
     outputs, values = len(weight), int(weight[0].size)
     return (outputs + outputs % 2) * (values + values % 2)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always
 from tinyseg_tvm.codegen.programs.long_tail import PLACEHOLDER, LoweredProgram, lower_program
 from tinyseg_tvm.codegen.text.c_text import C_TYPES as STORED_TYPES
@@ -14,21 +12,21 @@ from tinyseg_tvm.operators.opaque import Opaque
 C_TYPES = {**STORED_TYPES, "bool": "bool"}
 
 
-def _program(view: NodeView) -> LoweredProgram:
+def _program(view: NodeView[Opaque]) -> LoweredProgram:
     try:
-        return lower_program(cast(Opaque, view.operator).prim_func)
+        return lower_program(view.operator.prim_func)
     except TinySegError as error:
-        raise view.error(f"{cast(Opaque, view.operator).label}: {error}") from None
+        raise view.error(f"{view.operator.label}: {error}") from None
 
 
-def _cost(view: NodeView) -> Cost:
+def _cost(view: NodeView[Opaque]) -> Cost:
     program = _program(view)
     elements = sum(t.elements for t in (*view.inputs, *view.outputs)) + sum(c.size for c in view.constants.values())
     return Cost(program.workspace_bytes, 40 * elements)
 
 
-def _emit(view: NodeView, out: FunctionWriter) -> None:
-    operator = cast(Opaque, view.operator)
+def _emit(view: NodeView[Opaque], out: FunctionWriter) -> None:
+    operator = view.operator
     program = _program(view)
     activations = [out.line(i, "0u", C_TYPES[t.dtype]) for i, t in enumerate(view.inputs)]
     # the generated functions know no const
@@ -46,4 +44,4 @@ def _emit(view: NodeView, out: FunctionWriter) -> None:
     out.write(f"{function}({', '.join(arguments)});")
 
 
-VARIANTS = (Variant("TVM", always, _cost, _emit),)
+VARIANTS: tuple[Variant[Opaque], ...] = (Variant("TVM", always, _cost, _emit),)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 
 from tinyseg_tvm.codegen.operators.copying import (
@@ -20,8 +18,8 @@ from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Var
 from tinyseg_tvm.operators.pad import Pad
 
 
-def _emit(view: NodeView, out: FunctionWriter) -> None:
-    operator = cast(Pad, view.operator)
+def _emit(view: NodeView[Pad], out: FunctionWriter) -> None:
+    operator = view.operator
     source, result = view.inputs[0], view.outputs[0]
     out.modules.add("tinyseg_copy")
     value = np.asarray(operator.value).astype(source.dtype).reshape(1)
@@ -55,4 +53,4 @@ def _emit(view: NodeView, out: FunctionWriter) -> None:
     out.write("} else {", f"    {fill}", "}")
 
 
-VARIANTS = (Variant("pad", always, line_cost(4.0), _emit),)
+VARIANTS: tuple[Variant[Pad], ...] = (Variant("pad", always, line_cost(4.0), _emit),)

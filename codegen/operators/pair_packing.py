@@ -8,9 +8,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from tinyseg_tvm.codegen.operators.emission import NodeView, requantize_cycles
+from tinyseg_tvm.codegen.operators.arithmetic import requantize_cycles
+from tinyseg_tvm.codegen.operators.emission import NodeView
 from tinyseg_tvm.codegen.programs.windows.pair_words import pair_words
 from tinyseg_tvm.network.cost import Cost
+from tinyseg_tvm.operators import Operator
 
 JOINED_RANGE = 1 << 23  # results of second channels that can be told from joined sums
 
@@ -120,7 +122,7 @@ def pair_scratch(weight: np.ndarray, piece_channels: Sequence[int], segment_taps
     return int(8 * pairs + -(-copies // 4) * 4)
 
 
-def pair_cost(view: NodeView, scratch: int, pixels: float, groups: int = 1, rows: int | None = None) -> Cost:
+def pair_cost(view: NodeView[Operator], scratch: int, pixels: float, groups: int = 1, rows: int | None = None) -> Cost:
     """Estimated cycles of a step, fitted to the Cortex-M4 estimates of tinyseg_tvm/micro/cortex_m/cycle_estimate.py.
 
     Args:
@@ -146,7 +148,7 @@ def pair_cost(view: NodeView, scratch: int, pixels: float, groups: int = 1, rows
     return Cost(scratch, round((pixels + odd) * pixel) + edges + 300)
 
 
-def portable_cost(cost: Cost, view: NodeView) -> Cost:
+def portable_cost(cost: Cost, view: NodeView[Operator]) -> Cost:
     """The cost of a portable kernel, on the scale of the DSP extension's kernels where it competes with them."""
     return Cost(0, round(1.6 * cost.cycles_per_step)) if view.core.has_dsp else cost
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import cast
-
-from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always, as_float
+from tinyseg_tvm.codegen.operators.arithmetic import as_float
+from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always
 from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.quantize import Quantize
 
 
-def _cost(view: NodeView) -> Cost:
+def _cost(view: NodeView[Quantize]) -> Cost:
     return Cost(0, (32 if view.core.has_fpu else 250) * view.outputs[0].line_elements)
 
 
-def _emit(view: NodeView, out: FunctionWriter) -> None:
-    operator = cast(Quantize, view.operator)
+def _emit(view: NodeView[Quantize], out: FunctionWriter) -> None:
+    operator = view.operator
     out.modules.add("tinyseg_quantize")
     parameters = out.parameters(
         view,
@@ -29,4 +28,4 @@ def _emit(view: NodeView, out: FunctionWriter) -> None:
     out.write(f"tinyseg_quantize_line({parameters}, {source}, {target}, {view.outputs[0].line_elements}u);")
 
 
-VARIANTS = (Variant("quantize portable", always, _cost, _emit),)
+VARIANTS: tuple[Variant[Quantize], ...] = (Variant("quantize portable", always, _cost, _emit),)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tinyseg_tvm.codegen.operators.arithmetic import WeightedSum, output_numbers
 from tinyseg_tvm.codegen.operators.column_staging import ColumnStaging
-from tinyseg_tvm.codegen.operators.direct_convolution import Columns, Window
+from tinyseg_tvm.codegen.operators.convolution_window import Columns, Window
+from tinyseg_tvm.codegen.operators.emission import NodeView
+from tinyseg_tvm.codegen.operators.weight_packing import folded_bias
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,37 @@ class Convolution:
             for row, part in itertools.product(range(window.rows), range(parts)):
                 first = (inside + part * window.dilation) * channels
                 yield row * len(self.channels) + piece, first, taps * channels
+
+
+def convolution_of(
+    view: NodeView[WeightedSum],
+    weights: Sequence[np.ndarray],
+    channels: Sequence[int],
+    columns: Columns,
+    window: Window,
+    *,
+    padded: bool,
+    output_step: int,
+    repeated: int = 1,
+) -> Convolution:
+    """A convolution, or several of the same shape, by ``weights`` (O, KH, KW, I) made of a node's.
+
+    The node's output channels stand ``repeated`` times among those of the weights; the others are ``Convolution``'s.
+    """
+    arithmetic = view.operator.arithmetic
+    bias = np.tile(view.constants["bias"], repeated)
+    return Convolution(
+        tuple(weights),
+        tuple(folded_bias(bias, weight, arithmetic.operand_zero) for weight in weights),
+        np.tile(view.constants["multiplier"], repeated),
+        tuple(channels),
+        columns,
+        window,
+        arithmetic.operand_zero,
+        output_numbers(arithmetic),
+        padded=padded,
+        output_step=output_step,
+    )
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
 import numpy as np
 
 from tinyseg_tvm.codegen.core import Core
-from tinyseg_tvm.codegen.operators.convolution_window import declare_lines
-from tinyseg_tvm.codegen.operators.direct_convolution import Columns, Window
-from tinyseg_tvm.codegen.operators.emission import NodeView, requantize_cycles
-from tinyseg_tvm.codegen.operators.scheduled_convolution import Call, Convolution
+from tinyseg_tvm.codegen.operators.arithmetic import requantize_cycles
+from tinyseg_tvm.codegen.operators.convolution_window import (
+    convolution_columns,
+    convolution_window,
+    declare_lines,
+    is_depthwise,
+)
+from tinyseg_tvm.codegen.operators.emission import NodeView
+from tinyseg_tvm.codegen.operators.scheduled_convolution import Call, Convolution, convolution_of
 from tinyseg_tvm.codegen.operators.scheduled_programs import Family, program_variant
-from tinyseg_tvm.codegen.operators.weight_packing import folded_bias
 from tinyseg_tvm.codegen.programs.channels.dsp_columns import DspSum
 from tinyseg_tvm.codegen.programs.channels.dsp_kernels import DspChannelKernel
 from tinyseg_tvm.codegen.programs.channels.kernels import ChannelKernel
@@ -164,22 +167,18 @@ FAMILIES = (
 )
 
 
-def _calls(view: NodeView) -> tuple[Call, ...]:
-    operator = cast(Conv2d, view.operator)
-    weight = view.constants["weight"]
-    if not operator.groups == view.inputs[0].shape[3] == weight.shape[0] or len(view.inputs) != 1:
+def _calls(view: NodeView[Conv2d]) -> tuple[Call, ...]:
+    if not is_depthwise(view):
         return ()
-    convolution = Convolution(
-        (weight,),
-        (folded_bias(view.constants["bias"], weight, operator.input_zero_point),),
-        view.constants["multiplier"],
-        (1,),
-        Columns(view.inputs[0].shape[2], view.outputs[0].shape[2], operator.strides[1], operator.padding[1]),
-        Window(weight.shape[1], weight.shape[2], operator.dilation[1]),
-        operator.input_zero_point,
-        (operator.output_zero_point, operator.output_min, operator.output_max),
-        padded=bool(operator.padding[0] or operator.padding[2]),
-        output_step=weight.shape[0],
+    top, _, bottom, _ = view.operator.padding
+    convolution = convolution_of(
+        view,
+        [view.constants["weight"]],
+        [1],
+        convolution_columns(view),
+        convolution_window(view),
+        padded=bool(top or bottom),
+        output_step=view.outputs[0].shape[3],
     )
     return (Call(convolution),)
 

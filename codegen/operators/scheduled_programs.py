@@ -9,21 +9,23 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from tinyseg_tvm.codegen.core import Core
-from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, requantize_cycles
+from tinyseg_tvm.codegen.operators.arithmetic import WeightedSum, of_onnx, requantize_cycles
+from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant
 from tinyseg_tvm.codegen.operators.scheduled_convolution import Call, Convolution
 from tinyseg_tvm.codegen.programs.long_tail import PLACEHOLDER, WORKSPACE_ALIGNMENT
 from tinyseg_tvm.codegen.programs.tiled import TiledProgram, cycles, lowered, ranked
 from tinyseg_tvm.codegen.tuning_records import program_key
 from tinyseg_tvm.network.cost import Cost
 
-Calls = Callable[[NodeView], Sequence[Call]]
+Summing = TypeVar("Summing", bound=WeightedSum)
+Calls = Callable[[NodeView[Summing]], Sequence[Call]]
 """The convolutions that a node is; none if it is not made of such as the programs compute."""
-Lines = Callable[[NodeView, FunctionWriter], None]
+Lines = Callable[[NodeView[Summing], FunctionWriter], None]
 """Writes the declaration of ``lines``."""
 
 
@@ -73,12 +75,12 @@ class Scheduled:
         return max(columns, self.program.workspace_bytes)
 
 
-def best_decisions(program: TiledProgram[Any], view: NodeView) -> Any:
+def best_decisions(program: TiledProgram[Any], view: NodeView[WeightedSum]) -> Any:
     """Those that the tuner recorded; else those of fewest estimated cycles."""
     return view.core.records.choice(program.kernel, ranked(program, requantize_cycles(view.core)))
 
 
-def program_variant(kind: str, family: Family, calls: Calls, lines: Lines) -> Variant:
+def program_variant(kind: str, family: Family, calls: Calls[Summing], lines: Lines[Summing]) -> Variant[Summing]:
     """The variant of operators of a kind by a family of micro-kernels.
 
     Args:
@@ -88,8 +90,8 @@ def program_variant(kind: str, family: Family, calls: Calls, lines: Lines) -> Va
         lines: writes the declaration of ``lines``.
     """
 
-    def scheduled(view: NodeView) -> list[Scheduled]:
-        if not family.runs_on(view.core) or view.constants["weight"].dtype != np.int8:
+    def scheduled(view: NodeView[Summing]) -> list[Scheduled]:
+        if not family.runs_on(view.core) or not of_onnx(view) or view.constants["weight"].dtype != np.int8:
             return []
         found = []
         for each in calls(view):
@@ -100,11 +102,11 @@ def program_variant(kind: str, family: Family, calls: Calls, lines: Lines) -> Va
             found.append(Scheduled(call, program, best_decisions(program, view)))
         return found
 
-    def supports(view: NodeView) -> bool:
+    def supports(view: NodeView[Summing]) -> bool:
         found = scheduled(view)
         return bool(found) and (not family.stack or 0 < _most_staged(found) <= family.stack)
 
-    def cost(view: NodeView) -> Cost:
+    def cost(view: NodeView[Summing]) -> Cost:
         found = scheduled(view)
         total = 0.0
         for each in found:
@@ -113,7 +115,7 @@ def program_variant(kind: str, family: Family, calls: Calls, lines: Lines) -> Va
         # with scratch memory to spare, the stack is left alone
         return Cost(0, round(total) + 1) if family.stack else Cost(_most_staged(found), round(total))
 
-    def emit(view: NodeView, out: FunctionWriter) -> None:
+    def emit(view: NodeView[Summing], out: FunctionWriter) -> None:
         found = scheduled(view)
         workspace = out.scratch or "NULL"
         if family.stack:
@@ -123,7 +125,7 @@ def program_variant(kind: str, family: Family, calls: Calls, lines: Lines) -> Va
         lines(view, out)
         _emit(found, family, workspace, out)
 
-    def flash(view: NodeView) -> int:
+    def flash(view: NodeView[Summing]) -> int:
         found = scheduled(view)
         total = 4 * found[0].call.convolution.multiplier.size
         for each in found:
@@ -132,11 +134,11 @@ def program_variant(kind: str, family: Family, calls: Calls, lines: Lines) -> Va
             total += each.call.staging.flash_bytes if each.call.staging else 0
         return total + max((each.program.padding for each in found if each.call.convolution.padded), default=0)
 
-    def code(view: NodeView) -> int:
+    def code(view: NodeView[Summing]) -> int:
         different = {(each.program, each.decisions) for each in scheduled(view)}
         return sum(program.code_bytes(decisions) for program, decisions in different)
 
-    def programs(view: NodeView) -> dict[str, tuple[Any, ...]]:
+    def programs(view: NodeView[Summing]) -> dict[str, tuple[Any, ...]]:
         different = dict.fromkeys(each.program for each in scheduled(view))
         requantize = requantize_cycles(view.core)
         return {program_key(program.kernel): ranked(program, requantize) for program in different}

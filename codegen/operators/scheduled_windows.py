@@ -12,7 +12,7 @@ from tinyseg_tvm.codegen.core import Core
 from tinyseg_tvm.codegen.operators.emission import Variant
 from tinyseg_tvm.codegen.operators.pair_packing import can_join
 from tinyseg_tvm.codegen.operators.scheduled_convolution import Call, Convolution
-from tinyseg_tvm.codegen.operators.scheduled_programs import Calls, Family, Lines, program_variant
+from tinyseg_tvm.codegen.operators.scheduled_programs import Calls, Family, Lines, Summing, program_variant
 from tinyseg_tvm.codegen.programs.windows.dsp_kernels import DspKernel
 from tinyseg_tvm.codegen.programs.windows.kernels import MicroKernel
 from tinyseg_tvm.codegen.programs.windows.mve_kernels import MveKernel
@@ -113,7 +113,7 @@ FAMILIES = (
 )
 
 
-def scheduled_variants(kind: str, calls: Calls, lines: Lines) -> tuple[Variant, ...]:
+def scheduled_variants(kind: str, calls: Calls[Summing], lines: Lines[Summing]) -> tuple[Variant[Summing], ...]:
     """The variants of an operator kind.
 
     Args:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from tinyseg_tvm.codegen.operators.copying import (
     addresses,
     between_views,
@@ -18,8 +16,8 @@ from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Var
 from tinyseg_tvm.operators.slice import Slice
 
 
-def _emit(view: NodeView, out: FunctionWriter) -> None:
-    operator = cast(Slice, view.operator)
+def _emit(view: NodeView[Slice], out: FunctionWriter) -> None:
+    operator = view.operator
     base = addresses(view.inputs[0])
     source = base[tuple(slice(*bounds) for bounds in zip(operator.begin, operator.end, operator.strides, strict=True))]
     target = addresses(view.outputs[0])
@@ -39,4 +37,4 @@ def _index(begin: int, stride: int) -> str:
     return product if begin == 0 else f"{product} + {begin}u"
 
 
-VARIANTS = (Variant("slice", always, line_cost(4.0), _emit),)
+VARIANTS: tuple[Variant[Slice], ...] = (Variant("slice", always, line_cost(4.0), _emit),)

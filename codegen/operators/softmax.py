@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from typing import cast
-
-from tinyseg_tvm.codegen.operators.arithmetic import C_TYPES, is_integer, softmax_cycles, softmax_parameters
+from tinyseg_tvm.codegen.operators.arithmetic import (
+    C_TYPES,
+    of_float32,
+    of_int8,
+    softmax_cycles,
+    softmax_parameters,
+)
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant
 from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.softmax import Softmax
 
 
-def _cost(view: NodeView) -> Cost:
-    arithmetic = cast(Softmax, view.operator).arithmetic
+def _cost(view: NodeView[Softmax]) -> Cost:
+    arithmetic = view.operator.arithmetic
     return Cost(0, softmax_cycles(arithmetic, view.core) * view.outputs[0].line_elements)
 
 
-def _groups(view: NodeView) -> tuple[int, int]:
+def _groups(view: NodeView[Softmax]) -> tuple[int, int]:
     """Vectors of a line, and their elements."""
     elements = view.inputs[0].shape[-1] if view.inputs[0].line_shape else 1
     return view.inputs[0].line_elements // elements, elements
 
 
-def _emit(view: NodeView, out: FunctionWriter) -> None:
-    arithmetic = cast(Softmax, view.operator).arithmetic
+def _emit(view: NodeView[Softmax], out: FunctionWriter) -> None:
+    arithmetic = view.operator.arithmetic
     groups, elements = _groups(view)
     out.modules.add("tinyseg_softmax")
     parameters = out.parameters(
@@ -38,7 +42,7 @@ def _emit(view: NodeView, out: FunctionWriter) -> None:
     out.write(f"tinyseg_softmax_line({parameters}, {out.line(0)}, {out.output()});")
 
 
-def _emit_float(view: NodeView, out: FunctionWriter) -> None:
+def _emit_float(view: NodeView[Softmax], out: FunctionWriter) -> None:
     groups, elements = _groups(view)
     ctype = C_TYPES[view.inputs[0].dtype]
     out.modules.update(("tinyseg_softmax_f32", "tinyseg_fma_f32"))
@@ -46,11 +50,7 @@ def _emit_float(view: NodeView, out: FunctionWriter) -> None:
     out.write(f"tinyseg_softmax_f32_line({groups}u, {elements}u, {source}, {target});")
 
 
-def _of_integers(view: NodeView) -> bool:
-    return is_integer(cast(Softmax, view.operator).arithmetic)
-
-
-VARIANTS = (
-    Variant("softmax portable", _of_integers, _cost, _emit),
-    Variant("softmax float32", lambda view: not _of_integers(view), _cost, _emit_float),
+VARIANTS: tuple[Variant[Softmax], ...] = (
+    Variant("softmax portable", of_int8, _cost, _emit),
+    Variant("softmax float32", of_float32, _cost, _emit_float),
 )

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always
 from tinyseg_tvm.codegen.operators.storing import step_cycles, storage_call
 from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators import Spill
 
 
-def _cost(view: NodeView) -> Cost:
-    return Cost(0, step_cycles(view.outputs[0].line_bytes, cast(Spill, view.operator).codec))
+def _cost(view: NodeView[Spill]) -> Cost:
+    return Cost(0, step_cycles(view.outputs[0].line_bytes, view.operator.codec))
 
 
-def _emit(view: NodeView, out: FunctionWriter) -> None:
-    operator = cast(Spill, view.operator)
+def _emit(view: NodeView[Spill], out: FunctionWriter) -> None:
+    operator = view.operator
     line = f"step + {operator.first_line}u" if operator.first_line else "step"
     statements = storage_call(
         view,
@@ -29,4 +27,4 @@ def _emit(view: NodeView, out: FunctionWriter) -> None:
     out.write(*statements)
 
 
-VARIANTS = (Variant("spill", always, _cost, _emit),)
+VARIANTS: tuple[Variant[Spill], ...] = (Variant("spill", always, _cost, _emit),)

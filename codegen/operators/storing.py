@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView
-from tinyseg_tvm.operators import Fetch, Spill
+from tinyseg_tvm.operators import Fetch, Operator, Spill
 from tinyseg_tvm.operators.line_codecs import pixel_bytes
 from tinyseg_tvm.operators.stored_records import NO_CODEC, Records
 
@@ -19,7 +19,14 @@ def step_cycles(line_bytes: int, codec: str) -> int:
 
 
 def storage_call(
-    view: NodeView, out: FunctionWriter, records: Records, *, function: str, line: str, data: str, lengths: str
+    view: NodeView[Operator],
+    out: FunctionWriter,
+    records: Records,
+    *,
+    function: str,
+    line: str,
+    data: str,
+    lengths: str,
 ) -> list[str]:
     """Statements that move ``line`` (of the stored part) from or to ``data``."""
     operator = view.operator

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from tinyseg_tvm.codegen.operators.copying import (
     addresses,
     between_views,
@@ -16,8 +14,8 @@ from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Var
 from tinyseg_tvm.operators.transpose import Transpose
 
 
-def _emit(view: NodeView, out: FunctionWriter) -> None:
-    permutation = cast(Transpose, view.operator).permutation
+def _emit(view: NodeView[Transpose], out: FunctionWriter) -> None:
+    permutation = view.operator.permutation
     source = addresses(view.inputs[0]).transpose(permutation)
     target = addresses(view.outputs[0])
     if not view.access.whole_writes[0]:
@@ -26,4 +24,4 @@ def _emit(view: NodeView, out: FunctionWriter) -> None:
     write_copy(view, out, between_views(source, target), bytes_line(view, out, 0), bytes_output(view, out))
 
 
-VARIANTS = (Variant("transpose", always, line_cost(12.0), _emit),)
+VARIANTS: tuple[Variant[Transpose], ...] = (Variant("transpose", always, line_cost(12.0), _emit),)

@@ -21,7 +21,7 @@ def pack_convolution(weight: np.ndarray, groups: int, piece_channels: Sequence[i
     """(O, KH, KW, I / groups) as [group] blocks of [row][piece][tap][channel][4].
 
     Args:
-        weight: int8 or int16.
+        weight: of any type.
         groups: the convolution's groups; more than one only with one piece.
         piece_channels: channels of each piece, their sum is I.
     """
@@ -38,6 +38,16 @@ def pack_convolution(weight: np.ndarray, groups: int, piece_channels: Sequence[i
         matrix = weight.reshape(outputs, -1)
     per_group = outputs // groups
     return np.concatenate([interleave(matrix[g * per_group : (g + 1) * per_group]) for g in range(groups)])
+
+
+def overlapping_blocks(weight: np.ndarray, groups: int) -> np.ndarray:
+    """(O, ...) as tinyseg_conv2d_f32 takes it, whose last block of three channels begins with a channel once more."""
+    per_group = weight.shape[0] // groups
+    if per_group <= BLOCK or per_group % BLOCK != BLOCK - 1:
+        return weight
+    rows = [*range(per_group - BLOCK + 1), *range(per_group - BLOCK, per_group)]
+    grouped = weight.reshape(groups, per_group, *weight.shape[1:])
+    return np.asarray(grouped[:, rows].reshape(-1, *weight.shape[1:]))
 
 
 def pack_dense(weight: np.ndarray, lines: int) -> np.ndarray:

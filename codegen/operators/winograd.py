@@ -6,14 +6,18 @@ weights' transform is scaled by 24, which makes every number an integer; the res
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 
-from tinyseg_tvm.codegen.operators.convolution_window import declare_lines
-from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, requantize_cycles
+from tinyseg_tvm.codegen.operators.arithmetic import (
+    of_onnx,
+    output_numbers,
+    output_value,
+    requantize_cycles,
+    sum_bias,
+)
+from tinyseg_tvm.codegen.operators.convolution_window import declare_lines, piece_channels, piece_fields
+from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, packed_weight
 from tinyseg_tvm.codegen.operators.pair_packing import convolution_segments, pair_order, pairs_of_segments
-from tinyseg_tvm.codegen.operators.weight_packing import folded_bias
 from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.conv2d import Conv2d
 
@@ -99,39 +103,40 @@ def _whole_quads(segment: np.ndarray) -> np.ndarray:
     return np.insert(segment, n - 3, 0, axis=1) if n > 4 and n % 4 == 3 else segment
 
 
-def _pairs(view: NodeView) -> int:
+def _pairs(view: NodeView[Conv2d]) -> int:
     rows: int = view.constants["weight"].shape[1]
     return rows * sum(len(pair_order(piece.shape[3])) for piece in view.inputs)
 
 
-def suits_winograd(view: NodeView) -> bool:
+def suits_winograd(view: NodeView[Conv2d]) -> bool:
     """Whether the kernel computes the node: three taps side by side, and exact."""
-    operator = cast(Conv2d, view.operator)
+    operator = view.operator
     weight = view.constants["weight"]
     form = weight.shape[2] == 3 and operator.strides[1] == 1 and operator.dilation[1] == 1 and operator.groups == 1
     return (
         view.core.has_dsp
+        and of_onnx(view)
         and form
         and multipliers_are_exact(view.constants["multiplier"])
-        and sums_are_exact(weight, view.constants["bias"], operator.input_zero_point)
+        and sums_are_exact(weight, view.constants["bias"], operator.arithmetic.operand_zero)
     )
 
 
-def winograd_bytes(view: NodeView) -> int:
+def winograd_bytes(view: NodeView[Conv2d]) -> int:
     """Bytes of packed weights, the sums to begin with among them."""
     blocks = -(-int(view.constants["weight"].shape[0]) // BLOCK)
     return blocks * 6 * (1 + _pairs(view)) * 4 * BLOCK
 
 
-def _copy_bytes(view: NodeView) -> int:
+def _copy_bytes(view: NodeView[Conv2d]) -> int:
     """Bytes of six columns of a piece, where a window may lie outside of the map."""
-    operator = cast(Conv2d, view.operator)
+    operator = view.operator
     if not any(operator.padding) and view.outputs[0].shape[2] % TILE == 0:
         return 0
     return -(-6 * max(int(piece.shape[3]) for piece in view.inputs) // 4) * 4
 
 
-def winograd_cost(view: NodeView) -> Cost:
+def winograd_cost(view: NodeView[Conv2d]) -> Cost:
     """Scratch and estimated cycles of a step."""
     pairs = _pairs(view)
     outputs = int(view.constants["weight"].shape[0])
@@ -150,13 +155,12 @@ def winograd_cost(view: NodeView) -> Cost:
     return Cost(48 * pairs + SUMS_BYTES + _copy_bytes(view), cycles + 150 * edges * segments + 200)
 
 
-def emit_winograd(view: NodeView, out: FunctionWriter) -> None:
+def emit_winograd(view: NodeView[Conv2d], out: FunctionWriter) -> None:
     """Writes the node's function."""
-    operator = cast(Conv2d, view.operator)
+    operator = view.operator
     weight = view.constants["weight"]
-    channels = [piece.shape[3] for piece in view.inputs]
-    bias = folded_bias(view.constants["bias"], weight, operator.input_zero_point)
-    words, pairs = pack_winograd(weight, bias, channels)
+    channels = piece_channels(view)
+    words, pairs = pack_winograd(weight, sum_bias(view), channels)
     out.modules.add("tinyseg_conv2d_winograd")
     parameters = out.parameters(
         view,
@@ -164,17 +168,19 @@ def emit_winograd(view: NodeView, out: FunctionWriter) -> None:
         {
             "weight": out.constant("weight", words),
             "multiplier": out.constant("multiplier", view.constants["multiplier"] / np.float32(8)),
-            "piece_channels": out.constant("piece_channels", np.asarray(channels, np.uint16)),
-            "pieces": len(channels),
+            **piece_fields(channels, out),
             "pairs": pairs,
             "input_width": view.inputs[0].shape[2],
             "output_width": view.outputs[0].shape[2],
             "output_channels": weight.shape[0],
             "kernel_height": weight.shape[1],
             "pad_left": operator.padding[1],
-            "input_zero_point": operator.input_zero_point,
-            "output": (str(operator.output_zero_point), str(operator.output_min), str(operator.output_max)),
+            "input_zero_point": operator.arithmetic.operand_zero,
+            "output": output_value(*output_numbers(operator.arithmetic)),
         },
     )
     declare_lines(view, out)
     out.write(f"tinyseg_conv2d_winograd_line({parameters}, lines, {out.scratch}, {out.output()});")
+
+
+WINOGRAD = Variant("conv2d winograd", suits_winograd, winograd_cost, emit_winograd, packed_weight(winograd_bytes))

@@ -26,6 +26,7 @@ from tinyseg_tvm.operators import (
     Resize2d,
     TensorType,
 )
+from tinyseg_tvm.operators.arithmetic import onnx
 
 
 def weights(rng: np.random.Generator, *shape: int) -> dict[str, np.ndarray]:
@@ -63,7 +64,11 @@ class RandomGraph:
         stride = stride or int(rng.integers(1, 3))
         padding = dilation * (kernel - 1)
         operator = Conv2d(
-            (stride, stride), (padding, padding // 2, padding, padding), (dilation, dilation), 1, 5, -9, -128, 127
+            (stride, stride),
+            (padding, padding // 2, padding, padding),
+            (dilation, dilation),
+            1,
+            onnx.WeightedSum(5, -9, -128, 127),
         )
         return self.builder.node(
             name, operator, pieces, **weights(rng, int(rng.integers(1, 7)), kernel, kernel, channels)
@@ -71,13 +76,13 @@ class RandomGraph:
 
     def depthwise(self, name: str, source: str) -> str:
         channels = self.shape(source)[3]
-        operator = Conv2d((1, 1), (1, 1, 1, 1), (1, 1), channels, -3, 4, -128, 100)
+        operator = Conv2d((1, 1), (1, 1, 1, 1), (1, 1), channels, onnx.WeightedSum(-3, 4, -128, 100))
         return self.builder.node(name, operator, [source], **weights(self.rng, channels, 3, 3, 1))
 
     def upsample(self, name: str, source: str) -> str:
         if self.shape(source)[1] > 16:
             return self.conv(name, source, stride=2)
-        operator = Conv2dTranspose((2, 2), (0, 0, 0, 0), (0, 0), (1, 1), 1, 2, 1, -128, 127)
+        operator = Conv2dTranspose((2, 2), (0, 0, 0, 0), (0, 0), (1, 1), 1, onnx.WeightedSum(2, 1, -128, 127))
         return self.builder.node(name, operator, [source], **weights(self.rng, 3, 2, 2, self.shape(source)[3]))
 
     def pool(self, name: str, source: str) -> str:
@@ -86,7 +91,7 @@ class RandomGraph:
     def join(self, name: str, source: str) -> str:
         others = [m for m in self.maps if self.shape(m) == self.shape(source)]
         other = others[int(self.rng.integers(len(others)))]
-        operator = Elementwise("add", 0.11, 3, 0.07, -2, 0.13, 5, -128, 127)
+        operator = Elementwise("add", onnx.Binary(0.11, 3, 0.07, -2, 0.13, 5, -128, 127))
         return self.builder.node(name, operator, [source, other])
 
     def table(self, name: str, source: str) -> str:
@@ -100,7 +105,7 @@ class RandomGraph:
         straight = np.arange(columns, dtype=np.int32)[:, None]
         return self.builder.node(
             name,
-            Resize2d("nearest", 0.1, 0, 0.1, 0),
+            Resize2d("nearest"),
             [source],
             rows=sources,
             row_weights=np.ones_like(sources),
@@ -110,8 +115,8 @@ class RandomGraph:
 
     def gate(self, name: str, source: str) -> str:
         """Squeeze and excite: a factor per channel from the whole map."""
-        pooled = self.builder.node(f"{name}_pool", GlobalPool("average", 0.1, 2, 0.08, -5), [source])
-        operator = Elementwise("mul", 0.1, 2, 0.08, -5, 0.4, 7, -128, 127)
+        pooled = self.builder.node(f"{name}_pool", GlobalPool("average", onnx.Average(0.1, 2, 0.08, -5)), [source])
+        operator = Elementwise("mul", onnx.Binary(0.1, 2, 0.08, -5, 0.4, 7, -128, 127))
         return self.builder.node(name, operator, [source, pooled])
 
     def build(self, nodes: int) -> Network:

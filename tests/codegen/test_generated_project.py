@@ -25,6 +25,7 @@ from tinyseg_tvm.codegen import Core, export_library_format, generate
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.operators import Conv2d, Elementwise, Lookup, MaxPool2d, Pad, TensorType
+from tinyseg_tvm.operators.arithmetic import onnx
 
 HOSTILE = [
     'quote" */ end',
@@ -57,9 +58,12 @@ def chain(names: list[str], name: str = "net") -> Network:
     x = b.input("x", TensorType((1, 6, 5, 4), "int8"))
     for i, node in enumerate(names):
         y = b.node(
-            f"{node}|{i}", Conv2d((1, 1), (1, 1, 1, 1), (1, 1), 1, 3, -2, -128, 127), [x], **weights(rng, 4, 3, 3, 4)
+            f"{node}|{i}",
+            Conv2d((1, 1), (1, 1, 1, 1), (1, 1), 1, onnx.WeightedSum(3, -2, -128, 127)),
+            [x],
+            **weights(rng, 4, 3, 3, 4),
         )
-        x = b.node(f"{node}|{i}add", Elementwise("add", 0.1, 0, 0.2, 1, 0.25, 2, -128, 127), [x, y])
+        x = b.node(f"{node}|{i}add", Elementwise("add", onnx.Binary(0.1, 0, 0.2, 1, 0.25, 2, -128, 127)), [x, y])
     b.output(x)
     return b.build()
 

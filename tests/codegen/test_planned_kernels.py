@@ -13,6 +13,7 @@ from tinyseg_tvm.codegen.operators import KINDS, NodeView, emitter_for, planned_
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network.problem import build_problem
 from tinyseg_tvm.operators import Conv2d, TensorType
+from tinyseg_tvm.operators.arithmetic import onnx
 
 DSP = Core("host", has_dsp=True)
 
@@ -25,7 +26,7 @@ def network():
         "bias": np.zeros(16, np.int32),
         "multiplier": np.full(16, 0.001, np.float32),
     }
-    operator = Conv2d((1, 1), (1, 1, 1, 1), (1, 1), 1, 3, -5, -128, 127)
+    operator = Conv2d((1, 1), (1, 1, 1, 1), (1, 1), 1, onnx.WeightedSum(3, -5, -128, 127))
     builder.output(builder.node("conv", operator, [builder.input("x", TensorType((1, 8, 8, 16), "int8"))], **constants))
     return builder.build()
 

@@ -22,9 +22,11 @@ from tinyseg_tvm.codegen.tuning_records import (
     load_records,
     program_key,
     save_records,
+    signature_of,
 )
 from tinyseg_tvm.errors import TinySegError
-from tinyseg_tvm.operators import Conv2d, TensorType
+from tinyseg_tvm.operators import Conv2d, Softmax, TensorType
+from tinyseg_tvm.operators.arithmetic import float32, onnx
 
 DSP = Core("cortex-m4", has_dsp=True)
 RECORDS = TuningRecords("cortex-m4", (TuningRecord("conv", "kernel", 123, True),), (("abc", (4, 2, 1)),))
@@ -33,7 +35,7 @@ RECORDS = TuningRecords("cortex-m4", (TuningRecord("conv", "kernel", 123, True),
 def convolution(zero_point: int = 3, outputs: int = 16) -> NodeView:
     rng = np.random.default_rng(0)
     builder = NetworkBuilder("one")
-    operator = Conv2d((1, 1), (1, 1, 1, 1), (1, 1), 1, zero_point, -5 - zero_point, -128, 127)
+    operator = Conv2d((1, 1), (1, 1, 1, 1), (1, 1), 1, onnx.WeightedSum(zero_point, -5 - zero_point, -128, 127))
     constants = {
         "weight": rng.integers(-127, 128, (outputs, 3, 3, 16)).astype(np.int8),
         "bias": np.zeros(outputs, np.int32),
@@ -91,6 +93,31 @@ def test_records_hold_for_other_zero_points_and_not_for_other_shapes():
     assert convolution(3).signature != convolution(3, outputs=17).signature
     assert program_key(weighted_sum(-3)) == program_key(weighted_sum(9))
     assert program_key(weighted_sum(-3)) != program_key(weighted_sum(-3, outputs=9))
+
+
+def test_signatures_of_int8_operators_are_those_of_records_written_before_there_were_other_rules():
+    assert convolution().signature == (
+        "conv2d(strides=(1, 1), padding=(1, 1, 1, 1), dilation=(1, 1), groups=1) "
+        "int8[1x12x12x16] -> int8[1x12x12x16]; bias int32[16], multiplier float32[16], weight int8[16x3x3x16]"
+    )
+    vector = [TensorType((1, 8), "int8")]
+    table = {"table": np.zeros(256, np.float32)}
+    softmax = signature_of(Softmax(onnx.Softmax(1 / 256, -128)), vector, vector, table)
+    assert softmax == "softmax() int8[1x8] -> int8[1x8]; table float32[256]"
+
+
+def test_signatures_tell_element_types_and_rules_apart():
+    view = convolution()
+    real = replace(view.operator, arithmetic=float32.WeightedSum(0.0, 6.0))
+    other = replace(view.operator, arithmetic=AnotherRule(3, -8, -128, 127))
+    seen = [(operator, view.inputs, view.outputs, view.constants) for operator in (view.operator, real, other)]
+    assert len({signature_of(*each) for each in seen}) == 3
+    clamped = real.clamped(-1.0, 1.0)
+    assert signature_of(clamped, *seen[1][1:]) == signature_of(*seen[1])
+
+
+class AnotherRule(onnx.WeightedSum):
+    rule = "another"
 
 
 def test_the_kernel_of_fewest_recorded_cycles_is_chosen():

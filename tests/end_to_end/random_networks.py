@@ -46,20 +46,19 @@ LARGEST_LINES = 28
 Shape = tuple[int, ...]
 
 
-def _arithmetic(function: str) -> list[dict[str, object]]:
+def _arithmetic(function: str) -> list[onnx.Binary]:
     """A few sets of scales and zero points: the code generator proves an integer form of each, which takes a while."""
     rng = np.random.default_rng(len(function))
     names = ("lhs_zero_point", "rhs_zero_point", "output_zero_point")
     return [
-        {
-            "function": function,
-            "lhs_scale": 0.1,
-            "rhs_scale": 0.07,
-            "output_scale": 1.0 if function == "mul" else 0.2,
+        onnx.Binary(
+            lhs_scale=0.1,
+            rhs_scale=0.07,
+            output_scale=1.0 if function == "mul" else 0.2,
+            output_min=low,
+            output_max=high,
             **{name: int(rng.choice([0, -128, int(rng.integers(-128, 128))])) for name in names},
-            "output_min": low,
-            "output_max": high,
-        }
+        )
         for low, high in ((-128, 127), (-128, 127), (-5, 127), (-128, 40))
     ]
 
@@ -99,6 +98,9 @@ class Growth:
 
     def zero_point(self) -> int:
         return self.integer(-128, 127) if self.chance(0.5) else int(self.choice([-128, 0, 127]))
+
+    def weighted_sum(self) -> onnx.WeightedSum:
+        return onnx.WeightedSum(self.zero_point(), **self.clamp())
 
     def clamp(self) -> dict[str, int]:
         low, high = self.choice([(-128, 127), (-128, 127), (-5, 127), (-128, 40)])
@@ -155,7 +157,7 @@ class Growth:
         if len(pieces) == 1 and outputs is None and divisors and self.chance(0.45):
             groups = channels if self.chance(0.6) else int(self.choice(divisors))
             made = groups * (1 if self.chance(0.7) else 2)
-        operator = Conv2d(strides, padding, dilation, groups, self.zero_point(), **self.clamp())
+        operator = Conv2d(strides, padding, dilation, groups, self.weighted_sum())
         constants = weighted_sum_constants(self.rng, (made, *kernel, channels // groups))
         return self.node(operator, pieces, **constants)
 
@@ -170,7 +172,7 @@ class Growth:
             padding = (padding[0], 0, padding[2], 0)
         extra = (0, 0) if exact or self.flat or self.chance(0.6) else self.pair(0, 2)
         groups = channels if self.chance(0.2) and not outputs else 1
-        operator = Conv2dTranspose(stride, padding, extra, dilation, groups, self.zero_point(), **self.clamp())
+        operator = Conv2dTranspose(stride, padding, extra, dilation, groups, self.weighted_sum())
         made = (outputs or self.integer(1, 6)) if groups == 1 else groups
         constants = weighted_sum_constants(self.rng, (made, *kernel, channels // groups))
         return self.node(operator, [x], **constants)
@@ -184,25 +186,28 @@ class Growth:
         kernel = self.pair(1, 3)
         padding = tuple(0 if self.flat and axis % 2 else self.integer(0, kernel[axis % 2] - 1) for axis in range(4))
         quantisation = (0.1, self.zero_point(), 0.13, self.zero_point())
-        return self.node(AveragePool2d(kernel, self.pair(1, 3), padding, self.chance(0.5), *quantisation), [x])
+        return self.node(
+            AveragePool2d(kernel, self.pair(1, 3), padding, self.chance(0.5), onnx.Average(*quantisation)), [x]
+        )
 
     def global_pool(self, x: str) -> str:
         zero_point = self.zero_point()
         if self.chance(0.3):
-            return self.node(GlobalPool("max", 0.1, zero_point, 0.1, zero_point), [x])
-        return self.node(GlobalPool("average", 0.1, zero_point, 0.07, self.zero_point()), [x])
+            return self.node(GlobalPool("max"), [x])
+        return self.node(GlobalPool("average", onnx.Average(0.1, zero_point, 0.07, self.zero_point())), [x])
 
     def lookup(self, x: str) -> str:
         return self.node(Lookup("int8"), [x], table=self.rng.permutation(256).astype(np.uint8).view(np.int8))
 
     def elementwise(self, lhs: str, rhs: str, function: str | None = None) -> str:
         function = function or str(self.choice(["add", "sub", "mul"]))
-        return self.node(Elementwise(**self.choice(ARITHMETIC[function])), [lhs, rhs])
+        return self.node(Elementwise(function, self.choice(ARITHMETIC[function])), [lhs, rhs])
 
     def elementwise_constant(self, x: str) -> str:
         shape = self.shape(x) if self.chance(0.4) else self.shape(x)[-1:]
-        arithmetic = self.choice(ARITHMETIC[str(self.choice(["add", "sub", "mul"]))])
-        operator = ElementwiseConstant(**arithmetic, constant_is_lhs=self.chance(0.5))
+        function = str(self.choice(["add", "sub", "mul"]))
+        arithmetic = self.choice(ARITHMETIC[function])
+        operator = ElementwiseConstant(function, self.chance(0.5), arithmetic)
         return self.node(operator, [x], other=self.rng.integers(-128, 128, shape, dtype=np.int8))
 
     def pad(self, x: str) -> str:
@@ -223,8 +228,8 @@ class Growth:
         tables = (*resize_table(height, rows, linear), *resize_table(width, columns, linear))
         constants = dict(zip(("rows", "row_weights", "columns", "column_weights"), tables, strict=True))
         zero_point = self.zero_point()
-        after = (0.08, self.zero_point()) if linear else (0.1, zero_point)
-        return self.node(Resize2d("linear" if linear else "nearest", 0.1, zero_point, *after), [x], **constants)
+        interpolation = onnx.Interpolation(0.1, zero_point, 0.08, self.zero_point()) if linear else None
+        return self.node(Resize2d("linear" if linear else "nearest", interpolation), [x], **constants)
 
     def transpose(self, x: str) -> str:
         return self.node(Transpose((0, *(1 + int(axis) for axis in self.rng.permutation(3)))), [x])
@@ -237,7 +242,7 @@ class Growth:
     def dense(self, x: str, flatten: bool) -> str:
         elements = int(np.prod(self.shape(x))) if flatten else self.shape(x)[-1]
         constants = weighted_sum_constants(self.rng, (self.integer(1, 6), elements))
-        return self.node(Dense(flatten, self.zero_point(), **self.clamp()), [x], **constants)
+        return self.node(Dense(flatten, self.weighted_sum()), [x], **constants)
 
     # Blocks of several operators.
 

@@ -19,6 +19,7 @@ from tinyseg_tvm.operators import (
     Lookup,
     MaxPool2d,
 )
+from tinyseg_tvm.operators.arithmetic import onnx
 
 Rng = np.random.Generator
 CHANNELS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 16, 17, 20, 24, 33]
@@ -37,6 +38,10 @@ def int8(rng: Rng) -> int:
 def clamp(rng: Rng) -> dict[str, int]:
     low, high = pick(rng, [(-128, 127), (-128, 127), (-128, 127), (-5, 127), (-128, 40), (-20, 20)])
     return {"output_zero_point": int8(rng), "output_min": low, "output_max": high}
+
+
+def weighted_sum(rng: Rng) -> onnx.WeightedSum:
+    return onnx.WeightedSum(int8(rng), **clamp(rng))
 
 
 def constants(rng: Rng, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
@@ -73,7 +78,7 @@ def convolution(rng: Rng) -> Case:
     pieces = int(rng.integers(1, 4)) if groups == 1 else 1
     channels = [pick(rng, CHANNELS) * groups for _ in range(pieces)]
     outputs = pick(rng, CHANNELS) * groups
-    operator = Conv2d(strides, padding, dilation, groups, int8(rng), **clamp(rng))
+    operator = Conv2d(strides, padding, dilation, groups, weighted_sum(rng))
     weights = constants(rng, (outputs, *kernel, sum(channels) // groups))
     return Case(operator, tuple(int8_array(rng, (1, height, width, c)) for c in channels), weights)
 
@@ -83,14 +88,14 @@ def depthwise(rng: Rng) -> Case:
     kernels = [(3, 3), (3, 3), (3, 3), (5, 5), (1, 3), (3, 1), (2, 2), (4, 2), (7, 3), (1, 1)]
     kernel, strides, padding, dilation, height, width = window(rng, kernels, 40)
     channels = pick(rng, CHANNELS)
-    operator = Conv2d(strides, padding, dilation, channels, int8(rng), **clamp(rng))
+    operator = Conv2d(strides, padding, dilation, channels, weighted_sum(rng))
     return Case(operator, (int8_array(rng, (1, height, width, channels)),), constants(rng, (channels, *kernel, 1)))
 
 
 def dense(rng: Rng) -> Case:
     """Over a whole map, and over its last axis."""
     shape = pick(rng, [(1, 64), (1, 37), (1, 4, 3, 5), (1, 3, 5, 16), (1, 6, 1, 7), (1, 2, 9, 20)])
-    operator = Dense(bool(rng.integers(2)), int8(rng), **clamp(rng))
+    operator = Dense(bool(rng.integers(2)), weighted_sum(rng))
     elements = int(np.prod(shape)) if operator.flatten else shape[-1]
     return Case(operator, (int8_array(rng, shape),), constants(rng, (int(rng.integers(1, 40)), elements)))
 
@@ -113,7 +118,7 @@ def transposed(rng: Rng) -> Case:
             break
     groups = pick(rng, [1, 1, 1, 2])
     depth, outputs = pick(rng, CHANNELS), pick(rng, CHANNELS) * groups
-    operator = Conv2dTranspose(strides, padding, extra, dilation, groups, int8(rng), **clamp(rng))
+    operator = Conv2dTranspose(strides, padding, extra, dilation, groups, weighted_sum(rng))
     return Case(operator, (int8_array(rng, (1, *extents, depth * groups)),), constants(rng, (outputs, *kernel, depth)))
 
 
@@ -132,10 +137,8 @@ def elementwise(rng: Rng) -> Case:
     scales = np.float32(rng.uniform(0.005, 0.1, 3)) if rng.integers(3) else np.float32([0.05, 0.05, 0.1])
     result = dict(zip(("output_zero_point", "output_min", "output_max"), clamp(rng).values(), strict=True))
     function = pick(rng, ["add", "add", "sub", "mul"])
-    operator = Elementwise(
-        function, float(scales[0]), int8(rng), float(scales[1]), int8(rng), float(scales[2]), **result
-    )
-    return Case(operator, (int8_array(rng, shape), int8_array(rng, other)), {})
+    arithmetic = onnx.Binary(float(scales[0]), int8(rng), float(scales[1]), int8(rng), float(scales[2]), **result)
+    return Case(Elementwise(function, arithmetic), (int8_array(rng, shape), int8_array(rng, other)), {})
 
 
 def elementwise_constant(rng: Rng) -> Case:
@@ -143,16 +146,9 @@ def elementwise_constant(rng: Rng) -> Case:
     shape = pick(rng, [(1, 3, 5, 7), (1, 2, 4, 16), (1, 2, 7, 20), (3, 9)])
     other = pick(rng, [shape, shape[-1:], shape[-1:]])
     scales = np.float32(rng.uniform(0.005, 0.1, 3))
-    operator = ElementwiseConstant(
-        pick(rng, ["add", "sub", "mul", "mul"]),
-        float(scales[0]),
-        int8(rng),
-        float(scales[1]),
-        int8(rng),
-        float(scales[2]),
-        **clamp(rng),
-        constant_is_lhs=bool(rng.integers(2)),
-    )
+    function = pick(rng, ["add", "sub", "mul", "mul"])
+    arithmetic = onnx.Binary(float(scales[0]), int8(rng), float(scales[1]), int8(rng), float(scales[2]), **clamp(rng))
+    operator = ElementwiseConstant(function, bool(rng.integers(2)), arithmetic)
     return Case(operator, (int8_array(rng, shape),), {"other": int8_array(rng, other)})
 
 
@@ -164,7 +160,9 @@ def average_pool(rng: Rng) -> Case:
         scale = float(np.float32(rng.uniform(0.01, 0.1)))
         target = (float(np.float32(scale * rng.uniform(0.5, 1.5))), int8(rng))
         strides = pick(rng, [(1, 1), (2, 2), (3, 1)])
-        operator = AveragePool2d(kernel, strides, padding, bool(rng.integers(2)), scale, int8(rng), *target)
+        operator = AveragePool2d(
+            kernel, strides, padding, bool(rng.integers(2)), onnx.Average(scale, int8(rng), *target)
+        )
         case = Case(operator, (int8_array(rng, shape),), {})
         try:
             operator.infer(case.input_types, {})
@@ -179,9 +177,9 @@ def global_pool(rng: Rng) -> Case:
     shape = (1, height, width, pick(rng, CHANNELS))
     values = int8_array(rng, shape) if rng.integers(3) else np.full(shape, pick(rng, [-128, 127]), np.int8)
     scale, zero_point = float(np.float32(rng.uniform(0.01, 0.1))), int8(rng)
-    operator = GlobalPool("average", scale, zero_point, scale * float(rng.uniform(0.3, 1.5)), int8(rng))
+    operator = GlobalPool("average", onnx.Average(scale, zero_point, scale * float(rng.uniform(0.3, 1.5)), int8(rng)))
     if rng.integers(4) == 0:
-        operator = GlobalPool("max", scale, zero_point, scale, zero_point)
+        operator = GlobalPool("max")
     return Case(operator, (values,), {})
 
 

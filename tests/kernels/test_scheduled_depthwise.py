@@ -17,7 +17,7 @@ from tests.codegen.harness import (
     mutate_runtime,
     spread_plan,
 )
-from tests.kernels.kernel_cases import Rng, clamp, constants, int8
+from tests.kernels.kernel_cases import Rng, constants, weighted_sum
 from tests.kernels.test_kernels import network_of, run_on_board
 from tests.micro.test_kernel_code import LARGEST_LOOP, compiled, innermost_loops
 from tests.operators.operator_cases import Case, int8_array
@@ -44,6 +44,7 @@ from tinyseg_tvm.compiler.situation import generator_core
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.network.problem import build_problem
 from tinyseg_tvm.operators import Conv2d
+from tinyseg_tvm.operators.arithmetic import onnx
 
 CORES = {
     "dsp": Core("host", has_dsp=True),
@@ -85,7 +86,7 @@ def rare_case(
     width: int,
 ) -> Case:
     while True:
-        operator = Conv2d((1, stride), padding, (1, dilation), channels, int8(rng), **clamp(rng))
+        operator = Conv2d((1, stride), padding, (1, dilation), channels, weighted_sum(rng))
         values = int8_array(rng, (1, max(2, kernel[0] - padding[0]), width, channels))
         case = Case(operator, (values,), constants(rng, (channels, *kernel, 1)))
         try:
@@ -411,7 +412,7 @@ def near_ties(seed: int) -> tuple[Network, list[np.ndarray]]:
     lost = [2.0**-n * (1 + 2.0 ** (n - 32) - 2.0**-23) for n in (21, 20, 19, 18)]  # nearly a unit of 2^-32
     scales = [2.0**-2, 2.0**-5, 0.5 - 2.0**-25, *lost, 0.0]
     for number, large in enumerate((0, 1 << 20, 1 << 26)):
-        operator = Conv2d((1, 1), (1, 1, 1, 1), (1, 1), 8, -3, -5, -128, 127)
+        operator = Conv2d((1, 1), (1, 1, 1, 1), (1, 1), 8, onnx.WeightedSum(-3, -5, -128, 127))
         values = int8_array(rng, (1, 4, 21, 8))
         weight = rng.integers(-128, 128, (8, 3, 3, 1)).astype(np.int8)
         bias = (rng.integers(-3000, 3000, 8) + large).astype(np.int32)

@@ -29,6 +29,7 @@ from tinyseg_tvm.codegen.programs.windows.sum import Line, Segment, WeightedSum
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.network.problem import build_problem
 from tinyseg_tvm.operators import Conv2d, TensorType
+from tinyseg_tvm.operators.arithmetic import onnx
 
 KINDS = ["conv2d", "conv2d", "dense", "conv2d", "conv2d_transpose"]
 CORES = {"dsp": Core("host", has_dsp=True), "mve": Core("host", has_dsp=True, has_mve=True), "v7m": Core("host")}
@@ -56,7 +57,9 @@ def long_windows() -> tuple[Network, list[np.ndarray]]:
     builder = NetworkBuilder("long")
     inputs: list[np.ndarray] = []
     for number, (channels, outputs, kernel, stride, width, pad) in enumerate(LONG):
-        operator = Conv2d((1, stride), (0, pad, 0, pad), (1, 1), 1, int(rng.integers(-128, 128)), 3, -128, 127)
+        operator = Conv2d(
+            (1, stride), (0, pad, 0, pad), (1, 1), 1, onnx.WeightedSum(int(rng.integers(-128, 128)), 3, -128, 127)
+        )
         given = [int8_array(rng, (1, kernel[0], width, c)) for c in channels]
         names = [builder.input(f"x{number}_{k}", TensorType(x.shape, "int8")) for k, x in enumerate(given)]
         inputs += given

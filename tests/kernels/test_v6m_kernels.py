@@ -22,7 +22,8 @@ from tinyseg_tvm.codegen.operators.narrow_convolution import fits_halves, pack_n
 from tinyseg_tvm.codegen.text.runtime_files import include_options, runtime_text
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.operators import Conv2d, TensorType
-from tinyseg_tvm.operators.requantize import requantize
+from tinyseg_tvm.operators.arithmetic import onnx
+from tinyseg_tvm.operators.arithmetic.onnx import requantize
 
 M0 = Core("host", has_fpu=False, has_wide_multiply=False)
 NARROW = "-DTINYSEG_REQUANTIZE_NARROW=1"
@@ -48,7 +49,7 @@ def extreme_network() -> tuple[Network, list[np.ndarray]]:
         name = builder.input(f"x{number}", TensorType(inputs[-1].shape, "int8"))
         weight = rng.choice(np.array([-127, 127], np.int8), (outputs, 3, 3, channels))
         weight.reshape(outputs, -1)[:, ::2] = rng.choice(np.array([-128, 127], np.int8))
-        operator = Conv2d((1, 1), (1, 1, 1, 1), (1, 1), 1, -128, 3, -128, 127)
+        operator = Conv2d((1, 1), (1, 1, 1, 1), (1, 1), 1, onnx.WeightedSum(-128, 3, -128, 127))
         terms = {"bias": np.zeros(outputs, np.int32), "multiplier": np.full(outputs, 0.00071, np.float32)}
         builder.output(builder.node(f"conv_{number}", operator, [name], weight=weight, **terms))
     return builder.build(), inputs

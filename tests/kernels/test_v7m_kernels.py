@@ -19,7 +19,8 @@ from tinyseg_tvm.codegen.programs.channels.v7m_kernels import V7mChannelKernel
 from tinyseg_tvm.codegen.text.runtime_files import include_options, runtime_text
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.operators import AveragePool2d, Conv2d, Lookup, TensorType
-from tinyseg_tvm.operators.requantize import requantize
+from tinyseg_tvm.operators.arithmetic import onnx
+from tinyseg_tvm.operators.arithmetic.onnx import requantize
 
 KINDS = ["conv2d", "conv2d_transpose", "dense", "depthwise", "elementwise", "max_pool2d"]
 PLAIN = Core("host")
@@ -36,7 +37,7 @@ def bytewise_network(seed: int) -> tuple[Network, list[np.ndarray]]:
         channels = int(rng.integers(1, 9))
         inputs.append(rng.integers(-128, 128, (1, 5, 6, channels), dtype=np.int8))
         name = builder.input(f"x{number}", TensorType(inputs[-1].shape, "int8"))
-        pool = AveragePool2d((2, 3), (2, 1), (1, 1, 0, 1), bool(number % 2), fine, 3, coarse, -4)
+        pool = AveragePool2d((2, 3), (2, 1), (1, 1, 0, 1), bool(number % 2), onnx.Average(fine, 3, coarse, -4))
         builder.output(builder.node(f"average_{number}", pool, [name]))
         table = rng.permutation(256).astype(np.uint8).view(np.int8)
         builder.output(builder.node(f"lookup_{number}", Lookup("int8"), [name], table=table))
@@ -80,7 +81,7 @@ def test_a_kernel_of_many_taps_keeps_the_stack_small():
     x = builder.input("x", TensorType((1, 9, 15, channels), "int8"))
     weight = np.ones((4, 7, 7, channels), np.int8)
     assert weight.shape[1] * weight.shape[2] > MOST_SEGMENTS
-    operator = Conv2d((1, 1), (3, 6, 3, 6), (1, 2), 1, 0, 0, -128, 127)
+    operator = Conv2d((1, 1), (3, 6, 3, 6), (1, 2), 1, onnx.WeightedSum(0, 0, -128, 127))
     constants = {"weight": weight, "bias": np.zeros(4, np.int32), "multiplier": np.full(4, 1e-3, np.float32)}
     builder.output(builder.node("layer", operator, [x], **constants))
     network = builder.build()

@@ -15,7 +15,7 @@ from tests.codegen.harness import (
     mutate_runtime,
     spread_plan,
 )
-from tests.kernels.kernel_cases import CHANNELS, clamp, constants, int8, pick
+from tests.kernels.kernel_cases import CHANNELS, constants, pick, weighted_sum
 from tests.operators.operator_cases import Case, int8_array
 from tinyseg_tvm.boards import load_board
 from tinyseg_tvm.codegen import Core, generate, kernel_cost
@@ -34,6 +34,7 @@ from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.network.problem import build_problem
 from tinyseg_tvm.network.reference import run as run_reference
 from tinyseg_tvm.operators import Conv2d
+from tinyseg_tvm.operators.arithmetic import onnx
 
 DSP = Core("host", has_dsp=True)
 INTEGER = "-DTINYSEG_REQUANTIZE_INTEGER=1"
@@ -75,14 +76,14 @@ def accepted_case(rng: np.random.Generator) -> Case:
         if height + padding[0] + padding[2] < rows or width + padding[1] + padding[3] < 3:
             continue
         channels = [pick(rng, CHANNELS) for _ in range(pick(rng, [1, 1, 2, 3]))]
-        operator = Conv2d((pick(rng, [1, 1, 2]), 1), padding, (1, 1), 1, int8(rng), **clamp(rng))
+        operator = Conv2d((pick(rng, [1, 1, 2]), 1), padding, (1, 1), 1, weighted_sum(rng))
         weights = random_weights(rng, (pick(rng, CHANNELS), rows, 3, sum(channels)))
         case = Case(operator, tuple(random_values(rng, (1, height, width, c)) for c in channels), weights)
         try:
             operator.check(case.input_types, weights)
         except ValueError:
             continue
-        exact = sums_are_exact(weights["weight"], weights["bias"], operator.input_zero_point)
+        exact = sums_are_exact(weights["weight"], weights["bias"], operator.arithmetic.operand_zero)
         if exact and multipliers_are_exact(weights["multiplier"]):
             return case
 
@@ -198,7 +199,7 @@ def test_transformed_values_with_their_offsets_are_never_negative_and_fit_int16(
 
 def convolution(weight: np.ndarray, bias: int = 0, multiplier: float = 0.001, **attributes) -> NodeView:
     fields = {"strides": (1, 1), "padding": (1, 1, 1, 1), "dilation": (1, 1), "groups": 1, **attributes}
-    operator = Conv2d(**fields, input_zero_point=0, output_zero_point=0, output_min=-128, output_max=127)
+    operator = Conv2d(**fields, arithmetic=onnx.WeightedSum(0, 0, -128, 127))
     weights = {
         "weight": weight,
         "bias": np.full(weight.shape[0], bias, np.int32),

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from tinyseg_tvm.network import Network, Node, Port, Tensor, liveness
 from tinyseg_tvm.operators import Elementwise, MaxPool2d, TensorType
+from tinyseg_tvm.operators.arithmetic import onnx
 
-ADD = Elementwise("add", 0.1, 0, 0.1, 0, 0.1, 0, -128, 127)
+ADD = Elementwise("add", onnx.Binary(0.1, 0, 0.1, 0, 0.1, 0, -128, 127))
 COPY = MaxPool2d((1, 1), (1, 1), (0, 0, 0, 0), (1, 1))
 BLUR = MaxPool2d((3, 1), (1, 1), (1, 0, 1, 0), (1, 1))
 TYPE = TensorType((1, 5, 2, 3), "int8")

@@ -10,6 +10,7 @@ from tinyseg_tvm.network import Network, Node, Port, Tensor
 from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.network.problem import build_problem, first_node
 from tinyseg_tvm.operators import Conv2d, Elementwise, GlobalPool, Operator, Reshape, TensorType, Transpose
+from tinyseg_tvm.operators.arithmetic import onnx
 from tinyseg_tvm.planner.problem import Pool, Role
 
 
@@ -21,8 +22,8 @@ def convolution(outputs: int, channels: int, bias: int = 0) -> dict[str, np.ndar
     }
 
 
-CONV = Conv2d((1, 1), (1, 1, 1, 1), (1, 1), 1, 0, 0, -128, 127)
-ADD = Elementwise("add", 0.1, 0, 0.1, 0, 0.1, 0, -128, 127)
+CONV = Conv2d((1, 1), (1, 1, 1, 1), (1, 1), 1, onnx.WeightedSum(0, 0, -128, 127))
+ADD = Elementwise("add", onnx.Binary(0.1, 0, 0.1, 0, 0.1, 0, -128, 127))
 
 
 def network(
@@ -44,7 +45,7 @@ def residual(bias: int = 0) -> Network:
         [
             ("conv", CONV, ("x",), "a", convolution(3, 3, bias)),
             ("add", ADD, ("a", "x"), "b", {}),
-            ("mean", GlobalPool("average", 0.1, 0, 0.1, 0), ("b",), "c", {}),
+            ("mean", GlobalPool("average", onnx.Average(0.1, 0, 0.1, 0)), ("b",), "c", {}),
             ("flat", Reshape((1, 3)), ("c",), "d", {}),
         ],
         {"x": (1, 5, 4, 3), "a": (1, 5, 4, 3), "b": (1, 5, 4, 3), "c": (1, 1, 1, 3), "d": (1, 3)},

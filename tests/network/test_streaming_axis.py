@@ -81,7 +81,8 @@ def weights(rng: np.random.Generator, *shape: int) -> dict[str, np.ndarray]:
 
 
 def clamp(name: str, *arguments: Any) -> Any:
-    return {"conv": Conv2d, "tconv": Conv2dTranspose, "dense": Dense}[name](*arguments, 3, -4, -128, 127)
+    made: type[Any] = {"conv": Conv2d, "tconv": Conv2dTranspose, "dense": Dense}[name]
+    return made(*arguments, onnx.WeightedSum(3, -4, -128, 127))
 
 
 def assert_same_results(network: Network, seed: int = 0) -> Network:
@@ -129,7 +130,7 @@ def unary(build: Builder, rng: np.random.Generator, source: str, choice: int) ->
     if choice == 3:
         return build.add(MaxPool2d((2, 3), (1, 2), (1, 1, 0, 1), (1, 1)), source)
     if choice == 4:
-        return build.add(AveragePool2d((3, 2), (2, 1), (1, 0, 1, 1), False, 0.1, 3, 0.1, 3), source)
+        return build.add(AveragePool2d((3, 2), (2, 1), (1, 0, 1, 1), False, onnx.Average(0.1, 3, 0.1, 3)), source)
     if choice == 5:
         nearest = (
             rng.integers(0, height, (height + 2, 1)).astype(np.int32),
@@ -137,18 +138,20 @@ def unary(build: Builder, rng: np.random.Generator, source: str, choice: int) ->
         )
         ones = [np.ones_like(table) for table in nearest]
         tables = {"rows": nearest[0], "row_weights": ones[0], "columns": nearest[1], "column_weights": ones[1]}
-        return build.add(Resize2d("nearest", 0.1, 0, 0.1, 0), source, **tables)
+        return build.add(Resize2d("nearest"), source, **tables)
     if choice == 6:
         return build.add(Pad((0, 1, 2, 0), (0, 0, 3, 1), -7), source)
     if choice == 7:
         return build.add(Slice((0, height // 2, 0, 0), (1, height, width, channels), (1, 1, 2, 1)), source)
     if choice == 8:
         other = rng.integers(-128, 128, (1, height, width, channels), dtype=np.int8)
-        operator = ElementwiseConstant("mul", 0.1, 3, 0.1, 1, 0.9, 0, -128, 127, constant_is_lhs=True)
+        operator = ElementwiseConstant(
+            "mul", constant_is_lhs=True, arithmetic=onnx.Binary(0.1, 3, 0.1, 1, 0.9, 0, -128, 127)
+        )
         return build.add(operator, source, other=other)
     if choice == 9:
-        gate = build.add(GlobalPool("average", 0.1, 0, 0.1, 0), source)
-        return build.add(Elementwise("mul", 0.1, 0, 0.1, 0, 0.8, 0, -128, 127), source, gate)
+        gate = build.add(GlobalPool("average", onnx.Average(0.1, 0, 0.1, 0)), source)
+        return build.add(Elementwise("mul", onnx.Binary(0.1, 0, 0.1, 0, 0.8, 0, -128, 127)), source, gate)
     if choice == 10:
         table = rng.permutation(256).astype(np.uint8).view(np.int8)
         return build.add(Concat(3), source, build.add(Lookup("int8"), source, table=table))
@@ -169,7 +172,7 @@ def head(build: Builder, rng: np.random.Generator, source: str, choice: int) -> 
     if choice == 1:
         return build.add(ArgMax(False, False, "uint8"), source)
     if choice == 2:
-        pooled = build.add(GlobalPool("average", 0.1, 0, 0.1, 0), source)
+        pooled = build.add(GlobalPool("average", onnx.Average(0.1, 0, 0.1, 0)), source)
         return build.add(Reshape((1, channels)), pooled)
     if choice == 3:
         return build.add(Reshape((1, height * width * channels)), build.add(Transpose((0, 3, 1, 2)), source))
@@ -202,14 +205,14 @@ def test_ports_without_a_batch_axis_keep_their_model_shape():
 
 def test_a_pooled_branch_that_is_resized_back_joins_the_map():
     build = start()
-    pooled = build.add(GlobalPool("average", 0.1, 0, 0.1, 0), "x")
+    pooled = build.add(GlobalPool("average", onnx.Average(0.1, 0, 0.1, 0)), "x")
     tables = {
         "rows": np.zeros((9, 1), np.int32),
         "row_weights": np.ones((9, 1), np.int32),
         "columns": np.zeros((6, 1), np.int32),
         "column_weights": np.ones((6, 1), np.int32),
     }
-    wide = build.add(Resize2d("nearest", 0.1, 0, 0.1, 0), pooled, **tables)
+    wide = build.add(Resize2d("nearest"), pooled, **tables)
     assert_same_results(build.network(build.add(Concat(3), "x", wide)))
 
 

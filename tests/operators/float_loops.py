@@ -22,7 +22,7 @@ def fma(x: np.float32, y: np.float32, z: np.float32) -> np.float32:
 
 
 def clamped(value: np.float32, operator) -> np.float32:
-    low, high = f32(operator.output_min), f32(operator.output_max)
+    low, high = (f32(end) for end in operator.clamp)
     value = value if value > low else low
     return value if value < high else high
 
@@ -187,15 +187,15 @@ def gather(case: Case) -> np.ndarray:
 
 
 LOOPS = {
-    "float_average_pool2d": average_pool2d,
-    "float_clip": clip,
-    "float_conv2d": conv2d,
-    "float_conv2d_transpose": conv2d_transpose,
-    "float_dense": dense,
-    "float_elementwise": elementwise,
-    "float_elementwise_constant": elementwise_constant,
-    "float_global_pool": global_pool,
-    "float_max_pool2d": max_pool2d,
+    "average_pool2d float32": average_pool2d,
+    "clip": clip,
+    "conv2d float32": conv2d,
+    "conv2d_transpose float32": conv2d_transpose,
+    "dense float32": dense,
+    "elementwise float32": elementwise,
+    "elementwise_constant float32": elementwise_constant,
+    "global_pool float32": global_pool,
+    "max_pool2d float32": max_pool2d,
     "softmax float32": softmax,
     "gather": gather,
 }

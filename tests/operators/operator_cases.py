@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tinyseg_tvm.operators import (
     ArgMax,
     AveragePool2d,
+    Clip,
     Concat,
     Conv2d,
     Conv2dTranspose,
@@ -20,15 +21,6 @@ from tinyseg_tvm.operators import (
     Dequantize,
     Elementwise,
     ElementwiseConstant,
-    FloatAveragePool2d,
-    FloatClip,
-    FloatConv2d,
-    FloatConv2dTranspose,
-    FloatDense,
-    FloatElementwise,
-    FloatElementwiseConstant,
-    FloatGlobalPool,
-    FloatMaxPool2d,
     Gather,
     GlobalPool,
     Lookup,
@@ -44,7 +36,7 @@ from tinyseg_tvm.operators import (
     Transpose,
 )
 from tinyseg_tvm.operators.arithmetic import float32, onnx
-from tinyseg_tvm.operators.float_arithmetic import FLOAT32_MAX
+from tinyseg_tvm.operators.arithmetic.float32 import FLOAT32_MAX
 
 
 @dataclass(frozen=True)
@@ -92,6 +84,11 @@ def clamps(draw: Any) -> dict[str, int]:
     return {"output_zero_point": draw(int8s), "output_min": low, "output_max": high}
 
 
+@st.composite
+def weighted_sums(draw: Any) -> onnx.WeightedSum:
+    return onnx.WeightedSum(draw(int8s), **draw(clamps()))
+
+
 def weighted_sum_constants(rng: np.random.Generator, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
     """Weights without zeros, and multipliers that spread the results over int8."""
     weight = rng.integers(1, 128, shape) * rng.choice([-1, 1], shape)
@@ -132,7 +129,7 @@ def conv2d(draw: Any) -> Case:
         if kind == "pieces":
             pieces = draw(st.integers(2, 3))
     channels = [depth * groups] if pieces == 1 else [draw(st.integers(1, 3)) for _ in range(pieces)]
-    operator = Conv2d(strides, padding, dilation, groups, draw(int8s), **draw(clamps()))
+    operator = Conv2d(strides, padding, dilation, groups, draw(weighted_sums()))
     constants = weighted_sum_constants(rng, (outputs, *kernel, sum(channels) // groups))
     return Case(operator, tuple(int8_array(rng, (1, height, width, c)) for c in channels), constants)
 
@@ -153,7 +150,7 @@ def conv2d_transpose(draw: Any) -> Case:
         )
     groups = draw(st.sampled_from([1, 1, 2, 3]))
     depth, outputs = draw(st.integers(1, 4)), draw(st.integers(1, 4)) * groups
-    operator = Conv2dTranspose(strides, padding, output_padding, dilation, groups, draw(int8s), **draw(clamps()))
+    operator = Conv2dTranspose(strides, padding, output_padding, dilation, groups, draw(weighted_sums()))
     constants = weighted_sum_constants(rng, (outputs, *kernel, depth))
     return Case(operator, (int8_array(rng, (1, *extents, depth * groups)),), constants)
 
@@ -165,7 +162,7 @@ def dense(draw: Any) -> Case:
     shape = draw(
         st.sampled_from([(1, 6), (5, 4), (1, 3, 4), (1, 4, 3, 2), (1, 1, 3, 2), (3,), (2, 3, 4), (1, 4, 1, 3)])
     )
-    operator = Dense(flatten, draw(int8s), **draw(clamps()))
+    operator = Dense(flatten, draw(weighted_sums()))
     elements = int(np.prod(shape)) if flatten else shape[-1]
     return Case(operator, (int8_array(rng, shape),), weighted_sum_constants(rng, (draw(small), elements)))
 
@@ -183,9 +180,8 @@ def pools(draw: Any, average: bool) -> Case:
     if average:
         include = draw(st.booleans())
         scale, other = draw(scales), draw(st.sampled_from([1.0, 0.7, 1.9]))
-        operator: Operator = AveragePool2d(
-            kernel, strides, padding, include, scale, draw(int8s), scale * other, draw(int8s)
-        )
+        arithmetic = onnx.Average(scale, draw(int8s), scale * other, draw(int8s))
+        operator: Operator = AveragePool2d(kernel, strides, padding, include, arithmetic)
     else:
         operator = MaxPool2d(kernel, strides, padding, dilation)
     return Case(operator, (data,), {})
@@ -197,8 +193,8 @@ def global_pool(draw: Any) -> Case:
     data = int8_array(rng, (1, draw(small), draw(small), draw(st.integers(1, 5))))
     zero_point, scale = draw(int8s), draw(scales)
     if draw(st.booleans()):
-        return Case(GlobalPool("max", scale, zero_point, scale, zero_point), (data,), {})
-    return Case(GlobalPool("average", scale, zero_point, scale * 0.8, draw(int8s)), (data,), {})
+        return Case(GlobalPool("max"), (data,), {})
+    return Case(GlobalPool("average", onnx.Average(scale, zero_point, scale * 0.8, draw(int8s))), (data,), {})
 
 
 SHAPES = [(1, 5, 4, 3), (1, 1, 3, 2), (1, 4, 3), (3, 2, 4), (1, 6), (4, 3), (5,), (2, 3, 2, 2), (1, 5, 1, 3)]
@@ -227,7 +223,7 @@ def elementwise(draw: Any) -> Case:
     )
     function = draw(st.sampled_from(["add", "sub", "mul"]))
     quantisation = (0.1, draw(int8s), 0.07, draw(int8s), 0.2 if function != "mul" else 1.0)
-    operator = Elementwise(function, *quantisation, **draw(clamps()))
+    operator = Elementwise(function, onnx.Binary(*quantisation, **draw(clamps())))
     return Case(operator, (int8_array(rng, lhs), int8_array(rng, rhs)), {})
 
 
@@ -235,11 +231,10 @@ def elementwise(draw: Any) -> Case:
 def elementwise_constant(draw: Any) -> Case:
     rng = draw(generators)
     shape = draw(shapes)
-    other = draw(st.sampled_from([shape, shape[-1:]]))
+    other = draw(st.sampled_from([shape, shape[-1:], (1,)]))
     function = draw(st.sampled_from(["add", "sub", "mul"]))
-    operator = ElementwiseConstant(
-        function, 0.1, draw(int8s), 0.07, draw(int8s), 0.3, **draw(clamps()), constant_is_lhs=draw(st.booleans())
-    )
+    arithmetic = onnx.Binary(0.1, draw(int8s), 0.07, draw(int8s), 0.3, **draw(clamps()))
+    operator = ElementwiseConstant(function, draw(st.booleans()), arithmetic)
     return Case(operator, (int8_array(rng, shape),), {"other": int8_array(rng, other)})
 
 
@@ -365,12 +360,14 @@ def resize2d(draw: Any) -> Case:
             strict=True,
         )
     )
-    zero_point = draw(int8s)
     if linear:
-        operator = Resize2d("linear", 0.1, zero_point, draw(st.sampled_from([0.1, 0.08, 0.3])), draw(int8s))
+        arithmetic = onnx.Interpolation(0.1, draw(int8s), draw(st.sampled_from([0.1, 0.08, 0.3])), draw(int8s))
+        operator, dtype = Resize2d("linear", arithmetic), "int8"
     else:
-        operator = Resize2d("nearest", 0.1, zero_point, 0.1, zero_point)
-    return Case(operator, (int8_array(rng, (1, height, width, draw(st.integers(1, 4)))),), constants)
+        operator, dtype = Resize2d("nearest"), draw(dtypes)
+    shape = (1, height, width, draw(st.integers(1, 4)))
+    data = int8_array(rng, shape) if dtype == "int8" else array_of(rng, shape, dtype)
+    return Case(operator, (data,), constants)
 
 
 FLOAT_CLAMPS = [(-FLOAT32_MAX, FLOAT32_MAX), (-FLOAT32_MAX, FLOAT32_MAX), (0.0, FLOAT32_MAX), (0.0, 6.0), (-2.5, 40.0)]
@@ -402,7 +399,7 @@ def float_conv2d(draw: Any) -> Case:
     case = draw(conv2d())
     rng = draw(generators)
     old = case.operator
-    operator = FloatConv2d(old.strides, old.padding, old.dilation, old.groups, **draw(float_clamps()))
+    operator = replace(old, arithmetic=float32.WeightedSum(**draw(float_clamps())))
     weight = case.constants["weight"].shape
     pieces = [array.shape for array in case.inputs]
     if old.groups == 1 and draw(st.booleans()):  # wide enough for blocks of four by four
@@ -417,10 +414,7 @@ def float_conv2d(draw: Any) -> Case:
 def float_conv2d_transpose(draw: Any) -> Case:
     case = draw(conv2d_transpose())
     rng = draw(generators)
-    old = case.operator
-    operator = FloatConv2dTranspose(
-        old.strides, old.padding, old.output_padding, old.dilation, old.groups, **draw(float_clamps())
-    )
+    operator = replace(case.operator, arithmetic=float32.WeightedSum(**draw(float_clamps())))
     constants = float_weights(rng, case.constants["weight"].shape)
     return Case(operator, (float_array(rng, case.inputs[0].shape),), constants)
 
@@ -429,7 +423,7 @@ def float_conv2d_transpose(draw: Any) -> Case:
 def float_dense(draw: Any) -> Case:
     case = draw(dense())
     rng = draw(generators)
-    operator = FloatDense(case.operator.flatten, **draw(float_clamps()))
+    operator = replace(case.operator, arithmetic=float32.WeightedSum(**draw(float_clamps())))
     constants = float_weights(rng, case.constants["weight"].shape)
     return Case(operator, (float_array(rng, case.inputs[0].shape),), constants)
 
@@ -439,16 +433,15 @@ def float_pools(draw: Any, average: bool) -> Case:
     case = draw(pools(average))
     old = case.operator
     if average:
-        operator: Operator = FloatAveragePool2d(old.kernel, old.strides, old.padding, old.count_include_pad)
-    else:
-        operator = FloatMaxPool2d(old.kernel, old.strides, old.padding, old.dilation)
-    return Case(operator, (float_array(draw(generators), case.inputs[0].shape),), {})
+        old = replace(old, arithmetic=float32.Average())
+    return Case(old, (float_array(draw(generators), case.inputs[0].shape),), {})
 
 
 @st.composite
 def float_global_pool(draw: Any) -> Case:
     data = float_array(draw(generators), (1, draw(small), draw(small), draw(st.integers(1, 5))))
-    return Case(FloatGlobalPool(draw(st.sampled_from(["average", "max"]))), (data,), {})
+    average = GlobalPool("average", float32.Average())
+    return Case(draw(st.sampled_from([average, GlobalPool("max")])), (data,), {})
 
 
 float_functions = st.sampled_from(["add", "sub", "mul", "div", "max", "min"])
@@ -458,7 +451,7 @@ float_functions = st.sampled_from(["add", "sub", "mul", "div", "max", "min"])
 def float_elementwise(draw: Any) -> Case:
     case = draw(elementwise())
     rng = draw(generators)
-    operator = FloatElementwise(draw(float_functions), **draw(float_clamps()))
+    operator = Elementwise(draw(float_functions), float32.Binary(**draw(float_clamps())))
     return Case(operator, tuple(rng.normal(0, 3, array.shape).astype(np.float32) for array in case.inputs), {})
 
 
@@ -467,16 +460,14 @@ def float_elementwise_constant(draw: Any) -> Case:
     rng = draw(generators)
     shape = draw(shapes)
     other = draw(st.sampled_from([shape, shape[-1:], (1,)]))
-    operator = FloatElementwiseConstant(
-        draw(float_functions), **draw(float_clamps()), constant_is_lhs=draw(st.booleans())
-    )
+    operator = ElementwiseConstant(draw(float_functions), draw(st.booleans()), float32.Binary(**draw(float_clamps())))
     constants = {"other": rng.normal(0, 3, other).astype(np.float32)}
     return Case(operator, (rng.normal(0, 3, shape).astype(np.float32),), constants)
 
 
 @st.composite
-def float_clip(draw: Any) -> Case:
-    return Case(FloatClip(**draw(float_clamps())), (float_array(draw(generators), draw(shapes)),), {})
+def clip(draw: Any) -> Case:
+    return Case(Clip(*draw(st.sampled_from(FLOAT_CLAMPS))), (float_array(draw(generators), draw(shapes)),), {})
 
 
 @st.composite
@@ -498,27 +489,27 @@ def gather(draw: Any) -> Case:
 CASES: dict[str, Callable[[], st.SearchStrategy[Case]]] = {
     "argmax": argmax,
     "average_pool2d": lambda: pools(average=True),
+    "average_pool2d float32": lambda: float_pools(average=True),
+    "clip": clip,
     "concat": concat,
     "conv2d": conv2d,
+    "conv2d float32": float_conv2d,
     "conv2d_transpose": conv2d_transpose,
+    "conv2d_transpose float32": float_conv2d_transpose,
     "dense": dense,
+    "dense float32": float_dense,
     "depth_to_space": depth_to_space,
     "dequantize": dequantize,
     "elementwise": elementwise,
+    "elementwise float32": float_elementwise,
     "elementwise_constant": elementwise_constant,
-    "float_average_pool2d": lambda: float_pools(average=True),
-    "float_clip": float_clip,
-    "float_conv2d": float_conv2d,
-    "float_conv2d_transpose": float_conv2d_transpose,
-    "float_dense": float_dense,
-    "float_elementwise": float_elementwise,
-    "float_elementwise_constant": float_elementwise_constant,
-    "float_global_pool": float_global_pool,
-    "float_max_pool2d": lambda: float_pools(average=False),
+    "elementwise_constant float32": float_elementwise_constant,
     "gather": gather,
     "global_pool": global_pool,
+    "global_pool float32": float_global_pool,
     "lookup": lookup,
     "max_pool2d": lambda: pools(average=False),
+    "max_pool2d float32": lambda: float_pools(average=False),
     "pad": pad,
     "quantize": quantize,
     "reshape": reshape,

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from tinyseg_tvm.operators import Dense, TensorType
+from tinyseg_tvm.operators.arithmetic import onnx
 
 
 def check(weight, bias, zero_point=0, multiplier=1e-3):
-    operator = Dense(True, zero_point, 0, -128, 127)
+    operator = Dense(True, onnx.WeightedSum(zero_point, 0, -128, 127))
     weight = np.asarray(weight)
     constants = {
         "weight": weight,

@@ -48,8 +48,8 @@ def conv2d(case: Case) -> np.ndarray:
                 )
                 if 0 <= i < len(x) and 0 <= j < len(x[0]):
                     for c in range(depth):
-                        acc += (x[i][j][group * depth + c] - op.input_zero_point) * int(weight[o, ky, kx, c])
-        result[0, y0, x0, o] = requantized(acc, multiplier[o], op)
+                        acc += (x[i][j][group * depth + c] - op.arithmetic.input_zero_point) * int(weight[o, ky, kx, c])
+        result[0, y0, x0, o] = requantized(acc, multiplier[o], op.arithmetic)
     return result
 
 
@@ -70,12 +70,12 @@ def conv2d_transpose(case: Case) -> np.ndarray:
                         for o in range(outputs):
                             group = o // (outputs // op.groups)
                             for c in range(depth):
-                                acc[y0, x0, o] += (x[i][j][group * depth + c] - op.input_zero_point) * int(
+                                acc[y0, x0, o] += (x[i][j][group * depth + c] - op.arithmetic.input_zero_point) * int(
                                     weight[o, ky, kx, c]
                                 )
     result = np.zeros((1, *acc.shape), np.int8)
     for index in np.ndindex(*acc.shape):
-        result[(0, *index)] = requantized(int(acc[index]), multiplier[index[2]], op)
+        result[(0, *index)] = requantized(int(acc[index]), multiplier[index[2]], op.arithmetic)
     return result
 
 
@@ -86,9 +86,11 @@ def dense(case: Case) -> np.ndarray:
         [
             requantized(
                 int(bias[o])
-                + sum((int(v) - op.input_zero_point) * int(w) for v, w in zip(vector, weight[o], strict=True)),
+                + sum(
+                    (int(v) - op.arithmetic.input_zero_point) * int(w) for v, w in zip(vector, weight[o], strict=True)
+                ),
                 multiplier[o],
-                op,
+                op.arithmetic,
             )
             for o in range(len(bias))
         ]
@@ -120,13 +122,13 @@ def max_pool2d(case: Case) -> np.ndarray:
 
 
 def average_pool2d(case: Case) -> np.ndarray:
-    op = case.operator
+    op, rule = case.operator, case.operator.arithmetic
     result = np.zeros(case.output_types[0].shape, np.int8)
     for _, y0, x0, c in np.ndindex(*result.shape):
         values = window(case, y0, x0, c)
         count = op.kernel[0] * op.kernel[1] if op.count_include_pad else len(values)
-        multiplier = f32(f32(op.input_scale) / f32(op.output_scale)) / f32(count)
-        result[0, y0, x0, c] = requantized(sum(v - op.input_zero_point for v in values), multiplier, op)
+        multiplier = f32(f32(rule.input_scale) / f32(rule.output_scale)) / f32(count)
+        result[0, y0, x0, c] = requantized(sum(v - rule.input_zero_point for v in values), multiplier, rule)
     return result
 
 
@@ -136,18 +138,23 @@ def global_pool(case: Case) -> np.ndarray:
     if op.function == "max":
         result = [max(column) for column in pixels.T.tolist()]
     else:
-        multiplier = f32(f32(op.input_scale) / f32(op.output_scale)) / f32(len(pixels))
+        rule = op.arithmetic
+        multiplier = f32(f32(rule.input_scale) / f32(rule.output_scale)) / f32(len(pixels))
         result = [
-            requantized(sum(column) - len(pixels) * op.input_zero_point, multiplier, op) for column in pixels.T.tolist()
+            requantized(sum(column) - len(pixels) * rule.input_zero_point, multiplier, rule)
+            for column in pixels.T.tolist()
         ]
     return np.array(result, np.int8).reshape(1, 1, 1, -1)
 
 
 def arithmetic(op, a: int, b: int) -> int:
-    lhs = f32(a - op.lhs_zero_point) * f32(op.lhs_scale)
-    rhs = f32(b - op.rhs_zero_point) * f32(op.rhs_scale)
+    rule = op.arithmetic
+    lhs = f32(a - rule.lhs_zero_point) * f32(rule.lhs_scale)
+    rhs = f32(b - rule.rhs_zero_point) * f32(rule.rhs_scale)
     real = {"add": lhs + rhs, "sub": lhs - rhs, "mul": lhs * rhs}[op.function]
-    return clip(half_even(f32(real) / f32(op.output_scale)) + op.output_zero_point, op.output_min, op.output_max)
+    return clip(
+        half_even(f32(real) / f32(rule.output_scale)) + rule.output_zero_point, rule.output_min, rule.output_max
+    )
 
 
 def elementwise(case: Case) -> np.ndarray:
@@ -168,19 +175,20 @@ def elementwise_constant(case: Case) -> np.ndarray:
 
 
 def resize2d(case: Case) -> np.ndarray:
-    op, x = case.operator, case.inputs[0][0].astype(int)
+    op, x = case.operator, case.inputs[0][0]
     rows, rw, columns, cw = (case.constants[n].tolist() for n in ("rows", "row_weights", "columns", "column_weights"))
-    result = np.zeros(case.output_types[0].shape, np.int8)
+    result = np.zeros(case.output_types[0].shape, x.dtype)
     for _, y0, x0, c in np.ndindex(*result.shape):
         if op.method == "nearest":
             result[0, y0, x0, c] = x[rows[y0][0], columns[x0][0], c]
             continue
+        rule = op.arithmetic
         acc = sum(
-            rw[y0][s] * cw[x0][t] * (int(x[rows[y0][s], columns[x0][t], c]) - op.input_zero_point)
+            rw[y0][s] * cw[x0][t] * (int(x[rows[y0][s], columns[x0][t], c]) - rule.input_zero_point)
             for s in (0, 1)
             for t in (0, 1)
         )
-        result[0, y0, x0, c] = requantized(acc, f32(f32(op.input_scale) / f32(op.output_scale)) / f32(2**22), op)
+        result[0, y0, x0, c] = requantized(acc, f32(f32(rule.input_scale) / f32(rule.output_scale)) / f32(2**22), rule)
     return result
 
 

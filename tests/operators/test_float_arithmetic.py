@@ -6,8 +6,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from tinyseg_tvm.operators.float_arithmetic import clamp, fused_multiply_add
-from tinyseg_tvm.operators.float_functions import exponential
+from tinyseg_tvm.operators.arithmetic.float32 import clamp
+from tinyseg_tvm.operators.arithmetic.float32_functions import exponential, fused_multiply_add
 
 
 def rounded(value: Fraction) -> np.float32:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from operator_cases import CASES, Case, array_of
 
 from tinyseg_tvm.operators import OPERATORS, LineAccess, TensorType
-from tinyseg_tvm.operators.float_arithmetic import FLOAT32_MAX
+from tinyseg_tvm.operators.arithmetic.float32 import FLOAT32_MAX
 
 QUICK = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 
@@ -92,19 +93,27 @@ def test_lines_that_are_not_listed_do_not_matter(kind):
     check()
 
 
+def replaced(value: Any, fields: dict[str, object]) -> Any:
+    """A dataclass with those of ``fields`` that it has."""
+    return replace(value, **{name: field for name, field in fields.items() if hasattr(value, name)})
+
+
 def sensitive(case: Case) -> Case:
     """The case made such that every listed line matters: no saturation, no tiny weights, wide maps, many classes."""
     operator, inputs, constants = case.operator, case.inputs, dict(case.constants)
     neutral = {"input_zero_point": 0, "output_zero_point": 0, "output_min": -128, "output_max": 127, "function": "add"}
-    if operator.kind in ("global_pool", "float_global_pool"):
+    if operator.kind == "global_pool":
         del neutral["function"]
-    if operator.kind.startswith("float_"):
-        neutral |= {"output_min": -FLOAT32_MAX, "output_max": FLOAT32_MAX}
+    if case.inputs[0].dtype == "float32" and operator.kind != "resize2d":
+        neutral |= {"output_min": -FLOAT32_MAX, "output_max": FLOAT32_MAX, "low": -FLOAT32_MAX, "high": FLOAT32_MAX}
         inputs = tuple(np.clip(array, -100, 100) for array in inputs)
         constants = {name: np.sign(array) + np.sign(array + 1e-3) / 2 for name, array in constants.items()}
         constants = {name: array.astype(np.float32) for name, array in constants.items()}
-    operator = replace(operator, **{name: value for name, value in neutral.items() if hasattr(operator, name)})
-    if operator.kind in ("conv2d", "conv2d_transpose", "max_pool2d", "average_pool2d", "float_max_pool2d"):
+    operator = replaced(operator, neutral)
+    rule = getattr(operator, "arithmetic", None)
+    if rule is not None:
+        operator = replace(operator, arithmetic=replaced(rule, neutral))
+    if operator.kind in ("conv2d", "conv2d_transpose", "max_pool2d", "average_pool2d"):
         inputs = tuple(np.tile(array, (1, 1, 12, 1)) for array in inputs)
     if operator.kind in ("softmax", "argmax"):
         inputs = tuple(np.tile(array, (*(1,) * (array.ndim - 1), 4)) for array in inputs)
@@ -115,8 +124,8 @@ def sensitive(case: Case) -> Case:
         total = np.abs(constants["weight"].reshape(len(constants["bias"]), -1).astype(int)).sum(axis=1)
         constants["multiplier"] = (1 / total).astype(np.float32)
         constants["bias"] = np.zeros_like(constants["bias"])
-    if operator.kind == "resize2d":
-        operator = replace(operator, output_scale=operator.input_scale)
+    if operator.kind == "resize2d" and rule is not None:
+        operator = replace(operator, arithmetic=replace(operator.arithmetic, output_scale=rule.input_scale))
     if operator.kind == "softmax" and "table" in constants:
         constants["table"] = np.exp(-np.arange(256) * 0.01).astype(np.float32)
         operator = replace(operator, arithmetic=replace(operator.arithmetic, output_scale=1 / 100))

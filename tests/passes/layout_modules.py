@@ -9,6 +9,7 @@ import tvm
 from tvm import relax
 
 from tinyseg_tvm.operators import Conv2d, Dense, Dequantize, MaxPool2d, Operator, Quantize
+from tinyseg_tvm.operators.arithmetic import onnx
 from tinyseg_tvm.relay_passes import operators_registration as registration
 from tinyseg_tvm.relay_passes.rewriting import rewrite_main
 
@@ -41,7 +42,7 @@ class Body:
         """Bind a dense layer."""
         outputs = weight.shape[0]
         return self(
-            Dense(flatten, 0, 0, -128, 127),
+            Dense(flatten, onnx.WeightedSum(0, 0, -128, 127)),
             x,
             name=name,
             weight=weight,
@@ -82,7 +83,7 @@ def conv2d(
     output_max: int = 127,
 ) -> Conv2d:
     """A convolution's attributes."""
-    return Conv2d(strides, padding, (1, 1), groups, input_zero_point, 0, output_min, output_max)
+    return Conv2d(strides, padding, (1, 1), groups, onnx.WeightedSum(input_zero_point, 0, output_min, output_max))
 
 
 def conv_constants(outputs: int, kernel: int, inputs: int) -> dict[str, np.ndarray]:

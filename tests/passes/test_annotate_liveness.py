@@ -3,9 +3,10 @@
 from layout_modules import main, max_pool
 
 from tinyseg_tvm.operators import Elementwise
+from tinyseg_tvm.operators.arithmetic import onnx
 from tinyseg_tvm.relay_passes.annotate_liveness import annotate_liveness
 
-ADD = Elementwise("add", 0.1, 0, 0.2, 1, 0.3, 2, -128, 127)
+ADD = Elementwise("add", onnx.Binary(0.1, 0, 0.2, 1, 0.3, 2, -128, 127))
 
 
 def test_lives_and_cold_ranges_are_attached_by_binding_name():

@@ -13,7 +13,7 @@ from tinyseg_tvm.relay_passes.to_network import to_network
 
 NCHW = {"x": ((1, 3, 6, 5), "int8")}
 NHWC = {"x": ((1, 6, 5, 3), "int8")}
-ADD = Elementwise("add", 0.1, 0, 0.2, 1, 0.3, 2, -128, 127)
+ADD = Elementwise("add", onnx.Binary(0.1, 0, 0.2, 1, 0.3, 2, -128, 127))
 RELU = table_of(lambda v: np.maximum(v, 0))
 
 

@@ -6,6 +6,7 @@ import pytest
 from layout_modules import assert_same_function, conv2d, conv_constants, main, max_pool
 
 from tinyseg_tvm.operators import AveragePool2d, Concat, Pad
+from tinyseg_tvm.operators.arithmetic import onnx
 from tinyseg_tvm.relay_passes.fold_pad import fold_pad
 
 X = {"x": ((1, 6, 6, 3), "int8")}
@@ -69,7 +70,7 @@ def test_a_window_in_the_padding_alone_keeps_the_pad_of_a_max_pool():
 
 
 def test_average_pools_count_what_was_padded():
-    pool = AveragePool2d((2, 2), (2, 2), (0, 0, 0, 0), False, 0.5, 3, 0.5, 3)
+    pool = AveragePool2d((2, 2), (2, 2), (0, 0, 0, 0), False, onnx.Average(0.5, 3, 0.5, 3))
 
     def before(b, x):
         return b(pool, b(Pad((0, 1, 1, 0), (0, 1, 1, 0), 3.0), x))

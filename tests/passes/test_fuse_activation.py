@@ -7,6 +7,7 @@ from before_expected import expect
 from tvm.script import ir as I
 from tvm.script import relax as R
 
+from tinyseg_tvm.operators.arithmetic import onnx, to_attributes
 from tinyseg_tvm.relay_passes.fuse_activation import clamp_of, fuse_activation
 
 CODES = np.arange(256, dtype=np.uint8).view(np.int8)
@@ -14,6 +15,10 @@ CLAMP = np.clip(CODES, -71, 100).astype(np.int8)
 WEIGHT = np.ones((4, 3), np.int8)
 BIAS = np.zeros(4, np.int32)
 MULTIPLIER = np.full(4, 0.5, np.float32)
+
+
+def weighted_sum(low: int, high: int) -> dict[str, object]:
+    return to_attributes(onnx.WeightedSum(3, -71, low, high))
 
 
 def test_clamp_goes_up_through_a_reshape() -> None:
@@ -28,10 +33,7 @@ def test_clamp_goes_up_through_a_reshape() -> None:
                     R.const(BIAS, "int32"),
                     R.const(MULTIPLIER, "float32"),
                     flatten=False,
-                    input_zero_point=3,
-                    output_zero_point=-71,
-                    output_min=-128,
-                    output_max=90,
+                    arithmetic=weighted_sum(-128, 90),
                 )
                 flat = R.reshape(dense, R.shape([8]))
                 relu = R.tinyseg.lookup(flat, R.const(CLAMP, "int8"), output_dtype="int8")
@@ -49,10 +51,7 @@ def test_clamp_goes_up_through_a_reshape() -> None:
                     R.const(BIAS, "int32"),
                     R.const(MULTIPLIER, "float32"),
                     flatten=False,
-                    input_zero_point=3,
-                    output_zero_point=-71,
-                    output_min=-71,
-                    output_max=90,
+                    arithmetic=weighted_sum(-71, 90),
                 )
                 flat = R.reshape(dense, R.shape([8]))
                 R.output(flat)

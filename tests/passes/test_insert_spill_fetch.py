@@ -6,12 +6,13 @@ from layout_modules import main, max_pool
 
 from tinyseg_tvm.network.spilling import with_spills
 from tinyseg_tvm.operators import Elementwise, Fetch, Spill
+from tinyseg_tvm.operators.arithmetic import onnx
 from tinyseg_tvm.planner.spilling import SpillDecision, Transfer
 from tinyseg_tvm.relay_passes.insert_spill_fetch import insert_spill_fetch
 from tinyseg_tvm.relay_passes.rewriting import rewrite_main
 from tinyseg_tvm.relay_passes.to_network import to_network
 
-ADD = Elementwise("add", 0.1, 0, 0.2, 1, 0.3, 2, -128, 127)
+ADD = Elementwise("add", onnx.Binary(0.1, 0, 0.2, 1, 0.3, 2, -128, 127))
 WAY = Transfer("nor", "mask", block=64, group=2, ahead=3)
 SPILL, FETCH = Spill("nor", 5, "mask", 64, 2), Fetch("nor", 5, "mask", 3, 64, 2)
 

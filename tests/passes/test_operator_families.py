@@ -14,6 +14,7 @@ from qdq_models import QdqModel, random_inputs, run_onnxruntime
 
 from tinyseg_tvm.frontend import from_onnx
 from tinyseg_tvm.relay_passes import integer_pipeline
+from tinyseg_tvm.relay_passes.operators_registration import operator_of
 
 
 def lowered(model: onnx.ModelProto) -> Any:
@@ -101,7 +102,7 @@ def test_asymmetric_weights_become_int16_where_they_leave_int8() -> None:
 def test_relu_clamps_at_the_zero_point(output: tuple[float, int]) -> None:
     module = check(convolution(output=output, then=lambda m, x: m.op("Relu", x)), {"conv2d"}, **EDGE)
     (call,) = [value for name, value in bindings_of(module) if name == "the_conv"]
-    assert (call.attrs["output_min"], call.attrs["output_max"]) == (output[1], 127)
+    assert operator_of(call).clamp == (output[1], 127)
 
 
 def test_relu6_clamps_at_both_ends() -> None:
@@ -110,7 +111,7 @@ def test_relu6_clamps_at_both_ends() -> None:
 
     module = check(convolution(output=(0.1, -28), then=clip), {"conv2d"}, **EDGE)
     (call,) = [value for name, value in bindings_of(module) if name == "the_conv"]
-    assert (call.attrs["output_min"], call.attrs["output_max"]) == (-28, 32)
+    assert operator_of(call).clamp == (-28, 32)
 
 
 def test_relu_behind_a_quantisation_of_its_own_is_fused_too() -> None:
@@ -119,7 +120,7 @@ def test_relu_behind_a_quantisation_of_its_own_is_fused_too() -> None:
 
     module = check(convolution(then=requantized_relu), {"conv2d"}, **EDGE)
     (call,) = [value for name, value in bindings_of(module) if name == "the_conv"]
-    assert call.attrs["output_min"] == -5
+    assert operator_of(call).clamp == (-5, 127)
 
 
 def test_relu_of_a_result_with_another_reader_stays_a_table() -> None:
@@ -350,6 +351,13 @@ def test_mean(shape: tuple[int, ...], axes: list[int], keepdims: int, kind: str)
     model = QdqModel()
     y = model.op("ReduceMean", model.activation(*shape), axes=axes, keepdims=keepdims)
     check(model.build(model.quantize(y, 0.03, -3)), {kind}, within=1, share=0.1)
+
+
+@pytest.mark.parametrize("axes", [[2], [3]])
+def test_a_maximum_along_one_axis_of_a_map_is_a_pool(axes: list[int]) -> None:
+    model = QdqModel()
+    y = model.op("ReduceMax", model.activation(1, 3, 8, 9), axes=axes, keepdims=1)
+    check(model.build(model.quantize(y, 0.05, 3)), {"max_pool2d"})
 
 
 @pytest.mark.parametrize("kind", ["GlobalAveragePool", "GlobalMaxPool"])

@@ -11,7 +11,8 @@ from tvm import relax
 from tvm.script import ir as I
 from tvm.script import relax as R
 
-from tinyseg_tvm.operators import OPERATORS, Conv2d, Elementwise, Lookup, Slice
+from tinyseg_tvm.operators import OPERATORS, Conv2d, Elementwise, GlobalPool, Lookup, Slice
+from tinyseg_tvm.operators.arithmetic import onnx
 from tinyseg_tvm.relay_passes.operators_registration import (
     activations_of,
     call,
@@ -20,7 +21,7 @@ from tinyseg_tvm.relay_passes.operators_registration import (
     operator_of,
 )
 
-CONV = Conv2d((1, 2), (0, 1, 2, 3), (1, 1), 1, -3, 4, -128, 100)
+CONV = Conv2d((1, 2), (0, 1, 2, 3), (1, 1), 1, onnx.WeightedSum(-3, 4, -128, 100))
 
 
 def variable(name: str, *shape: int) -> relax.Var:
@@ -52,7 +53,8 @@ def test_type_is_inferred_by_the_operator() -> None:
     [
         CONV,
         Slice((0, 1), (2, 3), (1, 2)),
-        Elementwise("add", float(np.float32(0.1)), -3, 1e-30, 0, float(np.float32(1 / 3)), 5, -128, 127),
+        Elementwise("add", onnx.Binary(float(np.float32(0.1)), -3, 1e-30, 0, float(np.float32(1 / 3)), 5, -128, 127)),
+        GlobalPool("max"),
         Lookup("uint8"),
     ],
 )

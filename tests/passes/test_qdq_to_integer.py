@@ -7,6 +7,7 @@ from before_expected import expect
 from tvm.script import ir as I
 from tvm.script import relax as R
 
+from tinyseg_tvm.operators.arithmetic import onnx, to_attributes
 from tinyseg_tvm.relay_passes.qdq_to_integer import qdq_to_integer
 
 OIHW = np.arange(-12, 12).astype(np.int8).reshape(2, 3, 2, 2)
@@ -17,6 +18,7 @@ BIAS = np.array([70, -80], np.int32)
 BIAS_1O11 = BIAS.reshape(1, 2, 1, 1)
 BIAS_SCALES = np.array([0.125, 0.25], np.float32)  # 0.5 * SCALES
 BIAS_ZEROS = np.zeros(2, np.int32)
+ARITHMETIC = to_attributes(onnx.WeightedSum(3, -5, -128, 127))
 MULTIPLIER = np.array([0.0625, 0.125], np.float32)  # 0.5 * SCALES / 2
 
 
@@ -52,10 +54,7 @@ def test_convolution_with_bias() -> None:
                     padding=[0, 0, 1, 1],
                     dilation=[1, 1],
                     groups=1,
-                    input_zero_point=3,
-                    output_zero_point=-5,
-                    output_min=-128,
-                    output_max=127,
+                    arithmetic=ARITHMETIC,
                 )
                 conv_nchw = R.permute_dims(conv, axes=[0, 3, 1, 2])
                 R.output(conv_nchw)
@@ -107,14 +106,18 @@ def test_sum_of_equal_shapes_needs_no_transposes() -> None:
                     x,
                     y,
                     function="add",
-                    lhs_scale=0.5,
-                    lhs_zero_point=3,
-                    rhs_scale=0.25,
-                    rhs_zero_point=-1,
-                    output_scale=0.75,
-                    output_zero_point=9,
-                    output_min=-128,
-                    output_max=127,
+                    arithmetic={
+                        "rule": "onnx",
+                        "form": "Binary",
+                        "lhs_scale": 0.5,
+                        "lhs_zero_point": 3,
+                        "rhs_scale": 0.25,
+                        "rhs_zero_point": -1,
+                        "output_scale": 0.75,
+                        "output_zero_point": 9,
+                        "output_min": -128,
+                        "output_max": 127,
+                    },
                 )
                 R.output(c)
             return c

@@ -6,17 +6,18 @@ from layout_modules import assert_same_function, main
 
 from tinyseg_tvm.network import reference
 from tinyseg_tvm.operators import AveragePool2d, GlobalPool, MaxPool2d
+from tinyseg_tvm.operators.arithmetic import onnx
 from tinyseg_tvm.relay_passes.reduce_whole_maps import reduce_whole_maps
 from tinyseg_tvm.relay_passes.to_network import to_network
 
 X = {"x": ((1, 5, 7, 3), "int8")}
-AVERAGE = AveragePool2d((5, 7), (5, 7), (0, 0, 0, 0), False, 0.3, 4, 0.1, -20)
+AVERAGE = AveragePool2d((5, 7), (5, 7), (0, 0, 0, 0), False, onnx.Average(0.3, 4, 0.1, -20))
 MAXIMUM = MaxPool2d((5, 7), (1, 1), (0, 0, 0, 0), (1, 1))
 
 
 @pytest.mark.parametrize(
     ("pool", "reducer"),
-    [(AVERAGE, GlobalPool("average", 0.3, 4, 0.1, -20)), (MAXIMUM, GlobalPool("max", 1.0, 0, 1.0, 0))],
+    [(AVERAGE, GlobalPool("average", onnx.Average(0.3, 4, 0.1, -20))), (MAXIMUM, GlobalPool("max"))],
     ids=["average", "max"],
 )
 def test_a_window_over_the_whole_map_becomes_a_reducer(pool, reducer):
@@ -31,8 +32,8 @@ def test_a_window_over_the_whole_map_becomes_a_reducer(pool, reducer):
 @pytest.mark.parametrize(
     "pool",
     [
-        AveragePool2d((5, 6), (5, 6), (0, 0, 0, 0), False, 0.3, 4, 0.1, -20),
-        AveragePool2d((5, 7), (5, 7), (1, 0, 0, 0), True, 0.3, 4, 0.1, -20),
+        AveragePool2d((5, 6), (5, 6), (0, 0, 0, 0), False, onnx.Average(0.3, 4, 0.1, -20)),
+        AveragePool2d((5, 7), (5, 7), (1, 0, 0, 0), True, onnx.Average(0.3, 4, 0.1, -20)),
         MaxPool2d((5, 1), (5, 1), (0, 0, 0, 0), (1, 1)),
     ],
     ids=["part of the map", "padding counts", "columns apart"],

@@ -5,11 +5,12 @@ from layout_modules import main, max_pool
 
 from tinyseg_tvm.network.channel_split import with_channel_splits
 from tinyseg_tvm.operators import Elementwise
+from tinyseg_tvm.operators.arithmetic import onnx
 from tinyseg_tvm.planner.channel_split import ChannelSplit
 from tinyseg_tvm.relay_passes.split_channels import split_channels
 from tinyseg_tvm.relay_passes.to_network import to_network
 
-ADD = Elementwise("add", 0.1, 0, 0.2, 1, 0.3, 2, -128, 127)
+ADD = Elementwise("add", onnx.Binary(0.1, 0, 0.2, 1, 0.3, 2, -128, 127))
 
 
 def network(b, x):

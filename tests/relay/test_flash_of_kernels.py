@@ -17,6 +17,7 @@ from tinyseg_tvm.compiler.situation import Situation
 from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.network.problem import build_problem
 from tinyseg_tvm.operators import Conv2d, TensorType
+from tinyseg_tvm.operators.arithmetic import onnx
 from tinyseg_tvm.planner.problem import Pool
 from tinyseg_tvm.planner.validator import validate
 
@@ -29,7 +30,7 @@ def two_convolutions():
     rng = np.random.default_rng(0)
     builder = NetworkBuilder("flash")
     for name, extent in (("large", 32), ("small", 16)):
-        operator = Conv2d((1, 1), (1, 1, 1, 1), (1, 1), 1, 3, -5, -128, 127)
+        operator = Conv2d((1, 1), (1, 1, 1, 1), (1, 1), 1, onnx.WeightedSum(3, -5, -128, 127))
         constants = {
             "weight": rng.integers(-127, 128, (16, 3, 3, 16)).astype(np.int8),
             "bias": np.zeros(16, np.int32),

@@ -17,6 +17,7 @@ from tinyseg_tvm.network.network import Network, Node, Tensor
 from tinyseg_tvm.network.problem import IoMode
 from tinyseg_tvm.network.reference import run as run_reference
 from tinyseg_tvm.operators import Conv2d, Conv2dTranspose, Fetch, MaxPool2d, Spill, TensorType
+from tinyseg_tvm.operators.arithmetic import onnx
 from tinyseg_tvm.planner.optimiser import plan
 from tinyseg_tvm.planner.validator import validate
 
@@ -35,14 +36,14 @@ def small_unet(height: int = 16, width: int = 12, base: int = 4, name: str = "ne
     b = NetworkBuilder(name)
 
     def conv(label: str, inputs: list[str], channels: int, outputs: int) -> str:
-        operator = Conv2d((1, 1), (1, 1, 1, 1), (1, 1), 1, 0, -128, -128, 127)
+        operator = Conv2d((1, 1), (1, 1, 1, 1), (1, 1), 1, onnx.WeightedSum(0, -128, -128, 127))
         return b.node(label, operator, inputs, **conv_constants(rng, outputs, 3, 3, channels))
 
     x = b.input("x", TensorType((1, height, width, 3), "int8"))
     skip0 = conv("skip0", [x], 3, base)
     skip1 = conv("skip1", [b.node("pool0", MaxPool2d((2, 2), (2, 2), (0, 0, 0, 0), (1, 1)), [skip0])], base, 2 * base)
     x = conv("deep", [b.node("pool1", MaxPool2d((2, 2), (2, 2), (0, 0, 0, 0), (1, 1)), [skip1])], 2 * base, 2 * base)
-    up = Conv2dTranspose((2, 2), (0, 0, 0, 0), (0, 0), (1, 1), 1, -128, -128, -128, 127)
+    up = Conv2dTranspose((2, 2), (0, 0, 0, 0), (0, 0), (1, 1), 1, onnx.WeightedSum(-128, -128, -128, 127))
     x = b.node("up1", up, [x], **conv_constants(rng, base, 2, 2, 2 * base))
     x = conv("join1", [x, skip1], 3 * base, base)
     x = b.node("up0", up, [x], **conv_constants(rng, base, 2, 2, base))

@@ -80,7 +80,8 @@ def test_rings_grow_for_a_slow_storage_where_there_is_memory(module, tmp_path):
 def test_tensors_without_many_zeros_are_not_coded():
     network = small_unet()
     plain = small_unet().nodes[0]
-    unbounded = replace(plain, operator=replace(plain.operator, output_zero_point=0))
+    arithmetic = replace(plain.operator.arithmetic, output_zero_point=0)
+    unbounded = replace(plain, operator=replace(plain.operator, arithmetic=arithmetic))
     mixed = replace(network, nodes=(unbounded, *network.nodes[1:]))
     medium = Medium("sd", codec="mask", expected_ratio=0.5)
     assert medium_for(network, "skip0", medium).codec == medium_for(network, "pool0", medium).codec == "mask"

@@ -4,6 +4,7 @@ from tinyseg_tvm.operators import arithmetic
 from tinyseg_tvm.operators.argmax import ArgMax
 from tinyseg_tvm.operators.average_pool2d import AveragePool2d
 from tinyseg_tvm.operators.base import LineAccess, Operator
+from tinyseg_tvm.operators.clip import Clip
 from tinyseg_tvm.operators.concat import Concat
 from tinyseg_tvm.operators.conv2d import Conv2d
 from tinyseg_tvm.operators.conv2d_transpose import Conv2dTranspose
@@ -13,15 +14,6 @@ from tinyseg_tvm.operators.dequantize import Dequantize
 from tinyseg_tvm.operators.elementwise import Elementwise
 from tinyseg_tvm.operators.elementwise_constant import ElementwiseConstant
 from tinyseg_tvm.operators.fetch import Fetch
-from tinyseg_tvm.operators.float_average_pool2d import FloatAveragePool2d
-from tinyseg_tvm.operators.float_clip import FloatClip
-from tinyseg_tvm.operators.float_conv2d import FloatConv2d
-from tinyseg_tvm.operators.float_conv2d_transpose import FloatConv2dTranspose
-from tinyseg_tvm.operators.float_dense import FloatDense
-from tinyseg_tvm.operators.float_elementwise import FloatElementwise
-from tinyseg_tvm.operators.float_elementwise_constant import FloatElementwiseConstant
-from tinyseg_tvm.operators.float_global_pool import FloatGlobalPool
-from tinyseg_tvm.operators.float_max_pool2d import FloatMaxPool2d
 from tinyseg_tvm.operators.gather import Gather
 from tinyseg_tvm.operators.global_pool import GlobalPool
 from tinyseg_tvm.operators.lookup import Lookup
@@ -41,6 +33,7 @@ OPERATORS: dict[str, type[Operator]] = {
     for operator in (
         ArgMax,
         AveragePool2d,
+        Clip,
         Concat,
         Conv2d,
         Conv2dTranspose,
@@ -50,15 +43,6 @@ OPERATORS: dict[str, type[Operator]] = {
         Elementwise,
         ElementwiseConstant,
         Fetch,
-        FloatAveragePool2d,
-        FloatClip,
-        FloatConv2d,
-        FloatConv2dTranspose,
-        FloatDense,
-        FloatElementwise,
-        FloatElementwiseConstant,
-        FloatGlobalPool,
-        FloatMaxPool2d,
         Gather,
         GlobalPool,
         Lookup,
@@ -79,6 +63,7 @@ __all__ = [
     "OPERATORS",
     "ArgMax",
     "AveragePool2d",
+    "Clip",
     "Concat",
     "Conv2d",
     "Conv2dTranspose",
@@ -88,15 +73,6 @@ __all__ = [
     "Elementwise",
     "ElementwiseConstant",
     "Fetch",
-    "FloatAveragePool2d",
-    "FloatClip",
-    "FloatConv2d",
-    "FloatConv2dTranspose",
-    "FloatDense",
-    "FloatElementwise",
-    "FloatElementwiseConstant",
-    "FloatGlobalPool",
-    "FloatMaxPool2d",
     "Gather",
     "GlobalPool",
     "LineAccess",

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
@@ -84,8 +84,6 @@ class Operator(ABC):
     """The result lives in storage: in RAM its lines take ``stored_line_bytes``."""
     any_pixel_order: ClassVar[bool] = False
     """Each pixel is computed for itself, or all of them together: rows and columns may change places."""
-    keeps_quantization: ClassVar[bool] = False
-    """Every element of the result is one of the operands' (or stands for one): it has their quantisation."""
     keeps_zeros: ClassVar[bool] = False
     """Lines of the result have as many zeros as those of the first operand."""
 
@@ -95,9 +93,32 @@ class Operator(ABC):
         return 0
 
     @property
+    def keeps_quantization(self) -> bool:
+        """Whether every element of the result is one of the operands' (or stands for one), in their quantisation."""
+        return False
+
+    @property
     def cuts_at_zero(self) -> bool:
         """Whether values below zero become zero, as by ReLU, so that many elements are zero."""
         return self._arithmetic is not None and self._arithmetic.cuts_at_zero
+
+    @property
+    def clamp(self) -> tuple[float, float] | None:
+        """Least and greatest value of results, where the operator's attributes or its arithmetic say them."""
+        held = self._clamping
+        return (held.output_min, held.output_max) if hasattr(held, "output_min") else None
+
+    def clamped(self, low: float, high: float) -> Operator:
+        """The same operator with another clamp, where it has one."""
+        if self._arithmetic is None:
+            return cast(Operator, replace(cast(Any, self), output_min=low, output_max=high))
+        held = replace(self._clamping, output_min=low, output_max=high)
+        return cast(Operator, replace(cast(Any, self), **{ARITHMETIC: held}))
+
+    @property
+    def _clamping(self) -> Any:
+        """What has ``output_min`` and ``output_max``, if anything has."""
+        return self._arithmetic or self
 
     @property
     def result_quantization(self) -> tuple[float, int] | None:

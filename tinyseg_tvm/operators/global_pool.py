@@ -1,4 +1,4 @@
-"""Pooling over all pixels of an int8 map (ONNX GlobalAveragePool, ReduceMean, GlobalMaxPool)."""
+"""Pooling over all pixels of a map (ONNX GlobalAveragePool, ReduceMean, GlobalMaxPool)."""
 
 from __future__ import annotations
 
@@ -9,50 +9,60 @@ from typing import ClassVar
 import numpy as np
 
 from tinyseg_tvm.operators.access_patterns import reducer
-from tinyseg_tvm.operators.accumulators import expect_int8
+from tinyseg_tvm.operators.arithmetic import forms
 from tinyseg_tvm.operators.base import LineAccess, Operator
-from tinyseg_tvm.operators.requantize import average_multiplier, requantize
-from tinyseg_tvm.operators.tensor_type import TensorType
+from tinyseg_tvm.operators.tensor_type import TensorType, expect_map, lowest_value
+
+_SUM_BYTES = 4  # of the sum of a channel
 
 
 @dataclass(frozen=True)
 class GlobalPool(Operator):
-    """(1, H, W, C) to (1, 1, 1, C): a reducer that takes lines as they come. ``average`` computes as AveragePool2d with
-    ``count = H * W``; ``max`` takes the largest value (equal quantisation in and out).
+    """(1, H, W, C) to (1, 1, 1, C): a reducer that takes lines as they come.
+
+    ``average`` sums the pixels in their order, with ``count = H * W``. ``max`` has no arithmetic: it is ``x > y ? x :
+    y`` in the order of the pixels, from the lowest value of the operand's type.
     """
 
     kind: ClassVar[str] = "global_pool"
     any_pixel_order: ClassVar[bool] = True
 
     function: str  # "average" or "max"
-    input_scale: float
-    input_zero_point: int
-    output_scale: float
-    output_zero_point: int
+    arithmetic: forms.Average | None = None
+
+    @property
+    def keeps_quantization(self) -> bool:
+        """A maximum does."""
+        return self.arithmetic is None
 
     def infer(self, inputs: Sequence[TensorType], constants: Mapping[str, TensorType]) -> tuple[TensorType, ...]:
         """(1, 1, 1, C)."""
-        expect_int8(inputs)
-        if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].shape[0] != 1:
-            raise ValueError(f"one map (1, H, W, C) is needed, not {[operand.shape for operand in inputs]}")
+        _, height, width, channels = expect_map(inputs)
         if self.function not in ("average", "max"):
             raise ValueError(f"function {self.function!r} is neither 'average' nor 'max'")
-        _, height, width, channels = inputs[0].shape
-        if self.function == "average" and height * width * 255 >= 2**31:
-            raise ValueError(f"{height} x {width} pixels are more than an int32 can sum")
-        before = (self.input_scale, self.input_zero_point)
-        if self.function == "max" and before != (self.output_scale, self.output_zero_point):
-            raise ValueError("the maximum keeps its operand's scale and zero point")
-        return (TensorType((1, 1, 1, channels), "int8"),)
+        if (self.function == "average") != (self.arithmetic is not None):
+            raise ValueError("an average needs an arithmetic, and a maximum has none")
+        if self.arithmetic is not None:
+            self.arithmetic.expect_operands(inputs)
+            if height * width > self.arithmetic.most_values():
+                raise ValueError(f"{height} x {width} pixels are more than {self.arithmetic.most_values()} to sum")
+        return (TensorType((1, 1, 1, channels), inputs[0].dtype),)
 
     def reference(self, inputs: Sequence[np.ndarray], constants: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
-        """Sum or maximum over all pixels."""
-        if self.function == "max":
-            return (inputs[0].max(axis=(1, 2), keepdims=True),)
-        accumulator = (inputs[0].astype(np.int32) - self.input_zero_point).sum(axis=(1, 2), keepdims=True)
-        count = inputs[0].shape[1] * inputs[0].shape[2]
-        multiplier = average_multiplier(self.input_scale, self.output_scale, count)
-        return (requantize(accumulator, multiplier, self.output_zero_point),)
+        """Sum or maximum over all pixels, one after the other."""
+        data = inputs[0]
+        pixels = data.reshape(-1, data.shape[3])
+        if self.arithmetic is None:
+            result = np.full(data.shape[3], lowest_value(str(data.dtype)), data.dtype)
+            for pixel in pixels:
+                result = np.where(pixel > result, pixel, result)
+        else:
+            values = self.arithmetic.values(pixels)
+            sums = np.zeros(data.shape[3], values.dtype)
+            for pixel in values:
+                sums += pixel
+            result = self.arithmetic.results(sums, np.asarray(len(values)))
+        return (result.reshape(1, 1, 1, -1),)
 
     def line_access(
         self,
@@ -60,11 +70,6 @@ class GlobalPool(Operator):
         outputs: Sequence[TensorType],
         constants: Mapping[str, np.ndarray],
     ) -> LineAccess:
-        """A reducer with C accumulators: int32 sums, or int8 maxima."""
+        """A reducer with C accumulators: sums of four bytes, or maxima of the operand's type."""
         channels = inputs[0].shape[3]
-        return reducer(inputs[0], 4 * channels if self.function == "average" else channels)
-
-    @property
-    def result_quantization(self) -> tuple[float, int]:
-        """As its attributes say."""
-        return self.output_scale, self.output_zero_point
+        return reducer(inputs[0], channels * (_SUM_BYTES if self.arithmetic else np.dtype(inputs[0].dtype).itemsize))

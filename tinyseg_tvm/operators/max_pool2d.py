@@ -1,4 +1,4 @@
-"""Max pooling on int8 (ONNX MaxPool)."""
+"""Max pooling (ONNX MaxPool)."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from typing import ClassVar
 import numpy as np
 
 from tinyseg_tvm.operators.access_patterns import by_line
-from tinyseg_tvm.operators.accumulators import expect_int8
 from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator
 from tinyseg_tvm.operators.spatial_exchange import exchanged_padding, exchanged_pair
-from tinyseg_tvm.operators.tensor_type import TensorType
+from tinyseg_tvm.operators.tensor_type import TensorType, expect_map, lowest_value
 from tinyseg_tvm.operators.windows import Window, windows
 
 
 @dataclass(frozen=True)
 class MaxPool2d(Operator):
-    """Padding never wins. ``ceil_mode`` is already folded into the bottom and right padding."""
+    """``y = x > y ? x : y`` over the window in the order of rows and columns, from the lowest value of the operand's
+    type: no arithmetic.
+
+    Padding never wins. ``ceil_mode`` is already folded into the bottom and right padding.
+    """
 
     kind: ClassVar[str] = "max_pool2d"
     keeps_quantization: ClassVar[bool] = True
@@ -31,28 +34,28 @@ class MaxPool2d(Operator):
 
     def infer(self, inputs: Sequence[TensorType], constants: Mapping[str, TensorType]) -> tuple[TensorType, ...]:
         """One map of the windows that fit."""
-        expect_int8(inputs)
-        if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].shape[0] != 1:
-            raise ValueError(f"one map (1, H, W, C) is needed, not {[operand.shape for operand in inputs]}")
-        _, height, width, channels = inputs[0].shape
+        _, height, width, channels = expect_map(inputs)
         down, across = self._windows()
-        return (TensorType((1, down.count(height), across.count(width), channels), "int8"),)
+        return (TensorType((1, down.count(height), across.count(width), channels), inputs[0].dtype),)
 
     def _windows(self) -> tuple[Window, Window]:
         """The kernel down and across the map."""
         return windows(self.kernel, self.strides, self.padding, self.dilation)
 
     def reference(self, inputs: Sequence[np.ndarray], constants: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
-        """Maximum over taps; -128 where a window lies in the padding altogether."""
+        """Maximum over taps; the lowest value where a window lies in the padding altogether."""
         down, across = self._windows()
-        _, rows, columns, channels = inputs[0].shape
+        data = inputs[0][0]
+        rows, columns, channels = data.shape
+        lowest = lowest_value(str(data.dtype))
         padding = ((down.before, down.after), (across.before, across.after), (0, 0))
-        padded = np.pad(inputs[0][0], padding, constant_values=-128)
+        padded = np.pad(data, padding, constant_values=lowest)
         height, width = down.count(rows), across.count(columns)
-        result = np.full((height, width, channels), -128, np.int8)
+        result = np.full((height, width, channels), lowest, data.dtype)
         for ky in range(down.kernel):
             for kx in range(across.kernel):
-                np.maximum(result, padded[down.seen_by(ky, height), across.seen_by(kx, width)], out=result)
+                seen = padded[down.seen_by(ky, height), across.seen_by(kx, width)]
+                result = np.where(seen > result, seen, result)
         return (result[np.newaxis],)
 
     def line_access(

@@ -1,4 +1,4 @@
-"""Nearest and bilinear resizing of int8 maps (ONNX Resize)."""
+"""Nearest and bilinear resizing of maps (ONNX Resize)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import ClassVar
 import numpy as np
 
 from tinyseg_tvm.operators.access_patterns import by_line
-from tinyseg_tvm.operators.accumulators import expect_int8
+from tinyseg_tvm.operators.arithmetic import forms
 from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator
-from tinyseg_tvm.operators.requantize import average_multiplier, requantize
-from tinyseg_tvm.operators.tensor_type import TensorType
+from tinyseg_tvm.operators.tensor_type import TensorType, expect_map
 
 _TAPS = {"nearest": 1, "linear": 2}
 _WEIGHT_UNIT = 2048  # a pair of linear weights sums to this
@@ -23,29 +22,31 @@ class Resize2d(Operator):
     """Separable resizing whose coordinates were computed at compile time, for all coordinate modes alike.
 
     Constants: ``rows`` (OH, T) int32 source rows of each output row and ``row_weights`` (OH, T) int32, ``columns``
-    (OW, T) and ``column_weights``. Nearest: T = 1, weights 1, the value is copied (equal quantisation). Bilinear:
-    T = 2, weights are round_half_even(2048 * weight), a pair sums to 2048. A row of weight 0 is not read:
-    ``acc = sum(row_weight * column_weight * (x - input_zero_point))`` in int32,
-    ``y = clip(round_half_even(float32(acc) * multiplier) + output_zero_point, -128, 127)``,
-    ``multiplier = float32(float32(input_scale / output_scale) / 2^22)``.
+    (OW, T) and ``column_weights``. Nearest: T = 1, weights 1, values of any type are copied: no arithmetic. Bilinear:
+    T = 2, weights are round_half_even(2048 * weight), a pair sums to 2048, so that the weights ``row_weight *
+    column_weight`` of a result sum to 2^22. A row of weight 0 is not read.
     """
 
     kind: ClassVar[str] = "resize2d"
     own_constants: ClassVar[tuple[str, ...]] = ("rows", "row_weights", "columns", "column_weights")
 
     method: str  # "nearest" or "linear"
-    input_scale: float
-    input_zero_point: int
-    output_scale: float
-    output_zero_point: int
+    arithmetic: forms.Interpolation | None = None
+
+    @property
+    def keeps_quantization(self) -> bool:
+        """Nearest does."""
+        return self.arithmetic is None
 
     def infer(self, inputs: Sequence[TensorType], constants: Mapping[str, TensorType]) -> tuple[TensorType, ...]:
         """The extents of the tables."""
-        expect_int8(inputs)
-        if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].shape[0] != 1:
-            raise ValueError(f"one map (1, H, W, C) is needed, not {[operand.shape for operand in inputs]}")
+        channels = expect_map(inputs)[3]
         if self.method not in _TAPS:
             raise ValueError(f"method {self.method!r} is neither 'nearest' nor 'linear'")
+        if (self.method == "linear") != (self.arithmetic is not None):
+            raise ValueError("bilinear resizing needs an arithmetic, and nearest has none")
+        if self.arithmetic is not None:
+            self.arithmetic.expect_operands(inputs)
         taps = _TAPS[self.method]
         for name in self.constant_names:
             table = constants[name]
@@ -54,11 +55,8 @@ class Resize2d(Operator):
         for axis in ("row", "column"):
             if constants[f"{axis}s"].shape != constants[f"{axis}_weights"].shape:
                 raise ValueError(f"{axis}s and {axis}_weights differ in shape")
-        before = (self.input_scale, self.input_zero_point)
-        if self.method == "nearest" and before != (self.output_scale, self.output_zero_point):
-            raise ValueError("nearest resizing keeps its operand's scale and zero point")
-        shape = (1, constants["rows"].shape[0], constants["columns"].shape[0], inputs[0].shape[3])
-        return (TensorType(shape, "int8"),)
+        shape = (1, constants["rows"].shape[0], constants["columns"].shape[0], channels)
+        return (TensorType(shape, inputs[0].dtype),)
 
     def check(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]) -> None:
         """Sources lie inside the map; weights are not negative and sum to their unit."""
@@ -71,20 +69,17 @@ class Resize2d(Operator):
                 raise ValueError(f"{axis}_weights are negative or do not sum to {unit}")
 
     def reference(self, inputs: Sequence[np.ndarray], constants: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
-        """Gathers for nearest; weighted integer sums of rows, then of columns, for linear."""
+        """Gathers for nearest; weighted sums of rows, then of columns, for linear."""
         data = inputs[0][0]
         rows, columns = constants["rows"], constants["columns"]
-        if self.method == "nearest":
+        if self.arithmetic is None:
             return (data.take(rows[:, 0], axis=0).take(columns[:, 0], axis=1)[np.newaxis],)
-        centred = data.astype(np.int32) - self.input_zero_point
+        values = self.arithmetic.values(data)
         weights = constants["row_weights"][:, :, np.newaxis, np.newaxis]
-        tall = centred.take(rows[:, 0], axis=0) * weights[:, 0] + centred.take(rows[:, 1], axis=0) * weights[:, 1]
+        tall = values.take(rows[:, 0], axis=0) * weights[:, 0] + values.take(rows[:, 1], axis=0) * weights[:, 1]
         weights = constants["column_weights"][:, :, np.newaxis]
-        accumulator = (
-            tall.take(columns[:, 0], axis=1) * weights[:, 0] + tall.take(columns[:, 1], axis=1) * weights[:, 1]
-        )
-        multiplier = average_multiplier(self.input_scale, self.output_scale, _WEIGHT_UNIT * _WEIGHT_UNIT)
-        return (requantize(accumulator, multiplier, self.output_zero_point)[np.newaxis],)
+        sums = tall.take(columns[:, 0], axis=1) * weights[:, 0] + tall.take(columns[:, 1], axis=1) * weights[:, 1]
+        return (self.arithmetic.results(sums, _WEIGHT_UNIT * _WEIGHT_UNIT)[np.newaxis],)
 
     def line_access(
         self,
@@ -98,11 +93,6 @@ class Resize2d(Operator):
             for rows, weights in zip(constants["rows"], constants["row_weights"], strict=True)
         )
         return by_line([lines], outputs[0])
-
-    @property
-    def result_quantization(self) -> tuple[float, int]:
-        """As its attributes say."""
-        return self.output_scale, self.output_zero_point
 
     def exchanged(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]) -> Exchanged:
         """The tables of rows are those of columns, and the other way round."""

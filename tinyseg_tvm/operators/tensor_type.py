@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,3 +67,16 @@ class TensorType:
     def bytes(self) -> int:
         """Bytes of the whole tensor, without padding."""
         return self.elements * np.dtype(self.dtype).itemsize
+
+
+def expect_map(inputs: Sequence[TensorType]) -> tuple[int, ...]:
+    """Shape of the only operand, a map (1, H, W, C); ValueError where it is none."""
+    if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].shape[0] != 1:
+        raise ValueError(f"one map (1, H, W, C) is needed, not {[operand.shape for operand in inputs]}")
+    return inputs[0].shape
+
+
+def lowest_value(dtype: str) -> float:
+    """The lowest (finite) value of an element type."""
+    limits = np.finfo(dtype) if np.issubdtype(np.dtype(dtype), np.floating) else np.iinfo(dtype)
+    return float(limits.min)

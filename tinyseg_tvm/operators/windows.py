@@ -51,6 +51,14 @@ class Window:
         first = tap * self.dilation
         return slice(first, first + (count - 1) * self.stride + 1, self.stride)
 
+    def inside(self, tap: int, extent: int, count: int) -> tuple[slice, slice]:
+        """Of ``count`` windows those whose ``tap`` lies inside the axis, and the positions that it sees there."""
+        offset = tap * self.dilation - self.before
+        first = max(0, -(offset // self.stride))
+        last = max(first, min(count, (extent - 1 - offset) // self.stride + 1))
+        begin = first * self.stride + offset
+        return slice(first, last), slice(begin, begin + (last - first) * self.stride, self.stride)
+
 
 @dataclass(frozen=True)
 class TransposedWindow:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from tinyseg_tvm.codegen import Core
 from tinyseg_tvm.codegen.operators import NodeView, emitter_for
 from tinyseg_tvm.codegen.tuning_records import Decision, TuningRecords, decision_of
+from tinyseg_tvm.operators import Operator
 
 UNMEASURED = ("fetch", "spill", "opaque")  # kinds of operators: of a storage's driver, or with one kernel only
 
@@ -40,7 +41,7 @@ class Task:
         candidates: that fit all of them; best estimated first.
     """
 
-    view: NodeView
+    view: NodeView[Operator]
     numbers: tuple[int, ...]
     steps: int
     candidates: tuple[Candidate, ...]
@@ -51,14 +52,14 @@ class Task:
         return self.view.signature
 
 
-def tasks_of(views: Sequence[tuple[int, NodeView]], rooms: Sequence[int]) -> list[Task]:
+def tasks_of(views: Sequence[tuple[int, NodeView[Operator]]], rooms: Sequence[int]) -> list[Task]:
     """Tasks of a network.
 
     Args:
         views: number in the planning problem and view of its nodes.
         rooms: bytes of scratch that each operator of the problem can have.
     """
-    alike: dict[str, list[tuple[int, NodeView]]] = {}
+    alike: dict[str, list[tuple[int, NodeView[Operator]]]] = {}
     for number, view in views:
         if view.operator.kind not in UNMEASURED:
             alike.setdefault(view.signature, []).append((number, view))
@@ -74,7 +75,7 @@ def tasks_of(views: Sequence[tuple[int, NodeView]], rooms: Sequence[int]) -> lis
     return tasks
 
 
-def candidates_of(view: NodeView) -> list[Candidate]:
+def candidates_of(view: NodeView[Operator]) -> list[Candidate]:
     """All that compute a node.
 
     Where a kernel has several programs, the first candidate takes the decision of fewest estimated cycles on each, the

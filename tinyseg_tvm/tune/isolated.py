@@ -18,7 +18,7 @@ from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.micro import generate_project
 from tinyseg_tvm.network import Network, Node, Tensor, reference
 from tinyseg_tvm.network.problem import build_problem
-from tinyseg_tvm.operators import TensorType
+from tinyseg_tvm.operators import Operator, TensorType
 from tinyseg_tvm.planner.optimiser import plan
 from tinyseg_tvm.planner.problem import Pool
 from tinyseg_tvm.tune.candidates import Candidate
@@ -30,7 +30,7 @@ FLOAT_TOLERANCE = 1e-4  # sums in another order
 class IsolatedOperator:
     """An operator alone: its input and output by line, so that it fits small boards."""
 
-    def __init__(self, view: NodeView, board: Board) -> None:
+    def __init__(self, view: NodeView[Operator], board: Board) -> None:
         """The operator of a node, to be run on a board."""
         self.view, self.board = view, board
         self.network = _network(view)
@@ -86,7 +86,7 @@ def _agree(output: np.ndarray, expected: np.ndarray) -> bool:
     return output.tobytes() == expected.tobytes()
 
 
-def _network(view: NodeView) -> Network:
+def _network(view: NodeView[Operator]) -> Network:
     inputs = {f"x{i}": Tensor(f"x{i}", operand) for i, operand in enumerate(view.inputs)}
     outputs = {f"y{i}": Tensor(f"y{i}", result) for i, result in enumerate(view.outputs)}
     node = Node(view.node.name, view.operator, tuple(inputs), tuple(outputs), view.constants)

@@ -11,7 +11,7 @@ typedef struct {
      * [group][block][row][piece][tap][channel][4], then [group][channel - 4 * blocks][row][piece][tap][channel]. */
     const void *weight;
     const int32_t *bias; /* minus input_zero_point times the sum of the channel's weights */
-    const float *multiplier;
+    const tinyseg_multiplier *multiplier;
     const uint16_t *piece_channels; /* channels of each piece */
     uint16_t pieces;
     uint16_t groups;

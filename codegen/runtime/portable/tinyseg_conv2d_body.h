@@ -71,7 +71,7 @@ static void two_pixels(const tinyseg_conv2d *p, const int8_t *const *lines, int3
             }
             for (int32_t k = 0; k < width; ++k, ++o) {
                 const int32_t bias = p->bias[o];
-                const float multiplier = p->multiplier[o];
+                const tinyseg_multiplier multiplier = p->multiplier[o];
                 out[o] = tinyseg_requantize(with_bias(a[k], bias), multiplier, &p->output);
                 out2[o] = tinyseg_requantize(with_bias(b[k], bias), multiplier, &p->output);
             }

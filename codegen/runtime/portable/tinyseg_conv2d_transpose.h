@@ -16,7 +16,7 @@ typedef struct {
     /* As in tinyseg_conv2d with one piece: [group][block][row][tap][channel][4], then single channels. */
     const void *weight;
     const int32_t *bias;
-    const float *multiplier;
+    const tinyseg_multiplier *multiplier;
     const tinyseg_transpose_tap *taps; /* of phase 0, then of phase 1, ... */
     const uint16_t *phase_taps;        /* number of taps of each phase */
     uint16_t groups;

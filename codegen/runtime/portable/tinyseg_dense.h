@@ -9,7 +9,7 @@ typedef struct {
     /* Of each line: [block][element][4] for output channels by four, then [channel][element] for the rest. */
     const void *weight;
     const int32_t *bias; /* minus input_zero_point times the sum of the channel's weights */
-    const float *multiplier;
+    const tinyseg_multiplier *multiplier;
     uint32_t line_elements;
     uint16_t lines;
     uint16_t output_channels;

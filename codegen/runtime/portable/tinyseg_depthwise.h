@@ -8,7 +8,7 @@
 typedef struct {
     const void *weight;  /* [row][tap][channel], int8_t or int16_t for the _w16 kernel */
     const int32_t *bias; /* minus input_zero_point times the sum of the channel's weights */
-    const float *multiplier;
+    const tinyseg_multiplier *multiplier;
     uint16_t channels;
     uint16_t input_width;
     uint16_t output_width;

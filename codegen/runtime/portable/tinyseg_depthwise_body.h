@@ -157,7 +157,12 @@ TINYSEG_INNER void any_pixel(const tinyseg_depthwise *p, const int8_t *const *li
 
 /* Requantises `count` sums, to bytes `step` apart. */
 TINYSEG_INNER void store(
-    const int32_t *sums, int32_t count, float multiplier, const tinyseg_output *output, int8_t *out, int32_t step)
+    const int32_t *sums,
+    int32_t count,
+    tinyseg_multiplier multiplier,
+    const tinyseg_output *output,
+    int8_t *out,
+    int32_t step)
 {
     const tinyseg_scale scale = tinyseg_scale_of(multiplier);
     const int32_t zero_point = output->zero_point;

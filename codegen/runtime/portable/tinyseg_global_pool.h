@@ -6,7 +6,7 @@
 #include "tinyseg_requantize.h"
 
 typedef struct {
-    float multiplier; /* average only */
+    tinyseg_multiplier multiplier; /* average only */
     uint32_t width;   /* pixels of a line */
     uint16_t lines;
     uint16_t channels;

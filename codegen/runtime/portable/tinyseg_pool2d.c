@@ -86,7 +86,7 @@ typedef struct {
     int32_t up;
 } scale_of_sums;
 
-static scale_of_sums scale_for(float multiplier, int32_t taps)
+static scale_of_sums scale_for(tinyseg_multiplier multiplier, int32_t taps)
 {
     scale_of_sums result = {tinyseg_scale_of(multiplier), 0};
 #if TINYSEG_REQUANTIZE_INTEGER
@@ -121,7 +121,8 @@ void tinyseg_average_pool2d_line(const tinyseg_pool2d *p, const int8_t *const *l
         const int32_t pixels = count > 0 ? rows * count : 0;
         const int32_t zero = pixels * p->input_zero_point;
         const int32_t first = column * channels + taps.first * step;
-        const float multiplier = pixels <= 0 ? 0.0f : p->multiplier[p->fixed_count != 0u ? 0 : pixels - 1];
+        const tinyseg_multiplier none = (tinyseg_multiplier){0};
+        const tinyseg_multiplier multiplier = pixels <= 0 ? none : p->multiplier[p->fixed_count != 0u ? 0 : pixels - 1];
         const scale_of_sums scale = scale_for(multiplier, most);
         for (int32_t c = 0; c < channels; ++c) {
             int32_t sum = -zero;

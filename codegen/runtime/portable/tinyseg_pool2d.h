@@ -7,7 +7,7 @@
 
 typedef struct {
     /* Average: multiplier[pixels - 1] for windows of so many pixels inside the map; with `fixed_count` multiplier[0]. */
-    const float *multiplier;
+    const tinyseg_multiplier *multiplier;
     uint16_t channels;
     uint16_t input_width;
     uint16_t output_width;

@@ -32,6 +32,13 @@
 #endif
 #endif
 
+/* What accumulators are multiplied by.
+ *
+ * Another rule of requantisation has its own tinyseg_multiplier, tinyseg_scale, tinyseg_scale_of and tinyseg_scaled_to,
+ * and 0 for TINYSEG_REQUANTIZE_INTEGER, in a header that is included in place of those below where a macro
+ * TINYSEG_RULE_<NAME>, defined for the whole project, asks for it: the kernels of this folder know no more of a rule. */
+typedef float tinyseg_multiplier;
+
 /* The result's zero point and bounds (int8 values). */
 typedef struct {
     int16_t zero_point;
@@ -166,7 +173,7 @@ typedef struct {
 #define TINYSEG_SCALE_BITS 22
 #define TINYSEG_TIE_MARGIN 0x1040000u /* 2^-8 by the factor's rounding, 2^-14 by those to float32 */
 
-TINYSEG_INLINE tinyseg_scale tinyseg_scale_of(float multiplier)
+TINYSEG_INLINE tinyseg_scale tinyseg_scale_of(tinyseg_multiplier multiplier)
 {
     tinyseg_scale scale;
     uint32_t bits;
@@ -242,7 +249,7 @@ typedef struct {
 
 #define TINYSEG_TIE_MARGIN 0x40000u /* 2^-14 */
 
-TINYSEG_INLINE tinyseg_scale tinyseg_scale_of(float multiplier)
+TINYSEG_INLINE tinyseg_scale tinyseg_scale_of(tinyseg_multiplier multiplier)
 {
     tinyseg_scale scale;
     uint32_t bits;
@@ -305,7 +312,7 @@ TINYSEG_INLINE int32_t tinyseg_scaled_to(int32_t acc, tinyseg_scale scale, int32
 #else
 typedef float tinyseg_scale;
 
-TINYSEG_INLINE tinyseg_scale tinyseg_scale_of(float multiplier)
+TINYSEG_INLINE tinyseg_scale tinyseg_scale_of(tinyseg_multiplier multiplier)
 {
     return multiplier;
 }
@@ -341,7 +348,7 @@ TINYSEG_INLINE int tinyseg_narrow(const tinyseg_output *output)
     return output->minimum != -128 || output->maximum != 127;
 }
 
-TINYSEG_INLINE int8_t tinyseg_requantize(int32_t acc, float multiplier, const tinyseg_output *output)
+TINYSEG_INLINE int8_t tinyseg_requantize(int32_t acc, tinyseg_multiplier multiplier, const tinyseg_output *output)
 {
     const int32_t result = tinyseg_scaled_to(acc, tinyseg_scale_of(multiplier), output->zero_point);
     return (int8_t)tinyseg_clamp(result, output->minimum, output->maximum);

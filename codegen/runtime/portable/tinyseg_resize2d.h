@@ -12,7 +12,7 @@ void tinyseg_resize2d_nearest_line(
 typedef struct {
     const uint16_t *columns;       /* two per output pixel */
     const int16_t *column_weights; /* two per output pixel, their sum is 2048 */
-    float multiplier;
+    tinyseg_multiplier multiplier;
     uint16_t width;
     uint16_t channels;
     int16_t input_zero_point;

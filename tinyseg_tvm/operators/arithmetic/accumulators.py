@@ -61,7 +61,7 @@ def exact_accumulators(weight: np.ndarray, bias: np.ndarray, shape: tuple[int, .
     sums = np.abs(weight.reshape(weight.shape[0], -1).astype(np.int64)).sum(axis=1) * 255
     largest = (sums + np.abs(bias.astype(np.int64))).max(initial=0)
     exact = np.float32 if largest < _EXACT_FLOAT32 else np.float64
-    return np.array(np.broadcast_to(bias, shape), exact)
+    return np.array(np.broadcast_to(bias, shape), exact, order="C")
 
 
 def add_exact_products(accumulators: np.ndarray, values: np.ndarray, weights: np.ndarray) -> None:

@@ -59,7 +59,7 @@ class WeightedSum(_Float32, forms.WeightedSum):
 
     def begin(self, constants: Mapping[str, np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
         """float32."""
-        return np.array(np.broadcast_to(constants["bias"], shape))
+        return np.array(np.broadcast_to(constants["bias"], shape), order="C")
 
     def values(self, data: np.ndarray) -> np.ndarray:
         """As they are."""
@@ -83,17 +83,13 @@ class Average(_Float32, forms.Average):
         """Any number that a count can be, exactly."""
         return 1 << 24
 
-    def begin(self, shape: tuple[int, ...]) -> np.ndarray:
-        """float32 zeros."""
-        return np.zeros(shape, np.float32)
+    def values(self, data: np.ndarray) -> np.ndarray:
+        """As they are."""
+        return data
 
-    def add(self, accumulators: np.ndarray, data: np.ndarray) -> None:
-        """One addition."""
-        accumulators += data
-
-    def results(self, accumulators: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    def results(self, sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
         """One division."""
-        return np.asarray(accumulators / np.asarray(counts, np.float32))
+        return np.asarray(sums / np.asarray(counts, np.float32))
 
 
 @dataclass(frozen=True)

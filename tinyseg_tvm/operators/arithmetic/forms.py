@@ -44,6 +44,11 @@ class Arithmetic(ABC):
         """Whether values below zero become the integer zero point, so that many elements are alike."""
         return False
 
+    @property
+    def operand_zero(self) -> int:
+        """The operands' value that stands for 0: what padding is made of."""
+        return 0
+
     def expect_operands(self, inputs: Sequence[TensorType]) -> None:
         """Raises ValueError unless every operand has the element type of the arithmetic, and its numbers are sound."""
         for index, operand in enumerate(inputs):
@@ -59,6 +64,8 @@ class WeightedSum(Arithmetic):
     """
 
     form = "WeightedSum"
+    accumulator_bytes: ClassVar[int] = 4
+    """Of a sum as kernels keep it from step to step."""
 
     @abstractmethod
     def expect_constants(self, constants: Mapping[str, TensorType], rank: int) -> int:
@@ -98,19 +105,15 @@ class Average(Arithmetic):
 
     @abstractmethod
     def most_values(self) -> int:
-        """How many values an accumulator can sum."""
+        """How many values a sum can have."""
 
     @abstractmethod
-    def begin(self, shape: tuple[int, ...]) -> np.ndarray:
-        """Accumulators that hold nothing."""
+    def values(self, data: np.ndarray) -> np.ndarray:
+        """Operands as they are summed: free of their zero point, and in the type of the sums."""
 
     @abstractmethod
-    def add(self, accumulators: np.ndarray, data: np.ndarray) -> None:
-        """Adds operands of the accumulators' shape in place."""
-
-    @abstractmethod
-    def results(self, accumulators: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        """The averages; ``counts`` broadcast against the accumulators."""
+    def results(self, sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        """The averages; ``counts`` broadcast against the sums, which begin at 0."""
 
 
 class Binary(Arithmetic):
@@ -119,6 +122,11 @@ class Binary(Arithmetic):
     form = "Binary"
     functions: ClassVar[tuple[str, ...]]
     """Names of what ``f`` may be."""
+
+    def expect_function(self, function: str) -> None:
+        """Raises ValueError unless the rule has a function of this name."""
+        if function not in self.functions:
+            raise ValueError(f"function {function!r} is none of {', '.join(self.functions)}")
 
     @abstractmethod
     def results(self, function: str, lhs: np.ndarray, rhs: np.ndarray) -> np.ndarray:

@@ -141,10 +141,13 @@ def requantize_integer(
     return (rounded + zero_point).astype(np.int8)
 
 
+RULE = "onnx"
+
+
 class _Quantized:
     """What all forms of the rule share: operands and results of one integer type."""
 
-    rule: ClassVar[str] = "onnx"
+    rule: ClassVar[str] = RULE
 
     @property
     def dtype(self) -> str:
@@ -157,6 +160,12 @@ class _Quantized:
         scale: float | None = getattr(self, "output_scale", None)
         zero_point: int = getattr(self, "output_zero_point", 0)
         return None if scale is None else (float(np.float32(scale)), zero_point)
+
+    @property
+    def operand_zero(self) -> int:
+        """The operand's zero point, where there is one operand."""
+        zero_point: int = getattr(self, "input_zero_point", 0)
+        return zero_point
 
     @property
     def cuts_at_zero(self) -> bool:
@@ -240,17 +249,13 @@ class Average(_Quantized, forms.Average):
         """Differences of 255 that an int32 can sum."""
         return (2**31 - 1) // 255
 
-    def begin(self, shape: tuple[int, ...]) -> np.ndarray:
-        """int32 zeros."""
-        return np.zeros(shape, np.int32)
+    def values(self, data: np.ndarray) -> np.ndarray:
+        """``x - input_zero_point`` in int32."""
+        return data.astype(np.int32) - self.input_zero_point
 
-    def add(self, accumulators: np.ndarray, data: np.ndarray) -> None:
-        """Differences from the zero point."""
-        accumulators += data.astype(np.int32) - self.input_zero_point
-
-    def results(self, accumulators: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    def results(self, sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
         """The requantised sums."""
-        return requantize(accumulators, self.multiplier(counts), self.output_zero_point)
+        return requantize(sums, self.multiplier(counts), self.output_zero_point)
 
     def multiplier(self, counts: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """The multiplier of sums of so many values."""

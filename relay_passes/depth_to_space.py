@@ -16,6 +16,11 @@ def rewrite_depth_to_space(rewrite: Rewrite, value: Expr, name: str) -> Expr | N
     return depth_to_space(rewrite, value, name) if is_quantized else None
 
 
+def lower_depth_to_space(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
+    """DepthToSpace on float32."""
+    return depth_to_space(rewrite, value, name) if is_call(value, "reshape") and dtype_of(value) == "float32" else None
+
+
 def depth_to_space(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     """(N, C, H, W) split into blocks, transposed and joined as ONNX DepthToSpace does."""
     if not is_call(value, "reshape") or not has_static_shape(value):

@@ -5,44 +5,34 @@ from __future__ import annotations
 import dataclasses
 from typing import cast
 
-import numpy as np
 from tvm import relax
 
 from tinyseg_tvm.operators import ArgMax, Softmax
-from tinyseg_tvm.operators.arithmetic import onnx
+from tinyseg_tvm.relay_passes.computations import Computation, computing
 from tinyseg_tvm.relay_passes.expressions import Expr, dtype_of, is_call, is_constant, shape_of
 from tinyseg_tvm.relay_passes.operators_registration import operator_of
 from tinyseg_tvm.relay_passes.quantized_operands import (
     data_movement_above,
     emit_operator,
     move_alike,
-    quantized_activation,
-    quantized_result,
 )
 from tinyseg_tvm.relay_passes.rewriting import Rewrite
 
 _INDEX_TYPES = ("int64", "int32", "uint8")
 
 
-def rewrite_softmax(rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
+@computing("nn.softmax")
+def softmax(found: Computation) -> Expr | None:
     """Softmax; an axis other than the last is brought there."""
-    result = quantized_result(value)
-    call = None if result is None else rewrite.producing_call(result[0], "nn.softmax")
-    activation = None if call is None else quantized_activation(rewrite, call.args[0])
-    if result is None or call is None or activation is None:
+    activation = found.activation()
+    if activation is None or not shape_of(activation):
         return None
-    name, output = rewrite.name(result[0]), result[1]
-    distance = np.arange(256, dtype=np.float64)
-    table = np.exp(-distance * activation[1].scale).astype(np.float32)
-    operator = Softmax(onnx.Softmax(output_scale=output.scale, output_zero_point=output.zero_point))
-    order, back = _axis_last(int(call.attrs.axis), len(shape_of(call)))
-    operand = activation[0]
+    arithmetic, constants = found.softmax()
+    order, back = _axis_last(int(found.call.attrs.axis), len(shape_of(activation)))
     if order is not None:
-        operand = rewrite.emit(relax.op.permute_dims(operand, order), f"{name}_nhwc", activation[1])
-    softmax = emit_operator(rewrite, operator, [operand], {"table": table}, name=name, quantization=output)
-    if softmax is None or back is None:
-        return softmax
-    return rewrite.emit(relax.op.permute_dims(softmax, back), f"{name}_nchw", output)
+        activation = found.move(relax.op.permute_dims(activation, order), "nhwc")
+    result = found.emit(Softmax(arithmetic), [activation], constants)
+    return result if result is None or back is None else found.move(relax.op.permute_dims(result, back), "nchw")
 
 
 def rewrite_argmax(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:

@@ -8,48 +8,48 @@ from __future__ import annotations
 import numpy as np
 
 from tinyseg_tvm.operators import Resize2d
-from tinyseg_tvm.relay_passes.expressions import Call, Expr, dtype_of, is_call, is_constant, shape_of
+from tinyseg_tvm.relay_passes.computations import Computation, computing, copying
+from tinyseg_tvm.relay_passes.expressions import Call, Expr, shape_of
 from tinyseg_tvm.relay_passes.propagate_quantization import moves_elements
-from tinyseg_tvm.relay_passes.quantization import Quantization
-from tinyseg_tvm.relay_passes.quantized_operands import in_nhwc, quantized_activation, quantized_result
-from tinyseg_tvm.relay_passes.rewriting import Rewrite
 
 _WEIGHT_UNIT = 2048  # a pair of bilinear weights sums to this
-_NEUTRAL = Quantization(1.0, 0)  # nearest resizing copies: its quantisation does not matter
 _COORDINATES = ("asymmetric", "half_pixel", "pytorch_half_pixel", "align_corners", "tf_half_pixel_for_nn")
 
 
-def rewrite_resize_nearest(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
-    """Nearest resizing of int8."""
-    if not is_call(value, "image.resize2d") or not moves_elements(value) or dtype_of(value) != "int8":
+@copying("image.resize2d")
+def resize_nearest(found: Computation) -> Expr | None:
+    """Nearest resizing."""
+    activation, mode = found.activation(), _coordinates(found.call)
+    if activation is None or mode is None or not moves_elements(found.call):
         return None
-    if is_constant(value.args[0]) or str(value.attrs.coordinate_transformation_mode) not in _COORDINATES:
-        return None
-    known = rewrite.quantization.get(value.args[0], _NEUTRAL)
     constants = {}
-    for table, before, after in _extents(value):
-        positions = source_positions(before, after, str(value.attrs.coordinate_transformation_mode))
-        rows = nearest_sources(positions, before, str(value.attrs.rounding_method))
-        constants[f"{table}s"] = rows[:, np.newaxis]
+    for table, before, after in _extents(found.call):
+        sources = nearest_sources(source_positions(before, after, mode), before, str(found.call.attrs.rounding_method))
+        constants[f"{table}s"] = sources[:, np.newaxis]
         constants[f"{table}_weights"] = np.ones((after, 1), np.int32)
-    return _resize(rewrite, value, (value.args[0], known), constants, method="nearest", after=known, name=name)
+    return found.in_nhwc(Resize2d("nearest"), [activation], constants, str(found.call.attrs.layout))
 
 
-def rewrite_resize_linear(rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
-    """Bilinear resizing between two quantisations."""
-    result = quantized_result(value)
-    call = None if result is None else rewrite.producing_call(result[0], "image.resize2d")
-    activation = None if call is None else quantized_activation(rewrite, call.args[0])
-    if result is None or call is None or activation is None or call.attrs.method != "linear":
+@computing("image.resize2d")
+def resize_linear(found: Computation) -> Expr | None:
+    """Bilinear resizing."""
+    activation, mode = found.activation(), _coordinates(found.call)
+    if activation is None or mode is None or found.call.attrs.method != "linear":
         return None
-    if str(call.attrs.coordinate_transformation_mode) not in _COORDINATES:
+    interpolation = found.interpolation()
+    if interpolation is None:
         return None
     constants = {}
-    for table, before, after in _extents(call):
-        positions = source_positions(before, after, str(call.attrs.coordinate_transformation_mode))
+    for table, before, after in _extents(found.call):
+        positions = source_positions(before, after, mode)
         constants[f"{table}s"], constants[f"{table}_weights"] = linear_sources(positions, before)
-    name = rewrite.name(result[0])
-    return _resize(rewrite, call, activation, constants, method="linear", after=result[1], name=name)
+    return found.in_nhwc(Resize2d("linear", interpolation), [activation], constants, str(found.call.attrs.layout))
+
+
+def _coordinates(call: Call) -> str | None:
+    """The call's coordinate transformation, where it is a known one."""
+    mode = str(call.attrs.coordinate_transformation_mode)
+    return mode if mode in _COORDINATES else None
 
 
 def source_positions(before: int, after: int, mode: str) -> np.ndarray:
@@ -101,26 +101,3 @@ def _extents(call: Call) -> list[tuple[str, int, int]]:
     height, width = (2, 3) if str(call.attrs.layout) == "NCHW" else (1, 2)
     before, after = shape_of(call.args[0]), shape_of(call)
     return [("row", before[height], after[height]), ("column", before[width], after[width])]
-
-
-def _resize(
-    rewrite: Rewrite,
-    call: Call,
-    activation: tuple[Expr, Quantization],
-    constants: dict[str, np.ndarray],
-    *,
-    method: str,
-    after: Quantization,
-    name: str,
-) -> Expr | None:
-    before = activation[1]
-    operator = Resize2d(
-        method=method,
-        input_scale=before.scale,
-        input_zero_point=before.zero_point,
-        output_scale=after.scale,
-        output_zero_point=after.zero_point,
-    )
-    known = None if after is _NEUTRAL else after
-    layout = str(call.attrs.layout)
-    return in_nhwc(rewrite, operator, activation[0], constants, name=name, quantization=known, layout=layout)

@@ -1,38 +1,49 @@
-"""Clamp of float32 (ONNX Relu, Clip)."""
+"""Clamp of float32 (ONNX Relu, Clip); quantised values are clamped by a Lookup."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from tinyseg_tvm.operators.access_patterns import by_line, each_line
+from tinyseg_tvm.operators.arithmetic.float32 import clamp as clamped_values
+from tinyseg_tvm.operators.arithmetic.float32 import expect_bounds
 from tinyseg_tvm.operators.base import LineAccess, Operator
-from tinyseg_tvm.operators.float_arithmetic import clamp, expect_bounds, expect_float32
 from tinyseg_tvm.operators.tensor_type import TensorType
 
 
 @dataclass(frozen=True)
-class FloatClip(Operator):
-    """``y = clip(x, output_min, output_max)``, where it could not be part of the operator before it."""
+class Clip(Operator):
+    """``y = clip(x, low, high)``, where it could not be part of the operator before it."""
 
-    kind: ClassVar[str] = "float_clip"
+    kind: ClassVar[str] = "clip"
     any_pixel_order: ClassVar[bool] = True
 
-    output_min: float
-    output_max: float
+    low: float
+    high: float
 
     def infer(self, inputs: Sequence[TensorType], constants: Mapping[str, TensorType]) -> tuple[TensorType, ...]:
         """The operand's shape."""
-        expect_float32(inputs, 1)
-        expect_bounds(self.output_min, self.output_max)
-        return (TensorType(inputs[0].shape, "float32"),)
+        if len(inputs) != 1 or inputs[0].dtype != "float32":
+            raise ValueError(f"one operand of float32 is needed, not {[operand.dtype for operand in inputs]}")
+        expect_bounds(self.low, self.high)
+        return (inputs[0],)
 
     def reference(self, inputs: Sequence[np.ndarray], constants: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
         """The clamp."""
-        return (clamp(inputs[0], self.output_min, self.output_max),)
+        return (clamped_values(inputs[0], self.low, self.high),)
+
+    @property
+    def clamp(self) -> tuple[float, float]:
+        """As its attributes say."""
+        return self.low, self.high
+
+    def clamped(self, low: float, high: float) -> Clip:
+        """With other ends."""
+        return replace(self, low=low, high=high)
 
     def line_access(
         self,

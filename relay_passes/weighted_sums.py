@@ -1,0 +1,302 @@
+"""Rules for convolutions, transposed ones and fully connected layers: int8 by int8 to int32 to int8, or in float32.
+
+What a call says of windows and weights is read once (``_shape``), whatever its arithmetic; that follows from quantised
+operands, or is float32's. Arithmetic per channel after a sum in float32 goes into its weights.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyseg_tvm.operators import Conv2d, Conv2dTranspose, Dense, Operator
+from tinyseg_tvm.operators.arithmetic import float32, forms, onnx
+from tinyseg_tvm.relay_passes import float_operands, quantized_operands
+from tinyseg_tvm.relay_passes.expressions import Call, Expr, array_of, is_call, is_constant, shape_of
+from tinyseg_tvm.relay_passes.float_operands import is_float, is_float_call, per_channel, undone
+from tinyseg_tvm.relay_passes.operator_calls import operator_call
+from tinyseg_tvm.relay_passes.quantization import Quantization
+from tinyseg_tvm.relay_passes.quantized_operands import (
+    INT8_MAX,
+    INT8_MIN,
+    QuantizedConstant,
+    data_movement_above,
+    float_constant,
+    move_alike,
+    node_name,
+    quantized_activation,
+    quantized_constant,
+    quantized_result,
+)
+from tinyseg_tvm.relay_passes.rewriting import Rewrite
+
+logger = logging.getLogger(__name__)
+
+_SUMS = ("nn.conv2d", "nn.conv2d_transpose", "matmul")
+_FREE = float32.WeightedSum(-float32.FLOAT32_MAX, float32.FLOAT32_MAX)
+
+# A stored bias scale may be float32(s_x * s_w) computed elsewhere, in another precision or order.
+_BIAS_SCALE_TOLERANCE = 1e-5
+_INT32 = np.iinfo(np.int32)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a call says of the operator that it becomes.
+
+    Attributes:
+        operator: the operator, given its arithmetic.
+        ordered: the constant operand in the order of the operator's weight, output channels first.
+        channel_axis: of the constant operand, along which output channels lie.
+        groups: how often that axis is repeated in them.
+        layout: of the maps; empty where operands are none.
+    """
+
+    operator: Callable[[forms.WeightedSum], Operator]
+    ordered: Callable[[np.ndarray], np.ndarray]
+    channel_axis: int
+    groups: int
+    layout: str
+
+
+def _shape(call: Call, weight_rank: int) -> Shape | None:
+    """Of one of ``_SUMS``; None where no operator computes it."""
+    if is_call(call, "nn.conv2d"):
+        return _conv2d(call)
+    if is_call(call, "nn.conv2d_transpose"):
+        return _conv2d_transpose(call)
+    if weight_rank != 2 or len(shape_of(call.args[0])) < 2:
+        return None
+    return Shape(lambda arithmetic: Dense(flatten=False, arithmetic=arithmetic), lambda w: w.T, 1, 1, "")
+
+
+def _conv2d(call: Call) -> Shape | None:
+    """Conv, any grouping."""
+    attributes = call.attrs
+    layout, kernel_layout = str(attributes.data_layout), str(attributes.kernel_layout)
+    if attributes.out_layout not in ("", None, attributes.data_layout) or sorted(kernel_layout) != sorted("OIHW"):
+        return None
+    order = [kernel_layout.index(axis) for axis in "OHWI"]
+
+    def operator(arithmetic: forms.WeightedSum) -> Operator:
+        return Conv2d(
+            strides=_pair(attributes.strides),
+            padding=_padding(attributes.padding),
+            dilation=_pair(attributes.dilation),
+            groups=int(attributes.groups),
+            arithmetic=arithmetic,
+        )
+
+    return Shape(operator, lambda w: w.transpose(order), order[0], 1, layout)
+
+
+def _conv2d_transpose(call: Call) -> Shape | None:
+    """ConvTranspose, any grouping."""
+    attributes = call.attrs
+    if str(attributes.kernel_layout) != "IOHW":
+        return None
+    groups = int(attributes.groups)
+
+    def ordered(weight: np.ndarray) -> np.ndarray:
+        """(I, O / groups, KH, KW) to (O, KH, KW, I / groups)."""
+        inputs, per_group, height, width = weight.shape
+        grouped = weight.reshape(groups, inputs // groups, per_group, height, width).transpose(0, 2, 3, 4, 1)
+        return np.asarray(grouped.reshape(groups * per_group, height, width, inputs // groups))
+
+    def operator(arithmetic: forms.WeightedSum) -> Operator:
+        return Conv2dTranspose(
+            strides=_pair(attributes.strides),
+            padding=_padding(attributes.padding),
+            output_padding=_pair(attributes.output_padding),
+            dilation=_pair(attributes.dilation),
+            groups=groups,
+            arithmetic=arithmetic,
+        )
+
+    return Shape(operator, ordered, 1, groups, str(attributes.data_layout))
+
+
+def _pair(values: Sequence[int]) -> tuple[int, int]:
+    return int(values[0]), int(values[1])
+
+
+def _padding(values: Sequence[int]) -> tuple[int, int, int, int]:
+    top, left, bottom, right = (int(value) for value in values)
+    return top, left, bottom, right
+
+
+def lower_weighted_sum(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
+    """In float32, with constant weights; a bias is folded by ``fold_into_weights``."""
+    if not is_float_call(value, *_SUMS) or not is_constant(value.args[1]):
+        return None
+    weight = array_of(value.args[1])
+    shape = _shape(value, weight.ndim)
+    if shape is None:
+        return None
+    weight = shape.ordered(weight)
+    constants = {"weight": weight, "bias": np.zeros(weight.shape[0], np.float32)}
+    operator, operands = shape.operator(_FREE), [value.args[0]]
+    if not shape.layout:
+        return float_operands.emit_operator(rewrite, operator, operands, constants, name=name)
+    return float_operands.in_nhwc(rewrite, operator, operands, constants, name=name, layout=shape.layout)
+
+
+def fold_into_weights(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
+    """Addition of, subtraction of or multiplication by a constant per output channel after a sum that only it reads."""
+    if not is_call(value, "add", "subtract", "multiply") or not is_float(value):
+        return None
+    for variable, constant in (value.args, reversed(value.args)):
+        if is_constant(constant) and not is_constant(variable):
+            break
+    else:
+        return None
+    if shape_of(variable) != shape_of(value) or (is_call(value, "subtract") and not variable.same_as(value.args[0])):
+        return None
+    path = data_movement_above(rewrite, variable)
+    source = operator_call(rewrite.producer(path[-1]))
+    if source is None or any(rewrite.uses(moved) > 1 for moved in path):
+        return None
+    operator = source.operator
+    if not isinstance(operator, (Conv2d, Conv2dTranspose, Dense)) or operator.arithmetic != _FREE:
+        return None
+    factor = per_channel(undone(rewrite, path, array_of(constant)))
+    if factor is None:
+        return None
+    weight, bias = source.constants["weight"], source.constants["bias"]
+    if is_call(value, "multiply"):
+        weight = weight * factor.reshape(-1, *(1,) * (weight.ndim - 1))
+        bias = bias * factor
+    else:
+        bias = bias - factor if is_call(value, "subtract") else bias + factor
+    if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+        return None
+    own = node_name(rewrite, path[-1], variable)
+    own = name if own.startswith(f"{name}_") else own
+    constants = {"weight": np.asarray(weight, np.float32), "bias": np.asarray(bias, np.float32)}
+    folded = float_operands.emit_operator(rewrite, operator, source.activations, constants, name=own)
+    return None if folded is None else move_alike(rewrite, path, folded)
+
+
+@dataclass(frozen=True)
+class QuantizedSum:
+    """``quantize(f(dequantize(x), dequantize(weight)) + bias)``, taken apart."""
+
+    call: Call  # the convolution or matmul
+    name: str
+    activation: Expr
+    input: Quantization
+    weight: QuantizedConstant
+    bias: Expr  # float32 expression of a constant, or None
+    output: Quantization
+
+
+def rewrite_weighted_sum(rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
+    """Of int8 to int8, with or without bias; weights quantised as a whole or per output channel."""
+    found = _match(rewrite, value)
+    shape = None if found is None else _shape(found.call, found.weight.values.ndim)
+    if found is None or shape is None:
+        return None
+    constants = _constants(rewrite, found, shape)
+    if constants is None:
+        return None
+    arithmetic = onnx.WeightedSum(found.input.zero_point, found.output.zero_point, INT8_MIN, INT8_MAX)
+    operator, name, output = shape.operator(arithmetic), found.name, found.output
+    if not shape.layout:
+        operands = [found.activation]
+        return quantized_operands.emit_operator(rewrite, operator, operands, constants, name=name, quantization=output)
+    return quantized_operands.in_nhwc(
+        rewrite, operator, found.activation, constants, name=name, quantization=output, layout=shape.layout
+    )
+
+
+def _match(rewrite: Rewrite, value: Expr) -> QuantizedSum | None:
+    result = quantized_result(value)
+    if result is None:
+        return None
+    expression, output = result
+    compute, bias = expression, None
+    addition = rewrite.producing_call(expression, "add")
+    if addition is not None:
+        for candidate, other in (addition.args, reversed(addition.args)):
+            if rewrite.producing_call(candidate, *_SUMS) is not None and float_constant(rewrite, other) is not None:
+                compute, bias = candidate, other
+                break
+    call = rewrite.producing_call(compute, *_SUMS)
+    if call is None or (bias is not None and shape_of(compute) != shape_of(expression)):
+        return None
+    activation = quantized_activation(rewrite, call.args[0])
+    weight = quantized_constant(rewrite, call.args[1])
+    if activation is None or weight is None:
+        return None
+    name = node_name(rewrite, compute, expression)
+    return QuantizedSum(call, name, activation[0], activation[1], weight, bias, output)
+
+
+def _constants(rewrite: Rewrite, found: QuantizedSum, shape: Shape) -> dict[str, np.ndarray] | None:
+    """The operator's, in units of the accumulator; None where they are not per output channel or leave int32."""
+    scales = found.weight.scales
+    if scales.size > 1:
+        if found.weight.axis != shape.channel_axis:
+            return None  # scales per input channel have no place in an integer sum
+        scales = np.tile(scales, shape.groups)
+    values = shape.ordered(found.weight.values)
+    channels = values.shape[0]
+    scales = np.broadcast_to(scales, (channels,)).astype(np.float32)
+    multiplier = onnx.conv_multiplier(found.input.scale, scales, found.output.scale)
+    bias = np.zeros(channels, np.int64)
+    if found.bias is not None:
+        quantized = _bias(rewrite, found, scales, values, multiplier)
+        if quantized is None:
+            return None
+        bias, multiplier = quantized
+    narrow = values.min(initial=0) >= INT8_MIN and values.max(initial=0) <= INT8_MAX
+    return {
+        "weight": values.astype(np.int8 if narrow else np.int16),
+        "bias": bias.astype(np.int32),
+        "multiplier": multiplier,
+    }
+
+
+def _bias(
+    rewrite: Rewrite, found: QuantizedSum, weight_scales: np.ndarray, weights: np.ndarray, multiplier: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """The bias in units of the accumulator, and the multiplier.
+
+    An int32 bias whose scale is ``s_x * s_w`` is taken as it is, as ONNX Runtime does. Any other (float, or of another
+    scale) is ``round_half_even(b / (s_x * s_w))``, which moves a result by at most half a unit of the accumulator. A
+    channel whose weights are all 0 keeps its stored bias exactly, whatever its scale: the multiplier is made to fit.
+    """
+    channels = weights.shape[0]
+    real = float_constant(rewrite, found.bias)
+    if real is None or not _is_per_channel(real.shape, found, channels):
+        return None
+    constant = quantized_constant(rewrite, found.bias)
+    accumulator_scales = np.float64(found.input.scale) * weight_scales.astype(np.float64)
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        bias = np.rint(np.broadcast_to(real.reshape(-1), (channels,)).astype(np.float64) / accumulator_scales)
+    if constant is not None:
+        stored = np.broadcast_to(constant.values.reshape(-1), (channels,))
+        scales = np.broadcast_to(constant.scales, (channels,))
+        fits = np.abs(scales - accumulator_scales) <= _BIAS_SCALE_TOLERANCE * accumulator_scales
+        silent = ~fits & (weights.reshape(channels, -1) == 0).all(axis=1)
+        bias = np.where(fits | silent, stored, bias)
+        multiplier = np.where(silent, scales / np.float32(found.output.scale), multiplier).astype(np.float32)
+    if not np.isfinite(bias).all() or bias.min() < _INT32.min or bias.max() > _INT32.max:
+        logger.warning("%s stays in floating point: its bias leaves int32 in units of input x weight scale", found.name)
+        return None
+    return bias.astype(np.int64), multiplier
+
+
+def _is_per_channel(shape: tuple[int, ...], found: QuantizedSum, channels: int) -> bool:
+    """True where a bias of ``shape`` broadcasts along the output channels alone."""
+    elements = int(np.prod(shape, dtype=np.int64))
+    if elements == 1:
+        return True
+    rank = len(shape_of(found.call))
+    layout = "" if is_call(found.call, "matmul") else str(found.call.attrs.data_layout)
+    axis = layout.index("C") if layout else rank - 1
+    padded = (1,) * (rank - len(shape)) + tuple(shape)
+    return elements == channels and len(padded) == rank and padded[axis] == channels
