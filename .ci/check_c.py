@@ -1,4 +1,4 @@
-"""Runs cppcheck over all C: the runtime, the planner's search and one generated project (the example network).
+"""Runs cppcheck over all C: the runtime, the planner's inner loops and one generated project (the example network).
 
 The project's weights are left out: half a megabyte of numbers, no code, over which cppcheck takes minutes.
 """
@@ -39,7 +39,7 @@ def main() -> int:
     """Checks all; 0 where nothing was found."""
     runtime = ROOT / "codegen" / "runtime"
     families = [folder for folder in sorted(runtime.iterdir()) if folder.is_dir()]
-    result = check([runtime, ROOT / "tinyseg_tvm" / "planner" / "native"], families)
+    result = check([runtime, ROOT / "tinyseg_tvm" / "planner" / "native", ROOT / "benchmarks"], families)
     mod, params = frontend.from_onnx(EXAMPLE)
     factory = build(mod, "c -tinyseg -board=mps2_an386", params, name="example")
     with tempfile.TemporaryDirectory() as folder:

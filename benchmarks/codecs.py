@@ -25,7 +25,9 @@ import numpy as np
 from tinyseg_tvm import relay, relay_passes
 from tinyseg_tvm.boards import load_board
 from tinyseg_tvm.codegen.text.runtime_files import include_options, runtime_path
-from tinyseg_tvm.micro.emulator import PORT_FOLDER, QEMU_REMEDY, build_plugin, qemu_command
+from tinyseg_tvm.micro.cortex_m.machine import CortexM
+from tinyseg_tvm.micro.emulator import build_plugin, emulator_command
+from tinyseg_tvm.micro.port_files import PORT_FOLDER
 from tinyseg_tvm.micro.tools import call
 from tinyseg_tvm.network import Network, reference
 from tinyseg_tvm.operators.line_codecs import coded_line_bytes, pixel_bytes
@@ -186,11 +188,11 @@ def instructions(tensor: Spilled, folder: Path) -> list[str]:
     elf = folder / "codecs.elf"
     subprocess.run([*command, *includes, f"-T{script}", *map(str, sources), "-o", str(elf)], check=True)
     markers = _markers(elf)
-    plugin = build_plugin(ROOT / "build" / "plugin")
+    emulator = CortexM.emulator
+    plugin = build_plugin(emulator, ROOT / "build" / "plugin")
     options = [f"out={folder / 'counts.txt'}", *(f"{key}={address}" for key, address in markers.items())]
-    result = call(
-        [*qemu_command(board, elf), "-plugin", ",".join([str(plugin), *options])], remedy=QEMU_REMEDY, timeout=120
-    )
+    command = [*emulator_command(emulator, board, elf), "-plugin", ",".join([str(plugin), *options])]
+    result = call(command, remedy=emulator.remedy, timeout=120)
     if result.status != 0:
         raise SystemExit(f"the codecs' program ended with status {result.status}: {result.stderr}")
     counts = [int(words[3]) for words in map(str.split, (folder / "counts.txt").read_text().splitlines())]

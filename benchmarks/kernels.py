@@ -2,7 +2,7 @@
 
 Each shape is a network of one node: generated, built and run in QEMU, compared with the reference byte by byte.
 Instructions are those of ``<name>_run`` (driver included), per multiply-accumulate or per element; so are the estimated
-cycles of a Cortex-M4 (micro/cycle_estimate.py).
+cycles of a Cortex-M4 (micro/cortex_m/cycle_estimate.py).
 
     python benchmarks/kernels.py [--boards mps2_an386,mps2_an385] [SHAPE ...]
     python benchmarks/kernels.py --boards mps2_an385:cortex-m0plus   # code for another core on a machine that runs it
@@ -29,7 +29,7 @@ from tinyseg_tvm.codegen import generate, kernel_cost
 from tinyseg_tvm.compiler.situation import generator_core
 from tinyseg_tvm.errors import DoesNotFitError
 from tinyseg_tvm.micro import RunResult, generate_project
-from tinyseg_tvm.micro.cycle_estimate import estimate_cycles
+from tinyseg_tvm.micro.cortex_m.cycle_estimate import estimate_cycles
 from tinyseg_tvm.network.network import Network, Node, Tensor
 from tinyseg_tvm.network.problem import build_problem
 from tinyseg_tvm.network.reference import run as run_reference

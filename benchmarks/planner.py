@@ -1,7 +1,7 @@
 """How tight and how fast the planner is.
 
 ``minimalloc``: the packing problems of google/minimalloc (capacity 1,048,576), by first-fit with repair (top reached)
-and, where that does not fit, by branch and bound; a placement counts as solved once checked pair by pair.
+and, where that does not fit, by branch and bound (minimalloc/); a placement counts as solved once checked pair by pair.
 ``models``: for every network the exact live bound of the schedule, the packed arena, the gap between them and the
 time, layer by layer and streamed by rows and columns, with resident and line I/O.
 
@@ -19,16 +19,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from minimalloc import native
+from minimalloc.branch_and_bound import fit
 
 from tinyseg_tvm.errors import TinySegError
-from tinyseg_tvm.planner import native
-from tinyseg_tvm.planner.branch_and_bound import fit
 from tinyseg_tvm.planner.layerwise import plan_layerwise
-from tinyseg_tvm.planner.optimiser import bound_of, plan
+from tinyseg_tvm.planner.liveness import lifetimes, live_bound
+from tinyseg_tvm.planner.optimiser import plan
 from tinyseg_tvm.planner.problem import Problem
 from tinyseg_tvm.planner.rectangles import Blocks
 from tinyseg_tvm.planner.repair import improve
-from tinyseg_tvm.planner.step_table import Ints
+from tinyseg_tvm.planner.step_table import Ints, step_table
 
 CAPACITY = 1_048_576
 KIB = 1024
@@ -96,7 +97,8 @@ def models(folder: Path, names: list[str], effort: float) -> None:
                 start = time.perf_counter()
                 made = plan_layerwise(problem) if kind == "layers" else plan(problem, effort=effort)
                 seconds = time.perf_counter() - start
-                bound, arena = bound_of(problem, made.steps), made.pool_bytes[0]
+                bound = live_bound(lifetimes(step_table(problem), made.steps))
+                arena = made.pool_bytes[0]
                 print(
                     f"{path.stem:44s} {io:9s} {kind:10s} {bound / KIB:9.1f} {arena / KIB:9.1f} "
                     f"{100 * (arena / max(bound, 1) - 1):6.1f} {seconds:6.1f}",

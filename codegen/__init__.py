@@ -1,6 +1,7 @@
 """From a planned network to C: kernels, schedule, placement, weights, project files."""
 
 from tinyseg_tvm.codegen.core import Core
+from tinyseg_tvm.codegen.library.context import context_bytes
 from tinyseg_tvm.codegen.library.fast_memory import FastContents, FastSpace
 from tinyseg_tvm.codegen.library.model_library_format import export_library_format
 from tinyseg_tvm.codegen.library.project import fast_contents, generate, tool_version
@@ -12,6 +13,7 @@ __all__ = [
     "Core",
     "FastContents",
     "FastSpace",
+    "context_bytes",
     "export_library_format",
     "fast_contents",
     "generate",

@@ -57,10 +57,6 @@ class View:
         order: np.ndarray = places.transpose(self.permutation).reshape(-1)
         return order
 
-    def named(self, name: str) -> View:
-        """The same view for another old variable."""
-        return replace(self, name=name)
-
     def reshape(self, shape: Shape, name: str) -> View:
         """This view reshaped."""
         exchanged = layouts.through_reshape(self.early, self.permutation, shape)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tinyseg_tvm.codegen.library.context import context_bytes
 from tinyseg_tvm.codegen.library.generation import Generation
 from tinyseg_tvm.codegen.library.operator_functions import OperatorFunction
 from tinyseg_tvm.codegen.library.schedule import ScheduleTable
@@ -29,7 +30,7 @@ def project_metadata(
             "pools": [
                 {"name": pool.name, "bytes": size} for pool, size in zip(problem.pools, plan.pool_bytes, strict=True)
             ],
-            "context_bytes": 16 + 4 * (len(problem.pools) - 1) + -(-2 * len(problem.operators) // 4) * 4,
+            "context_bytes": context_bytes(problem, generation.storages),
             "weights_bytes": generation.constants.size,
         },
         "schedule": {

@@ -10,6 +10,7 @@ from typing import Any
 import jinja2
 
 from tinyseg_tvm.codegen.core import Core
+from tinyseg_tvm.codegen.library.context import context_bytes
 from tinyseg_tvm.codegen.library.fast_memory import (
     FastContents,
     FastSpace,
@@ -147,7 +148,9 @@ def _check(network: Network, problem: Problem, plan: Plan, io: IoMode) -> None:
 
 
 def _reserved_names(identifier: str) -> Names:
-    own = "init run run_schedule io context status observe set_pool weights_begin arena_size_fits"
+    own = (
+        "init run run_schedule io context status observe set_pool weights_begin arena_size_fits context_size_is_stated"
+    )
     return Names(tuple(f"{identifier}_{word}" for word in own.split()))
 
 
@@ -205,6 +208,7 @@ def _sources(
         "headers": [*sorted({header_of(m) for m in modules}), *sorted(p[4:] for p in long_tail if p.endswith(".h"))],
         "steps": len(plan.steps),
         "arena_bytes": max(plan.pool_bytes[0], 1),
+        "context_bytes": context_bytes(generation.problem, generation.storages),
         "pools": [{"name": comment_text(pool.name), "bytes": max(size, 1)} for pool, size in further_pools],
         "weights_bytes": generation.constants.size,
         "storages": [{"name": comment_text(s.name), "region": s} for s in generation.storages],

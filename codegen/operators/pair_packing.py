@@ -123,7 +123,7 @@ def pair_scratch(weight: np.ndarray, piece_channels: Sequence[int], segment_taps
 
 
 def pair_cost(view: NodeView[Operator], scratch: int, pixels: float, groups: int = 1, rows: int | None = None) -> Cost:
-    """Estimated cycles of a step, fitted to the Cortex-M4 estimates of tinyseg_tvm/micro/cycle_estimate.py.
+    """Estimated cycles of a step, fitted to the Cortex-M4 estimates of tinyseg_tvm/micro/cortex_m/cycle_estimate.py.
 
     Args:
         view: the node.

@@ -17,7 +17,9 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from panels import intersection_over_union, segmentation_figure
 from scenes import TEST_SEEDS, Scene, quantised, scene
+from tflm_buffers import layerwise, rival_rows
 
 from tinyseg_tvm import micro, relay
 from tinyseg_tvm.errors import TinySegError
@@ -25,8 +27,6 @@ from tinyseg_tvm.micro import RunResult
 from tinyseg_tvm.network import reference
 from tinyseg_tvm.relay import Factory
 from tinyseg_tvm.report.drawing import save
-from tinyseg_tvm.report.figures import intersection_over_union, segmentation_figure
-from tinyseg_tvm.report.layerwise import layerwise, rival_rows
 from tinyseg_tvm.report.points import Rival
 from tinyseg_tvm.report.tables import kib, render
 from tinyseg_tvm.report.text import ram_table

@@ -35,7 +35,6 @@ from tinyseg_tvm.codegen.programs.channels.mve_columns import MveSum
 from tinyseg_tvm.codegen.programs.channels.mve_kernels import MveChannelKernel
 from tinyseg_tvm.codegen.programs.channels.program import ChannelProgram, Decisions
 from tinyseg_tvm.codegen.programs.channels.v7m_kernels import DirectSum, V7mChannelKernel
-from tinyseg_tvm.codegen.programs.design_space import design_space, taken
 from tinyseg_tvm.codegen.programs.long_tail import long_tail_files
 from tinyseg_tvm.codegen.programs.tiled import scheduled
 from tinyseg_tvm.codegen.text.constants import ConstantPool
@@ -359,19 +358,9 @@ def test_an_intrinsic_that_stages_something_else_is_refused(family, monkeypatch)
 
 
 @pytest.mark.parametrize(("family", "decisions"), [("dsp", 6), ("mve", 4), ("v7m", 4)])
-def test_draws_of_the_design_space_make_every_decision(family, decisions):
-    import tvm
-    from tvm.s_tir import Schedule
-
-    program = ChannelProgram(KERNELS[family])
-    assert len(program.space) == decisions
-    decide = design_space(program)
-    drawn = set()
-    for seed in range(1, 40):
-        draw = Schedule(tvm.IRModule({"main": program.prim_func()}), seed=seed)
-        decide(draw)
-        drawn.add(taken(program, draw.mod))
-    assert drawn == set(program.space)
+def test_a_space_holds_different_decisions(family, decisions):
+    space = ChannelProgram(KERNELS[family]).space
+    assert len(space) == len(set(space)) == decisions
 
 
 def test_runs_cover_the_line_once_and_stage_what_their_pixels_reach():

@@ -17,7 +17,6 @@ from tinyseg_tvm.codegen import Core, operators
 from tinyseg_tvm.codegen.operators import NodeView, Variant, emitter_for, scheduled_programs
 from tinyseg_tvm.codegen.operators.scheduled_windows import FAMILIES, WindowFamily
 from tinyseg_tvm.codegen.programs import tiled
-from tinyseg_tvm.codegen.programs.design_space import design_space, taken
 from tinyseg_tvm.codegen.programs.tiled import scheduled
 from tinyseg_tvm.codegen.programs.windows import dsp_kernels
 from tinyseg_tvm.codegen.programs.windows import program as window_program
@@ -246,17 +245,3 @@ def test_an_intrinsic_that_computes_something_else_is_refused(monkeypatch):
     monkeypatch.setattr(window_program, "_tile_intrinsic", lambda _, *tile: true_intrinsic(other, *tile))
     with pytest.raises(ScheduleError, match="doesn't match the tensor intrin"):
         scheduled(program, program.space[0])
-
-
-def test_draws_of_the_design_space_make_every_decision():
-    import tvm
-    from tvm.s_tir import Schedule
-
-    program = any_program()
-    decide = design_space(program)
-    drawn = set()
-    for seed in range(1, 60):
-        draw = Schedule(tvm.IRModule({"main": program.prim_func()}), seed=seed)
-        decide(draw)
-        drawn.add(taken(program, draw.mod))
-    assert drawn == set(program.space)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tinyseg_tvm.micro.cycle_estimate import CORTEX_M4, Timing, _registers, cycles_of, parse, timing_of
+from tinyseg_tvm.micro.cortex_m.cycle_estimate import CORTEX_M4, Timing, _registers, cycles_of, parse, timing_of
 
 LISTING = """
 00000000 <f>:

@@ -18,7 +18,7 @@ from tinyseg_tvm.codegen.library.code_bytes import code_bytes, program_bytes
 from tinyseg_tvm.codegen.library.fast_memory import FastContents, HotConstant, HotKernel, fill_fast_memories
 from tinyseg_tvm.errors import DoesNotFitError, TinySegError, UsageError
 from tinyseg_tvm.micro import Project, generate_project
-from tinyseg_tvm.micro.elf import Image, read_image
+from tinyseg_tvm.micro.elf import Image
 from tinyseg_tvm.micro.faults import DeviceFaultError
 
 CORE = codegen.Core("cortex-m4", has_dsp=True)
@@ -217,7 +217,7 @@ def test_kernels_and_weights_are_used_where_the_startup_code_copied_them(made, b
     weights = {symbol for content in factory.fast_contents for symbol in content.weights}
     result, without = project.run(count="none"), plain.run(count="none")
     assert result.mismatches == without.mismatches == 0
-    image = read_image(Path(result.elf))
+    image = project.machine.read_image(Path(result.elf))
     constants = set(re.findall(r"\.globl (\w+)", factory.files["weights/net.S"].decode()))
     linked = {symbol for symbol in constants if image.symbol(symbol)}
     assert {symbol for symbol in linked if within(image, symbol, factory.board, "weights")} == linked & weights
@@ -276,13 +276,13 @@ def test_the_kernels_that_run_are_the_copies(made, tmp_path: Path) -> None:
 
 def test_weights_from_c_lie_where_those_from_the_binary_do(made, tmp_path: Path, monkeypatch) -> None:
     factory, project = made("blocks", SMALL)
-    from_binary = read_image(project.build())
+    from_binary = project.machine.read_image(project.build())
     again = built_copy(project, tmp_path / "c")
     monkeypatch.setenv("WEIGHTS", "c")
     result = again.run(count="none")
     assert result.mismatches == 0
     assert result.fast == from_binary.fast
-    image = read_image(Path(result.elf))
+    image = project.machine.read_image(Path(result.elf))
     hot = [symbol for symbol in factory.fast_contents[1].weights if from_binary.symbol(symbol)]
     assert hot
     assert all(within(image, symbol, factory.board, "weights") for symbol in hot)

@@ -14,7 +14,6 @@ from fake_library import fake_files, fake_outputs, fake_vectors
 from tinyseg_tvm.boards import board_names, load_board
 from tinyseg_tvm.errors import DoesNotFitError, TinySegError, UsageError
 from tinyseg_tvm.micro import Project, generate_project
-from tinyseg_tvm.micro.elf import read_image
 from tinyseg_tvm.micro.emulator import PLUGIN_SOURCE
 
 QEMU_BOARDS = tuple(name for name in board_names() if name != "host")
@@ -132,7 +131,7 @@ def test_where_the_plugin_does_not_load_the_timer_counts(projects, monkeypatch) 
     expected = project.run(count="plugin").instructions
     broken = project.directory / "build" / "broken.so"
     broken.write_bytes(b"not a plugin")
-    monkeypatch.setattr("tinyseg_tvm.micro.project.build_plugin", lambda folder: broken)
+    monkeypatch.setattr("tinyseg_tvm.micro.counting.build_plugin", lambda emulator, folder: broken)
     result = project.run()
     assert (result.counted_by, result.instructions, result.mismatches) == ("timer", expected, 0)
     with pytest.raises(TinySegError, match="cannot count by plugin"):
@@ -312,7 +311,8 @@ def test_cmake_builds_the_same_program(projects, tmp_path: Path, board: str) -> 
 
 
 def test_guards_are_where_the_memories_end(projects) -> None:
-    image = read_image(projects("mps2_an386").build())
+    project = projects("mps2_an386")
+    image = project.machine.read_image(project.build())
     names = ("flash_start", "flash_end", "ram_start", "ram_end", "guard_end", "stack_limit")
     expected = [0, 0x400000, 0x20000000, 0x20400000, 0x20500000, 0x20000000]
     assert [image.address(name) for name in names] == expected

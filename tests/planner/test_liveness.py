@@ -1,6 +1,6 @@
-"""What may be overwritten in place under an order of steps."""
+"""What is alive, and what may be overwritten in place, under an order of steps."""
 
-from tinyseg_tvm.planner.liveness import lifetimes
+from tinyseg_tvm.planner.liveness import lifetimes, peak_of
 from tinyseg_tvm.planner.packing import pack
 from tinyseg_tvm.planner.problem import Access, Operator, Problem, Role, Tensor
 from tinyseg_tvm.planner.step_table import step_table
@@ -32,3 +32,16 @@ def test_a_tensor_is_not_taken_whole_while_one_of_its_lines_has_an_heir_still_to
     flat_last = (0, 0, 0, 0, 1, 1, 1, 1, 2, 3, 3, 3, 3)
     assert lifetimes(table, flat_last).whole_heirs == ((0, 2),)
     validate(problem, pack(table, flat_last))
+
+
+def test_the_peak_is_the_first_slot_with_most_bytes_and_names_all_that_is_alive():
+    """Slots: before, a writes x (8), b reads x and writes y (8 + 6, and 5 of scratch), c reads y; none is in place."""
+    tensors = (Tensor("x", 1, 8), Tensor("unused", 1, 0), Tensor("y", 1, 6))
+    operators = (
+        Operator("a", 1, (), (Access(0, ((0,),)), Access(1, ((0,),)))),
+        Operator("b", 1, (Access(0, ((0,),)), Access(1, ((0,),))), (Access(2, ((0,),)),), scratch_bytes=5),
+        Operator("c", 1, (Access(2, ((0,),)),), ()),
+    )
+    peak = peak_of(lifetimes(step_table(Problem(tensors, operators)), (0, 1, 2)))
+    assert (peak.slot, peak.bytes) == (2, 8 + 6 + 5)
+    assert peak.tensors == {0: 8, 1: 0, 2: 6}

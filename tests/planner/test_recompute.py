@@ -3,7 +3,6 @@
 import pytest
 
 from tests.planner.networks import squeeze_excite, tiny_unet
-from tinyseg_tvm.planner.explain import explain, ladder
 from tinyseg_tvm.planner.optimiser import plan
 from tinyseg_tvm.planner.recompute import Decision, decisions, recompute, unchanged
 from tinyseg_tvm.planner.recompute_search import pareto, plan_with_recomputation
@@ -54,27 +53,6 @@ def test_the_front_falls_in_ram_and_rises_in_multiplications():
     assert len(front) > 1  # the gated map is made twice: once for the gate, once to be multiplied
     assert [point.macs for point in front] == sorted(point.macs for point in front)
     assert [point.ram for point in front] == sorted((point.ram for point in front), reverse=True)
-
-
-def test_the_peak_names_the_skip_and_adds_up():
-    problem = tiny_unet(24, 16)
-    best = plan(problem, effort=0.1)
-    explanation = explain(problem, best)
-    assert explanation.blockers[0] in {"input", "down0b"}
-    assert sum(occupant.bytes for occupant in explanation.peak.occupants) == explanation.peak.live_bytes
-    assert explanation.arena_bytes == explanation.peak.live_bytes + explanation.fragmentation
-
-
-def test_the_ladder_stands_around_the_need():
-    problem = tiny_unet(24, 16)
-    best = plan(problem, effort=0.1)
-    rungs = ladder([best])
-    assert [rung.fits for rung in rungs] == sorted(rung.fits for rung in rungs)
-    assert not rungs[0].fits
-    assert rungs[-1].fits
-    assert rungs[0].missing == best.pool_bytes[0] - rungs[0].budget
-    exact = ladder([best], [best.pool_bytes[0] - 1, best.pool_bytes[0]])
-    assert [rung.fits for rung in exact] == [False, True]
 
 
 def test_gated_maps_in_a_row_are_split_together():

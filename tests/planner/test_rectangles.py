@@ -52,3 +52,15 @@ def test_no_byte_has_two_owners(seed, compiled):
             mine[low : low + int(blocks.size[r]), int(blocks.birth[r]) : int(blocks.end[r])] = True
         owner += mine
     assert owner.max() <= 1
+
+
+def test_without_a_compiler_first_fit_in_python_answers(monkeypatch):
+    monkeypatch.setenv("CC", "/nonexistent/compiler")
+    native.load.cache_clear()
+    try:
+        assert native.load() is None
+        blocks = random_blocks(np.random.default_rng(0))
+        assert (first_fit(blocks, np.arange(blocks.count)) >= 0).all()
+    finally:
+        monkeypatch.undo()
+        native.load.cache_clear()

@@ -2,13 +2,12 @@ import hashlib
 from html.parser import HTMLParser
 
 import numpy as np
-import pytest
 
 from tinyseg_tvm.report.drawing import save, tensor_colour
-from tinyseg_tvm.report.figures import intersection_over_union, overlay, pareto_figure, segmentation_figure
+from tinyseg_tvm.report.figures import pareto_figure
 from tinyseg_tvm.report.memory import memory_map
 from tinyseg_tvm.report.memory_picture import memory_figure
-from tinyseg_tvm.report.points import Point, pareto_front
+from tinyseg_tvm.report.points import Point
 from tinyseg_tvm.report.write import write_reports
 
 POINTS = (
@@ -107,36 +106,7 @@ def test_neighbouring_tensors_have_different_colours():
             assert np.abs(colour - other).max() > 0.1
 
 
-def test_the_pareto_front_leaves_out_points_that_another_beats():
-    assert [point.label for point in pareto_front(POINTS)] == ["spill", "recompute", "rows"]
-
-
-def test_equal_points_are_both_on_the_front():
-    twins = [Point("a", 10, 1), Point("b", 10, 1)]
-    assert pareto_front(twins) == twins
-
-
 def test_the_pareto_figure_has_a_panel_per_price_that_differs():
     assert len(pareto_figure(POINTS).axes) == 2
     assert len(pareto_figure(POINTS[:2]).axes) == 1
     assert len(pareto_figure(POINTS[:3]).axes) == 1
-
-
-def test_overlay_tells_hits_false_alarms_and_misses_apart():
-    image = np.full((2, 2, 3), 100, np.uint8)
-    mask, truth = np.array([[True, True], [False, False]]), np.array([[True, False], [True, False]])
-    mixed = overlay(image, mask, truth)
-    assert (mixed[1, 1] == 100).all()
-    assert len({tuple(mixed[y, x]) for y in (0, 1) for x in (0, 1)}) == 4
-    assert intersection_over_union(mask, truth) == pytest.approx(1 / 3)
-
-
-def test_iou_of_two_empty_masks_is_one():
-    assert intersection_over_union(np.zeros((2, 2), bool), np.zeros((2, 2), bool)) == 1
-
-
-def test_a_segmentation_figure_has_four_panels_per_scene(tmp_path):
-    image, mask = np.zeros((8, 12, 3), np.uint8), np.zeros((8, 12), bool)
-    figure = segmentation_figure([image] * 3, [mask] * 3, [mask] * 3, "three")
-    assert len(figure.axes) == 12
-    assert save(figure, tmp_path / "panels.png", dpi=40).stat().st_size > 0

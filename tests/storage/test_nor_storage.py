@@ -9,7 +9,7 @@ import pytest
 
 from tests.codegen.harness import FLAGS, SANITIZE
 from tinyseg_tvm.codegen.text.runtime_files import include_options, runtime_path
-from tinyseg_tvm.micro.emulator import PORT_FOLDER
+from tinyseg_tvm.micro.port_files import PORT_FOLDER
 
 DRIVERS = PORT_FOLDER / "storage"
 SECTORS = 16

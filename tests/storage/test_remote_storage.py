@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.storage.spilled_networks import project, small_unet, spilled
-from tinyseg_tvm.micro import project as project_module
+from tinyseg_tvm.micro import execution
 from tinyseg_tvm.micro.remote_storage import Server, remote_storage
 
 
@@ -82,7 +82,7 @@ def test_damaged_frames_are_repeated(tmp_path, monkeypatch):
                 thread.start()
                 yield [*served[:place], f"{head}path={line}", *served[place + 1 :]]
 
-    monkeypatch.setattr(project_module, "remote_storage", noisy)
+    monkeypatch.setattr(execution, "remote_storage", noisy)
     result = project(unet(), "mps2_an386", tmp_path / "out").run(count="none", timeout=200)
     assert (result.status, result.mismatches) == (0, 0)
 

@@ -11,7 +11,7 @@ from tinyseg_tvm import relay
 from tinyseg_tvm.codegen.operators import NodeView, emitter_for, scheduled_programs
 from tinyseg_tvm.errors import TinySegError, UsageError
 from tinyseg_tvm.micro import generate_project
-from tinyseg_tvm.micro.cycle_estimate import estimate_cycles
+from tinyseg_tvm.micro.cortex_m.cycle_estimate import estimate_cycles
 from tinyseg_tvm.tune import search, tune
 from tinyseg_tvm.tune.candidates import candidates_of
 from tinyseg_tvm.tune.isolated import IsolatedOperator

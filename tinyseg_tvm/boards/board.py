@@ -142,6 +142,11 @@ class Board:
         """Whether programs are native processes."""
         return self.core.name == "host"
 
+    @property
+    def is_emulated(self) -> bool:
+        """Whether programs are run by an emulator."""
+        return self.qemu is not None
+
     def memory(self, kind: str) -> Memory | None:
         """The board's memory of a kind, None where it has none."""
         return next((memory for memory in self.memories if memory.kind == kind), None)

@@ -6,7 +6,6 @@ The figures have the names under which 'tinyseg run' measures them.
 from __future__ import annotations
 
 import argparse
-import json
 
 from tinyseg_tvm.cli import arguments as shared
 
@@ -27,14 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Plans and prints."""
     from tinyseg_tvm.cli.compilation import compile_model
-    from tinyseg_tvm.cli.front import front_figures, front_of, front_text
+    from tinyseg_tvm.cli.front import front_of, print_figures
 
     factory = compile_model(arguments)
     choices = [] if arguments.brief else front_of(factory, arguments.quiet)
-    if arguments.json:
-        print(json.dumps({**factory.figures, **(front_figures(choices) if choices else {})}, sort_keys=True))
-    else:
-        print(factory.report())
-        if choices:
-            print("\n" + front_text(choices))
+    print_figures(factory, choices, as_json=arguments.json)
     return 0

@@ -8,7 +8,6 @@ limit holds for the whole program (data, stack, arena, inputs and outputs) and i
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from tinyseg_tvm.cli import arguments as shared
@@ -32,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Compiles and writes the project."""
     from tinyseg_tvm.cli.compilation import compile_model
-    from tinyseg_tvm.cli.front import front_figures, front_of, front_points, front_text
+    from tinyseg_tvm.cli.front import front_of, front_points, print_figures
     from tinyseg_tvm.micro import generate_project
 
     factory = compile_model(arguments)
@@ -40,11 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     generate_project(factory.board, factory, arguments.output, ram_limit=factory.options.ram, storages=factory.storages)
     if choices:
         factory.write_reports(arguments.output / "reports", points=front_points(factory, choices))
-    if arguments.json:
-        print(json.dumps({**factory.figures, **(front_figures(choices) if choices else {})}, sort_keys=True))
-    else:
-        print(factory.report())
-        if choices:
-            print("\n" + front_text(choices))
+    print_figures(factory, choices, as_json=arguments.json)
+    if not arguments.json:
         print(f"\nProject: {arguments.output}")
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -46,3 +47,13 @@ def front_text(choices: list[Alternative]) -> str:
     table = render([[*row, choice.arguments] for row, choice in zip(rows, choices, strict=True)], [*headers, "options"])
     steps = [[kib(rung.bytes), rung.fits.label if rung.fits else "does not fit"] for rung in ladder(choices)]
     return table + "\n\n" + render(steps, ["SRAM", "fits"])
+
+
+def print_figures(factory: Factory, choices: list[Alternative], *, as_json: bool) -> None:
+    """What was built and, where there are any, the alternatives: as text or as one JSON object."""
+    if as_json:
+        print(json.dumps({**factory.figures, **(front_figures(choices) if choices else {})}, sort_keys=True))
+        return
+    print(factory.report())
+    if choices:
+        print("\n" + front_text(choices))

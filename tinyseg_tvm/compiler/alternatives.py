@@ -15,14 +15,13 @@ from tinyseg_tvm.compiler.storage_use import use_of
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network import Network
 from tinyseg_tvm.network.problem import IoMode
-from tinyseg_tvm.planner.explain import usual_sizes
 from tinyseg_tvm.planner.progress import Progress
 from tinyseg_tvm.planner.storage_timing import replay
 from tinyseg_tvm.report.points import Point
 
 RECOMPUTE_PERCENT = 35.0  # of the MACs: how far the ladder looks unless more is allowed
-
 MOST_SPILLING = 5  # plans with storage that are shown
+KIB = 1024
 
 
 @dataclass(frozen=True)
@@ -103,8 +102,17 @@ def alternatives(network: Network, situation: Situation, progress: Progress | No
 def ladder(choices: list[Alternative]) -> list[Rung]:
     """The usual SRAM sizes, from one that nothing fits to one that everything does."""
     needs = [choice.ram for choice in choices]
-    sizes = usual_sizes(min(needs), max(needs))
+    sizes = _usual_sizes(min(needs), max(needs))
     return [Rung(size, next((choice for choice in choices if choice.ram <= size), None)) for size in sizes]
+
+
+def _usual_sizes(smallest: int, largest: int) -> list[int]:
+    """Powers of two and 1.5 times those: from the last below the smallest need to the first that fits the largest."""
+    sizes = sorted(size for power in range(24) for size in (KIB << power, KIB * 3 << power >> 1))
+    below = [size for size in sizes if size < smallest]
+    above = [size for size in sizes if size >= smallest]
+    last = next(number for number, size in enumerate(above) if size >= largest)
+    return below[-1:] + above[: last + 1]
 
 
 def points(choices: Sequence[Alternative], macs: int) -> list[Point]:

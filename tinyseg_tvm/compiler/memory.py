@@ -6,17 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tinyseg_tvm import codegen
-from tinyseg_tvm.boards import Board, Storage
+from tinyseg_tvm.boards import Board, Storage, static_memory
 from tinyseg_tvm.compiler.planned import Planned
 from tinyseg_tvm.compiler.situation import Situation
 from tinyseg_tvm.network import Network
 from tinyseg_tvm.planner.problem import Problem
 
-CONTEXT_BYTES = 20
-CONTEXT_BYTES_PER_OPERATOR = 2
-CONTEXT_BYTES_PER_STORAGE = 8  # its pointer, in the context and in the harness
-CONTEXT_BYTES_PER_TRANSFER = 16
-DRIVER_BYTES = 160  # of a storage: the largest driver's state
 SLOW_STORAGES = ("psram",)  # kinds that take their bytes from writable memory
 
 
@@ -25,10 +20,8 @@ def static_bytes(board: Board, problem: Problem, network: Network | None = None)
 
     ``network``: with its spills, where it has any.
     """
-    context = CONTEXT_BYTES + CONTEXT_BYTES_PER_OPERATOR * len(problem.operators)
-    for region in codegen.storage_regions(network) if network else ():
-        context += CONTEXT_BYTES_PER_STORAGE + CONTEXT_BYTES_PER_TRANSFER * region.queue + DRIVER_BYTES
-    return board.static_bytes + context
+    regions = codegen.storage_regions(network) if network else ()
+    return static_memory.static_bytes(board, codegen.context_bytes(problem, regions), len(regions))
 
 
 def slow_bytes(storages: Sequence[Storage], network: Network) -> int:

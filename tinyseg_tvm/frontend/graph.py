@@ -200,11 +200,6 @@ class Graph:
         """The tensor's value where it is constant."""
         return self.constants.get(name)
 
-    def scalar(self, name: str) -> Any | None:
-        """The value of a constant with one element."""
-        value = self.constants.get(name)
-        return None if value is None or value.size != 1 else value.reshape(()).item()
-
     def shape(self, name: str) -> tuple[int, ...] | None:
         """The tensor's shape where it is known."""
         found = self.types.get(name)

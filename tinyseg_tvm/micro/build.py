@@ -8,10 +8,9 @@ from pathlib import Path
 
 from tinyseg_tvm.boards import Board
 from tinyseg_tvm.errors import DoesNotFitError, TinySegError
-from tinyseg_tvm.micro.elf import constant_bytes
+from tinyseg_tvm.micro.machine import Machine
 from tinyseg_tvm.micro.tools import call
 
-REMEDY = "install it (Debian, Ubuntu: apt install make gcc gcc-arm-none-eabi libnewlib-arm-none-eabi)"
 SHOWN_CHARACTERS = 4000
 
 
@@ -34,7 +33,7 @@ def build_folder(project: Path, board: Board, variant: Variant) -> Path:
     return project / "build" / "-".join([board.name, *variant.chosen])
 
 
-def build_program(project: Path, name: str, board: Board, variant: Variant, jobs: int) -> Path:
+def build_program(project: Path, name: str, machine: Machine, board: Board, variant: Variant, jobs: int) -> Path:
     """Runs make; returns the program ``name``.elf.
 
     Raises:
@@ -43,7 +42,7 @@ def build_program(project: Path, name: str, board: Board, variant: Variant, jobs
     """
     result = call(
         ["make", "--no-print-directory", f"-j{jobs}", *(f"{key.upper()}=1" for key in variant.chosen)],
-        remedy=REMEDY,
+        remedy=machine.toolchain.remedy,
         folder=project,
         environment={"MAKEFLAGS": "", "PORT": board.name},
     )
@@ -57,25 +56,15 @@ def build_program(project: Path, name: str, board: Board, variant: Variant, jobs
             f"'{name}' does not fit the memory {region} of {board.name}: it needs {length + excess} bytes, "
             f"{length} are there; {_fit_remedy(board, region)}"
         )
-    compiler = "gcc" if board.is_host else "arm-none-eabi-gcc"
+    compiler = machine.toolchain.compiler
     if re.search(rf"{compiler}: (command )?not found|{compiler}: No such file", result.stderr):
-        raise TinySegError(f"the compiler '{compiler}' is not installed: {REMEDY}")
+        raise TinySegError(f"the compiler '{compiler}' is not installed: {machine.toolchain.remedy}")
     hint = ""
     if "[-Werror=" in result.stderr:
         hint = (
             "\nAnother compiler may warn where the tested one does not: WARNINGS=-Wall in the environment lets it pass."
         )
     raise TinySegError(f"the project in {project} does not build:\n{result.stderr.strip()[-SHOWN_CHARACTERS:]}{hint}")
-
-
-def host_weight_bytes(project: Path, name: str, board: Board, variant: Variant) -> int:
-    """Bytes of the weights in a native program, from its object files; 0 for firmware, which has a section for them."""
-    if not board.is_host:
-        return 0
-    folder = build_folder(project, board, variant)
-    return sum(
-        constant_bytes(path) for path in folder.glob("*/*.o") if path.name in (f"{name}_weights.c.o", f"{name}.S.o")
-    )
 
 
 def _fit_remedy(board: Board, region: str) -> str:

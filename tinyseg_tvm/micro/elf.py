@@ -13,11 +13,8 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from tinyseg_tvm.errors import TinySegError
-from tinyseg_tvm.micro.results import Fast, Flash
+from tinyseg_tvm.micro.results import Fast
 
-PERIPHERALS = (0x4000_0000, 0x6000_0000)  # of every Cortex-M
-SYSTEM_REGISTERS = (0xE000_0000, 0xE010_0000)
-HOST_STATIC = frozenset({".data", ".bss"})
 FAST_CODE, FAST_WEIGHTS = ".fast_code.", ".fast_weights."  # with the memory's name, in the linker script
 
 
@@ -33,7 +30,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Symbol:
-    """A function or variable. Addresses of functions are without the Thumb bit."""
+    """A function or variable."""
 
     name: str
     address: int
@@ -48,7 +45,6 @@ class Image:
     sections: tuple[Section, ...]
     symbols: tuple[Symbol, ...]
     loaded_bytes: int
-    host: bool
 
     def symbol(self, name: str) -> Symbol | None:
         """The symbol of that name."""
@@ -99,39 +95,13 @@ class Image:
     def _bytes_of(self, prefix: str) -> int:
         return sum(section.bytes for section in self.sections if section.name.startswith(prefix))
 
-    @property
-    def static_bytes(self) -> int:
-        """Writable bytes outside arena, stack and slow memory, with gaps for alignment and copies in fast memory."""
-        if self.host:
-            return sum(s.bytes for s in self.sections if s.name in HOST_STATIC) - self.arena_bytes - self.slow_bytes
-        start, ram_end = self.address("stack_limit"), self.address("ram_end")
-        in_ram = [s for s in self.sections if s.bytes and start <= s.address < ram_end and s.name != ".slow"]
-        end = max(s.address + s.bytes for s in in_ram if s.writable)
-        slow_in_ram = 0 if self.section_bytes(".slow") else self.slow_bytes
-        return end - start - self.section_bytes(".stack") - self.arena_bytes - slow_in_ram + self.fast.total
 
-    def flash(self, host_weights: int) -> Flash:
-        """Sizes in flash; ``host_weights`` are the weights of a native program, which has no section for them."""
-        if self.host:
-            loaded = sum(s.bytes for s in self.sections if s.name in (".text", ".rodata"))
-            return Flash(max(loaded - host_weights, 0), host_weights)
-        weights = self.section_bytes(".weights") + self.fast.weights
-        return Flash(self.loaded_bytes - weights, weights)
-
-    def writable_by_network(self) -> list[tuple[int, int]]:
-        """Address ranges that the network may write: arena and further pools, stack, its context, registers."""
-        own = [
-            s
-            for s in self.symbols
-            if not s.function and re.fullmatch(r"arena|context|pool\d+|storage\d+\w*|simulated_\w+", s.name)
-        ]
-        variables = [(symbol.address, symbol.address + symbol.bytes) for symbol in own]
-        registers = [PERIPHERALS, SYSTEM_REGISTERS] if self.symbol("storage0") else []
-        return [(self.address("stack_limit"), self.address("stack_top")), *variables, *registers]
-
-
-def read_image(path: Path) -> Image:
+def read_image(path: Path, marks: int = 0) -> Image:
     """Reads an ELF file.
+
+    Args:
+        path: of the program.
+        marks: bits of a function symbol's value that are no part of its address.
 
     Raises:
         TinySegError: it cannot be read.
@@ -139,9 +109,8 @@ def read_image(path: Path) -> Image:
     try:
         with path.open("rb") as stream:
             elf = ELFFile(stream)
-            host = elf["e_machine"] != "EM_ARM" or elf.elfclass != 32
             loaded = sum(segment["p_filesz"] for segment in elf.iter_segments("PT_LOAD"))
-            return Image(tuple(_sections(elf)), tuple(_symbols(elf, host)), loaded, host)
+            return Image(tuple(_sections(elf)), tuple(_symbols(elf, marks)), loaded)
     except (OSError, ELFError) as error:
         raise TinySegError(f"cannot read the program {path}: {error}") from None
 
@@ -165,7 +134,7 @@ def _sections(elf: ELFFile) -> list[Section]:
     ]
 
 
-def _symbols(elf: ELFFile, host: bool) -> list[Symbol]:
+def _symbols(elf: ELFFile, marks: int) -> list[Symbol]:
     table = elf.get_section_by_name(".symtab")
     if not isinstance(table, SymbolTableSection):
         return []
@@ -174,6 +143,6 @@ def _symbols(elf: ELFFile, host: bool) -> list[Symbol]:
         kind = entry["st_info"]["type"]
         if entry.name and kind in ("STT_FUNC", "STT_OBJECT", "STT_NOTYPE") and not entry.name.startswith("$"):
             function = kind == "STT_FUNC"
-            address = entry["st_value"] & ~1 if function and not host else entry["st_value"]
+            address = entry["st_value"] & ~marks if function else entry["st_value"]
             symbols.append(Symbol(entry.name, address, entry["st_size"], function))
     return sorted(symbols, key=lambda symbol: (symbol.address, symbol.name))

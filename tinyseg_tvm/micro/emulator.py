@@ -10,33 +10,28 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 
 from tinyseg_tvm.boards import Board
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.micro.elf import Image
+from tinyseg_tvm.micro.port_files import PORT_FOLDER
 from tinyseg_tvm.micro.results import StrayWrite
 from tinyseg_tvm.micro.tools import call
 
-QEMU = "qemu-system-arm"
-QEMU_REMEDY = "install it (Debian, Ubuntu: apt install qemu-system-arm)"
-
-
-def _package_folder(name: str) -> Path:
-    """Where a package's files are, without importing it."""
-    spec = find_spec(name)
-    assert spec is not None
-    assert spec.origin is not None
-    return Path(spec.origin).parent
-
-
-PORT_FOLDER = _package_folder("tinyseg_tvm.micro") / "port"
 PLUGIN_SOURCE = PORT_FOLDER / "qemu" / "instruction_counter.c"
 NANOSECONDS = 1_000_000_000
 LARGEST_SHIFT = 10  # of -icount
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """QEMU for an architecture: its program, and what to do where that is missing."""
+
+    program: str
+    remedy: str
 
 
 @dataclass(frozen=True)
@@ -74,15 +69,25 @@ class Watch:
     writes: bool = False
 
 
-def qemu_command(board: Board, elf: Path) -> list[str]:
+def emulator_command(emulator: Emulator, board: Board, elf: Path) -> list[str]:
     """QEMU with semihosting as only device."""
     if board.qemu is None:
         raise TinySegError(f"the board '{board.name}' has no QEMU machine")
     return [
-        QEMU,
+        emulator.program,
         *("-M", board.qemu.machine, "-nographic", "-monitor", "none", "-serial", "none"),
         *("-semihosting-config", "enable=on,target=native", *board.qemu.arguments, "-kernel", str(elf)),
     ]
+
+
+def timer_of(board: Board) -> TimerRatio | None:
+    """The ratio of an emulated board's timer; None where the board is not emulated."""
+    return None if board.qemu is None else timer_ratio(board.qemu.systick_hz)
+
+
+def counting_options(ratio: TimerRatio) -> list[str]:
+    """QEMU's options for virtual time that goes by the instructions alone."""
+    return ["-icount", f"shift={ratio.shift}"]
 
 
 def timer_ratio(systick_hz: int) -> TimerRatio:
@@ -96,13 +101,13 @@ def timer_ratio(systick_hz: int) -> TimerRatio:
     return TimerRatio(shift, NANOSECONDS // common, ticks_per_second // common)
 
 
-def build_plugin(folder: Path) -> Path:
+def build_plugin(emulator: Emulator, folder: Path) -> Path:
     """Compiles the plugin for the installed QEMU into ``folder``, unless it is there.
 
     Raises:
         TinySegError: no QEMU, no host compiler, or it fails.
     """
-    version = call([QEMU, "--version"], remedy=QEMU_REMEDY).stdout
+    version = call([emulator.program, "--version"], remedy=emulator.remedy).stdout
     match = re.search(r"version (\d+)", version)
     interface = 1 if match is None or int(match.group(1)) < 9 else 2
     plugin = folder / f"instruction_counter_{interface}.so"
@@ -120,14 +125,19 @@ def build_plugin(folder: Path) -> Path:
     return plugin
 
 
-def plugin_arguments(plugin: Path, out: Path, image: Image, watch: Watch) -> list[str]:
-    """QEMU's options for the plugin. File names with commas are not possible in them."""
+def plugin_arguments(
+    plugin: Path, out: Path, image: Image, watch: Watch, allowed: Sequence[tuple[int, int]]
+) -> list[str]:
+    """QEMU's options for the plugin. File names with commas are not possible in them.
+
+    ``allowed``: address ranges that may be written, where writes are watched.
+    """
     markers = {key: image.function(f"perf_{key}") for key in ("begin", "end", "pause", "resume")}
     options = [f"out={out}", *(f"{key}={address:x}" for key, address in markers.items() if address is not None)]
     if watch.profile:
         options.append("profile=on")
     if watch.writes:
-        options += [f"allow={low:x}-{high:x}" for low, high in image.writable_by_network()]
+        options += [f"allow={low:x}-{high:x}" for low, high in allowed]
     for text in (str(plugin), *options):
         if "," in text:
             raise TinySegError(f"QEMU cannot load a plugin from a folder with a comma in its name: {text}")

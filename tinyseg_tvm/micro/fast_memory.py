@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tinyseg_tvm.boards import Board, Memory
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.micro.elf import FAST_CODE, FAST_WEIGHTS
-
-METADATA_FILE = "metadata.json"
+from tinyseg_tvm.micro.library import read_metadata
 
 
 @dataclass(frozen=True)
@@ -44,11 +42,11 @@ def fast_uses(board: Board, files: Mapping[str, bytes]) -> tuple[FastUse, ...]:
     Raises:
         TinySegError: the library was generated for memories that the board does not have.
     """
-    if board.is_host or METADATA_FILE not in files:
+    if board.is_host:
         return ()
     memories = {memory.name: memory for memory in board.fast_memories}
     uses = []
-    for entry in json.loads(files[METADATA_FILE]).get("fast", ()):
+    for entry in read_metadata(files).get("fast", ()):
         name, size = entry["memory"], entry["bytes"]
         if name not in memories or size > memories[name].length:
             raise TinySegError(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from tinyseg_tvm.errors import TinySegError
 
+METADATA_FILE = "metadata.json"
+UNSTATED_CONTEXT_BYTES = 64  # reckoned with for a library that this tool did not write
 DEFINE = re.compile(
     r"^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+\(?(0[xX][0-9a-fA-F]+|\d+)[uUlL]*\)?[ \t]*(?:/[*/].*)?$", re.MULTILINE
 )
@@ -44,7 +47,6 @@ class Library:
     Attributes:
         name: prefix of its functions; its macros have it in upper case.
         line_io: inputs and outputs go through callbacks, line by line.
-        operators: number of operators, 0 where the header does not say.
         pools: further memories beside the arena.
         storages: bytes and block size that it uses of each storage.
     """
@@ -54,7 +56,6 @@ class Library:
     line_io: bool
     inputs: tuple[PortShape, ...]
     outputs: tuple[PortShape, ...]
-    operators: int = 0
     pools: int = 0
     storages: tuple[tuple[int, int], ...] = ()
 
@@ -71,6 +72,27 @@ def library_files(source: ProjectSource | Mapping[str, bytes]) -> dict[str, byte
         if not path or "\\" in path or "\0" in path or parts.is_absolute() or ".." in parts.parts:
             raise TinySegError(f"the file name {path!r} would lie outside the project's folder")
     return files
+
+
+def read_metadata(files: Mapping[str, bytes]) -> dict[str, Any]:
+    """What the library's metadata.json states; nothing where it has none.
+
+    Raises:
+        TinySegError: it is no JSON object.
+    """
+    try:
+        stated = json.loads(files.get(METADATA_FILE, b"{}"))
+    except ValueError as error:
+        raise TinySegError(f"{METADATA_FILE} cannot be read: {error}") from None
+    if not isinstance(stated, dict):
+        raise TinySegError(f"{METADATA_FILE} is not an object")
+    return stated
+
+
+def stated_context_bytes(files: Mapping[str, bytes]) -> int:
+    """Bytes of the network's context on a 32-bit core, as metadata.json states them; else UNSTATED_CONTEXT_BYTES."""
+    stated: int = read_metadata(files).get("memory", {}).get("context_bytes", UNSTATED_CONTEXT_BYTES)
+    return stated
 
 
 def read_library(files: Mapping[str, bytes]) -> Library:
@@ -105,7 +127,6 @@ def _library(name: str, macros: Mapping[str, int], path: str) -> Library:
         line_io=macro("IO_LINES") != 0,
         inputs=ports("INPUT", macro("INPUTS")),
         outputs=ports("OUTPUT", macro("OUTPUTS")),
-        operators=macros.get(f"{prefix}_OPERATORS", 0),
         storages=tuple(
             (macro(f"STORAGE{k}_BYTES"), macro(f"STORAGE{k}_BLOCK")) for k in range(macros.get(f"{prefix}_STORAGES", 0))
         ),

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from tinyseg_tvm.boards import Board, Storage
 from tinyseg_tvm.errors import TinySegError
-from tinyseg_tvm.micro.emulator import timer_ratio
-from tinyseg_tvm.micro.library import Library
+from tinyseg_tvm.micro.emulator import counting_options, timer_of
+from tinyseg_tvm.micro.library import METADATA_FILE, Library, read_metadata
 from tinyseg_tvm.micro.remote_storage import SOCKET
-
-METADATA_FILE = "metadata.json"
 
 
 @dataclass(frozen=True)
@@ -58,6 +56,15 @@ class Emulation:
 
     arguments: tuple[str, ...] = ()
     images: Mapping[str, int] = field(default_factory=dict)
+
+    def as_settings(self) -> dict[str, Any]:
+        """The entries of a project's settings file."""
+        return {"qemu_arguments": self.arguments, "images": self.images}
+
+    @staticmethod
+    def of_settings(settings: Mapping[str, Any]) -> Emulation:
+        """From what ``as_settings`` gave."""
+        return Emulation(tuple(settings.get("qemu_arguments", ())), dict(settings.get("images", {})))
 
 
 HOST_KINDS = ("file", "psram", "nor")
@@ -160,8 +167,8 @@ def storage_uses(library: Library, files: Mapping[str, bytes]) -> tuple[StorageU
     if not library.storages:
         return ()
     try:
-        names = [entry["name"] for entry in json.loads(files[METADATA_FILE])["storages"]]
-    except (KeyError, ValueError, TypeError) as error:
+        names = [entry["name"] for entry in read_metadata(files)["storages"]]
+    except (KeyError, TypeError) as error:
         raise TinySegError(f"{METADATA_FILE} does not name the library's storages: {error}") from None
     return tuple(
         StorageUse(index, name, size, block)
@@ -222,12 +229,13 @@ def emulation(board: Board, storages: Sequence[PortStorage]) -> Emulation:
     """What QEMU is told about a project's storages."""
     arguments: list[str] = []
     images: dict[str, int] = {}
-    if board.qemu is None:
+    timer = timer_of(board)
+    if timer is None:
         return Emulation()
     for storage in storages:
         if storage.kind == "timed":
             # virtual time, in which a run is always the same: without it the timer goes by this computer's clock
-            arguments += ["-icount", f"shift={timer_ratio(board.qemu.systick_hz).shift}"]
+            arguments += counting_options(timer)
         if storage.kind == "uart":  # the second serial port: "none" is the first
             arguments += ["-chardev", f"socket,id=storage,path={SOCKET}", "-serial", "chardev:storage"]
         if storage.kind == "eeprom":

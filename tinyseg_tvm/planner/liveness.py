@@ -90,3 +90,27 @@ def alive(life: Lifetimes, slot: int) -> dict[int, int]:
     there: npt.NDArray[np.bool_] = (life.birth <= slot) & (slot < life.end)
     tensors, counts = np.unique(life.table.line_tensor[there], return_counts=True)
     return dict(zip(tensors.tolist(), counts.tolist(), strict=True))
+
+
+@dataclass(frozen=True)
+class Peak:
+    """The slot with the most live bytes.
+
+    Attributes:
+        slot: the first such slot.
+        bytes: alive there: no packing of this order of steps is smaller.
+        tensors: bytes of each tensor that is alive there, by number.
+    """
+
+    slot: int
+    bytes: int
+    tensors: dict[int, int]
+
+
+def peak_of(life: Lifetimes) -> Peak:
+    """Where most bytes are alive, and whose."""
+    profile = live_profile(life)
+    slot = int(profile.argmax())
+    tensors = life.table.problem.tensors
+    alive_there = {number: lines * tensors[number].line_bytes for number, lines in alive(life, slot).items()}
+    return Peak(slot, int(profile[slot]), alive_there)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from tinyseg_tvm.errors import DoesNotFitError
 from tinyseg_tvm.planner.cascade import Flow, flow, layer_by_layer
 from tinyseg_tvm.planner.layerwise import DEFAULT_WIDTH, best_order
-from tinyseg_tvm.planner.liveness import alive, lifetimes, live_bound, live_profile
+from tinyseg_tvm.planner.liveness import lifetimes, peak_of
 from tinyseg_tvm.planner.packing import pack
 from tinyseg_tvm.planner.plan import Plan
 from tinyseg_tvm.planner.problem import Problem
@@ -82,18 +82,15 @@ def check_fits(problem: Problem, best: Plan) -> None:
     """Raise DoesNotFitError where ``best`` exceeds a pool."""
     if fits(problem, best):
         return
-    life = lifetimes(step_table(problem), best.steps)
-    profile = live_profile(life)
-    slot = int(profile.argmax())
-    size = {number: lines * problem.tensors[number].line_bytes for number, lines in alive(life, slot).items()}
-    largest = sorted(size, key=lambda number: -size[number])[:3]
-    names = ", ".join(f"{problem.tensors[number].name} ({size[number]} bytes)" for number in largest)
-    operator = problem.operators[best.steps[min(max(slot - 1, 0), len(best.steps) - 1)]].name
+    peak = peak_of(lifetimes(step_table(problem), best.steps))
+    largest = sorted(peak.tensors, key=lambda number: -peak.tensors[number])[:3]
+    names = ", ".join(f"{problem.tensors[number].name} ({peak.tensors[number]} bytes)" for number in largest)
+    operator = problem.operators[best.steps[min(max(peak.slot - 1, 0), len(best.steps) - 1)]].name
     for pool, used in zip(problem.pools, best.pool_bytes, strict=True):
         if pool.bytes is not None and used > pool.bytes:
             raise DoesNotFitError(
                 f"pool {pool.name} has {pool.bytes} bytes, the smallest plan found needs {used}: at its peak, in "
-                f"operator {operator}, {int(profile[slot])} bytes are alive, most of them {names}. "
+                f"operator {operator}, {peak.bytes} bytes are alive, most of them {names}. "
                 f"Give the pool {used} bytes, or allow recomputation or storage",
                 used,
             )
@@ -186,8 +183,3 @@ def _neighbours(cuts: tuple[int, ...], count: int) -> Iterator[tuple[int, ...]]:
     for cut in range(1, count):
         if cut not in cuts:
             yield tuple(sorted([*cuts, cut]))
-
-
-def bound_of(problem: Problem, steps: Sequence[int]) -> int:
-    """Bytes alive at the worst time of a schedule: no packing can be smaller."""
-    return live_bound(lifetimes(step_table(problem), steps))

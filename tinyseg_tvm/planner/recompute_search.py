@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tinyseg_tvm.planner.cascade import flow
-from tinyseg_tvm.planner.explain import peak_of
+from tinyseg_tvm.planner.liveness import lifetimes, peak_of
 from tinyseg_tvm.planner.optimiser import Objective, plan
 from tinyseg_tvm.planner.plan import Plan
 from tinyseg_tvm.planner.problem import Pool, Problem, readers_of
@@ -98,13 +98,8 @@ def _point(recomputed: Recomputed, total: int, effort: float) -> Point:
 
 def _best_split(current: Recomputed, point: Point, max_macs: int) -> Recomputed | None:
     """The split that lowers the live bytes most, or None where none does."""
-    peak = peak_of(current.problem, point.plan.steps)
-    numbers = {tensor.name: number for number, tensor in enumerate(current.problem.tensors)}
-    worthwhile = {
-        numbers[occupant.name]
-        for occupant in peak.occupants
-        if occupant.kind == "tensor" and occupant.bytes >= MIN_SHARE * peak.live_bytes
-    }
+    peak = peak_of(lifetimes(step_table(current.problem), point.plan.steps))
+    worthwhile = {number for number, size in peak.tensors.items() if size >= MIN_SHARE * peak.bytes}
     judged: list[tuple[int, int, int, Recomputed]] = []
     for decision in decisions(current.problem, worthwhile, max_macs):
         split = recompute(current, decision)
@@ -116,8 +111,8 @@ def _best_split(current: Recomputed, point: Point, max_macs: int) -> Recomputed 
     for _, macs, number, split in judged[:FINALISTS]:
         segments = Segments(flow(step_table(split.problem)), range(len(split.problem.operators)))
         finalists.append((segments.peak(best_cuts(segments)), macs, number, split))
-    live, _, _, best = min(finalists, key=lambda entry: entry[:3], default=(peak.live_bytes, 0, 0, current))
-    return best if live < peak.live_bytes else None
+    live, _, _, best = min(finalists, key=lambda entry: entry[:3], default=(peak.bytes, 0, 0, current))
+    return best if live < peak.bytes else None
 
 
 def _many_splits(problem: Problem, below: int, max_macs: int) -> list[Recomputed]:

@@ -18,7 +18,7 @@ from itertools import pairwise
 
 from tinyseg_tvm.planner.cascade import flow
 from tinyseg_tvm.planner.channel_split import ChannelSplit, joined_name, part_name, rest_name, split_channels
-from tinyseg_tvm.planner.explain import peak_of
+from tinyseg_tvm.planner.liveness import lifetimes, peak_of
 from tinyseg_tvm.planner.problem import Pool, Problem, Role, Tensor, readers_of
 from tinyseg_tvm.planner.progress import Progress, silent
 from tinyseg_tvm.planner.recompute import Recomputed, recompute, unchanged
@@ -307,9 +307,9 @@ def _added(decision: SpillDecision) -> tuple[str, ...]:
 
 def _alive_at_peak(state: State, most: int) -> set[str]:
     """Names of the tensors that hold most at the peak; a fetched tensor stands for itself only."""
-    peak = peak_of(state.problem, state.steps)
-    tensors = [occupant.name for occupant in peak.occupants if occupant.kind == "tensor"]
-    return set(tensors[:most])
+    peak = peak_of(lifetimes(step_table(state.problem), state.steps))
+    tensors = sorted((-size, state.problem.tensors[number].name) for number, size in peak.tensors.items())
+    return {name for _, name in tensors[:most]}
 
 
 def _cut_choices(cuts: Sequence[str], added: Sequence[str]) -> list[tuple[str, ...]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 Rival = tuple[str, int, str]
@@ -25,17 +24,3 @@ class Point:
     macs: int = 0
     written: int = 0
     ours: bool = True
-
-
-def pareto_front(points: Iterable[Point]) -> list[Point]:
-    """Points that no other point beats in one of RAM, MACs and bytes written without losing in another; by RAM."""
-    candidates = list(points)
-
-    def dominated(point: Point) -> bool:
-        mine = (point.ram, point.macs, point.written)
-        return any(
-            all(a <= b for a, b in zip(theirs, mine, strict=True)) and theirs != mine
-            for theirs in ((other.ram, other.macs, other.written) for other in candidates)
-        )
-
-    return sorted((point for point in candidates if not dominated(point)), key=lambda p: (p.ram, p.macs, p.written))

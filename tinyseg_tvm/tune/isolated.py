@@ -16,8 +16,6 @@ from tinyseg_tvm.codegen.operators import NodeView
 from tinyseg_tvm.codegen.tuning_records import TuningRecord, TuningRecords
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.micro import generate_project
-from tinyseg_tvm.micro.cycle_estimate import estimate_cycles, timing_of
-from tinyseg_tvm.micro.emulator import QEMU
 from tinyseg_tvm.network import Network, Node, Tensor, reference
 from tinyseg_tvm.network.problem import build_problem
 from tinyseg_tvm.operators import Operator, TensorType
@@ -41,7 +39,7 @@ class IsolatedOperator:
         self._expected: list[np.ndarray] | None = None
 
     def cycles_per_step(self, candidate: Candidate, jobs: int = 1) -> float:
-        """Estimated cycles (micro/cycle_estimate.py) of the instructions that a step executes.
+        """Estimated cycles (micro/machine.py) of the instructions that a step executes.
 
         Args:
             candidate: the kernel.
@@ -70,8 +68,9 @@ class IsolatedOperator:
             if not self._exact(result.outputs[0]):
                 raise view.error(f"{what} differs from the reference; please report it with the model")
             if not result.executed:
-                raise TinySegError(f"{QEMU} does not load the plugin that counts instructions: install 4.2 or later")
-            total = estimate_cycles(Path(result.elf), result.executed, timing_of(board.core.name))
+                program = "QEMU" if project.machine.emulator is None else project.machine.emulator.program
+                raise TinySegError(f"{program} does not load the plugin that counts instructions: install 4.2 or later")
+            total = project.machine.estimate_cycles(Path(result.elf), result.executed, board.core)
         return total / max(view.access.steps, 1)
 
     def _exact(self, outputs: Sequence[np.ndarray]) -> bool:

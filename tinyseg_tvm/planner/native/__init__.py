@@ -1,6 +1,6 @@
 """The planner's inner loops in C, compiled by the host's compiler when they are first asked for.
 
-They make the same decisions as the Python in branch_and_bound.py, rectangles.py and cascade.py and are some hundred
+They make the same decisions as the Python in rectangles.py and cascade.py and are some hundred
 times faster. Where there is no compiler, ``load`` gives None.
 """
 
@@ -13,7 +13,7 @@ import os
 import shlex
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import resources
@@ -25,8 +25,7 @@ logger = logging.getLogger(__name__)
 
 SECONDS = 60  # for the compiler
 _FLAGS = ("-std=c99", "-O2", "-shared", "-fPIC")
-_SOURCES = ("search.c", "first_fit.c", "cascade.c")
-PACKED, GIVEN_UP, NO_MEMORY = 1, 2, 3  # what a search returns; 0: impossible
+_SOURCES = ("first_fit.c", "cascade.c")
 
 
 @dataclass(frozen=True)
@@ -34,12 +33,10 @@ class Native:
     """Functions of ctypes.
 
     Attributes:
-        search: ``tinyseg_search`` of search.c.
         first_fit: ``tinyseg_first_fit`` of first_fit.c.
         cascade: ``tinyseg_cascade`` of cascade.c.
     """
 
-    search: Callable[..., int]
     first_fit: Callable[..., int]
     cascade: Callable[..., int]
 
@@ -60,30 +57,35 @@ class FlowArrays(ctypes.Structure):
     ]  # fmt: skip
 
 
+def compiled_library(sources: Sequence[Path]) -> ctypes.CDLL | None:
+    """One library of some C files; None where the host cannot compile or load it."""
+    compiler = shlex.split(os.environ.get("CC", "cc"))
+    with tempfile.TemporaryDirectory(prefix="tinyseg-") as folder:
+        library = Path(folder, "planner.so")
+        try:
+            command = [*compiler, *_FLAGS, "-o", str(library), *map(str, sources)]
+            subprocess.run(command, check=True, capture_output=True, timeout=SECONDS)
+            return ctypes.CDLL(str(library))
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            logger.info("no native planner, the Python one is used: %s", error)
+            return None
+
+
 @functools.cache
 def load() -> Native | None:
     """The compiled functions; None where the host cannot compile or load them."""
-    compiler = shlex.split(os.environ.get("CC", "cc"))
-    with tempfile.TemporaryDirectory(prefix="tinyseg-") as folder, ExitStack() as stack:
-        library = Path(folder, "planner.so")
-        try:
-            here = resources.files(__name__)
-            sources = [str(stack.enter_context(resources.as_file(here / name))) for name in _SOURCES]
-            command = [*compiler, *_FLAGS, "-o", str(library), *sources]
-            subprocess.run(command, check=True, capture_output=True, timeout=SECONDS)
-            loaded = ctypes.CDLL(str(library))
-            search, first_fit, cascade = loaded.tinyseg_search, loaded.tinyseg_first_fit, loaded.tinyseg_cascade
-        except (OSError, ValueError, AttributeError, subprocess.SubprocessError) as error:
-            logger.info("no native planner, the Python one is used: %s", error)
-            return None
+    with ExitStack() as stack:
+        here = resources.files(__name__)
+        library = compiled_library([stack.enter_context(resources.as_file(here / name)) for name in _SOURCES])
+    if library is None:
+        return None
     flags = np.ctypeslib.ndpointer(np.uint8, flags="C_CONTIGUOUS")
     integers = np.ctypeslib.ndpointer(np.int32, flags="C_CONTIGUOUS")
     long_integers = np.ctypeslib.ndpointer(np.int64, flags="C_CONTIGUOUS")
-    search.restype = first_fit.restype = cascade.restype = ctypes.c_int32
-    search.argtypes = [ctypes.c_int32, ctypes.c_int32, integers, integers, integers, ctypes.c_int32]
-    search.argtypes += [integers, long_integers, long_integers, integers]
+    first_fit, cascade = library.tinyseg_first_fit, library.tinyseg_cascade
+    first_fit.restype = cascade.restype = ctypes.c_int32
     first_fit.argtypes = [ctypes.c_int32, *[long_integers] * 5, ctypes.c_int64, long_integers, flags, ctypes.c_int64]
     first_fit.argtypes += [long_integers]
     cascade.argtypes = [ctypes.POINTER(FlowArrays), ctypes.c_int32]
     cascade.argtypes += [integers, ctypes.c_int32, integers, ctypes.c_int32, integers, ctypes.c_int32, integers]
-    return Native(search, first_fit, cascade)
+    return Native(first_fit, cascade)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One depth-first search for a packing; the same as Search in ../branch_and_bound.py, decision by decision.
+/* One depth-first search for a packing; the same as Search in branch_and_bound.py, decision by decision.
  *
  * Addresses and sizes are in one unit, sections are the stretches of time between which nothing starts or ends.
  * Every number fits: the caller sees to it that the blocks of no section together exceed the height. */

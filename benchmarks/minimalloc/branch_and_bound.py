@@ -8,19 +8,19 @@ what cannot lie below that address does not fit above it. And a search that take
 of preference, in which those come earlier on which the searches before foundered (Boussemart et al., "Boosting
 systematic search by weighting constraints", ECAI 2004).
 
-One search is done in C where the host has a compiler (native/), else in Python: the same decisions, the same result.
+One search is done in C where the host has a compiler (native.py), else in Python: the same decisions, the same result.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from tinyseg_tvm.planner import native
+from minimalloc import native
 from tinyseg_tvm.planner.step_table import Ints
 
 SEARCH = 300  # placements tried in one search; twice as many
@@ -94,7 +94,7 @@ def fit(rectangles: Ints, height: int, nodes: int = 150_000, compiled: bool = Tr
     problem = sections(rectangles, height)
     if (problem.load() > problem.height).any():
         return None
-    library = native.load() if compiled and problem.height < NATIVE_LIMIT else None
+    search = native.load() if compiled and problem.height < NATIVE_LIMIT else None
     blame = np.zeros(len(rectangles), dtype=np.int64)
     for order, length in _attempts(problem, blame):
         if nodes <= 0:
@@ -102,8 +102,8 @@ def fit(rectangles: Ints, height: int, nodes: int = 150_000, compiled: bool = Tr
         limit = min(length, nodes)
         nodes -= limit
         try:
-            if library:
-                address = search_natively(library, problem, order, limit, blame)
+            if search:
+                address = search_natively(search, problem, order, limit, blame)
             else:
                 address = search_in_python(problem, order, limit, blame)
         except OutOfNodes:
@@ -148,13 +148,13 @@ def search_in_python(problem: Sections, order: Ints, nodes: int, blame: Ints) ->
     return _Search(problem, nodes, blame).pack(order)
 
 
-def search_natively(library: native.Native, problem: Sections, order: Ints, nodes: int, blame: Ints) -> Ints | None:
+def search_natively(search: Callable[..., int], problem: Sections, order: Ints, nodes: int, blame: Ints) -> Ints | None:
     """One search in C; as ``search_in_python``, also in what it adds to ``blame``."""
     address = np.zeros(len(order), dtype=np.int32)
     left = np.array([nodes], dtype=np.int64)
     size, begin, end = (np.ascontiguousarray(a, dtype=np.int32) for a in (problem.size, problem.begin, problem.end))
     ranked = order.astype(np.int32)
-    outcome = library.search(len(order), problem.count, size, begin, end, problem.height, ranked, left, blame, address)
+    outcome = search(len(order), problem.count, size, begin, end, problem.height, ranked, left, blame, address)
     if outcome == native.NO_MEMORY:
         raise MemoryError("the packing search found no memory")
     if outcome == native.GIVEN_UP:

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
+from tflm_arena import ALIGNMENT, Buffer, greedy_arena, greedy_offsets, live_sum
+from tflm_buffers import layerwise, rival_rows
 
 from tinyseg_tvm.errors import TinySegError
-from tinyseg_tvm.report.greedy_arena import ALIGNMENT, Buffer, greedy_arena, greedy_offsets, live_sum
-from tinyseg_tvm.report.layerwise import layerwise, rival_rows
 
 buffer_lists = st.lists(
     st.tuples(st.integers(1, 400), st.integers(0, 12), st.integers(0, 6)).map(

@@ -3,7 +3,7 @@
 This is the network as an ordinary interpreter runs it: concatenations copy, nothing is in place, operators run in
 file order. Quantize- and DequantizeLinear only say how a tensor is stored, and a ReLU, a Clip or the addition of a
 bias is part of the operator before it; so QDQ models count one byte per element. Reshapes move no bytes. A batch size
-left open counts as 1. The buffers feed ``greedy_arena``.
+left open counts as 1. The buffers feed ``tflm_arena.greedy_arena``.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 from onnx import helper, shape_inference
+from tflm_arena import Buffer, greedy_arena
 
 from tinyseg_tvm.errors import TinySegError
-from tinyseg_tvm.report.greedy_arena import Buffer, greedy_arena
 from tinyseg_tvm.report.points import Rival
 
 _STORAGE = ("QuantizeLinear", "DequantizeLinear", "Identity", "Cast")

@@ -6,9 +6,8 @@ from functools import partial
 
 import numpy as np
 import pytest
-
-from tinyseg_tvm.planner import native
-from tinyseg_tvm.planner.branch_and_bound import OutOfNodes, fit, search_in_python, search_natively, sections
+from minimalloc import native
+from minimalloc.branch_and_bound import OutOfNodes, fit, search_in_python, search_natively, sections
 
 SIDE = 20
 CAPACITY = 1_048_576  # bytes, of the problems of google/minimalloc
