@@ -1,4 +1,7 @@
-"""The order of all passes, from an imported module to the network: here and nowhere else."""
+"""The order of all passes, from an imported module to the network: here and nowhere else.
+
+The seams between them are checked in every build: see contracts.py.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import tvm
 from tinyseg_tvm.errors import UsageError
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.relay_passes.annotate_liveness import annotate_liveness
+from tinyseg_tvm.relay_passes.contracts import IMPORTED, INTEGER, LOWERED, checked
 from tinyseg_tvm.relay_passes.eliminate_reshape import eliminate_reshape
 from tinyseg_tvm.relay_passes.eliminate_transposes import eliminate_transposes
 from tinyseg_tvm.relay_passes.expressions import Module, Pass
@@ -55,18 +59,24 @@ LAYOUT_PASSES = (
     reduce_whole_maps,
     virtual_concat,
     legalize_long_tail,
-    annotate_liveness,
 )
 """The second half: from operators between transposes to a module that ``to_network`` reads."""
 
+ANNOTATIONS = (annotate_liveness,)
+"""Passes that read the lowered form, and add attributes to it alone."""
+
 
 def integer_pipeline() -> Pass:
-    """The passes of the first half, in order."""
-    return tvm.transform.Sequential(INTEGER_PASSES, name="tinyseg.integer_pipeline")
+    """The passes of the first half, in order, between the checks of what comes in and what goes out.
+
+    The pipeline raises TinySegError where a contract is broken.
+    """
+    passes = (checked(IMPORTED), *INTEGER_PASSES, checked(INTEGER, INTEGER_PASSES))
+    return tvm.transform.Sequential(passes, name="tinyseg.integer_pipeline")
 
 
 def layout_pipeline(io_type: str = "model") -> Pass:
-    """The passes of the second half, in order.
+    """The passes of the second half, in order, the check of what they lead to, and the annotations of that.
 
     Args:
         io_type: "model" keeps the model's element types at the edges; "quantized" makes them one byte.
@@ -77,7 +87,7 @@ def layout_pipeline(io_type: str = "model") -> Pass:
     if io_type not in IO_TYPES:
         raise UsageError(f"the I/O type is one of {', '.join(IO_TYPES)}, not {io_type!r}")
     passes = [step for step in LAYOUT_PASSES if step is not io_type_quantized or io_type == "quantized"]
-    return tvm.transform.Sequential(passes, name="tinyseg.layout_pipeline")
+    return tvm.transform.Sequential([*passes, checked(LOWERED, passes), *ANNOTATIONS], name="tinyseg.layout_pipeline")
 
 
 def lower(module: Module, io_type: str = "model", name: str = "network") -> Network:

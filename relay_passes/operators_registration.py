@@ -45,22 +45,16 @@ def is_operator_call(expression: Expr | None) -> TypeGuard[Call]:
 
 def operator_of(expression: Call) -> Operator:
     """The dataclass that ``expression``, a ``relax.tinyseg`` call, was made of."""
-    kind = expression.op.name.removeprefix(PREFIX)
-    operator_class = OPERATORS[kind]
-    types = _field_types(operator_class)
-    fields = {
-        name: _from_attribute(expression.attrs[name], annotation)
-        for name, annotation in types.items()
-        if name in expression.attrs
-    }
-    return operator_class(**fields)
+    operator_class = OPERATORS[expression.op.name.removeprefix(PREFIX)]
+    readers = _field_readers(operator_class)
+    return operator_class(**{name: readers[name](value) for name, value in expression.attrs.items() if name in readers})
 
 
 @cache
-def _field_types(operator_class: type[Operator]) -> dict[str, Any]:
-    """Types of the dataclass fields by name; their evaluation is slow, and every type inference asks for them."""
+def _field_readers(operator_class: type[Operator]) -> dict[str, Callable[[Any], Any]]:
+    """What makes an attribute a dataclass field, by name; types are slow to look at, and every inference asks."""
     hints = typing.get_type_hints(operator_class)
-    return {field.name: hints[field.name] for field in dataclasses.fields(typing.cast(Any, operator_class))}
+    return {field.name: _reader(hints[field.name]) for field in dataclasses.fields(typing.cast(Any, operator_class))}
 
 
 def activations_of(expression: Call) -> list[Expr]:
@@ -87,13 +81,13 @@ def tensor_type(relax_type: Type) -> TensorType:
     return TensorType(tuple(shape), str(relax_type.dtype))
 
 
-def _from_attribute(value: Any, annotation: Any) -> Any:
+def _reader(annotation: Any) -> Callable[[Any], Any]:
     if typing.get_origin(annotation) is tuple:
         element = typing.get_args(annotation)[0]
-        return tuple(element(entry) for entry in value)
+        return lambda value: tuple(map(element, value))
     if annotation in _PLAIN:
-        return annotation(value)
-    return arithmetic.from_attributes(dict(value.items()))
+        return typing.cast(Callable[[Any], Any], annotation)
+    return lambda value: arithmetic.from_attributes(dict(value.items()))
 
 
 def _infer(expression: Call, _context: object) -> Type:

@@ -44,7 +44,11 @@ class Ports:
 
 def read_ports(module: Module) -> Ports:
     """The ports recorded on ``main``, or those of a function in the model's own layout."""
-    flow = Dataflow.of(module)
+    return ports_of(Dataflow.of(module))
+
+
+def ports_of(flow: Dataflow) -> Ports:
+    """The ports of a function that is read already."""
     recorded = flow.attrs.get(PORTS)
     if recorded is not None:
         return Ports(*(tuple(_record(p) for p in recorded[side]) for side in ("inputs", "outputs")))
