@@ -1,4 +1,7 @@
-"""The order of all passes, from an imported module to the network: here and nowhere else."""
+"""The order of all passes from an imported module to the lowered one: here and nowhere else.
+
+Those that carry out decisions of the planner follow in the order of compiler/decided_network.py.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ import tvm
 
 from tinyseg_tvm.errors import UsageError
 from tinyseg_tvm.network.network import Network
-from tinyseg_tvm.relay_passes.annotate_liveness import annotate_liveness
 from tinyseg_tvm.relay_passes.eliminate_reshape import eliminate_reshape
 from tinyseg_tvm.relay_passes.eliminate_transposes import eliminate_transposes
 from tinyseg_tvm.relay_passes.expressions import Module, Pass
@@ -24,6 +26,7 @@ from tinyseg_tvm.relay_passes.normalize import normalize
 from tinyseg_tvm.relay_passes.propagate_quantization import propagate_quantization
 from tinyseg_tvm.relay_passes.qdq_to_integer import qdq_to_integer
 from tinyseg_tvm.relay_passes.quantize_borders import quantize_borders
+from tinyseg_tvm.relay_passes.record_quantization import record_quantization
 from tinyseg_tvm.relay_passes.reduce_whole_maps import reduce_whole_maps
 from tinyseg_tvm.relay_passes.to_network import to_network
 from tinyseg_tvm.relay_passes.virtual_concat import virtual_concat
@@ -55,7 +58,7 @@ LAYOUT_PASSES = (
     reduce_whole_maps,
     virtual_concat,
     legalize_long_tail,
-    annotate_liveness,
+    record_quantization,
 )
 """The second half: from operators between transposes to a module that ``to_network`` reads."""
 
