@@ -112,17 +112,19 @@ def problems(path: Path) -> Iterator[tuple[str, str, Problem]]:
     """The planning problems of a model (kernel scratch not counted): I/O, kind of plan, problem."""
     from tinyseg_tvm.frontend import from_onnx
     from tinyseg_tvm.network.problem import IoMode, build_problem
-    from tinyseg_tvm.network.streaming_axis import transpose_spatial
-    from tinyseg_tvm.relay_passes import lower
+    from tinyseg_tvm.relay_passes import integer_pipeline, layout_pipeline
+    from tinyseg_tvm.relay_passes.exchange_rows_and_columns import exchange_rows_and_columns
+    from tinyseg_tvm.relay_passes.lowered_module import LoweredModule
 
-    network = lower(from_onnx(path)[0])
+    lowered = LoweredModule.of(layout_pipeline()(integer_pipeline()(from_onnx(path)[0])))
     modes: tuple[IoMode, ...] = ("resident", "line")
     for io in modes:
-        rows = build_problem(network, io=io)
+        rows = build_problem(lowered.network, io=io)
         yield io, "layers", rows
         yield io, "rows", rows
         try:
-            yield io, "columns", build_problem(transpose_spatial(network), io=io)
+            columns = lowered.after(exchange_rows_and_columns(path.stem))
+            yield io, "columns", build_problem(columns.network, io=io)
         except TinySegError:
             continue
 

@@ -1,5 +1,7 @@
 """Attaches ``tinyseg.liveness`` to ``main``: what ``network.liveness`` finds, keyed by binding name.
 
+It is the last pass of all, over the module as it is generated: spilled tensors wait in storage, not in memory.
+
 {"steps": int,
  "peak": {"step": int, "bytes": int, "alive": {name: lines}},
  "tensors": {name: {"lines", "line_bytes", "birth", "death", "cold": [{"begin", "end", "lines"}, ...]}}}

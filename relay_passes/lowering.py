@@ -1,6 +1,7 @@
-"""The order of all passes, from an imported module to the network: here and nowhere else.
+"""The order of all passes from an imported module to the lowered one: here and nowhere else.
 
-The seams between them are checked in every build: see contracts.py.
+The seams between them are checked in every build: see contracts.py. Passes that carry out decisions of the planner
+follow in the order of compiler/decided_network.py.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ import tvm
 
 from tinyseg_tvm.errors import UsageError
 from tinyseg_tvm.network.network import Network
-from tinyseg_tvm.relay_passes.annotate_liveness import annotate_liveness
 from tinyseg_tvm.relay_passes.contracts import IMPORTED, INTEGER, LOWERED, checked
 from tinyseg_tvm.relay_passes.eliminate_reshape import eliminate_reshape
 from tinyseg_tvm.relay_passes.eliminate_transposes import eliminate_transposes
@@ -28,6 +28,7 @@ from tinyseg_tvm.relay_passes.normalize import normalize
 from tinyseg_tvm.relay_passes.propagate_quantization import propagate_quantization
 from tinyseg_tvm.relay_passes.qdq_to_integer import qdq_to_integer
 from tinyseg_tvm.relay_passes.quantize_borders import quantize_borders
+from tinyseg_tvm.relay_passes.record_quantization import record_quantization
 from tinyseg_tvm.relay_passes.reduce_whole_maps import reduce_whole_maps
 from tinyseg_tvm.relay_passes.to_network import to_network
 from tinyseg_tvm.relay_passes.virtual_concat import virtual_concat
@@ -59,11 +60,9 @@ LAYOUT_PASSES = (
     reduce_whole_maps,
     virtual_concat,
     legalize_long_tail,
+    record_quantization,
 )
 """The second half: from operators between transposes to a module that ``to_network`` reads."""
-
-ANNOTATIONS = (annotate_liveness,)
-"""Passes that read the lowered form, and add attributes to it alone."""
 
 
 def integer_pipeline() -> Pass:
@@ -76,7 +75,7 @@ def integer_pipeline() -> Pass:
 
 
 def layout_pipeline(io_type: str = "model") -> Pass:
-    """The passes of the second half, in order, the check of what they lead to, and the annotations of that.
+    """The passes of the second half, in order, and the check of what they lead to.
 
     Args:
         io_type: "model" keeps the model's element types at the edges; "quantized" makes them one byte.
@@ -87,7 +86,7 @@ def layout_pipeline(io_type: str = "model") -> Pass:
     if io_type not in IO_TYPES:
         raise UsageError(f"the I/O type is one of {', '.join(IO_TYPES)}, not {io_type!r}")
     passes = [step for step in LAYOUT_PASSES if step is not io_type_quantized or io_type == "quantized"]
-    return tvm.transform.Sequential([*passes, checked(LOWERED, passes), *ANNOTATIONS], name="tinyseg.layout_pipeline")
+    return tvm.transform.Sequential([*passes, checked(LOWERED, passes)], name="tinyseg.layout_pipeline")
 
 
 def lower(module: Module, io_type: str = "model", name: str = "network") -> Network:

@@ -62,7 +62,12 @@ def ports_of(flow: Dataflow) -> Ports:
 
 def write_ports(rewrite: Rewrite, ports: Ports) -> None:
     """Record the ports on the function under construction."""
-    rewrite.attributes[PORTS] = {
+    rewrite.attributes[PORTS] = ports_record(ports)
+
+
+def ports_record(ports: Ports) -> dict[str, list[dict[str, Any]]]:
+    """The value of the attribute."""
+    return {
         side: [
             {
                 "name": port.name,

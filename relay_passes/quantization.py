@@ -14,6 +14,7 @@ import numpy as np
 from tinyseg_tvm.relay_passes.expressions import Call, Var, array_of, is_constant
 
 QUANTIZATION_ATTRIBUTE = "tinyseg.quantization"
+QUANTIZED_TYPES = ("int8", "uint8")
 
 
 @dataclass(frozen=True)

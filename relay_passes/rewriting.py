@@ -153,6 +153,7 @@ def rewrite_main(
     *,
     parameters: Sequence[Var] | None = None,
     results: Results | None = None,
+    types_change: bool = False,
 ) -> Module:
     """Applies ``rules`` to every binding of ``main``, in order, and drops what nothing uses.
 
@@ -162,6 +163,8 @@ def rewrite_main(
         parameters: the new parameters, one per old one; the rules turn what reads an old one that is not among them
             into something that does not.
         results: see Results.
+        types_change: rules take values that do not fit the new types of their operands until the rule made them fit;
+            they are handed out without a type then.
 
     Raises:
         TinySegError: ``main`` is missing or holds control flow.
@@ -176,7 +179,7 @@ def rewrite_main(
     for binding in old.bindings:
         value = substitute(binding.value, lambda variable: new.get(variable, variable))
         if not is_bound(value):
-            typed = value if value.same_as(binding.value) else rewrite.typed(value)
+            typed = value if types_change or value.same_as(binding.value) else rewrite.typed(value)
             value = _apply(rules, rewrite, typed, binding.name)
         if value.same_as(binding.value):
             result = rewrite.bind(binding.var, value)

@@ -10,16 +10,19 @@ from tinyseg_tvm.network.network import Network, Node, Port, Tensor
 from tinyseg_tvm.operators import TensorType
 from tinyseg_tvm.operators.opaque import Opaque
 from tinyseg_tvm.relay_passes.dataflow import Binding, Dataflow
+from tinyseg_tvm.relay_passes.derived_tensors import derived_tensors
 from tinyseg_tvm.relay_passes.expressions import Expr, Module, Var, dtype_of, shape_of
 from tinyseg_tvm.relay_passes.identity_operands import identity_operands
 from tinyseg_tvm.relay_passes.legalize_long_tail import CALL_TIR
 from tinyseg_tvm.relay_passes.operator_calls import operator_call
 from tinyseg_tvm.relay_passes.ports import PortRecord, read_ports
-from tinyseg_tvm.relay_passes.quantization import QUANTIZATION_ATTRIBUTE
+from tinyseg_tvm.relay_passes.quantization import QUANTIZATION_ATTRIBUTE, QUANTIZED_TYPES
 
 
 def to_network(module: Module, name: str = "network") -> Network:
     """The network that ``main`` describes; names of bindings become names of nodes and tensors.
+
+    Tensors are in the order of parameters and bindings, those that decisions added (``derived_tensors``) behind.
 
     Raises:
         TinySegError: ``main`` holds something that is neither an operator nor a legalised call.
@@ -37,8 +40,13 @@ def to_network(module: Module, name: str = "network") -> Network:
         node = _node(module, binding, elements)
         types.update(zip(node.outputs, _output_types(binding), strict=True))
         nodes.append(node)
-    known = _quantization(flow, nodes, types)
-    tensors = {n: Tensor(n, t, *(known.get(n, (None, None)))) for n, t in types.items()}
+    known = _quantization(flow, types)
+    derived = {name: origin for name, origin in derived_tensors(flow.attrs).items() if name in types}
+    names = (*(name for name in types if name not in derived), *derived)
+    tensors = {}
+    for each in names:
+        scale, zero_point = known.get(each, (None, None))
+        tensors[each] = Tensor(each, types[each], scale, zero_point, derived.get(each, ""))
     ports = read_ports(module)
     inputs = zip(ports.inputs, (str(param.name) for param in flow.params), strict=True)
     outputs = zip(ports.outputs, (_tensor_name(r, name) for r in flow.results), strict=True)
@@ -101,22 +109,11 @@ def _output_types(binding: Binding) -> list[TensorType]:
     return [TensorType(tuple(int(extent) for extent in f.shape.values), str(f.dtype)) for f in fields]
 
 
-def _quantization(
-    flow: Dataflow, nodes: list[Node], types: dict[str, TensorType]
-) -> dict[str, tuple[float | None, int | None]]:
-    """Scale and zero point of each tensor, as recorded by the integer passes or stated by the operators."""
+def _quantization(flow: Dataflow, types: dict[str, TensorType]) -> dict[str, tuple[float, int]]:
+    """Scale and zero point of each quantised tensor, as recorded."""
     recorded = flow.attrs.get(QUANTIZATION_ATTRIBUTE, {})
-    known: dict[str, tuple[float | None, int | None]] = {}
-    for name, tensor_type in types.items():
-        if name in recorded and tensor_type.dtype in ("int8", "uint8"):
-            scale, zero_point = recorded[name]
-            known[name] = (float(scale), int(zero_point))
-    for node in nodes:
-        stated: tuple[float | None, int | None] | None = node.operator.result_quantization
-        if stated is None and node.operator.keeps_quantization and node.inputs[0] in known:
-            stated = known[node.inputs[0]]
-        if stated is not None:
-            known.setdefault(node.outputs[0], stated)
-        if node.operator.operand_quantization is not None:
-            known.setdefault(node.inputs[0], node.operator.operand_quantization)
-    return {name: value for name, value in known.items() if types[name].dtype in ("int8", "uint8")}
+    return {
+        name: (float(recorded[name][0]), int(recorded[name][1]))
+        for name, kind in types.items()
+        if name in recorded and kind.dtype in QUANTIZED_TYPES
+    }

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from tests.codegen.harness import assert_equal_to_reference, problem_of, random_inputs
+from tests.decided_networks import by_columns
 from tests.end_to_end.random_networks import random_network
 from tests.end_to_end.shared_program import Entry, build_program
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network import Network, reference
-from tinyseg_tvm.network.streaming_axis import transpose_spatial
 from tinyseg_tvm.operators import OPERATORS
 from tinyseg_tvm.planner.layerwise import plan_layerwise
 from tinyseg_tvm.planner.optimiser import plan as optimise
@@ -29,7 +29,7 @@ def planned(seed: int) -> Entry:
     network = random_network(seed)
     columns, line_io, layerwise, thorough = rng.random(4) < (0.5, 0.5, 0.2, 0.2)
     if columns:
-        network = by_columns(network)
+        network = along_columns(network)
     io = "line" if line_io else "resident"
     problem = problem_of(network, io)
     plan = plan_layerwise(problem) if layerwise else optimise(problem, effort=0.05 if thorough else 0.01)
@@ -37,10 +37,10 @@ def planned(seed: int) -> Entry:
     return Entry(network, problem, plan, io)
 
 
-def by_columns(network: Network) -> Network:
+def along_columns(network: Network) -> Network:
     """The network along its columns, proved to compute the same; itself where it has no such form."""
     try:
-        swapped = transpose_spatial(network)
+        swapped = by_columns(network)
     except TinySegError:
         return network
     inputs = [reference.from_device(network, port, array) for port, array in _arrays(network)]

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from tests.codegen.harness import random_inputs
+from tests.decided_networks import with_channel_splits, with_spills
 from tests.storage.spilled_networks import small_unet
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network import reference
-from tinyseg_tvm.network.channel_split import with_channel_splits
 from tinyseg_tvm.network.problem import build_problem
-from tinyseg_tvm.network.spilling import Medium, transfers, with_spills
+from tinyseg_tvm.network.spilling import Medium, transfers
 from tinyseg_tvm.planner.channel_split import ChannelSplit, joined_name, part_name, split_channels
 from tinyseg_tvm.planner.problem import Tensor, readers_of
 from tinyseg_tvm.planner.spilling import SpillDecision, spill

@@ -2,9 +2,10 @@
 
 import pytest
 
+from tests.decided_networks import with_spills
 from tests.storage.spilled_networks import small_unet
 from tinyseg_tvm.network.problem import build_problem
-from tinyseg_tvm.network.spilling import Medium, transfers, with_spills
+from tinyseg_tvm.network.spilling import Medium, transfers
 from tinyseg_tvm.planner.problem import readers_of
 from tinyseg_tvm.planner.spilling import SpillDecision, spill
 from tinyseg_tvm.planner.validator import check_problem

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tvm import te
 
+from tests.decided_networks import assert_same_network, by_columns
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network import Network, Node, Port, Tensor
 from tinyseg_tvm.network.reference import run
-from tinyseg_tvm.network.streaming_axis import transpose_spatial
 from tinyseg_tvm.operators import (
     ArgMax,
     AveragePool2d,
@@ -36,6 +37,7 @@ from tinyseg_tvm.operators import (
     Transpose,
 )
 from tinyseg_tvm.operators.arithmetic import onnx
+from tinyseg_tvm.operators.opaque import Opaque
 
 
 class Builder:
@@ -50,9 +52,9 @@ class Builder:
         types = [self.tensors[name].type for name in inputs]
         constant_types = {name: TensorType(a.shape, str(a.dtype)) for name, a in constants.items()}
         (kind,) = operator.infer(types, constant_types)
-        name = f"t{len(self.nodes)}"
+        name = f"{operator.kind}_{len(self.nodes)}"
         self.tensors[name] = Tensor(name, kind, 0.1, 0)
-        self.nodes.append(Node(f"{operator.kind}_{len(self.nodes)}", operator, inputs, (name,), constants))
+        self.nodes.append(Node(name, operator, inputs, (name,), constants))
         return name
 
     def shape(self, name: str) -> tuple[int, ...]:
@@ -86,12 +88,12 @@ def clamp(name: str, *arguments: Any) -> Any:
 
 
 def assert_same_results(network: Network, seed: int = 0) -> Network:
-    columns = transpose_spatial(network)
+    columns = by_columns(network)
     rng = np.random.default_rng(seed)
     inputs = [rng.integers(-128, 128, port.model_shape, dtype=np.int8) for port in network.inputs]
     for got, expected in zip(run(columns, inputs), run(network, inputs), strict=True):
         np.testing.assert_array_equal(got, expected)
-    again = transpose_spatial(columns)
+    again = by_columns(columns)
     for got, expected in zip(run(again, inputs), run(network, inputs), strict=True):
         np.testing.assert_array_equal(got, expected)
     return columns
@@ -220,7 +222,7 @@ def test_networks_without_maps_stay_as_they_are():
     rng = np.random.default_rng(0)
     build = Builder((1, 7), (0, 1), (1, 7))
     network = build.network(build.add(clamp("dense", False), "x", **weights(rng, 5, 7)))
-    assert transpose_spatial(network) == network
+    assert_same_network(by_columns(network), network)
 
 
 def test_everything_that_cannot_be_exchanged_is_named_at_once():
@@ -228,18 +230,16 @@ def test_everything_that_cannot_be_exchanged_is_named_at_once():
     taken_apart = build.add(Reshape((1, 16, 4)), "x")
     blocks = build.add(DepthToSpace(2, "DCR"), "x")
     with pytest.raises(TinySegError) as error:
-        transpose_spatial(build.network(taken_apart, blocks))
+        by_columns(build.network(taken_apart, blocks))
     assert "node 'reshape_0' (reshape): it takes the map (1, 4, 4, 4) apart into (1, 16, 4)" in str(error.value)
     assert "node 'depth_to_space_1' (depth_to_space)" in str(error.value)
     assert "stream it by rows" in str(error.value)
 
 
 def test_operators_computed_as_a_whole_are_refused_on_maps():
-    class Whole(Lookup):
-        kind = "whole"
-        any_pixel_order = False
-
     build = start()
-    name = build.add(Whole("int8"), "x", table=np.arange(256, dtype=np.uint8).view(np.int8))
-    with pytest.raises(TinySegError, match=r"node 'whole_0' \(whole\): it is computed as a whole"):
-        transpose_spatial(build.network(name))
+    x = te.placeholder((1, 9, 6, 3), "int8", name="x")
+    program = te.create_prim_func([x, te.compute(x.shape, lambda *indices: -x(*indices))])
+    name = build.add(Opaque("negative", (TensorType((1, 9, 6, 3), "int8"),), (), program), "x")
+    with pytest.raises(TinySegError, match=r"node 'opaque_0' \(opaque\): it is computed as a whole"):
+        by_columns(build.network(name))

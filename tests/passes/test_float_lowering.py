@@ -9,9 +9,9 @@ import onnx
 import pytest
 from qdq_models import QdqModel, random_inputs, run_onnxruntime
 
+from tests.decided_networks import by_columns
 from tinyseg_tvm.frontend import from_onnx
 from tinyseg_tvm.network import Network, reference
-from tinyseg_tvm.network.streaming_axis import transpose_spatial
 from tinyseg_tvm.relay_passes import lower
 
 FLOAT = onnx.TensorProto.FLOAT
@@ -193,5 +193,5 @@ def test_columns_compute_the_same_within_rounding():
     model = m.build(m.op("Softmax", m.op("MatMul", y, m.values(175, 4))))
     network = network_of(model)
     inputs = random_inputs(model)
-    (rows,), (columns,) = reference.run(network, inputs), reference.run(transpose_spatial(network), inputs)
+    (rows,), (columns,) = reference.run(network, inputs), reference.run(by_columns(network), inputs)
     np.testing.assert_allclose(columns, rows, rtol=1e-4, atol=1e-6)

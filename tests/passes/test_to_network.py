@@ -5,6 +5,7 @@ from layout_modules import DEQUANTIZE, QUANTIZE, main, max_pool
 from tvm import relax
 
 from tinyseg_tvm.errors import TinySegError
+from tinyseg_tvm.relay_passes.record_quantization import record_quantization
 from tinyseg_tvm.relay_passes.to_network import to_network
 
 FLOAT = {"x": ((1, 4, 4, 3), "float32")}
@@ -36,11 +37,11 @@ def test_ports_have_the_names_of_the_model():
 
 
 def test_quantisation_is_what_was_recorded_or_what_the_operators_say():
-    network = to_network(main(FLOAT, quantised))
+    network = to_network(record_quantization(main(FLOAT, quantised)))
     found = {name: (tensor.scale, tensor.zero_point) for name, tensor in network.tensors.items()}
     scale = (QUANTIZE.scale, QUANTIZE.zero_point)
     assert found == {"x": (None, None), "q": scale, "pool": scale, "result": (None, None)}
-    recorded = to_network(main(FLOAT, quantised, **{"tinyseg.quantization": {"pool": [0.125, 9]}}))
+    recorded = to_network(record_quantization(main(FLOAT, quantised, **{"tinyseg.quantization": {"pool": [0.125, 9]}})))
     assert (recorded.tensors["pool"].scale, recorded.tensors["pool"].zero_point) == (0.125, 9)
 
 

@@ -20,6 +20,7 @@ from tinyseg_tvm.operators import Conv2d, TensorType
 from tinyseg_tvm.operators.arithmetic import onnx
 from tinyseg_tvm.planner.problem import Pool
 from tinyseg_tvm.planner.validator import validate
+from tinyseg_tvm.relay_passes.lowered_module import LoweredModule
 
 DSP = Core("host", has_dsp=True)
 ARENA = 1 << 20
@@ -51,7 +52,9 @@ def test_kernels_of_large_constants_are_given_up_where_flash_is_missing(fast, mi
     flash = max(CODE_BYTES + sum(wanted) - missing, 0)
     board = replace(load_board("host"), memories=(Memory("FLASH", "flash", 0, flash),))
     situation = Situation(BuildOptions(ram=ARENA), board, DSP)
-    planned = with_fast_kernels(Planned("rows", network, problem, spread_plan(problem)), situation)
+    planned = with_fast_kernels(
+        Planned("rows", LoweredModule.of_network(network), problem, spread_plan(problem)), situation
+    )
     faster = planned.problem
     validate(faster, planned.plan)
     got = [operator.flash_bytes for operator in faster.operators]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from tests.codegen.harness import problem_of, streamed_plan
+from tests.decided_networks import by_columns, with_channel_splits, with_spills
 from tests.end_to_end.random_networks import random_network
 from tests.end_to_end.shared_program import Entry
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network import Network
-from tinyseg_tvm.network.channel_split import divisible_channels, with_channel_splits
-from tinyseg_tvm.network.spilling import Medium, transfer_of, with_spills
-from tinyseg_tvm.network.streaming_axis import transpose_spatial
+from tinyseg_tvm.network.channels import divisible_channels
+from tinyseg_tvm.network.spilling import Medium, transfer_of
 from tinyseg_tvm.operators.stored_records import CODECS
 from tinyseg_tvm.planner.channel_split import ChannelSplit
 from tinyseg_tvm.planner.layerwise import plan_layerwise
@@ -28,7 +28,7 @@ def network_along_its_axis(seed: int) -> Network:
     network = random_network(seed)
     if seed % 2:
         try:
-            return transpose_spatial(network)
+            return by_columns(network)
         except TinySegError:
             pass
     return network

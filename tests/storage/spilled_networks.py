@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,16 @@ import numpy as np
 from tests.codegen.harness import HOST, NetworkBuilder, problem_of, random_inputs
 from tinyseg_tvm.codegen import generate
 from tinyseg_tvm.micro import Project, generate_project
-from tinyseg_tvm.network.network import Network, Node, Tensor
+from tinyseg_tvm.network.decisions import Copy, Spilling
+from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.network.problem import IoMode
 from tinyseg_tvm.network.reference import run as run_reference
 from tinyseg_tvm.operators import Conv2d, Conv2dTranspose, Fetch, MaxPool2d, Spill, TensorType
 from tinyseg_tvm.operators.arithmetic import onnx
 from tinyseg_tvm.planner.optimiser import plan
 from tinyseg_tvm.planner.validator import validate
+from tinyseg_tvm.relay_passes.insert_spill_fetch import insert_spill_fetch
+from tinyseg_tvm.relay_passes.lowered_module import LoweredModule
 
 
 def conv_constants(rng: np.random.Generator, *shape: int) -> dict[str, np.ndarray]:
@@ -69,25 +71,9 @@ def spilled(
     spill = Spill(storage, slot, **options)
     own = ("storage", "slot", "codec", "block", "group", "first_line")
     fetch = Fetch(**{field: getattr(spill, field) for field in own}, ahead=ahead)
-    kind = network.tensors[tensor].type
-    (stored,) = spill.infer([kind], {})
-    tensors = dict(network.tensors)
-    store = f"{tensor}.stored"
-    tensors[store] = Tensor(store, stored)
-    nodes: list[Node] = []
-    for node in network.nodes:
-        if node.name in consumers:
-            result = f"{tensor}.{node.name}"
-            tensors[result] = replace(network.tensors[tensor], name=result)
-            operands = (store,) if stored == kind else (store, tensor)
-            nodes.append(Node(f"fetch_{result}", fetch, operands, (result,), {}))
-            inputs = tuple(result if name == tensor else name for name in node.inputs)
-            nodes.append(replace(node, inputs=inputs))
-        else:
-            nodes.append(node)
-        if tensor in node.outputs:
-            nodes.append(Node(f"spill_{tensor}", spill, (tensor,), (store,), {}))
-    return replace(network, tensors=tensors, nodes=tuple(nodes))
+    fetched = tuple(Copy(f"{tensor}.{consumer}", (consumer,)) for consumer in consumers)
+    decision = Spilling(tensor, f"{tensor}.stored", fetched, spill, fetch)
+    return LoweredModule.of_network(network).after(insert_spill_fetch([decision])).network
 
 
 def library_files(network: Network, io: IoMode = "resident") -> dict[str, bytes]:

@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 
 from tests.codegen.harness import problem_of
+from tests.decided_networks import with_spills
 from tests.storage.spilled_networks import project, small_unet
 from tinyseg_tvm.boards import load_board
 from tinyseg_tvm.compiler.storage import model_of
 from tinyseg_tvm.micro.emulator import NANOSECONDS, timer_ratio
-from tinyseg_tvm.network.spilling import Medium, transfer_of, with_spills
+from tinyseg_tvm.network.spilling import Medium, transfer_of
 from tinyseg_tvm.planner.optimiser import plan
 from tinyseg_tvm.planner.spilling import SpillDecision
 from tinyseg_tvm.planner.storage_timing import replay

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tarfile
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from tests.decided_networks import assert_same_network, with_spills
 from tests.end_to_end.small_models import segmenter
 from tests.storage.spilled_networks import project, small_unet
 from tinyseg_tvm import relay
@@ -14,11 +16,12 @@ from tinyseg_tvm.boards import load_board
 from tinyseg_tvm.compiler.options import BuildOptions
 from tinyseg_tvm.compiler.storage import medium_of
 from tinyseg_tvm.micro import generate_project
-from tinyseg_tvm.network import reference
+from tinyseg_tvm.network import liveness, reference
 from tinyseg_tvm.network.problem import build_problem
-from tinyseg_tvm.network.spilling import Medium, medium_for, transfer_of, transfers, with_spills
+from tinyseg_tvm.network.spilling import Medium, medium_for, transfer_of, transfers
 from tinyseg_tvm.planner.problem import Tensor
 from tinyseg_tvm.planner.spilling import SpillDecision
+from tinyseg_tvm.relay_passes.to_network import to_network
 
 TARGET = "c -tinyseg -board=mps2_an386 -stream-axis=rows"
 
@@ -75,6 +78,24 @@ def test_rings_grow_for_a_slow_storage_where_there_is_memory(module, tmp_path):
         replace(operator, scratch_bytes=0, cycles=0, flash_bytes=0, kernel="") for operator in wide.problem.operators
     )
     run(wide, tmp_path / "out")
+
+
+def test_the_module_of_a_build_shows_what_is_generated(module, tmp_path):
+    factory = relay.build(module[0], f"{TARGET.replace('rows', 'columns')} -storage=psram -max-recompute=30", module[1])
+    assert factory.planned.spilled
+    network = to_network(factory.module, factory.name)
+    assert_same_network(network, factory.network)
+    assert list(network.tensors) == list(factory.network.tensors)
+    found = liveness.analyse(network)
+    record = factory.module["main"].attrs["tinyseg.liveness"]
+    assert (int(record["steps"]), int(record["peak"]["bytes"])) == (found.steps, found.peak_bytes)
+    assert all(found.lives[name].line_bytes == 0 for name in network.stored())
+    with tarfile.open(factory.export_library_format(tmp_path / "model.tar")) as tar:
+        shown = tar.extractfile("src/relax.txt").read().decode()
+    spills = [node.name for node in network.nodes if node.operator.kind == "spill"]
+    assert shown.count("tinyseg.spill(") == len(spills) == len(factory.planned.spilled)
+    assert shown.count("tinyseg.fetch(") == sum(len(decision.late) for decision in factory.planned.spilled)
+    assert "tinyseg.liveness" in shown
 
 
 def test_tensors_without_many_zeros_are_not_coded():

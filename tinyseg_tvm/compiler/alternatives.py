@@ -13,10 +13,10 @@ from tinyseg_tvm.compiler.planning import plan_network
 from tinyseg_tvm.compiler.situation import Situation
 from tinyseg_tvm.compiler.storage_use import use_of
 from tinyseg_tvm.errors import TinySegError
-from tinyseg_tvm.network import Network
 from tinyseg_tvm.network.problem import IoMode
 from tinyseg_tvm.planner.progress import Progress
 from tinyseg_tvm.planner.storage_timing import replay
+from tinyseg_tvm.relay_passes.lowered_module import LoweredModule
 from tinyseg_tvm.report.points import Point
 
 RECOMPUTE_PERCENT = 35.0  # of the MACs: how far the ladder looks unless more is allowed
@@ -57,11 +57,11 @@ class Rung:
     fits: Alternative | None
 
 
-def alternatives(network: Network, situation: Situation, progress: Progress | None = None) -> list[Alternative]:
+def alternatives(lowered: LoweredModule, situation: Situation, progress: Progress | None = None) -> list[Alternative]:
     """Ways to run the network, those with least restriction and work first. RAM limits are ignored.
 
     Args:
-        network: the lowered network, streaming along rows.
+        lowered: streaming along rows.
         situation: the build's own; axis, I/O mode, recomputation and storage are varied.
         progress: told of each step.
     """
@@ -73,7 +73,7 @@ def alternatives(network: Network, situation: Situation, progress: Progress | No
     for label, arguments, chosen in _ways(free):
         different = replace(unlimited, options=chosen)
         try:
-            planned = plan_network(network, different, progress)
+            planned = plan_network(lowered, different, progress)
         except TinySegError:  # no columns in this network
             continue
         found.append(_alternative(label, arguments, planned, different))
@@ -81,7 +81,7 @@ def alternatives(network: Network, situation: Situation, progress: Progress | No
             smallest = planned.arena_bytes, planned.axis
     axis = smallest[1] if smallest else free.stream_axis
     recomputing = replace(unlimited, options=replace(free, max_recompute=percent, stream_axis=axis))
-    for point in recomputing_points(network, recomputing, progress):
+    for point in recomputing_points(lowered, recomputing, progress):
         if point.recomputed_macs:
             total = sum(operator.macs for operator in point.problem.operators) - point.recomputed_macs
             share = 100 * point.recomputed_macs / total
@@ -91,7 +91,7 @@ def alternatives(network: Network, situation: Situation, progress: Progress | No
     if name:
         wanted = replace(free, storage=name, stream_axis=axis, max_written=options.max_written)
         spilling = replace(unlimited, options=wanted)
-        for point in spilling_points(network, spilling, progress, MOST_SPILLING):
+        for point in spilling_points(lowered, spilling, progress, MOST_SPILLING):
             if point.written_bytes and (smallest is None or point.arena_bytes < smallest[0]):
                 kib = -(-point.written_bytes // 1024)
                 arguments = f"--io {free.io} --stream-axis {point.axis} --storage {name} --max-written {kib}K"

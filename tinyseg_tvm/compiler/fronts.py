@@ -11,19 +11,19 @@ from tinyseg_tvm.compiler.planning import of_point
 from tinyseg_tvm.compiler.situation import Situation
 from tinyseg_tvm.compiler.spill_planning import of_state, spilling_states
 from tinyseg_tvm.errors import DoesNotFitError
-from tinyseg_tvm.network import Network
 from tinyseg_tvm.planner.progress import Progress
 from tinyseg_tvm.planner.recompute_search import pareto
+from tinyseg_tvm.relay_passes.lowered_module import LoweredModule
 
 
-def recomputing_points(network: Network, situation: Situation, progress: Progress | None = None) -> list[Planned]:
+def recomputing_points(lowered: LoweredModule, situation: Situation, progress: Progress | None = None) -> list[Planned]:
     """Plans of which none is better than another in RAM and recomputed MACs, over the axes that the options allow."""
     options = situation.options
     points: list[Planned] = []
-    for oriented, report in by_axis(network, situation, progress):
+    for oriented, report in by_axis(lowered, situation, progress):
         problem = arena_problem(oriented.network, situation)
         front = pareto(problem, max_percent=options.max_recompute, effort=options.effort, progress=report)
-        points += [of_point(oriented, situation, point) for point in front]
+        points += [of_point(oriented, point) for point in front]
     best: list[Planned] = []
     for point in sorted(points, key=lambda point: (point.recomputed_macs, point.arena_bytes)):
         if not best or point.arena_bytes < best[-1].arena_bytes:
@@ -32,7 +32,7 @@ def recomputing_points(network: Network, situation: Situation, progress: Progres
 
 
 def spilling_points(
-    network: Network, situation: Situation, progress: Progress | None = None, most: int = 8
+    lowered: LoweredModule, situation: Situation, progress: Progress | None = None, most: int = 8
 ) -> list[Planned]:
     """Plans of which none is better than another in RAM, bytes written and recomputed MACs.
 
@@ -41,7 +41,7 @@ def spilling_points(
     """
     free = situation.unlimited()
     points: list[Planned] = []
-    for oriented, report in by_axis(network, free, progress):
+    for oriented, report in by_axis(lowered, free, progress):
         states = spilling_states(oriented.network, free, arena_problem(oriented.network, free), report)
         chosen = {round(index * (len(states) - 1) / max(most - 1, 1)) for index in range(most)}
         for place in sorted(chosen):

@@ -8,6 +8,7 @@ from tinyseg_tvm.network import Network
 from tinyseg_tvm.planner.plan import Plan
 from tinyseg_tvm.planner.problem import Problem
 from tinyseg_tvm.planner.spilling import SpillDecision
+from tinyseg_tvm.relay_passes.lowered_module import LoweredModule
 
 
 @dataclass(frozen=True)
@@ -16,19 +17,24 @@ class Planned:
 
     Attributes:
         axis: "rows" or "columns": what a line is in the model's own layout.
-        network: exchanged for columns, with clones of what is recomputed, spills and fetches.
+        decided: exchanged for columns, with clones of what is recomputed, spills and fetches.
         recomputed_macs: multiply-accumulates of the clones.
         spilled: what goes to storage.
         live_without_writing: most bytes alive if nothing were written; 0 where that was not asked.
     """
 
     axis: str
-    network: Network
+    decided: LoweredModule
     problem: Problem
     plan: Plan
     recomputed_macs: int = 0
     spilled: tuple[SpillDecision, ...] = ()
     live_without_writing: int = 0
+
+    @property
+    def network(self) -> Network:
+        """The network as it is generated."""
+        return self.decided.network
 
     @property
     def arena_bytes(self) -> int:

@@ -11,16 +11,16 @@ from tinyseg_tvm.compiler.planned import Planned
 from tinyseg_tvm.compiler.situation import Situation
 from tinyseg_tvm.compiler.spill_planning import best_with_storage
 from tinyseg_tvm.errors import DoesNotFitError
-from tinyseg_tvm.network import Network
 from tinyseg_tvm.planner.layerwise import plan_layerwise
 from tinyseg_tvm.planner.optimiser import Objective, check_fits
 from tinyseg_tvm.planner.optimiser import plan as optimise
 from tinyseg_tvm.planner.problem import Problem
 from tinyseg_tvm.planner.progress import Progress
 from tinyseg_tvm.planner.recompute_search import Point, pareto, plan_with_recomputation
+from tinyseg_tvm.relay_passes.lowered_module import LoweredModule
 
 
-def plan_network(network: Network, situation: Situation, progress: Progress | None = None) -> Planned:
+def plan_network(lowered: LoweredModule, situation: Situation, progress: Progress | None = None) -> Planned:
     """The plan that serves the objective best.
 
     Raises:
@@ -32,7 +32,7 @@ def plan_network(network: Network, situation: Situation, progress: Progress | No
     choices: list[Planned] = []
     refusals: list[str] = []
     budgets: list[int] = []
-    for oriented, report in by_axis(network, situation, progress):
+    for oriented, report in by_axis(lowered, situation, progress):
         problem = arena_problem(oriented.network, situation)
         try:
             choices.append(best(oriented, situation, problem, report))
@@ -53,31 +53,30 @@ def _best(oriented: Oriented, situation: Situation, problem: Problem, progress: 
     if options.layerwise:
         plan = plan_layerwise(problem)
         check_fits(problem, plan)
-        return Planned(oriented.axis, oriented.network, problem, plan)
+        return Planned(oriented.axis, oriented.lowered, problem, plan)
     percent, effort = options.max_recompute, options.effort
     if percent and options.objective != "speed":
         return _fitting(
-            of_point(oriented, situation, plan_with_recomputation(problem, percent, effort=effort, progress=progress)),
-            problem,
+            of_point(oriented, plan_with_recomputation(problem, percent, effort=effort, progress=progress)), problem
         )
     objective = Objective.FASTEST if options.objective == "speed" else Objective.SMALLEST
     try:
         plan = optimise(problem, objective=objective, effort=effort, progress=progress)
-        return Planned(oriented.axis, oriented.network, problem, plan)
+        return Planned(oriented.axis, oriented.lowered, problem, plan)
     except DoesNotFitError:
         if not percent:
             raise
     front = pareto(problem, max_percent=percent, effort=effort, progress=progress)
     fitting = [p for p in front if problem.pools[0].bytes is None or p.ram <= problem.pools[0].bytes]
     point = min(fitting or front, key=lambda p: p.macs if fitting else p.ram)
-    return _fitting(of_point(oriented, situation, point), problem)
+    return _fitting(of_point(oriented, point), problem)
 
 
-def of_point(oriented: Oriented, situation: Situation, point: Point) -> Planned:
+def of_point(oriented: Oriented, point: Point) -> Planned:
     """The plan of a point between RAM and recomputation. Its problem has no limit."""
     chosen = point.recomputed
-    network = recomputing(oriented.network, situation, chosen)
-    return Planned(oriented.axis, network, chosen.problem, point.plan, point.extra_macs)
+    decided = recomputing(oriented.lowered, chosen)
+    return Planned(oriented.axis, decided, chosen.problem, point.plan, point.extra_macs)
 
 
 def _fitting(planned: Planned, problem: Problem) -> Planned:

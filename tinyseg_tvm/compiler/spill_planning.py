@@ -18,6 +18,7 @@ from tinyseg_tvm.planner.problem import Problem
 from tinyseg_tvm.planner.progress import Progress, part
 from tinyseg_tvm.planner.spill_search import State, search
 from tinyseg_tvm.planner.spilling import SpillDecision
+from tinyseg_tvm.relay_passes.lowered_module import LoweredModule
 
 TYPICAL_RECORD = 512  # bytes; the search reckons with the storage that is fastest for it
 SEARCHING = 0.7  # share of the work; planning the state that is chosen is the rest
@@ -47,12 +48,12 @@ def best_with_storage(oriented: Oriented, situation: Situation, problem: Problem
     unwritten = min((state.live for state in states if not state.written), default=0)
     for state in order or sorted(states, key=lambda state: state.live)[:1]:
         try:
-            network, decisions = settled(oriented.network, situation, state.choice)
+            decided, decisions = settled(oriented.lowered, situation, state.choice)
         except DoesNotFitError as error:  # the storage is too small for so much
             refusal = refusal or error
             continue
         try:
-            planned = _planned(oriented.axis, network, situation, state, decisions, progress)
+            planned = _planned(oriented.axis, decided, situation, state, decisions, progress)
             return replace(planned, live_without_writing=unwritten)
         except DoesNotFitError as error:
             refusal = error
@@ -83,18 +84,18 @@ def of_state(oriented: Oriented, situation: Situation, state: State, progress: P
     Raises:
         DoesNotFitError: it does not keep the RAM limit, or the storages are too small.
     """
-    network, decisions = settled(oriented.network, situation, state.choice)
-    return _planned(oriented.axis, network, situation, state, decisions, progress)
+    decided, decisions = settled(oriented.lowered, situation, state.choice)
+    return _planned(oriented.axis, decided, situation, state, decisions, progress)
 
 
 def _planned(
     axis: str,
-    network: Network,
+    decided: LoweredModule,
     situation: Situation,
     state: State,
     decisions: tuple[SpillDecision, ...],
     progress: Progress,
 ) -> Planned:
-    problem = arena_problem(network, situation)
+    problem = arena_problem(decided.network, situation)
     best = plan(problem, effort=situation.options.effort, progress=part(progress, SEARCHING, 1.0))
-    return Planned(axis, network, problem, best, state.choice.recomputed.extra_macs, decisions)
+    return Planned(axis, decided, problem, best, state.choice.recomputed.extra_macs, decisions)

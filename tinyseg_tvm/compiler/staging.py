@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tinyseg_tvm.compiler.arena import arena_limit
+from tinyseg_tvm.compiler.decided_network import staging
 from tinyseg_tvm.compiler.planned import Planned
 from tinyseg_tvm.compiler.situation import Situation
-from tinyseg_tvm.network.spilling import deeper, with_staging
+from tinyseg_tvm.network.spilling import deeper
 from tinyseg_tvm.planner.spilling import SpillDecision, Transfer
 from tinyseg_tvm.planner.staging import stage
 
@@ -38,5 +39,5 @@ def with_fitting_staging(planned: Planned, situation: Situation) -> Planned:
         transfer,
         arena_limit(planned, situation) - planned.arena_bytes,
     )
-    network = with_staging(planned.network, staged.decisions)
-    return replace(planned, network=network, problem=staged.problem, plan=staged.plan, spilled=staged.decisions)
+    decided = staging(planned.decided, staged.decisions)
+    return replace(planned, decided=decided, problem=staged.problem, plan=staged.plan, spilled=staged.decisions)

@@ -4,7 +4,7 @@ A *step* here is one step of one operator, counted through the network with ever
 before the next begins. Intervals of steps are half-open. A line lives from the step that writes it to the
 last step that reads it; a resident input lives from step 0, a network output to the last step. A *cold
 range* is an interval in which no step touches the tensor although a later one does: the time during which
-it could be away in slow storage.
+it could be away in slow storage. Of a tensor that is there, the bytes count that memory keeps of its lines.
 """
 
 from __future__ import annotations
@@ -60,20 +60,24 @@ def analyse(network: Network) -> Liveness:
     """Liveness of ``network`` under layer-by-layer execution in its node order."""
     spans, steps = _spans(network)
     births, deaths = _line_lives(network, spans, steps)
+    size = {name: tensor.type.line_bytes for name, tensor in network.tensors.items()} | network.stored()
     alive = {}
     total = np.zeros(steps + 1, dtype=np.int64)
-    for name, tensor in network.tensors.items():
+    for name in network.tensors:
         count = np.zeros(steps + 1, dtype=np.int64)
         np.add.at(count, births[name], 1)
         np.add.at(count, deaths[name], -1)
         alive[name] = np.cumsum(count)
-        total += alive[name] * tensor.type.line_bytes
+        total += alive[name] * size[name]
     peak = int(np.argmax(total))
     at_peak = {name: int(lines[peak]) for name, lines in alive.items() if lines[peak]}
-    by_share = sorted(at_peak, key=lambda name: -at_peak[name] * network.tensors[name].type.line_bytes)
+    by_share = sorted(at_peak, key=lambda name: -at_peak[name] * size[name])
     return Liveness(
         steps=steps,
-        lives={name: _life(network, name, births, deaths, spans) for name in network.tensors},
+        lives={
+            name: _life(tensor.type.lines, size[name], (births[name], deaths[name]), spans[name])
+            for name, tensor in network.tensors.items()
+        },
         peak_step=peak,
         peak_bytes=int(total[peak]),
         alive_at_peak={name: at_peak[name] for name in by_share},
@@ -119,23 +123,18 @@ def _line_lives(
     return births, deaths
 
 
-def _life(
-    network: Network,
-    name: str,
-    births: dict[str, np.ndarray],
-    deaths: dict[str, np.ndarray],
-    spans: dict[str, list[Span]],
-) -> Life:
-    tensor_type = network.tensors[name].type
-    uses = sorted((start, start + steps, lines) for start, steps, lines, _ in spans[name])
+def _life(lines: int, line_bytes: int, life: tuple[np.ndarray, np.ndarray], spans: list[Span]) -> Life:
+    """The life of one tensor; ``life``: births and deaths of its lines."""
+    births, deaths = life
+    uses = sorted((start, start + steps, touched) for start, steps, touched, _ in spans)
     cold = []
-    for (_, end, _), (begin, _, lines) in itertools.pairwise(uses):
+    for (_, end, _), (begin, _, touched) in itertools.pairwise(uses):
         if begin > end:
-            cold.append(ColdRange(end, begin, len({line for step in lines for line in step})))
+            cold.append(ColdRange(end, begin, len({line for step in touched for line in step})))
     return Life(
-        lines=tensor_type.lines,
-        line_bytes=tensor_type.line_bytes,
-        birth=int(births[name].min()) if births[name].size else 0,
-        death=int(deaths[name].max()) if deaths[name].size else 0,
+        lines=lines,
+        line_bytes=line_bytes,
+        birth=int(births.min()) if births.size else 0,
+        death=int(deaths.max()) if deaths.size else 0,
         cold=tuple(cold),
     )

@@ -12,12 +12,19 @@ from tinyseg_tvm.operators import Operator, TensorType
 
 @dataclass(frozen=True)
 class Tensor:
-    """An activation. ``scale`` and ``zero_point`` are None for float32 and index tensors."""
+    """An activation.
+
+    Attributes:
+        scale, zero_point: None for float32 and index tensors.
+        derived_from: name of the tensor that it is a copy or a part of, or what is stored of it; empty for one of the
+            lowered model.
+    """
 
     name: str
     type: TensorType
     scale: float | None = None
     zero_point: int | None = None
+    derived_from: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,3 +89,12 @@ class Network:
     def output_types(self, node: Node) -> tuple[TensorType, ...]:
         """Types of the node's results, in order."""
         return tuple(self.tensors[name].type for name in node.outputs)
+
+    def stored(self) -> dict[str, int]:
+        """The tensors that are in storage: bytes that memory keeps of each of their lines."""
+        return {
+            name: node.operator.stored_line_bytes
+            for node in self.nodes
+            for name in node.outputs
+            if node.operator.stores_result
+        }

@@ -15,6 +15,7 @@ from typing import Literal
 
 from tinyseg_tvm.errors import TinySegError, UsageError
 from tinyseg_tvm.network.cost import Cost
+from tinyseg_tvm.network.decisions import output_reader
 from tinyseg_tvm.network.network import Network, Node
 from tinyseg_tvm.operators import LineAccess
 from tinyseg_tvm.planner.problem import Access, Operator, Pool, Problem, Role, Tensor
@@ -108,7 +109,7 @@ def _line_source(network: Network, port: str, tensor: str, number: dict[str, int
 def _line_sink(network: Network, port: str, tensor: str, number: dict[str, int]) -> Operator:
     lines = network.tensors[tensor].type.lines
     access = Access(number[tensor], tuple((line,) for line in range(lines)))
-    return Operator(name=f"output {port}", steps=lines, reads=(access,), writes=())
+    return Operator(name=output_reader(port), steps=lines, reads=(access,), writes=())
 
 
 def _taken_whole(network: Network, accesses: list[LineAccess]) -> set[str]:
@@ -131,12 +132,7 @@ def _tensors(network: Network, io: str, whole: set[str]) -> tuple[Tensor, ...]:
                     "remove that output from the model, or use line I/O"
                 )
             roles[port.tensor] = Role.RESIDENT_OUTPUT
-    stored = {
-        name: node.operator.stored_line_bytes
-        for node in network.nodes
-        for name in node.outputs
-        if node.operator.stores_result
-    }
+    stored = network.stored()
     return tuple(
         Tensor(
             name=name,
@@ -145,6 +141,7 @@ def _tensors(network: Network, io: str, whole: set[str]) -> tuple[Tensor, ...]:
             contiguous=name in roles or name in whole or stored.get(name, 0) > 0,
             role=roles.get(name, Role.INTERNAL),
             stored=name in stored,
+            derived_from=tensor.derived_from,
         )
         for name, tensor in network.tensors.items()
     )

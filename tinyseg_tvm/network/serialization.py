@@ -1,6 +1,7 @@
 """A network as one file: JSON for its structure and NumPy arrays for its constants, in an .npz archive.
 
-Generated projects carry it, so that the reference executor can be run again without the model's file.
+Generated projects carry it, so that the reference executor can be run again without the model's file. What a tensor is
+derived from does not matter to that, and is left out.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def dump_network(network: Network) -> bytes:
     structure = {
         "version": VERSION,
         "name": network.name,
-        "tensors": [dataclasses.asdict(tensor) for tensor in network.tensors.values()],
+        "tensors": [_tensor_fields(tensor) for tensor in network.tensors.values()],
         "nodes": nodes,
         "inputs": [dataclasses.asdict(port) for port in network.inputs],
         "outputs": [dataclasses.asdict(port) for port in network.outputs],
@@ -73,6 +74,12 @@ def load_network(data: bytes, where: str = "network") -> Network:
         )
     except (KeyError, ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise TinySegError(f"{where}: damaged ({error}); compile the model again") from None
+
+
+def _tensor_fields(tensor: Tensor) -> dict[str, Any]:
+    fields = dataclasses.asdict(tensor)
+    del fields["derived_from"]
+    return fields
 
 
 def _tensor(fields: dict[str, Any]) -> Tensor:

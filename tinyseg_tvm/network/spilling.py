@@ -1,21 +1,17 @@
-"""A network with the spills and fetches that a plan wants, and what its tensors would need to be spilled.
-
-The planner decides on the planning problem (planner/spilling.py); here its decisions become nodes, so that every later
-stage sees an ordinary network whose own planning problem is the planner's.
-"""
+"""What the tensors of a network need to be spilled: transfers, as the planner reckons with them, and operators."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from tinyseg_tvm.network.channel_split import channels_of, divisible_channels
+from tinyseg_tvm.network.channels import channels_of, divisible_channels
 from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.network.network import Network, Node, Tensor
 from tinyseg_tvm.operators import Fetch, Spill, TensorType
 from tinyseg_tvm.operators.stored_records import NO_CODEC, RECORD_HEADER
 from tinyseg_tvm.planner import problem as planning
-from tinyseg_tvm.planner.spilling import SpillDecision, Transfer, fetched_name, stored_name
+from tinyseg_tvm.planner.spilling import SpillDecision, Transfer
 
 MOST_LINES_PER_RECORD = 64
 
@@ -119,25 +115,6 @@ def deeper(kind: TensorType, transfer: Transfer, ring: int, ahead: int) -> Trans
     )
 
 
-def with_staging(network: Network, decisions: Sequence[SpillDecision]) -> Network:
-    """``network``, which has the nodes of ``decisions``, with rings and distances as their transfers now say."""
-    staged: dict[str, Spill | Fetch] = {}
-    nodes = []
-    for decision in decisions:
-        spill, fetch = operators_of(decision, 0)
-        staged[stored_name(decision.tensor)] = spill
-        staged |= {fetched_name(decision.tensor, group): fetch for group in range(len(decision.late))}
-    for node in network.nodes:
-        wanted, operator = staged.get(node.name), node.operator
-        if isinstance(operator, Spill) and isinstance(wanted, Spill):
-            nodes.append(replace(node, operator=replace(operator, ring=wanted.ring)))
-        elif isinstance(operator, Fetch) and isinstance(wanted, Fetch):
-            nodes.append(replace(node, operator=replace(operator, ahead=wanted.ahead)))
-        else:
-            nodes.append(node)
-    return replace(network, nodes=tuple(nodes))
-
-
 def _group(kind: TensorType, medium: Medium) -> int:
     """Lines per record: as many as fit the blocks that one line needs, or ``largest_record``."""
 
@@ -156,14 +133,14 @@ def _group(kind: TensorType, medium: Medium) -> int:
 def transfers(
     network: Network, medium: Medium, cost: Callable[[Network, Node], Cost] | None = None
 ) -> Callable[[planning.Tensor], Transfer | None]:
-    """``planner.spilling.Transfers`` of a network's tensors and their clones (which are called like them).
+    """``planner.spilling.Transfers`` of a network's tensors and their copies.
 
-    A tensor with shorter lines than that of its name stands for the first channels of it.
+    A tensor with shorter lines than the network's stands for the first channels of it.
     """
     known: dict[tuple[TensorType, str], Transfer | None] = {}
 
     def of(tensor: planning.Tensor) -> Transfer | None:
-        original = network.tensors.get(tensor.name) or network.tensors.get(tensor.name.rpartition("#")[0])
+        original = network.tensors.get(tensor.name) or network.tensors.get(tensor.derived_from)
         if original is None:
             return None
         kind, own = original.type, medium_for(network, original.name, medium)
@@ -178,53 +155,9 @@ def transfers(
     return of
 
 
-def with_spills(
-    network: Network, decisions: Sequence[SpillDecision], slots: Mapping[str, int] | None = None
-) -> Network:
-    """``network`` with a Spill behind each tensor of ``decisions`` and a Fetch before its late readers.
-
-    Args:
-        network: with clones, if any.
-        decisions: in the order of the planner, which numbers new tensors by it.
-        slots: region in the storage by tensor; by default each has its own.
-    """
-    for number, decision in enumerate(decisions):
-        network = _with_spill(network, decision, slots[decision.tensor] if slots else number)
-    return network
-
-
 def operators_of(decision: SpillDecision, slot: int) -> tuple[Spill, Fetch]:
     """The operators of a decision."""
     way = decision.transfer
     spilling = Spill(way.storage, slot, way.codec, way.block, way.group, way.ring, decision.first_line, decision.lines)
     fetching = Fetch(way.storage, slot, way.codec, way.ahead, way.block, way.group, decision.first_line)
     return spilling, fetching
-
-
-def _with_spill(network: Network, decision: SpillDecision, slot: int) -> Network:
-    original = network.tensors[decision.tensor]
-    spilling, fetching = operators_of(decision, slot)
-    (kind,) = spilling.infer([original.type], {})
-    stored = stored_name(decision.tensor)
-    tensors = {**network.tensors, stored: replace(original, name=stored, type=kind)}
-    copy_of: dict[str, str] = {}
-    for group, readers in enumerate(decision.late):
-        copy = fetched_name(decision.tensor, group)
-        tensors[copy] = replace(original, name=copy)
-        copy_of |= dict.fromkeys(readers, copy)
-    operands = (stored,) if kind == original.type else (stored, decision.tensor)
-    spill = Node(stored, spilling, (decision.tensor,), (stored,), {})
-    nodes: list[Node] = []
-    pending = {copy: Node(copy, fetching, operands, (copy,), {}) for copy in copy_of.values()}
-    if any(port.tensor == decision.tensor for port in network.inputs):
-        nodes.append(spill)
-    for node in network.nodes:
-        copied = copy_of.get(node.name)
-        if copied in pending:
-            nodes.append(pending.pop(copied))
-        inputs = tuple(copied if copied and name == decision.tensor else name for name in node.inputs)
-        nodes.append(replace(node, inputs=inputs))
-        if decision.tensor in node.outputs:
-            nodes.append(spill)
-    outputs = tuple(replace(port, tensor=copy_of.get(f"output {port.name}", port.tensor)) for port in network.outputs)
-    return replace(network, tensors=tensors, nodes=(*nodes, *pending.values()), outputs=outputs)

@@ -71,7 +71,7 @@ def _split_one(problem: Problem, split: ChannelSplit) -> Problem:
         )
     late = reader_numbers(problem, number, split.late, doing)
     bytes_of_part = original.line_bytes // split.of * split.channels
-    tensor = replace(original, contiguous=False, role=Role.INTERNAL)
+    tensor = replace(original, contiguous=False, role=Role.INTERNAL, derived_from=original.name)
     part = replace(tensor, name=part_name(original.name), line_bytes=bytes_of_part)
     rest = replace(tensor, name=rest_name(original.name), line_bytes=original.line_bytes - bytes_of_part)
     joined = [replace(tensor, name=joined_name(original.name, reader)) for reader in range(len(late))]

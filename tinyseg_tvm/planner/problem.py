@@ -35,6 +35,8 @@ class Tensor:
         role: see Role.
         stored: lines are in storage; ``line_bytes`` is what memory keeps of each (nothing, or its stored length). What
             writes such a tensor is a *spill*, what reads it a *fetch* (spilling.py).
+        derived_from: name of the tensor that it is a copy or a part of, or what is stored of it; empty for one that no
+            decision of the planner made.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Tensor:
     contiguous: bool = False
     role: Role = Role.INTERNAL
     stored: bool = False
+    derived_from: str = ""
 
 
 @dataclass(frozen=True)

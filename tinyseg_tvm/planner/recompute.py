@@ -6,7 +6,7 @@ anyway. That is a transformation of the planning problem; the result is an ordin
 like any other.
 
 Numbering: clones stand just before the first late reader, all other operators keep their order; copies of tensors
-follow the original tensors. ``operator_origin`` and ``tensor_origin`` say what is a copy of what.
+follow the original tensors. ``Recomputed.operator_origin`` and ``Tensor.derived_from`` say what is a copy of what.
 """
 
 from __future__ import annotations
@@ -29,18 +29,50 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class Clone:
+    """An operator that computes again what another one does.
+
+    Attributes:
+        of: name of the other one.
+        name: its own.
+        copies: names of the tensors that it writes, in the order in which the other writes its own.
+    """
+
+    of: str
+    name: str
+    copies: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Split:
+    """What a decision came to, by names, which later decisions leave as they are.
+
+    Attributes:
+        tensor: that was split.
+        copy: of it, which the late readers read.
+        late: names of those.
+        clones: that make the copy, in order.
+    """
+
+    tensor: str
+    copy: str
+    late: tuple[str, ...]
+    clones: tuple[Clone, ...]
+
+
+@dataclass(frozen=True)
 class Recomputed:
     """A problem with clones.
 
     Attributes:
         problem: operators and tensors, clones included.
         operator_origin: per operator, its number in the original problem. A clone has a number seen before.
-        tensor_origin: per tensor, its number in the original problem.
+        splits: the decisions that led from that problem to this one, in order.
     """
 
     problem: Problem
     operator_origin: tuple[int, ...]
-    tensor_origin: tuple[int, ...]
+    splits: tuple[Split, ...] = ()
 
     @property
     def clones(self) -> tuple[int, ...]:
@@ -61,21 +93,20 @@ class Recomputed:
 
 def unchanged(problem: Problem) -> Recomputed:
     """``problem`` without clones."""
-    return Recomputed(problem, tuple(range(len(problem.operators))), tuple(range(len(problem.tensors))))
+    return Recomputed(problem, tuple(range(len(problem.operators))))
 
 
 def recompute(before: Recomputed, decision: Decision) -> Recomputed:
     """Split one tensor of ``before.problem`` (numbers in ``decision`` are those of that problem)."""
     problem = before.problem
     tensors = list(problem.tensors)
-    tensor_origin = list(before.tensor_origin)
     copy_of: dict[int, int] = {}
     for number in decision.operators:
         for access in problem.operators[number].writes:
             copy_of[access.tensor] = len(tensors)
             original = problem.tensors[access.tensor]
-            tensors.append(replace(original, name=_fresh(original.name, tensors), role=Role.INTERNAL))
-            tensor_origin.append(before.tensor_origin[access.tensor])
+            name = _fresh(original.name, tensors)
+            tensors.append(replace(original, name=name, role=Role.INTERNAL, derived_from=original.name))
     names = list(problem.operators)
     clones = []
     for number in decision.operators:
@@ -89,10 +120,23 @@ def recompute(before: Recomputed, decision: Decision) -> Recomputed:
         for number, operator in enumerate(problem.operators)
     ]
     origin = before.operator_origin
+    split = Split(
+        problem.tensors[decision.tensor].name,
+        tensors[copy_of[decision.tensor]].name,
+        tuple(problem.operators[number].name for number in decision.late),
+        tuple(
+            Clone(
+                problem.operators[number].name,
+                clone.name,
+                tuple(tensors[access.tensor].name for access in clone.writes),
+            )
+            for number, clone in zip(decision.operators, clones, strict=True)
+        ),
+    )
     return Recomputed(
         replace(problem, tensors=tuple(tensors), operators=(*operators[:at], *clones, *operators[at:])),
         (*origin[:at], *(origin[number] for number in decision.operators), *origin[at:]),
-        tuple(tensor_origin),
+        (*before.splits, split),
     )
 
 

@@ -69,6 +69,14 @@ class Choice:
         return replace(self, splits=splits, decisions=tuple(d for d in self.decisions if d != decision))
 
 
+@dataclass(frozen=True)
+class Cut:
+    """Where a segment begins: at an operator, or at whatever stands behind it."""
+
+    operator: str
+    behind: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class State:
     """A way to run the network.
@@ -76,7 +84,7 @@ class State:
     Attributes:
         choice: what it does beside the network's own operators.
         problem: of the choice.
-        cuts: operators that begin a segment, by name.
+        cuts: operators that begin a segment.
         steps: the schedule, as in Plan.
         live: most bytes alive.
         written: bytes of payload written to storage.
@@ -84,7 +92,7 @@ class State:
 
     choice: Choice
     problem: Problem
-    cuts: tuple[str, ...]
+    cuts: tuple[Cut, ...]
     steps: tuple[int, ...]
     live: int
     written: int
@@ -150,12 +158,12 @@ class _Search:
     effort: float
     known: dict[tuple[object, ...], State] = field(default_factory=dict)
 
-    def judge(self, choice: Choice, cuts: Iterable[Sequence[str]]) -> State:
-        """The state with the best of the given cuts (names; those that do not exist are left out)."""
+    def judge(self, choice: Choice, cuts: Iterable[Sequence[Cut]]) -> State:
+        """The state with the best of the given cuts (those at operators that do not exist are left out)."""
         problem = choice.problem
         segments = Segments(flow(step_table(problem)), range(len(problem.operators)), quick=True)
         live, chosen = -1, tuple[int, ...]()
-        for positions in sorted({_positions(problem, names) for names in cuts}):
+        for positions in sorted({_positions(problem, choice) for choice in cuts}):
             peak = 0
             for begin, end in pairwise((0, *positions, len(problem.operators))):
                 peak = max(peak, segments.of(begin, end).peak)
@@ -224,8 +232,7 @@ class _Search:
         channels = left * of // max(size, 1)
         channels -= channels % CHANNELS_TOGETHER if channels > CHANNELS_TOGETHER else 0
         if channels and channels >= LEAST_PART * of:
-            part = Tensor(tensor.name, tensor.lines, tensor.line_bytes // of * channels)
-            transfer = self.transfers(part)
+            transfer = self.transfers(replace(tensor, line_bytes=tensor.line_bytes // of * channels))
             if transfer is not None:
                 late = tuple(name for group in decision.late for name in group)
                 readers = tuple((joined_name(tensor.name, reader),) for reader in range(len(late)))
@@ -238,9 +245,11 @@ class _Search:
     def ways(self, problem: Problem, tensor: Tensor) -> Iterator[SpillDecision]:
         """How the readers of a tensor can be told apart: the first few as it is made, the others from storage."""
         transfer = self.transfers(tensor) if _spillable(tensor) else None
-        if transfer is None or not _names_are_free(problem, tensor.name):
+        if transfer is None:
             return
         names = [problem.operators[reader].name for reader in readers_of(problem, problem.tensors.index(tensor))]
+        if not _names_are_free(problem, tensor.name, len(names)):
+            return
         for early in sorted({0, 1, len(names) - 1} & set(range(len(names)))):
             yield SpillDecision(tensor.name, tuple((name,) for name in names[early:]), transfer)
 
@@ -252,7 +261,7 @@ class _Search:
         skips = [decision for decision in everything if len(decision.late) > 1]
         for decisions in (skips, everything):
             if decisions and self.affordable(int(written_bytes(base, decisions) * LEAST_SHARE_NEEDED)):
-                fetches = [name for decision in decisions for name in _added(decision)[1:]]
+                fetches = [Cut(name) for decision in decisions for name in _added(decision)[1:]]
                 cuts = [(), _segment_heads(decisions), fetches]
                 choice = Choice(unchanged(base), (), tuple(decisions))
                 self._take_back(self.exact(self.judge(choice, cuts)))
@@ -262,8 +271,7 @@ class _Search:
         problem = state.problem
         for decision in sorted(state.choice.decisions, key=lambda d: -written_bytes(problem, (d,))):
             fewer = state.choice.without(decision)
-            heads = _segment_heads(fewer.decisions)
-            judged = self.judge(fewer, [state.cuts, [n for n in state.cuts if n in heads]])
+            judged = self.judge(fewer, [state.cuts, ()])
             if judged.live <= state.live:
                 state = judged
         if self.affordable(state.written):
@@ -274,7 +282,7 @@ def _state(choice: Choice, problem: Problem, segments: Segments, positions: tupl
     return State(
         choice,
         problem,
-        tuple(problem.operators[position].name for position in positions),
+        tuple(Cut(problem.operators[position].name) for position in positions),
         tuple(segments.join(positions)),
         segments.peak(positions),
         written_bytes(problem, choice.decisions),
@@ -291,12 +299,16 @@ def _spillable(tensor: Tensor) -> bool:
     return tensor.role is not Role.RESIDENT_OUTPUT and not tensor.stored and tensor.lines > 1
 
 
-def _names_are_free(problem: Problem, tensor: str) -> bool:
-    """Whether nothing of the network is called like what a spill of ``tensor`` would add."""
-    reserved = {part_name(tensor), rest_name(tensor)}
-    prefixes = (stored_name(tensor), fetched_name(tensor, 0), joined_name(tensor, 0))
-    names = [*(each.name for each in problem.tensors), *(each.name for each in problem.operators)]
-    return not any(name in reserved or name.startswith(prefixes) for name in names)
+def _names_are_free(problem: Problem, tensor: str, readers: int) -> bool:
+    """Whether nothing of the network is called like what spilling ``tensor``, or a part of it, would add."""
+    joined = [joined_name(tensor, reader) for reader in range(readers)]
+    spilled = [tensor, part_name(tensor)]
+    stored = [stored_name(each) for each in spilled]
+    fetched = [fetched_name(each, group) for each in spilled for group in range(readers)]
+    reserved = {part_name(tensor), rest_name(tensor), *joined, *stored, *fetched}
+    return reserved.isdisjoint(t.name for t in problem.tensors) and reserved.isdisjoint(
+        o.name for o in problem.operators
+    )
 
 
 def _added(decision: SpillDecision) -> tuple[str, ...]:
@@ -312,22 +324,19 @@ def _alive_at_peak(state: State, most: int) -> set[str]:
     return {name for _, name in tensors[:most]}
 
 
-def _cut_choices(cuts: Sequence[str], added: Sequence[str]) -> list[tuple[str, ...]]:
-    """Cuts worth a look once operators are added: as before or none, with or without new ones at what was added.
-
-    A name that begins with "> " stands for the operator behind it.
-    """
-    behind = f"> {added[0]}"
-    extras: list[tuple[str, ...]] = [(), (behind,), *((name,) for name in added[1:]), (behind, *added[1:])]
+def _cut_choices(cuts: Sequence[Cut], added: Sequence[str]) -> list[tuple[Cut, ...]]:
+    """Cuts worth a look once operators are added: as before or none, with or without new ones at what was added."""
+    behind, others = Cut(added[0], behind=True), tuple(Cut(name) for name in added[1:])
+    extras: list[tuple[Cut, ...]] = [(), (behind,), *((cut,) for cut in others), (behind, *others)]
     return [tuple(dict.fromkeys((*base, *extra))) for base in {tuple(cuts), ()} for extra in extras]
 
 
-def _segment_heads(decisions: Sequence[SpillDecision]) -> list[str]:
+def _segment_heads(decisions: Sequence[SpillDecision]) -> list[Cut]:
     """What begins segments where everything spilled is complete before it is fetched."""
-    return [f"> {stored_name(decision.tensor)}" for decision in decisions]
+    return [Cut(stored_name(decision.tensor), behind=True) for decision in decisions]
 
 
-def _positions(problem: Problem, names: Iterable[str]) -> tuple[int, ...]:
-    at = {operator.name: number for number, operator in enumerate(problem.operators)}
-    at |= {f"> {after.name}": number for number, (after, _) in enumerate(pairwise(problem.operators), 1)}
-    return tuple(sorted({at[name] for name in names if at.get(name, 0) > 0}))
+def _positions(problem: Problem, cuts: Iterable[Cut]) -> tuple[int, ...]:
+    number_of = {operator.name: number for number, operator in enumerate(problem.operators)}
+    positions = {number_of[cut.operator] + cut.behind for cut in cuts if cut.operator in number_of}
+    return tuple(sorted(positions & set(range(1, len(problem.operators)))))

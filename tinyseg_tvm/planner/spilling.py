@@ -114,10 +114,10 @@ def _spill_one(problem: Problem, decision: SpillDecision) -> Problem:
         transfer.stored_line_bytes,
         contiguous=transfer.stored_line_bytes > 0,
         stored=True,
+        derived_from=original.name,
     )
-    copies = [
-        replace(original, name=fetched_name(original.name, group), role=Role.INTERNAL) for group in range(len(late))
-    ]
+    copy = replace(original, role=Role.INTERNAL, derived_from=original.name)
+    copies = [replace(copy, name=fetched_name(original.name, group)) for group in range(len(late))]
     spilling = Operator(
         in_storage.name,
         len(part),
@@ -129,10 +129,10 @@ def _spill_one(problem: Problem, decision: SpillDecision) -> Problem:
     inserted = [(behind_writers(problem, number), spilling)]
     copy_of: dict[int, int] = {}
     for group, members in enumerate(late):
-        copy = stored + 1 + group
-        fetch = _fetch(decision, group, original, (number, stored, copy))
+        fetched = stored + 1 + group
+        fetch = _fetch(decision, group, original, (number, stored, fetched))
         inserted.append((before_readers(problem, number, members), fetch))
-        copy_of |= dict.fromkeys(members, copy)
+        copy_of |= dict.fromkeys(members, fetched)
     return insert(problem, [in_storage, *copies], inserted, number, copy_of)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from tinyseg_tvm import codegen, relay_passes
@@ -17,7 +18,8 @@ from tinyseg_tvm.planner.progress import Progress
 from tinyseg_tvm.planner.validator import validate
 from tinyseg_tvm.relay.factory import Factory
 from tinyseg_tvm.relay.target import parse_target
-from tinyseg_tvm.relay_passes.to_network import to_network
+from tinyseg_tvm.relay_passes.annotate_liveness import annotate_liveness
+from tinyseg_tvm.relay_passes.lowered_module import LoweredModule
 
 
 def build(
@@ -47,16 +49,17 @@ def build(
     """
     options = target if isinstance(target, BuildOptions) else parse_target(target)
     situation = situation_of(options, records)
-    lowered = relay_passes.layout_pipeline(options.io_type)(relay_passes.integer_pipeline()(_bound(mod, params or {})))
-    network = to_network(lowered, codegen.project_identifier(name or _attribute(mod, "tinyseg.model_name", "network")))
-    planned = plan_network(network, situation, progress)
+    module = relay_passes.layout_pipeline(options.io_type)(relay_passes.integer_pipeline()(_bound(mod, params or {})))
+    identifier = codegen.project_identifier(name or _attribute(mod, "tinyseg.model_name", "network"))
+    lowered = LoweredModule.of(module, identifier)
+    planned = plan_network(lowered, situation, progress)
     planned = with_fitting_staging(with_fast_kernels(planned, situation), situation)
+    planned = replace(planned, decided=planned.decided.after(annotate_liveness))
     validate(planned.problem, planned.plan)
     return Factory(
         name=planned.network.name,
         situation=situation,
-        module=lowered,
-        lowered=network,
+        lowered=lowered,
         planned=planned,
         model_hash=_attribute(mod, "tinyseg.model_hash", ""),
     )

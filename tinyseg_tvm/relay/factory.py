@@ -24,6 +24,7 @@ from tinyseg_tvm.network.serialization import dump_network
 from tinyseg_tvm.planner.plan import Plan
 from tinyseg_tvm.planner.problem import Problem
 from tinyseg_tvm.planner.storage_timing import Timing, replay
+from tinyseg_tvm.relay_passes.lowered_module import LoweredModule
 from tinyseg_tvm.report import text
 from tinyseg_tvm.report.points import Point
 from tinyseg_tvm.report.tables import kib
@@ -40,16 +41,14 @@ class Factory:
     Attributes:
         name: the C library's name.
         situation: what it was planned for.
-        module: the Relax module after all passes, annotated with liveness.
-        lowered: the network that was planned, as lowered from the module.
+        lowered: the module that was planned, before any decision.
         planned: how it runs: what the code generator is given.
         model_hash: SHA-256 of the model's file.
     """
 
     name: str
     situation: Situation
-    module: Any
-    lowered: Network
+    lowered: LoweredModule
     planned: Planned
     model_hash: str
 
@@ -67,6 +66,11 @@ class Factory:
     def core(self) -> codegen.Core:
         """The core whose kernels it has."""
         return self.situation.core
+
+    @property
+    def module(self) -> Any:
+        """The Relax module after all passes, those that carry out the planner's decisions included."""
+        return self.planned.decided.module
 
     @property
     def network(self) -> Network:

@@ -1,0 +1,39 @@
+"""A lowered module with the network that it describes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import tvm
+
+from tinyseg_tvm.network.network import Network
+from tinyseg_tvm.relay_passes.expressions import Module, Pass
+from tinyseg_tvm.relay_passes.from_network import from_network
+from tinyseg_tvm.relay_passes.to_network import to_network
+
+
+@dataclass(frozen=True)
+class LoweredModule:
+    """A lowered module, before or after decisions of the planner.
+
+    Attributes:
+        module: the module.
+        network: what ``to_network`` reads from it.
+    """
+
+    module: Module
+    network: Network
+
+    @staticmethod
+    def of(module: Module, name: str = "network") -> LoweredModule:
+        """A module with its network, which is called ``name``."""
+        return LoweredModule(module, to_network(module, name))
+
+    @staticmethod
+    def of_network(network: Network) -> LoweredModule:
+        """A network that no model led to, with its module."""
+        return LoweredModule(from_network(network), network)
+
+    def after(self, *passes: Pass) -> LoweredModule:
+        """What passes make of it."""
+        return LoweredModule.of(tvm.transform.Sequential(list(passes))(self.module), self.network.name)
