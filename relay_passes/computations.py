@@ -1,7 +1,7 @@
 """What rules of geometry ask of a call, whatever its arithmetic: its activations and constants, and how it computes.
 
 A rule (``pooling.py``, ``elementwise.py``, ...) recognises windows, axes and shapes once. It is applied to
-``QuantizedComputation`` by ``qdq_to_integer`` and to ``Float32Computation`` by ``float_to_operators``: how results are
+``QuantizedComputation`` by ``qdq_to_integer`` and to ``PlainComputation`` by ``float_to_operators``: how results are
 made is a value of operators/arithmetic that these give.
 """
 

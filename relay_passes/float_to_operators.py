@@ -1,7 +1,7 @@
 """From Relax operators on float32 to the float32 operators of the numeric contract.
 
 What is left in floating point after ``qdq_to_integer``, or was never quantised, becomes operators that work line by
-line: one rule per family, those of geometry (``computations.py``) applied to a ``Float32Computation``. Biases,
+line: one rule per family, those of geometry (``computations.py``) applied to a ``PlainComputation``. Biases,
 multiplications per channel and clamps go into the convolution or fully connected layer that they follow. What no rule
 takes is left to the long tail.
 """
@@ -12,8 +12,8 @@ from tinyseg_tvm.relay_passes import elementwise, pooling
 from tinyseg_tvm.relay_passes.clamps import lower_clamp, lower_leaky_relu, lower_square
 from tinyseg_tvm.relay_passes.classification import softmax
 from tinyseg_tvm.relay_passes.depth_to_space import lower_depth_to_space
-from tinyseg_tvm.relay_passes.float32_computation import Float32Computation
 from tinyseg_tvm.relay_passes.gather import lower_gather
+from tinyseg_tvm.relay_passes.plain_computation import PlainComputation
 from tinyseg_tvm.relay_passes.rewriting import main_pass
 from tinyseg_tvm.relay_passes.weighted_sums import fold_into_weights, lower_weighted_sum
 
@@ -23,13 +23,13 @@ RULES = (
     lower_clamp,
     lower_leaky_relu,
     lower_square,
-    elementwise.binary.by(Float32Computation),
-    elementwise.binary_with_constant.by(Float32Computation),
-    pooling.max_pool2d.by(Float32Computation),
-    pooling.average_pool2d.by(Float32Computation),
-    pooling.mean.by(Float32Computation),
-    pooling.maximum.by(Float32Computation),
-    softmax.by(Float32Computation),
+    elementwise.binary.by(PlainComputation),
+    elementwise.binary_with_constant.by(PlainComputation),
+    pooling.max_pool2d.by(PlainComputation),
+    pooling.average_pool2d.by(PlainComputation),
+    pooling.mean.by(PlainComputation),
+    pooling.maximum.by(PlainComputation),
+    softmax.by(PlainComputation),
     lower_gather,
     lower_depth_to_space,
 )

@@ -11,7 +11,7 @@ import numpy as np
 import tvm
 from tvm import relax
 
-from tinyseg_tvm.operators.arithmetic.onnx import quantize
+from tinyseg_tvm.operators.arithmetic.onnx_functions import quantize
 from tinyseg_tvm.relay_passes.elementwise_evaluation import evaluate, is_elementwise, tensor_operands
 from tinyseg_tvm.relay_passes.expressions import (
     Call,

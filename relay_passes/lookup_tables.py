@@ -13,7 +13,7 @@ import tvm
 from tvm import relax
 
 from tinyseg_tvm.operators import Lookup
-from tinyseg_tvm.operators.arithmetic.onnx import dequantize, quantize
+from tinyseg_tvm.operators.arithmetic.onnx_functions import dequantize, quantize
 from tinyseg_tvm.relay_passes.elementwise_evaluation import evaluate, is_elementwise, tensor_operands
 from tinyseg_tvm.relay_passes.expressions import (
     Call,

@@ -18,7 +18,7 @@ from typing import TypeGuard
 import numpy as np
 from tvm import relax
 
-from tinyseg_tvm.operators.arithmetic.onnx import quantize
+from tinyseg_tvm.operators.arithmetic.onnx_functions import quantize
 from tinyseg_tvm.relay_passes.elementwise_evaluation import clip_bounds
 from tinyseg_tvm.relay_passes.expressions import (
     Call,

@@ -14,6 +14,7 @@ import numpy as np
 
 from tinyseg_tvm.operators import Conv2d, Conv2dTranspose, Dense, Operator
 from tinyseg_tvm.operators.arithmetic import float32, forms, onnx
+from tinyseg_tvm.operators.arithmetic.onnx_functions import conv_multiplier
 from tinyseg_tvm.relay_passes import float_operands, quantized_operands
 from tinyseg_tvm.relay_passes.expressions import Call, Expr, array_of, is_call, is_constant, shape_of
 from tinyseg_tvm.relay_passes.float_operands import is_float, is_float_call, per_channel, undone
@@ -245,7 +246,7 @@ def _constants(rewrite: Rewrite, found: QuantizedSum, shape: Shape) -> dict[str,
     values = shape.ordered(found.weight.values)
     channels = values.shape[0]
     scales = np.broadcast_to(scales, (channels,)).astype(np.float32)
-    multiplier = onnx.conv_multiplier(found.input.scale, scales, found.output.scale)
+    multiplier = conv_multiplier(found.input.scale, scales, found.output.scale)
     bias = np.zeros(channels, np.int64)
     if found.bias is not None:
         quantized = _bias(rewrite, found, scales, values, multiplier)

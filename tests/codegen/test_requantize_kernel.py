@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tinyseg_tvm.codegen.text.runtime_files import include_options
-from tinyseg_tvm.operators.arithmetic.onnx import requantize
+from tinyseg_tvm.operators.arithmetic.onnx_functions import requantize
 
 RECORD = np.dtype(
     [("accumulator", "<i4"), ("multiplier", "<f4"), ("zero_point", "<i4"), ("minimum", "<i4"), ("maximum", "<i4")]

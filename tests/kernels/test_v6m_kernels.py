@@ -23,7 +23,7 @@ from tinyseg_tvm.codegen.text.runtime_files import include_options, runtime_text
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.operators import Conv2d, TensorType
 from tinyseg_tvm.operators.arithmetic import onnx
-from tinyseg_tvm.operators.arithmetic.onnx import requantize
+from tinyseg_tvm.operators.arithmetic.onnx_functions import requantize
 
 M0 = Core("host", has_fpu=False, has_wide_multiply=False)
 NARROW = "-DTINYSEG_REQUANTIZE_NARROW=1"

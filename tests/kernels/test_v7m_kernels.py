@@ -20,7 +20,7 @@ from tinyseg_tvm.codegen.text.runtime_files import include_options, runtime_text
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.operators import AveragePool2d, Conv2d, Lookup, TensorType
 from tinyseg_tvm.operators.arithmetic import onnx
-from tinyseg_tvm.operators.arithmetic.onnx import requantize
+from tinyseg_tvm.operators.arithmetic.onnx_functions import requantize
 
 KINDS = ["conv2d", "conv2d_transpose", "dense", "depthwise", "elementwise", "max_pool2d"]
 PLAIN = Core("host")

@@ -30,7 +30,7 @@ from tinyseg_tvm.operators import (
     Softmax,
 )
 from tinyseg_tvm.operators.arithmetic import onnx
-from tinyseg_tvm.operators.arithmetic.onnx import conv_multiplier, dequantize, lookup_table, quantize
+from tinyseg_tvm.operators.arithmetic.onnx_functions import conv_multiplier, dequantize, lookup_table, quantize
 
 ort = pytest.importorskip("onnxruntime")
 

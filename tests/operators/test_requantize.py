@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinyseg_tvm.operators.arithmetic.onnx import (
+from tinyseg_tvm.operators.arithmetic.onnx_functions import (
     conv_multiplier,
     dequantize,
     lookup_table,

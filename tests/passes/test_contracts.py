@@ -337,7 +337,11 @@ def small_network() -> tvm.IRModule:
     ("half", "form", "after"),
     [
         ("INTEGER_PASSES", "integer form", "normalize, .*, quantize_borders, float_to_operators, fold_constants"),
-        ("LAYOUT_PASSES", "lowered form", "lower_data_movement, .*, virtual_concat, legalize_long_tail, record_quantization"),
+        (
+            "LAYOUT_PASSES",
+            "lowered form",
+            "lower_data_movement, .*, virtual_concat, legalize_long_tail, record_quantization",
+        ),
     ],
 )
 def test_a_wrong_pass_is_found_at_the_next_seam_with_the_passes_before_it(

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from tinyseg_tvm.operators.access_patterns import by_line, each_line
-from tinyseg_tvm.operators.arithmetic.onnx import dequantize
+from tinyseg_tvm.operators.arithmetic.onnx_functions import dequantize
 from tinyseg_tvm.operators.base import LineAccess, Operator
 from tinyseg_tvm.operators.tensor_type import TensorType
 

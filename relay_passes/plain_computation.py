@@ -1,4 +1,4 @@
-"""Computations of float32 by the rule ``float32``."""
+"""Computations of float32 as they stand, without quantisation: by the rule ``float32``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tinyseg_tvm.relay_passes.rewriting import Rewrite
 
 
 @dataclass(frozen=True)
-class Float32Computation(Computation):
+class PlainComputation(Computation):
     """A call of float32 of static shape."""
 
     @classmethod
