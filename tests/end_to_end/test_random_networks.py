@@ -81,7 +81,7 @@ def test_the_fast_seeds_hold_every_operator_and_every_kind_of_graph() -> None:
     networks = [random_network(seed) for seed in FAST]
     kinds = {node.operator.kind for network in networks for node in network.nodes}
     elsewhere = {"spill", "fetch", "gather"}  # tests/storage; tests/codegen/test_generated_operators.py
-    elsewhere |= {kind for kind in OPERATORS if kind.startswith("float_")}  # tests/codegen/test_float_kernels.py
+    elsewhere |= {"clip"}  # of float32: tests/codegen/test_float_kernels.py
     assert kinds == set(OPERATORS) - elsewhere
     assert {len(network.inputs) for network in networks} >= {1, 2, 3}
     assert {len(network.outputs) for network in networks} >= {1, 2, 3}
