@@ -23,8 +23,6 @@ def evaluate(form: AddressForm, line: int) -> int:
     return int(eval(text, {"line": line, "table": None if form.table is None else form.table.tolist()}))
 
 
-
-
 def ring(base: int, pitch: int, capacity: int, phase: int, lines: int) -> list[int]:
     return [base + (i + phase) % capacity * pitch for i in range(lines)]
 
@@ -51,7 +49,7 @@ anything = st.lists(st.integers(0, 2**20), min_size=1, max_size=30)
 
 
 @given(st.one_of(rings, pieces, anything, anything.map(lambda o: o * 3)))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_every_address_is_reproduced(offsets):
     form = address_form(offsets)
     assert [evaluate(form, i) for i in range(len(offsets))] == offsets

@@ -1,8 +1,8 @@
 """Slices stand behind what makes a tensor, concatenations before what reads it late."""
 
 import pytest
-from layout_modules import main, max_pool
 
+from tests.passes.layout_modules import main, max_pool
 from tinyseg_tvm.network.channel_split import with_channel_splits
 from tinyseg_tvm.operators import Elementwise
 from tinyseg_tvm.operators.arithmetic import onnx
