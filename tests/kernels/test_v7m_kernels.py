@@ -142,6 +142,7 @@ def test_integer_requantisation_equals_the_definition_at_and_near_ties(tmp_path)
     assert np.array_equal(requantized(pairs, tmp_path), expected)
 
 
+@pytest.mark.release
 @pytest.mark.parametrize(
     ("before", "after"),
     [("0x40000u", "0x1u"), ("floor + (floor & 1)", "floor + 1"), ("fraction == 0x80000000u", "fraction >> 31 != 0u")],
@@ -164,6 +165,7 @@ MUTATIONS = {
 }
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("file", sorted(MUTATIONS))
 def test_a_mutated_c_twin_is_found(file, tmp_path, monkeypatch):
     kind, before, after = MUTATIONS[file]

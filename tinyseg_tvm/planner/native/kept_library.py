@@ -1,7 +1,7 @@
 """A shared library of C sources, compiled once per user: kept under the hash of what it is made from.
 
-The folder is ``tinyseg-tvm`` in ``XDG_CACHE_HOME``, else in ``~/.cache``. Code is loaded from it, so it must be a folder
-of this user that is open to nobody else; where there is none, the library is compiled into a temporary folder.
+The folder is ``tinyseg-tvm`` in ``XDG_CACHE_HOME``, else in ``~/.cache``. Code is loaded from it, so it must be this
+user's and open to nobody else; where there is no such folder, the library is compiled into a temporary one.
 """
 
 from __future__ import annotations
