@@ -37,6 +37,7 @@ MVE = Core("host", has_dsp=True, has_mve=True)
 DIRECT_KINDS = ["conv2d", "conv2d_transpose", "dense", "depthwise"]  # with kernels that take no scratch memory
 INTEGER = "-DTINYSEG_REQUANTIZE_INTEGER=1"
 BOARDS = ["mps2_an385", "mps2_an386", "mps2_an500", "mps2_an505", "mps3_an547"]
+SIMILAR = ("mps2_an500", "mps2_an505")  # cores with the instructions of mps2_an386
 FOR_RELEASES = ("mps2_an386", "mps3_an547")  # one of each family
 
 
@@ -73,7 +74,9 @@ def check_on_host(
     assert_equal_to_reference(build(network, problem, plan, directory, core=core, flags=flags), inputs)
 
 
-@pytest.mark.parametrize("flags", [(), (INTEGER,)], ids=["float", "integer"])
+@pytest.mark.parametrize(
+    "flags", [pytest.param((), id="float"), pytest.param((INTEGER,), id="integer", marks=pytest.mark.release)]
+)
 def test_emulated_dsp_kernels_equal_the_reference(flags, tmp_path):
     network, inputs = network_of(sorted(CASES), 8, 1 + len(flags))
     check_on_host(network, inputs, tmp_path, *flags, streamed=bool(flags))
@@ -116,7 +119,7 @@ def run_on_board(
     ]
 
 
-@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("board", [pytest.param(b, marks=pytest.mark.release if b in SIMILAR else ()) for b in BOARDS])
 def test_kernels_equal_the_reference_on_every_core(board, tmp_path):
     network, inputs = network_of(sorted(CASES), 8, BOARDS.index(board))
     assert run_on_board(board, network, inputs, tmp_path / "project") == []

@@ -155,7 +155,11 @@ BOARDS = {
 }
 
 
-@pytest.mark.parametrize("family", FAMILIES, ids=named)
+@pytest.mark.parametrize(
+    "family",
+    [pytest.param(f, marks=pytest.mark.release if f.stack else ()) for f in FAMILIES],
+    ids=named,
+)
 def test_tiles_equal_the_reference_on_boards(family, only_tiles, tmp_path):
     boards = BOARDS[family.kernel.name]
     only_tiles(family)

@@ -44,7 +44,9 @@ def bytewise_network(seed: int) -> tuple[Network, list[np.ndarray]]:
     return builder.build(), inputs
 
 
-@pytest.mark.parametrize("flags", [(), (INTEGER,)], ids=["float", "integer"])
+@pytest.mark.parametrize(
+    "flags", [pytest.param((), id="float", marks=pytest.mark.release), pytest.param((INTEGER,), id="integer")]
+)
 def test_c_twins_equal_the_reference(flags, tmp_path):
     network, inputs = network_of(KINDS, 7, 20 + len(flags))
     check_on_host(network, inputs, tmp_path, *flags, streamed=bool(flags), core=PLAIN)
