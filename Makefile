@@ -8,13 +8,15 @@ JOBS ?= 2
 # Folder with onnx/*.onnx and minimalloc/*.csv; the benchmarks of real networks are left out where it is absent.
 MODELS ?= ../shared/models
 
-.PHONY: help setup tools demo test test-slow lint one-root types cppcheck package bench bench-models clean
+.PHONY: help setup tools demo check test test-release test-slow lint one-root types cppcheck package bench bench-models clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo        compile the example network, run its firmware in QEMU, on two boards, write pictures to build/demo/"
-	@echo "make test        run the tests (about 15 minutes on 2 cores)"
-	@echo "make test-slow   run the long sweeps as well"
+	@echo "make check       lint, layers, types and the tests that need no compiler (1 minute on 2 cores)"
+	@echo "make test        run the tests (7 minutes on 2 cores, half of that when its objects are there from before)"
+	@echo "make test-release  what a release needs beyond that: mutations, sweeps, more random networks (20 minutes)"
+	@echo "make test-slow   run everything, and let property tests explore (hours)"
 	@echo "make lint types  ruff, mypy --strict, cppcheck over the C"
 	@echo "make package     build the source distribution and the wheel, install and use them"
 	@echo "make bench       print every table of the documentation (hours; MODELS=folder of networks)"
@@ -35,11 +37,25 @@ $(STAMP): setup.cfg pyproject.toml
 demo: setup
 	$(BIN)/python examples/segmentation/demo.py
 
+# A file's tests run in one process, which makes what they share once; files start in the order of their names, which
+# ends with short ones.
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+
+check: lint types
+	$(PYTEST) -m "not slow and not release" $(NEED_NO_COMPILER)
+
+# Without what runs real networks, which takes as long as all the others.
+NEED_NO_COMPILER := $(addprefix tests/,boards network operators passes planner report) \
+    --ignore tests/network/test_agreement_with_onnxruntime.py --ignore tests/passes/test_model_census.py
+
 test: setup
-	$(BIN)/python -m pytest -n $(JOBS) -m "not slow" tests
+	$(PYTEST) -m "not slow and not release" tests
+
+test-release: setup
+	SANITIZERS=all $(PYTEST) -m release tests
 
 test-slow: setup
-	$(BIN)/python -m pytest -n $(JOBS) tests
+	SANITIZERS=all $(PYTEST) --hypothesis-profile=explore tests
 
 lint: setup one-root
 	$(BIN)/ruff check .

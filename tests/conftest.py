@@ -1,10 +1,27 @@
-"""Fixtures shared by all tests."""
+"""What all tests run with: compilers that keep their objects, property tests that try the same examples every time."""
 
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
-MODELS = Path(__file__).resolve().parents[2] / "shared" / "models"
+from tests.object_cache import install, prune
+
+ROOT = Path(__file__).resolve().parents[1]
+MODELS = ROOT.parent / "shared" / "models"
+OBJECTS = ROOT / "build" / "objects"
+
+# "make test" gives the same verdict every time. "make test-slow" explores (--hypothesis-profile=explore) and prints how
+# to reproduce what it finds, which then becomes an @example. How long an example takes says nothing of the code.
+settings.register_profile("same", derandomize=True, database=None, deadline=None, print_blob=True)
+settings.register_profile("explore", deadline=None, print_blob=True)
+settings.load_profile("same")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    install(str(OBJECTS))
+    if not hasattr(config, "workerinput"):
+        prune(str(OBJECTS))
 
 
 @pytest.fixture(scope="session")

@@ -98,10 +98,6 @@ def _ring(offsets: Sequence[int]) -> AddressForm | None:
     if capacity < 2:
         return None
     cycle = np.asarray(offsets[:capacity])
-    if capacity == len(offsets):  # may still be part of one turn: a single wrap inside
-        drops = np.flatnonzero(np.diff(cycle) != (cycle[1] - cycle[0]))
-        if len(drops) != 1:
-            return None
     phase = int(np.argmin(cycle))
     phase = (capacity - phase) % capacity
     rotated = np.roll(cycle, phase)

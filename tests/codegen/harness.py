@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +26,10 @@ from tinyseg_tvm.planner.validator import validate
 HOST = Core()
 FLAGS = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wpedantic", "-Werror", "-g1"]
 SANITIZE = ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+if os.environ.get("SANITIZERS") != "all":
+    # A pointer that is null, outside its object or wraps is found by the address sanitizer where it is used; to find it
+    # where it is made takes a third of the time to compile.
+    SANITIZE.append("-fno-sanitize=null,object-size,pointer-overflow")
 MUTATED = ["-O1"]  # in place of SANITIZE where the runtime has a mistake: the reference finds it, in less time
 
 MAIN = r"""

@@ -208,6 +208,7 @@ MUTATIONS = {
 }
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("file", sorted(set(MUTATIONS) - {"tinyseg_fma_f32.c"}))
 def test_a_mutated_float_kernel_is_found(file, tmp_path, monkeypatch):
     before, after = MUTATIONS[file]

@@ -29,9 +29,6 @@ EVERY_KIND = st.tuples(*(st.tuples(*[CASES[kind]()] * 4) for kind in sorted(CASE
 def batch(examples: int):
     return settings(
         max_examples=examples,
-        deadline=None,
-        derandomize=True,
-        database=None,
         phases=[Phase.generate],
         verbosity=Verbosity.quiet,
         suppress_health_check=list(HealthCheck),

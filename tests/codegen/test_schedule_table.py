@@ -15,7 +15,7 @@ steps = st.recursive(
 
 
 @given(steps)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_table_replays_its_steps(order):
     assert replay(schedule_table(order, 6)) == order
 

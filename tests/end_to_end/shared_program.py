@@ -67,7 +67,7 @@ def build_program(entries: Sequence[Entry], directory: Path) -> list[Member]:
         for path, content in made.items():
             assert files.setdefault(path, content) == content or path == "metadata.json", f"{path} differs"
     files["src/main.c"] = _dispatcher(len(entries)).encode()
-    files["Makefile"] = _MAKEFILE.format(flags=" ".join([*FLAGS, *SANITIZE, "-g0"])).encode()
+    files["Makefile"] = _MAKEFILE.format(flags=" ".join([*FLAGS, *SANITIZE])).encode()
     write_project(files, directory)
     done = subprocess.run(["make", "-s"], cwd=directory, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-4000:]

@@ -56,7 +56,9 @@ def test_the_network_is_exact_on_every_board_and_keeps_the_promised_memory(modul
 
 @pytest.mark.parametrize("axis", ["rows", "columns"])
 @pytest.mark.parametrize("io", MODES)
-@pytest.mark.parametrize("layerwise", [False, True], ids=["streamed", "layerwise"])
+@pytest.mark.parametrize(
+    "layerwise", [pytest.param(False, id="streamed"), pytest.param(True, id="layerwise", marks=pytest.mark.release)]
+)
 def test_the_host_program_is_clean_under_sanitizers(module, axis, io, layerwise, tmp_path) -> None:
     factory = factory_of(module, "host", io, stream_axis=axis, layerwise=layerwise)
     assert factory.axis == axis

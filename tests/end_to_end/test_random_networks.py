@@ -19,8 +19,9 @@ from tinyseg_tvm.planner.optimiser import plan as optimise
 from tinyseg_tvm.planner.validator import validate
 
 BATCH = 25
-FAST = range(100)
-SLOW = range(1000, 3000)
+FAST = range(100)  # the first batch by make test, the others by make test-release
+RELEASE = range(1000, 1400)
+SLOW = range(1400, 3000)
 
 
 def planned(seed: int) -> Entry:
@@ -62,17 +63,16 @@ def check(seeds: range, directory: Path) -> None:
             raise AssertionError(f"seed {seed}: {error}") from error
 
 
-def batches(seeds: range) -> list[range]:
-    return [seeds[first : first + BATCH] for first in range(0, len(seeds), BATCH)]
+def batches(seeds: range, *marks: pytest.MarkDecorator) -> list:
+    return [pytest.param(seeds[first : first + BATCH], marks=marks) for first in range(0, len(seeds), BATCH)]
 
 
-@pytest.mark.parametrize("seeds", batches(FAST), ids=str)
+@pytest.mark.parametrize("seeds", [*batches(FAST[:BATCH]), *batches(FAST[BATCH:], pytest.mark.release)], ids=str)
 def test_random_networks_are_exact(seeds: range, tmp_path: Path) -> None:
     check(seeds, tmp_path)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seeds", batches(SLOW), ids=str)
+@pytest.mark.parametrize("seeds", [*batches(RELEASE, pytest.mark.release), *batches(SLOW, pytest.mark.slow)], ids=str)
 def test_many_random_networks_are_exact(seeds: range, tmp_path: Path) -> None:
     check(seeds, tmp_path)
 

@@ -9,7 +9,7 @@ def run_demo(example, output, *options):
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("board", ["host", pytest.param("mps2_an386", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("board", ["host", pytest.param("mps2_an386", marks=pytest.mark.release)])
 def test_the_demo_verifies_every_byte_and_draws(example, tmp_path, board):
     done = run_demo(example, tmp_path / "demo", "--board", board, "--scenes", "1")
     assert done.returncode == 0, done.stderr
@@ -19,7 +19,7 @@ def test_the_demo_verifies_every_byte_and_draws(example, tmp_path, board):
         assert (tmp_path / "demo" / name).stat().st_size > 0
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_the_headline_runs_in_64_kib_with_an_sd_card(example, tmp_path):
     done = run_demo(example, tmp_path / "demo", "--board", "lm3s6965evb", "--scenes", "1")
     assert done.returncode == 0, done.stderr

@@ -99,7 +99,7 @@ def test_the_stated_accuracy_is_real(example):
     assert measured["iou"] == pytest.approx(stated["int8"]["iou"], abs=0.04)
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_the_stated_accuracy_is_exact(example):
     stated = json.loads((example / "metrics.json").read_text())
     assert iou(int8_predictor(example / "tinyunet_int8.onnx"), map(scene, TEST_SEEDS)) == stated["int8"]

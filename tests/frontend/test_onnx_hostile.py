@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
-from onnx_models import model, node, port, quantized
 
+from tests.frontend.onnx_models import model, node, port, quantized
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.frontend import from_onnx
 from tinyseg_tvm.frontend.names import NameSupply
@@ -465,7 +465,7 @@ def import_bytes(folder: Path, data: bytes) -> None:
         from_onnx(path)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     flips=st.lists(st.tuples(st.integers(0, len(VALID) - 1), st.integers(0, 255)), min_size=1, max_size=6),
     length=st.one_of(st.none(), st.integers(0, len(VALID))),
@@ -478,7 +478,7 @@ def test_damaged_file_ends_in_one_error_or_imports(tmp_path, flips, length):
 
 
 @pytest.mark.slow
-@settings(max_examples=5000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, len(VALID) - 1), st.integers(0, 255)), min_size=1, max_size=3))
 def test_damaged_file_ends_in_one_error_or_imports_in_a_long_sweep(tmp_path, flips):
     data = bytearray(VALID)

@@ -8,9 +8,9 @@ import numpy as np
 import onnx
 import pytest
 import tvm
-from onnx_models import feeds_of, model, node, operators, port, quantized, run_onnxruntime
 from tvm import relax
 
+from tests.frontend.onnx_models import feeds_of, model, node, operators, port, quantized, run_onnxruntime
 from tinyseg_tvm.frontend import from_onnx, supported_operators
 from tinyseg_tvm.frontend.graph import to_model
 from tinyseg_tvm.frontend.onnx_model import normalized_graph

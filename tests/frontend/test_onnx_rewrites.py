@@ -5,8 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
-from onnx_models import check, feeds_of, model, node, operators, port, quantized, run_onnxruntime, run_tvm
 
+from tests.frontend.onnx_models import (
+    check,
+    feeds_of,
+    model,
+    node,
+    operators,
+    port,
+    quantized,
+    run_onnxruntime,
+    run_tvm,
+)
 from tinyseg_tvm.frontend import from_onnx
 from tinyseg_tvm.frontend.graph import to_model
 from tinyseg_tvm.frontend.onnx_model import normalized_graph

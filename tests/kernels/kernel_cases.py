@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import pytest
 
 from tests.operators.operator_cases import Case, fits, int8_array
 from tinyseg_tvm.operators import (
@@ -22,6 +23,8 @@ from tinyseg_tvm.operators import (
 from tinyseg_tvm.operators.arithmetic import onnx
 
 Rng = np.random.Generator
+# Seeds of the sweeps: the first is what a release needs.
+SWEEPS = [pytest.param(0, marks=pytest.mark.release), *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))]
 CHANNELS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 16, 17, 20, 24, 33]
 DENSE_KERNELS = [(1, 1), (1, 1), (3, 3), (3, 3), (3, 3), (5, 5), (1, 3), (3, 1), (2, 2), (4, 2)]
 PADDINGS = [(0, 0, 0, 0), (1, 1, 1, 1), (1, 1, 1, 1), (0, 0, 1, 1), (2, 3, 1, 4)]

@@ -19,7 +19,7 @@ from tests.codegen.harness import (
     spread_plan,
     streamed_plan,
 )
-from tests.kernels.kernel_cases import CASES, accepted_case
+from tests.kernels.kernel_cases import CASES, SWEEPS, accepted_case
 from tinyseg_tvm.boards import load_board
 from tinyseg_tvm.codegen import Core, generate, kernel_cost
 from tinyseg_tvm.codegen.operators import FunctionWriter, NodeView, emitter_for, select_variant
@@ -37,6 +37,8 @@ MVE = Core("host", has_dsp=True, has_mve=True)
 DIRECT_KINDS = ["conv2d", "conv2d_transpose", "dense", "depthwise"]  # with kernels that take no scratch memory
 INTEGER = "-DTINYSEG_REQUANTIZE_INTEGER=1"
 BOARDS = ["mps2_an385", "mps2_an386", "mps2_an500", "mps2_an505", "mps3_an547"]
+SIMILAR = ("mps2_an500", "mps2_an505")  # cores with the instructions of mps2_an386
+FOR_RELEASES = ("mps2_an386", "mps3_an547")  # one of each family
 
 
 def network_of(kinds: list[str], each: int, seed: int) -> tuple[Network, list[np.ndarray]]:
@@ -72,7 +74,9 @@ def check_on_host(
     assert_equal_to_reference(build(network, problem, plan, directory, core=core, flags=flags), inputs)
 
 
-@pytest.mark.parametrize("flags", [(), (INTEGER,)], ids=["float", "integer"])
+@pytest.mark.parametrize(
+    "flags", [pytest.param((), id="float"), pytest.param((INTEGER,), id="integer", marks=pytest.mark.release)]
+)
 def test_emulated_dsp_kernels_equal_the_reference(flags, tmp_path):
     network, inputs = network_of(sorted(CASES), 8, 1 + len(flags))
     check_on_host(network, inputs, tmp_path, *flags, streamed=bool(flags))
@@ -89,8 +93,7 @@ def test_kernels_without_scratch_equal_the_reference(core, tmp_path):
     check_on_host(network, inputs, tmp_path, streamed=False, core=core, scratch_limit=0)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", SWEEPS)
 @pytest.mark.parametrize("kind", sorted(CASES))
 def test_many_emulated_dsp_kernels_of_one_kind_equal_the_reference(kind, seed, tmp_path):
     network, inputs = network_of([kind], 60, 100 + seed)
@@ -116,7 +119,7 @@ def run_on_board(
     ]
 
 
-@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("board", [pytest.param(b, marks=pytest.mark.release if b in SIMILAR else ()) for b in BOARDS])
 def test_kernels_equal_the_reference_on_every_core(board, tmp_path):
     network, inputs = network_of(sorted(CASES), 8, BOARDS.index(board))
     assert run_on_board(board, network, inputs, tmp_path / "project") == []
@@ -128,9 +131,11 @@ def test_kernels_without_scratch_equal_the_reference_on_boards(board, tmp_path):
     assert run_on_board(board, network, inputs, tmp_path / "project", scratch_limit=0) == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted(CASES))
-@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize(
+    "board",
+    [pytest.param(b, marks=pytest.mark.release if b in FOR_RELEASES else pytest.mark.slow) for b in BOARDS],
+)
 def test_many_kernels_of_one_kind_equal_the_reference_on_every_core(board, kind, tmp_path):
     network, inputs = network_of([kind], 80, 200 + BOARDS.index(board))
     assert run_on_board(board, network, inputs, tmp_path / "project") == []
@@ -219,6 +224,7 @@ MUTATIONS = {
 }
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("file", sorted(MUTATIONS))
 def test_a_mutated_kernel_is_found(file, tmp_path, monkeypatch):
     kind, before, after, core, limit = MUTATIONS[file]
@@ -264,6 +270,7 @@ MUTATED_INSTRUCTIONS = {
 }
 
 
+@pytest.mark.release
 @pytest.mark.parametrize(("board", "limit"), sorted(MUTATED_INSTRUCTIONS, key=str))
 def test_every_mutated_instruction_is_found_in_qemu(board, limit, tmp_path, monkeypatch):
     mutations = MUTATED_INSTRUCTIONS[board, limit]

@@ -17,7 +17,7 @@ from tests.codegen.harness import (
     mutate_runtime,
     spread_plan,
 )
-from tests.kernels.kernel_cases import Rng, constants, weighted_sum
+from tests.kernels.kernel_cases import SWEEPS, Rng, constants, weighted_sum
 from tests.kernels.test_kernels import network_of, run_on_board
 from tests.micro.test_kernel_code import LARGEST_LOOP, compiled, innermost_loops
 from tests.operators.operator_cases import Case, int8_array
@@ -56,8 +56,8 @@ NUMBERS = range(len(VARIANTS))
 
 
 def some(numbers: Iterable[int], fast: Collection[int]) -> list[Any]:
-    """Parameters, those slow that differ from others in their decisions alone."""
-    return [pytest.param(n, marks=() if n in fast else (pytest.mark.slow,)) for n in numbers]
+    """Parameters; those that differ from others in their decisions alone are for releases."""
+    return [pytest.param(n, marks=() if n in fast else (pytest.mark.release,)) for n in numbers]
 
 
 # kernel, stride, dilation, padding, channels, width: what the random cases seldom or never are
@@ -168,8 +168,7 @@ def test_rare_shapes_equal_the_reference(number, only, tmp_path):
     assert len(taken) > 6
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", SWEEPS)
 @pytest.mark.parametrize("number", NUMBERS)
 def test_many_depthwise_tiles_equal_the_reference(number, seed, only, tmp_path):
     only(number)
@@ -195,8 +194,7 @@ def test_rare_shapes_equal_the_reference_on_a_board(number, only, tmp_path):
     assert run_on_board(BOARDS[family_of(number)], *rare_network(5), tmp_path / "project") == []
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", SWEEPS)
 @pytest.mark.parametrize("number", NUMBERS)
 def test_many_depthwise_tiles_equal_the_reference_on_boards(number, seed, only, tmp_path):
     only(number)
@@ -217,6 +215,7 @@ TWINS = [
 ]
 
 
+@pytest.mark.release
 @pytest.mark.parametrize(("family", "writer", "text", "other"), TWINS)
 def test_a_mutated_twin_is_found(family, writer, text, other, only, tmp_path, monkeypatch):
     number = numbers_of(family)[0]
@@ -235,6 +234,7 @@ STAGING = [
 ]
 
 
+@pytest.mark.release
 @pytest.mark.parametrize(("family", "file", "text", "other"), STAGING)
 def test_a_mutated_staging_is_found(family, file, text, other, only, tmp_path, monkeypatch):
     number = numbers_of(family)[0]
@@ -245,6 +245,7 @@ def test_a_mutated_staging_is_found(family, file, text, other, only, tmp_path, m
         check_on_host(number, network, inputs, tmp_path)
 
 
+@pytest.mark.release
 @pytest.mark.parametrize(
     ("text", "other"),
     [
@@ -261,6 +262,7 @@ def test_mutated_instructions_that_stage_are_found_on_a_board(text, other, only,
     assert run_on_board("mps3_an547", network, inputs, tmp_path / "project") != []
 
 
+@pytest.mark.release
 @pytest.mark.parametrize(("text", "other"), [("smlad ", "smladx "), ("smlabt ", "smlabb "), ("ldrd ", "ldrd.w ")])
 def test_mutated_dsp_instructions_are_found_on_a_board(text, other, only, tmp_path, monkeypatch):
     only(0)
@@ -275,6 +277,7 @@ def test_mutated_dsp_instructions_are_found_on_a_board(text, other, only, tmp_pa
     assert (different == []) == (text == "ldrd ")  # the same instruction
 
 
+@pytest.mark.release
 @pytest.mark.parametrize(
     ("text", "other"),
     [
@@ -300,6 +303,7 @@ def test_mutated_vector_instructions_are_found_on_a_board(text, other, only, tmp
     assert (different == []) == (text == other)
 
 
+@pytest.mark.release
 @pytest.mark.parametrize(
     ("text", "other"),
     [
@@ -429,6 +433,7 @@ def test_results_at_and_near_ties_equal_the_reference_on_a_board(only, tmp_path)
     assert len(taken) >= 3
 
 
+@pytest.mark.release
 @pytest.mark.parametrize(("text", "other"), [("blo 1f", "nop"), ("1 << 18", "1")])
 def test_a_mistake_in_what_is_near_a_tie_is_found_on_a_board(text, other, only, tmp_path, monkeypatch):
     only(numbers_of("v7m")[0])
@@ -452,7 +457,7 @@ def test_more_scratch_buys_cycles(family):
     assert several > 10
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.parametrize("core", ["cortex-m3", "cortex-m55"])
 def test_inner_loops_are_under_1_kib(core, tmp_path):
     facts = generator_core(load_core(core))

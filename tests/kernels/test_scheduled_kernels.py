@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.codegen.harness import NetworkBuilder, assert_equal_to_reference, build, spread_plan
-from tests.kernels.kernel_cases import accepted_case
+from tests.kernels.kernel_cases import SWEEPS, accepted_case
 from tests.kernels.test_kernels import run_on_board
 from tests.operators.operator_cases import int8_array
 from tinyseg_tvm.codegen import Core, operators
@@ -141,8 +141,7 @@ def test_tiles_equal_the_reference(family, only_tiles, tmp_path):
     assert len(taken) > 6
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", SWEEPS)
 @pytest.mark.parametrize("family", FAMILIES, ids=named)
 def test_many_tiles_equal_the_reference(family, seed, only_tiles, tmp_path):
     only_tiles(family)
@@ -156,7 +155,11 @@ BOARDS = {
 }
 
 
-@pytest.mark.parametrize("family", FAMILIES, ids=named)
+@pytest.mark.parametrize(
+    "family",
+    [pytest.param(f, marks=pytest.mark.release if f.stack else ()) for f in FAMILIES],
+    ids=named,
+)
 def test_tiles_equal_the_reference_on_boards(family, only_tiles, tmp_path):
     boards = BOARDS[family.kernel.name]
     only_tiles(family)
@@ -204,6 +207,7 @@ def test_inner_loops_of_passes_stay_under_1_kib():
     assert 900 < max(sizes) < 1024
 
 
+@pytest.mark.release
 def test_a_mutated_micro_kernel_is_found(only_tiles, tmp_path, monkeypatch):
     only_tiles(DSP_LINES)
     monkeypatch.setattr(dsp_kernels, "_dual", lambda w, p, o: f"s{p}{o} = tinyseg_dual_multiply({w}, x0, s{p}{o});")
@@ -211,6 +215,7 @@ def test_a_mutated_micro_kernel_is_found(only_tiles, tmp_path, monkeypatch):
         check_on_host(DSP_LINES, 7, 12, tmp_path)
 
 
+@pytest.mark.release
 @pytest.mark.parametrize(
     ("family", "right", "wrong"),
     [(DSP_LINES, "smlad", "smladx"), (MVE_PIXEL, "vmladava.s8", "vmladava.u8"), (V7M_PIXEL, "mla", "mls")],

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.codegen.harness import SANITIZE, NetworkBuilder, mutate_runtime
-from tests.kernels.kernel_cases import accepted_case
+from tests.kernels.kernel_cases import SWEEPS, accepted_case
 from tests.kernels.test_kernels import INTEGER, check_on_host, network_of, run_on_board
 from tests.kernels.test_v7m_kernels import REQUANTIZE, near_ties
 from tinyseg_tvm.boards import load_board
@@ -78,8 +78,7 @@ def test_kernels_for_armv6m_equal_the_reference_in_qemu(tmp_path):
     assert run_on_board(armv6m_board(tmp_path), network, inputs, tmp_path / "project") == []
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", SWEEPS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_many_kernels_for_armv6m_of_one_kind_equal_the_reference_in_qemu(kind, seed, tmp_path):
     network, inputs = network_of([kind], 60, 300 + seed)
@@ -130,6 +129,7 @@ def test_narrow_requantisation_equals_the_definition_at_and_near_ties(tmp_path):
     assert np.array_equal(requantized(pairs, tmp_path), expected)
 
 
+@pytest.mark.release
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -152,6 +152,7 @@ def test_a_mistake_in_the_narrow_requantisation_is_found(before, after, tmp_path
     assert not np.array_equal(np.frombuffer(result.stdout, np.int8), expected)
 
 
+@pytest.mark.release
 @pytest.mark.parametrize(
     ("before", "after"),
     [("x + next < width", "x + next <= width"), ("record[2]", "record[1]"), ("- (second << 16);", "- 0u;")],
@@ -163,6 +164,7 @@ def test_a_mutated_c_twin_is_found(before, after, tmp_path, monkeypatch):
         check_on_host(network, inputs, tmp_path, INTEGER, NARROW, streamed=False, core=M0)
 
 
+@pytest.mark.release
 @pytest.mark.parametrize(
     ("convolution", "depthwise"),
     [

@@ -44,7 +44,9 @@ def bytewise_network(seed: int) -> tuple[Network, list[np.ndarray]]:
     return builder.build(), inputs
 
 
-@pytest.mark.parametrize("flags", [(), (INTEGER,)], ids=["float", "integer"])
+@pytest.mark.parametrize(
+    "flags", [pytest.param((), id="float", marks=pytest.mark.release), pytest.param((INTEGER,), id="integer")]
+)
 def test_c_twins_equal_the_reference(flags, tmp_path):
     network, inputs = network_of(KINDS, 7, 20 + len(flags))
     check_on_host(network, inputs, tmp_path, *flags, streamed=bool(flags), core=PLAIN)
@@ -142,6 +144,7 @@ def test_integer_requantisation_equals_the_definition_at_and_near_ties(tmp_path)
     assert np.array_equal(requantized(pairs, tmp_path), expected)
 
 
+@pytest.mark.release
 @pytest.mark.parametrize(
     ("before", "after"),
     [("0x40000u", "0x1u"), ("floor + (floor & 1)", "floor + 1"), ("fraction == 0x80000000u", "fraction >> 31 != 0u")],
@@ -164,6 +167,7 @@ MUTATIONS = {
 }
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("file", sorted(MUTATIONS))
 def test_a_mutated_c_twin_is_found(file, tmp_path, monkeypatch):
     kind, before, after = MUTATIONS[file]

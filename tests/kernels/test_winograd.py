@@ -15,7 +15,7 @@ from tests.codegen.harness import (
     mutate_runtime,
     spread_plan,
 )
-from tests.kernels.kernel_cases import CHANNELS, constants, pick, weighted_sum
+from tests.kernels.kernel_cases import CHANNELS, SWEEPS, constants, pick, weighted_sum
 from tests.operators.operator_cases import Case, int8_array
 from tinyseg_tvm.boards import load_board
 from tinyseg_tvm.codegen import Core, generate, kernel_cost
@@ -134,8 +134,7 @@ def test_the_kernel_equals_the_reference_on_every_core(board, tmp_path, only_win
     assert wrong_on_board(board, *random_network(10 + BOARDS.index(board), 24), tmp_path / "project") == []
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", SWEEPS)
 def test_many_random_convolutions_equal_the_reference(seed, tmp_path, only_winograd):
     check_on_host(*random_network(100 + seed, 80), tmp_path / "host", *([INTEGER] if seed == 1 else []))
     assert wrong_on_board("mps2_an386", *random_network(200 + seed, 80), tmp_path / "project") == []
@@ -157,6 +156,7 @@ MUTATIONS = [
 ]
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("number", range(len(MUTATIONS)))
 def test_a_mutated_kernel_is_found(number, tmp_path, monkeypatch, only_winograd):
     mutate_runtime(monkeypatch, MUTATIONS[number])
@@ -164,6 +164,7 @@ def test_a_mutated_kernel_is_found(number, tmp_path, monkeypatch, only_winograd)
         check_on_host(*random_network(1, 20), tmp_path)
 
 
+@pytest.mark.release
 @pytest.mark.parametrize(
     "mutation",
     [

@@ -4,8 +4,8 @@ import errno
 from pathlib import Path
 
 import pytest
-from fake_library import fake_files
 
+from tests.micro.fake_library import fake_files
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.micro import Project, generate_project, read_library
 

@@ -6,8 +6,8 @@ import shutil
 import stat
 
 import pytest
-from fake_library import fake_files, fake_vectors
 
+from tests.micro.fake_library import fake_files, fake_vectors
 from tinyseg_tvm.boards import Core, board_names, load, load_board
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.micro import DeviceFaultError, Project, generate_project, machines

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from elftools.elf.elffile import ELFFile
-from fake_library import fake_files, fake_outputs, fake_vectors
 
+from tests.micro.fake_library import fake_files, fake_outputs, fake_vectors
 from tinyseg_tvm.boards import board_names, load_board
 from tinyseg_tvm.errors import DoesNotFitError, TinySegError, UsageError
 from tinyseg_tvm.micro import Project, generate_project

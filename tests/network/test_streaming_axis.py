@@ -181,7 +181,7 @@ def head(build: Builder, rng: np.random.Generator, source: str, choice: int) -> 
     return source
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=120, suppress_health_check=list(HealthCheck))
 @given(
     st.integers(0, 2**32 - 1),
     st.lists(st.integers(0, 13), min_size=1, max_size=4),

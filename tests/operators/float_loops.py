@@ -7,7 +7,8 @@ import ctypes.util
 from collections.abc import Iterator
 
 import numpy as np
-from operator_cases import Case
+
+from tests.operators.operator_cases import Case
 
 f32 = np.float32
 LOWEST = f32(np.finfo(np.float32).min)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-import float_loops
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
-from operator_cases import CASES, Case
 
+from tests.operators import float_loops
+from tests.operators.operator_cases import CASES, Case
 from tinyseg_tvm.operators import Softmax
 from tinyseg_tvm.operators.arithmetic import onnx
 
@@ -312,7 +312,7 @@ LOOPS: dict[str, Callable[[Case], np.ndarray]] = {
 
 @pytest.mark.parametrize("kind", sorted(CASES))
 def test_reference_equals_loops(kind):
-    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+    @settings(max_examples=40, suppress_health_check=list(HealthCheck))
     @given(CASES[kind]())
     def check(case):
         np.testing.assert_array_equal(case.run()[0], LOOPS[kind](case))

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
-from operator_cases import CASES, Case, generators, int8_array, int8s, resize_table
 
+from tests.operators.operator_cases import CASES, Case, generators, int8_array, int8s, resize_table
 from tinyseg_tvm.operators import (
     ArgMax,
     AveragePool2d,
@@ -34,7 +34,7 @@ from tinyseg_tvm.operators.arithmetic.onnx_functions import conv_multiplier, deq
 
 ort = pytest.importorskip("onnxruntime")
 
-SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+SETTINGS = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 TYPES = {
     "int8": TensorProto.INT8,
     "uint8": TensorProto.UINT8,

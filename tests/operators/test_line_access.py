@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from operator_cases import CASES, Case, array_of
 
+from tests.operators.operator_cases import CASES, Case, array_of
 from tinyseg_tvm.operators import OPERATORS, LineAccess, TensorType
 from tinyseg_tvm.operators.arithmetic.float32 import FLOAT32_MAX
 
-QUICK = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+QUICK = settings(max_examples=40, suppress_health_check=list(HealthCheck))
 
 
 def lines_of(array: np.ndarray, kind: TensorType) -> np.ndarray:

@@ -49,7 +49,7 @@ def by_definition(accumulator: int, multiplier: float, zero_point: int) -> int:
     return max(-128, min(127, round(product) + zero_point))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.one_of(int32s, near_powers), multipliers, st.integers(-128, 127))
 def test_both_forms_equal_the_definition_in_rational_numbers(accumulator, multiplier, zero_point):
     expected = by_definition(accumulator, multiplier, zero_point)

@@ -1,7 +1,6 @@
 """The function carries the life of every tensor."""
 
-from layout_modules import main, max_pool
-
+from tests.passes.layout_modules import main, max_pool
 from tinyseg_tvm.operators import Elementwise
 from tinyseg_tvm.operators.arithmetic import onnx
 from tinyseg_tvm.relay_passes.annotate_liveness import annotate_liveness

@@ -1,10 +1,10 @@
 """Clones stand before the late reader of what they compute again, and read what other clones make."""
 
 import numpy as np
-from layout_modules import main, max_pool
 from tvm import relax
 
 from tests.codegen.harness import random_inputs
+from tests.passes.layout_modules import main, max_pool
 from tinyseg_tvm.network import reference
 from tinyseg_tvm.network.decisions import Clone, Copy, Recomputation
 from tinyseg_tvm.operators import Elementwise

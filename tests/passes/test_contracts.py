@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import tvm
-from layout_modules import Body, conv2d, conv_constants, main, max_pool
-from qdq_models import QdqModel
 from tvm import relax
 
+from tests.passes.layout_modules import Body, conv2d, conv_constants, main, max_pool
+from tests.passes.qdq_models import QdqModel
 from tinyseg_tvm import relay_passes
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.frontend import from_onnx

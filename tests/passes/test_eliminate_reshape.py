@@ -1,8 +1,8 @@
 """Reshapes at the edges, in chains and before dense layers vanish."""
 
 import numpy as np
-from layout_modules import assert_same_function, main, max_pool
 
+from tests.passes.layout_modules import assert_same_function, main, max_pool
 from tinyseg_tvm.network import reference
 from tinyseg_tvm.operators import Reshape
 from tinyseg_tvm.relay_passes.eliminate_reshape import eliminate_reshape

@@ -2,9 +2,17 @@
 
 import numpy as np
 import pytest
-from layout_modules import DEQUANTIZE, NCHW_TO_NHWC, NHWC_TO_NCHW, QUANTIZE, assert_same_function, main, table_of
 from tvm import relax
 
+from tests.passes.layout_modules import (
+    DEQUANTIZE,
+    NCHW_TO_NHWC,
+    NHWC_TO_NCHW,
+    QUANTIZE,
+    assert_same_function,
+    main,
+    table_of,
+)
 from tinyseg_tvm.network import reference
 from tinyseg_tvm.operators import Concat, Elementwise, Lookup, Pad, Reshape, Slice, Softmax, Transpose
 from tinyseg_tvm.operators.arithmetic import onnx

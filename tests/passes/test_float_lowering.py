@@ -7,9 +7,9 @@ from collections import Counter
 import numpy as np
 import onnx
 import pytest
-from qdq_models import QdqModel, random_inputs, run_onnxruntime
 
 from tests.decided_networks import by_columns
+from tests.passes.qdq_models import QdqModel, random_inputs, run_onnxruntime
 from tinyseg_tvm.frontend import from_onnx
 from tinyseg_tvm.network import Network, reference
 from tinyseg_tvm.relay_passes import lower

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from before_expected import expect
 from tvm.script import ir as I
 from tvm.script import relax as R
 
+from tests.passes.before_expected import expect
 from tinyseg_tvm.relay_passes.fold_batch_norm import fold_batch_norm
 
 WEIGHT = np.arange(12, dtype=np.float32).reshape(2, 3, 2, 1)

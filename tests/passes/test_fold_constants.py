@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from before_expected import expect
 from tvm.script import ir as I
 from tvm.script import relax as R
 
+from tests.passes.before_expected import expect
 from tinyseg_tvm.relay_passes.fold_constants import fold_constants
 
 STORED = np.array([[1, -2, 3], [4, 5, -6]], np.int8)

@@ -1,8 +1,8 @@
 """Tables are composed, become clamps, or vanish, and never change a value."""
 
 import numpy as np
-from layout_modules import assert_same_function, conv2d, conv_constants, main, max_pool, table_of
 
+from tests.passes.layout_modules import assert_same_function, conv2d, conv_constants, main, max_pool, table_of
 from tinyseg_tvm.operators import Concat, Lookup
 from tinyseg_tvm.relay_passes.fold_lookup import fold_lookup
 

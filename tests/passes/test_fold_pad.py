@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from layout_modules import assert_same_function, conv2d, conv_constants, main, max_pool
 
+from tests.passes.layout_modules import assert_same_function, conv2d, conv_constants, main, max_pool
 from tinyseg_tvm.operators import AveragePool2d, Concat, Pad
 from tinyseg_tvm.operators.arithmetic import onnx
 from tinyseg_tvm.relay_passes.fold_pad import fold_pad

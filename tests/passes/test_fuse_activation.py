@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from before_expected import expect
 from tvm.script import ir as I
 from tvm.script import relax as R
 
+from tests.passes.before_expected import expect
 from tinyseg_tvm.operators.arithmetic import onnx, to_attributes
 from tinyseg_tvm.relay_passes.fuse_activation import clamp_of, fuse_activation
 

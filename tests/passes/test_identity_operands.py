@@ -1,9 +1,9 @@
 """A result may overwrite an operand only where every element is read for its own place alone."""
 
 import pytest
-from layout_modules import main
 from tvm import relax
 
+from tests.passes.layout_modules import main
 from tinyseg_tvm.relay_passes.legalize_long_tail import legalize_long_tail
 from tinyseg_tvm.relay_passes.to_network import to_network
 

@@ -1,9 +1,9 @@
 """Spills stand behind what makes a tensor, fetches before what reads it late."""
 
 import pytest
-from before_expected import expect
-from layout_modules import main, max_pool
 
+from tests.passes.before_expected import expect
+from tests.passes.layout_modules import main, max_pool
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network.decisions import Copy, Spilling
 from tinyseg_tvm.operators import Elementwise, Fetch, Spill

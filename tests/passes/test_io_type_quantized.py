@@ -1,9 +1,9 @@
 """With quantised I/O the edges carry one byte per element."""
 
 import numpy as np
-from layout_modules import DEQUANTIZE, QUANTIZE, assert_same_function, main, max_pool
 from tvm import relax
 
+from tests.passes.layout_modules import DEQUANTIZE, QUANTIZE, assert_same_function, main, max_pool
 from tinyseg_tvm.network import reference
 from tinyseg_tvm.operators import ArgMax
 from tinyseg_tvm.relay_passes.io_type_quantized import io_type_quantized

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from layout_modules import DEQUANTIZE, QUANTIZE, main
 from tvm import relax
 
+from tests.passes.layout_modules import DEQUANTIZE, QUANTIZE, main
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network import reference
 from tinyseg_tvm.operators import MaxPool2d

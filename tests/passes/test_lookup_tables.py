@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from before_expected import expect
 from tvm.script import ir as I
 from tvm.script import relax as R
 
+from tests.passes.before_expected import expect
 from tinyseg_tvm.relay_passes.lookup_tables import compose, is_identity, lookup_tables
 
 CODES = np.arange(256, dtype=np.uint8).view(np.int8)  # the int8 value of each byte

@@ -1,9 +1,9 @@
 """Relax data movement becomes tinyseg operators."""
 
 import numpy as np
-from layout_modules import assert_same_function, main
 from tvm import relax
 
+from tests.passes.layout_modules import assert_same_function, main
 from tinyseg_tvm.operators import Concat, Pad, Reshape, Slice, Transpose
 from tinyseg_tvm.relay_passes.lower_data_movement import lower_data_movement
 

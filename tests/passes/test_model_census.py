@@ -6,8 +6,8 @@ from pathlib import Path
 
 import onnx
 import pytest
-from evaluation import MOVEMENT, bindings_of, census
 
+from tests.passes.evaluation import MOVEMENT, bindings_of, census
 from tinyseg_tvm.frontend import from_onnx
 from tinyseg_tvm.relay_passes import integer_pipeline
 

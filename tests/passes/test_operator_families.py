@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from evaluation import MOVEMENT, bindings_of, census, evaluate
 from onnx import TensorProto
-from qdq_models import QdqModel, random_inputs, run_onnxruntime
 
+from tests.passes.evaluation import MOVEMENT, bindings_of, census, evaluate
+from tests.passes.qdq_models import QdqModel, random_inputs, run_onnxruntime
 from tinyseg_tvm.frontend import from_onnx
 from tinyseg_tvm.relay_passes import integer_pipeline
 from tinyseg_tvm.relay_passes.operators_registration import operator_of

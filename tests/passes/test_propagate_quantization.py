@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from before_expected import expect
 from tvm.script import ir as I
 from tvm.script import relax as R
 
+from tests.passes.before_expected import expect
 from tinyseg_tvm.relay_passes.propagate_quantization import propagate_quantization
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from before_expected import expect
 from tvm.script import ir as I
 from tvm.script import relax as R
 
+from tests.passes.before_expected import expect
 from tinyseg_tvm.relay_passes.quantize_borders import quantize_borders
 
 STORED = np.array([[3, 5], [-7, 1], [0, 0]], np.int8)

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from layout_modules import assert_same_function, main
 
+from tests.passes.layout_modules import assert_same_function, main
 from tinyseg_tvm.network import reference
 from tinyseg_tvm.operators import AveragePool2d, GlobalPool, MaxPool2d
 from tinyseg_tvm.operators.arithmetic import onnx

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 import tvm
-from before_expected import expect, names
 from tvm import relax
 from tvm.script import ir as I
 from tvm.script import relax as R
 
+from tests.passes.before_expected import expect, names
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.relay_passes.dataflow import Dataflow
 from tinyseg_tvm.relay_passes.expressions import is_call

@@ -1,8 +1,8 @@
 """Slices stand behind what makes a tensor, concatenations before what reads it late."""
 
 import pytest
-from layout_modules import main, max_pool
 
+from tests.passes.layout_modules import main, max_pool
 from tinyseg_tvm.network.decisions import ChannelDivision, Copy
 from tinyseg_tvm.operators import Concat, Elementwise, Slice
 from tinyseg_tvm.operators.arithmetic import onnx

@@ -1,9 +1,9 @@
 """The lowered module's names, ports and quantisations reach the network."""
 
 import pytest
-from layout_modules import DEQUANTIZE, QUANTIZE, main, max_pool
 from tvm import relax
 
+from tests.passes.layout_modules import DEQUANTIZE, QUANTIZE, main, max_pool
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.relay_passes.record_quantization import record_quantization
 from tinyseg_tvm.relay_passes.to_network import to_network

@@ -1,7 +1,6 @@
 """Channel concats that convolutions alone read vanish into their operands."""
 
-from layout_modules import assert_same_function, conv2d, conv_constants, main
-
+from tests.passes.layout_modules import assert_same_function, conv2d, conv_constants, main
 from tinyseg_tvm.operators import Concat
 from tinyseg_tvm.relay_passes.virtual_concat import virtual_concat
 

@@ -14,7 +14,7 @@ needs_compiler = pytest.mark.skipif(native.load() is None, reason="the host has 
 
 
 @needs_compiler
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(st.one_of(graphs(), spilled_problems()), st.data())
 def test_native_and_python_cascades_agree(problem, data):
     steps = flow(step_table(problem))

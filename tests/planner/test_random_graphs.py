@@ -58,7 +58,7 @@ def graphs(draw: st.DrawFn) -> Problem:
 
 
 @given(graphs())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_kind_of_plan_is_valid_and_not_below_its_bound(problem):
     table = step_table(problem)
     steps = flow(table)
@@ -77,13 +77,13 @@ def test_every_kind_of_plan_is_valid_and_not_below_its_bound(problem):
 
 
 @given(graphs())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_the_chosen_plan_is_not_larger_than_layer_by_layer(problem):
     assert plan(problem, effort=0.02).pool_bytes <= plan_layerwise(problem, tries=3).pool_bytes
 
 
 @given(graphs(), st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_problems_with_clones_can_be_planned(problem, data):
     found = list(decisions(problem, set(range(len(problem.tensors))), 10**9))
     if found:

@@ -55,7 +55,7 @@ def spilled_problems(draw):
     return spill(base, decisions)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(spilled_problems())
 def test_every_order_of_a_spilled_network_can_be_packed_and_is_valid(problem):
     check_problem(problem)
@@ -65,7 +65,7 @@ def test_every_order_of_a_spilled_network_can_be_packed_and_is_valid(problem):
         validate(problem, pack(table, order, 1))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(spilled_problems())
 def test_spilled_networks_are_planned(problem):
     validate(problem, plan(problem, effort=0.02))

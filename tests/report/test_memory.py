@@ -90,7 +90,7 @@ def chains(draw):
     return Problem(tuple(tensors), tuple(operators))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(chains())
 def test_live_bytes_never_exceed_the_planners_own_profile(problem):
     table = step_table(problem)

@@ -84,7 +84,7 @@ def test_svg_has_no_date(small_unet, tmp_path):
 
 
 def test_names_with_markup_do_not_break_the_picture(tmp_path):
-    import unet
+    from tests.report import unet
 
     problem = unet.tiny_unet(8, 8)
     tensors = tuple(

@@ -74,7 +74,7 @@ def lines(draw: st.DrawFn) -> tuple[bytes, int]:
 
 @pytest.mark.parametrize("name", CODECS)
 def test_the_c_codec_is_its_twin_and_lossless(name, codecs):
-    @settings(max_examples=400, deadline=None)
+    @settings(max_examples=400)
     @given(lines())
     def check(case: tuple[bytes, int]) -> None:
         line, pitch = case
@@ -92,7 +92,7 @@ def test_the_c_codec_is_its_twin_and_lossless(name, codecs):
 
 @pytest.mark.parametrize("name", CODECS)
 def test_decoding_garbage_stays_inside_its_buffers(name, codecs):
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(st.binary(min_size=1, max_size=60), st.integers(1, 80), st.integers(1, 12))
     def check(code: bytes, size: int, pitch: int) -> None:
         codecs[name].decode(code, size, pitch)

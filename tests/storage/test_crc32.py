@@ -19,7 +19,7 @@ def test_crc32_is_that_of_zlib(tmp_path):
     crc32 = ctypes.CDLL(str(library)).tinyseg_crc32
     crc32.restype = ctypes.c_uint32
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(st.binary(max_size=80), st.integers(0, 2**32 - 1))
     def check(data: bytes, before: int) -> None:
         assert crc32(ctypes.c_uint32(before), data, len(data)) == zlib.crc32(data, before)

@@ -17,7 +17,8 @@ from tinyseg_tvm.operators.stored_records import CODECS
 BATCH = 25
 FAST = range(100)  # planned and run by the reference executor
 COMPILED = range(12)  # and as C
-SLOW = range(5000, 6000)
+RELEASE = range(5000, 5050)
+SLOW = range(5050, 6000)
 
 
 def check(seeds: range, directory: Path) -> None:
@@ -29,8 +30,8 @@ def check(seeds: range, directory: Path) -> None:
             raise AssertionError(f"seed {seed}: {error}") from error
 
 
-def batches(seeds: range) -> list[range]:
-    return [seeds[first : first + BATCH] for first in range(0, len(seeds), BATCH)]
+def batches(seeds: range, mark: pytest.MarkDecorator) -> list:
+    return [pytest.param(seeds[first : first + BATCH], marks=mark) for first in range(0, len(seeds), BATCH)]
 
 
 def test_random_spills_are_exact(tmp_path: Path) -> None:
@@ -47,8 +48,7 @@ def test_random_spills_are_planned_and_change_no_result() -> None:
             np.testing.assert_array_equal(ours, theirs, err_msg=f"seed {seed}")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seeds", batches(SLOW), ids=str)
+@pytest.mark.parametrize("seeds", [*batches(RELEASE, pytest.mark.release), *batches(SLOW, pytest.mark.slow)], ids=str)
 def test_many_random_spills_are_exact(seeds: range, tmp_path: Path) -> None:
     check(seeds, tmp_path)
 

@@ -1,4 +1,4 @@
-"""The planner's inner loops in C, compiled by the host's compiler when they are first asked for.
+"""The planner's inner loops in C, compiled by the host's compiler when a user first asks for them.
 
 They make the same decisions as the Python in rectangles.py and cascade.py and are some hundred
 times faster. Where there is no compiler, ``load`` gives None.
@@ -12,7 +12,6 @@ import logging
 import os
 import shlex
 import subprocess
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -21,9 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
+from tinyseg_tvm.planner.native.kept_library import load_library
+
 logger = logging.getLogger(__name__)
 
-SECONDS = 60  # for the compiler
 _FLAGS = ("-std=c99", "-O2", "-shared", "-fPIC")
 _SOURCES = ("first_fit.c", "cascade.c")
 
@@ -60,15 +60,11 @@ class FlowArrays(ctypes.Structure):
 def compiled_library(sources: Sequence[Path]) -> ctypes.CDLL | None:
     """One library of some C files; None where the host cannot compile or load it."""
     compiler = shlex.split(os.environ.get("CC", "cc"))
-    with tempfile.TemporaryDirectory(prefix="tinyseg-") as folder:
-        library = Path(folder, "planner.so")
-        try:
-            command = [*compiler, *_FLAGS, "-o", str(library), *map(str, sources)]
-            subprocess.run(command, check=True, capture_output=True, timeout=SECONDS)
-            return ctypes.CDLL(str(library))
-        except (OSError, ValueError, subprocess.SubprocessError) as error:
-            logger.info("no native planner, the Python one is used: %s", error)
-            return None
+    try:
+        return load_library("planner", [*compiler, *_FLAGS], sources)
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        logger.info("no native planner, the Python one is used: %s", error)
+        return None
 
 
 @functools.cache
