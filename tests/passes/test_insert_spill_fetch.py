@@ -116,6 +116,15 @@ def test_readers_that_do_not_read_the_tensor_are_refused(decision):
         insert_spill_fetch([decision])(BEFORE)
 
 
+def test_what_is_derived_is_quantised_like_its_origin():
+    recorded = {"tinyseg.quantization": {"x": [0.25, 1], "skip": [0.5, 3]}}
+    module = main({"x": ((1, 8, 8, 3), "int8")}, network, **recorded)
+    tensors = to_network(insert_spill_fetch([spilling("x", ("skip",)), spilling("skip", ("sum",))])(module)).tensors
+    for name, expected in {"x": (0.25, 1), "skip": (0.5, 3)}.items():
+        for each in (name, f"{name}_spill", f"{name}_fetch"):
+            assert (tensors[each].scale, tensors[each].zero_point) == expected
+
+
 def test_records_are_staged_as_told():
     spilled = insert_spill_fetch([spilling("skip", ("inner",), ("sum",))])(BEFORE)
     operators = {node.name: node.operator for node in to_network(spilled).nodes}
