@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import tvm
 
 from tinyseg_tvm.network.network import Network
+from tinyseg_tvm.relay_passes.contracts import LOWERED, checked
 from tinyseg_tvm.relay_passes.expressions import Module, Pass
 from tinyseg_tvm.relay_passes.from_network import from_network
 from tinyseg_tvm.relay_passes.to_network import to_network
@@ -35,5 +36,6 @@ class LoweredModule:
         return LoweredModule(from_network(network), network)
 
     def after(self, *passes: Pass) -> LoweredModule:
-        """What passes make of it."""
-        return LoweredModule.of(tvm.transform.Sequential(list(passes))(self.module), self.network.name)
+        """What passes make of it, which is checked to be lowered still."""
+        sequence = tvm.transform.Sequential([*passes, checked(LOWERED, passes)])
+        return LoweredModule.of(sequence(self.module), self.network.name)
