@@ -79,9 +79,14 @@ class Form:
         return [*self.flow.params, *(binding.var for binding in self.flow.bindings)]
 
     @cached_property
+    def names(self) -> list[str]:
+        """Their names."""
+        return [str(variable.name) for variable in self.variables]
+
+    @cached_property
     def quantization(self) -> Mapping[str, Any]:
         """Scale and zero point by name, as recorded."""
-        return dict(self.flow.attrs.get(QUANTIZATION_ATTRIBUTE, {}))
+        return {str(name): pair for name, pair in self.flow.attrs.get(QUANTIZATION_ATTRIBUTE, {}).items()}
 
     @cached_property
     def _types(self) -> dict[Var, tuple[TensorType, ...]]:
@@ -176,8 +181,7 @@ def variables_are_bound_before_they_are_read(form: Form) -> Iterator[Breach]:
 def names_are_unique(form: Form) -> Iterator[Breach]:
     """No two parameters or bindings have one name: the network knows its tensors by name."""
     seen: set[str] = set()
-    for variable in form.variables:
-        name = str(variable.name)
+    for name in form.names:
         if name in seen:
             yield Breach(name, "it is the name of two variables")
         seen.add(name)
@@ -189,18 +193,15 @@ def shapes_are_static(form: Form) -> Iterator[Breach]:
     symbols = relax.analysis.free_symbolic_vars(function) or relax.analysis.defined_symbolic_vars(function)
     for variable in form.variables:
         for part in _parts(variable.ty):
-            if isinstance(part, relax.TensorType) and (
-                not isinstance(part.shape, relax.ShapeExpr) or (symbols and relax.analysis.tir_vars_in_type(part))
-            ):
+            static = not isinstance(part, relax.TensorType) or isinstance(part.shape, relax.ShapeExpr)
+            if not static or (symbols and relax.analysis.tir_vars_in_type(part)):
                 yield Breach(str(variable.name), f"{part} has no static shape")
 
 
 def quantization_is_of_names_that_exist(form: Form) -> Iterator[Breach]:
     """The attribute ``tinyseg.quantization`` speaks of parameters and bindings alone."""
-    names = {str(variable.name) for variable in form.variables}
-    for name in form.quantization:
-        if name not in names:
-            yield Breach(str(name), "its quantisation is recorded, but there is no such parameter or binding")
+    for name in sorted(form.quantization.keys() - set(form.names)):
+        yield Breach(name, "its quantisation is recorded, but there is no such parameter or binding")
 
 
 def model_ports_fit(form: Form) -> Iterator[Breach]:
@@ -387,9 +388,9 @@ def _has_attribute(module: Module, name: str) -> bool:
     )
 
 
-def _parts(kind: Type) -> list[Type]:
+def _parts(kind: Type) -> tuple[Type, ...]:
     """The types in a tuple's type, or the type itself."""
-    return [part for field in kind.fields for part in _parts(field)] if isinstance(kind, relax.TupleType) else [kind]
+    return sum(map(_parts, kind.fields), ()) if isinstance(kind, relax.TupleType) else (kind,)
 
 
 def _axes(transpose: Call) -> tuple[int, ...]:

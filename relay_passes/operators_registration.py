@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from types import SimpleNamespace
 from typing import Any, TypeGuard
 
@@ -45,14 +45,19 @@ def is_operator_call(expression: Expr | None) -> TypeGuard[Call]:
 
 def operator_of(expression: Call) -> Operator:
     """The dataclass that ``expression``, a ``relax.tinyseg`` call, was made of."""
-    operator_class = OPERATORS[expression.op.name.removeprefix(PREFIX)]
+    return _operator(expression.op.name, expression.attrs)
+
+
+@lru_cache(maxsize=4096)  # passes hand attributes on from call to call, and every inference asks again
+def _operator(name: str, attributes: tvm.ir.DictAttrs) -> Operator:
+    operator_class = OPERATORS[name.removeprefix(PREFIX)]
     readers = _field_readers(operator_class)
-    return operator_class(**{name: readers[name](value) for name, value in expression.attrs.items() if name in readers})
+    return operator_class(**{name: readers[name](value) for name, value in attributes.items() if name in readers})
 
 
 @cache
 def _field_readers(operator_class: type[Operator]) -> dict[str, Callable[[Any], Any]]:
-    """What makes an attribute a dataclass field, by name; types are slow to look at, and every inference asks."""
+    """What makes an attribute a dataclass field, by name."""
     hints = typing.get_type_hints(operator_class)
     return {field.name: _reader(hints[field.name]) for field in dataclasses.fields(typing.cast(Any, operator_class))}
 
