@@ -4,6 +4,8 @@ Every pass is a ``tvm.transform.Pass`` over an IRModule, one per file, named as 
 ``main``: one dataflow block, static shapes. ``lowering.py`` holds their order in two halves, ``integer_pipeline()`` and
 ``layout_pipeline()``; ``lower`` runs both and hands out the ``network.Network``. ``rewriting.py`` is the engine of all.
 
+``contracts.py`` states what ``main`` must hold at three seams, and every build checks it: as imported, after the first half (below), and lowered.
+
 **The seam after ``integer_pipeline``.** ``main`` then holds only
 
 * ``relax.tinyseg.<kind>`` calls, built by ``operators_registration.call`` and read by ``operator_of``: attributes are
@@ -11,13 +13,14 @@ Every pass is a ``tvm.transform.Pass`` over an IRModule, one per file, named as 
   ``constant_names``. They have NHWC semantics. A layout-sensitive one stands between
   ``permute_dims(x, [0, 2, 3, 1])`` and ``permute_dims(y, [0, 3, 1, 2])`` (both with explicit axes); Elementwise of
   equal shapes and Lookup do not care for the layout and stand bare.
-* pure data movement on any element type: ``permute_dims`` (axes may be None: reversal), ``reshape`` (also flatten,
-  squeeze and expand_dims, which become reshape), ``concat``, ``strided_slice`` (also split), ``nn.pad`` (constant mode;
-  ``pad_value`` is the quantised value). Concat operands have equal quantisation. Dense has ``flatten=False``; a
-  flattened feature map arrives by ``permute_dims`` and ``reshape``, and turning those into ``flatten=True`` with
-  permuted weights is the layout pass' business.
-* float Relax operators that have neither an integer form nor a float32 operator, between ``tinyseg.dequantize`` and
-  ``tinyseg.quantize`` or in a float32 network. Float32 operators follow the same rules as the integer ones.
+* pure data movement on any element type: ``permute_dims`` (axes may be None: reversal), ``reshape`` (flatten, squeeze
+  and expand_dims have become reshape), ``concat``, ``strided_slice`` (as has split), ``nn.pad`` (``pad_value`` is the
+  quantised value). Concat operands have equal quantisation. Dense has ``flatten=False``; a flattened feature map
+  arrives by ``permute_dims`` and ``reshape``, and turning those into ``flatten=True`` with permuted weights is the
+  layout pass' business.
+* Relax operators that have neither an integer form nor a float32 operator: on float32, between ``tinyseg.dequantize``
+  and ``tinyseg.quantize`` or in a float32 network, and on other types (indices, masks). Float32 operators follow the
+  same rules as the integer ones.
 
 Names: the variable of an integer operator is named after the ONNX compute node (the Conv, not its QuantizeLinear).
 Wrapping transposes are called ``<name>_nhwc`` (operand) and ``<name>_nchw`` (result).

@@ -60,9 +60,11 @@ LAYOUT_PASSES = (
     reduce_whole_maps,
     virtual_concat,
     legalize_long_tail,
-    record_quantization,
 )
 """The second half: from operators between transposes to a module that ``to_network`` reads."""
+
+ANNOTATIONS = (record_quantization,)
+"""Passes that read the lowered form as a network, and add attributes to it alone."""
 
 
 def integer_pipeline() -> Pass:
@@ -75,7 +77,7 @@ def integer_pipeline() -> Pass:
 
 
 def layout_pipeline(io_type: str = "model") -> Pass:
-    """The passes of the second half, in order, and the check of what they lead to.
+    """The passes of the second half, in order, the check of what they lead to, and the annotations of that.
 
     Args:
         io_type: "model" keeps the model's element types at the edges; "quantized" makes them one byte.
@@ -86,7 +88,7 @@ def layout_pipeline(io_type: str = "model") -> Pass:
     if io_type not in IO_TYPES:
         raise UsageError(f"the I/O type is one of {', '.join(IO_TYPES)}, not {io_type!r}")
     passes = [step for step in LAYOUT_PASSES if step is not io_type_quantized or io_type == "quantized"]
-    return tvm.transform.Sequential([*passes, checked(LOWERED, passes)], name="tinyseg.layout_pipeline")
+    return tvm.transform.Sequential([*passes, checked(LOWERED, passes), *ANNOTATIONS], name="tinyseg.layout_pipeline")
 
 
 def lower(module: Module, io_type: str = "model", name: str = "network") -> Network:

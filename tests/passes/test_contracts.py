@@ -19,11 +19,13 @@ from tinyseg_tvm.operators import Fetch, Spill
 from tinyseg_tvm.relay_passes import lowering
 from tinyseg_tvm.relay_passes.contracts import IMPORTED, INTEGER, LOWERED, Contract, check
 from tinyseg_tvm.relay_passes.dataflow import with_main_attrs
+from tinyseg_tvm.relay_passes.insert_spill_fetch import insert_spill_fetch
 from tinyseg_tvm.relay_passes.legalize_long_tail import legalize_long_tail
+from tinyseg_tvm.relay_passes.lowered_module import LoweredModule
 from tinyseg_tvm.relay_passes.operators_registration import call
 from tinyseg_tvm.relay_passes.ports import MODEL_PORTS, PORTS
 from tinyseg_tvm.relay_passes.quantization import QUANTIZATION_ATTRIBUTE
-from tinyseg_tvm.relay_passes.rewriting import module_pass
+from tinyseg_tvm.relay_passes.rewriting import Rewrite, main_pass, module_pass
 
 MAP = {"x": ((1, 4, 4, 2), "int8")}
 POOLED, CONVOLVED = (1, 2, 2, 2), (1, 2, 2, 3)
@@ -337,11 +339,7 @@ def small_network() -> tvm.IRModule:
     ("half", "form", "after"),
     [
         ("INTEGER_PASSES", "integer form", "normalize, .*, quantize_borders, float_to_operators, fold_constants"),
-        (
-            "LAYOUT_PASSES",
-            "lowered form",
-            "lower_data_movement, .*, virtual_concat, legalize_long_tail, record_quantization",
-        ),
+        ("LAYOUT_PASSES", "lowered form", "lower_data_movement, .*, virtual_concat, legalize_long_tail"),
     ],
 )
 def test_a_wrong_pass_is_found_at_the_next_seam_with_the_passes_before_it(
@@ -356,3 +354,21 @@ def test_a_wrong_pass_is_found_at_the_next_seam_with_the_passes_before_it(
 def test_a_module_that_comes_in_broken_is_not_blamed_on_a_pass() -> None:
     with pytest.raises(TinySegError, match=r"imported form is broken at 'conv'.*, after no pass;"):
         relay_passes.lower(map_is_nhwc())
+
+
+def leave_relax(_rewrite: Rewrite, value: Any, _name: str) -> Any:
+    """A wrong rule: an operator of Relax in the place of the pool."""
+    return relax.op.negative(value.args[0])
+
+
+def test_what_no_network_can_be_read_from_is_found_before_anyone_reads_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lowering, "LAYOUT_PASSES", (*lowering.LAYOUT_PASSES, main_pass("unfinished", leave_relax)))
+    with pytest.raises(TinySegError, match=r"\(only_operators_and_programs_are_called\), after .*, unfinished;"):
+        relay_passes.lower(small_network())
+
+
+def test_what_carries_out_a_decision_is_checked_too() -> None:
+    lowered_module = LoweredModule.of(lowered(pool))
+    assert lowered_module.after(insert_spill_fetch([])).network == lowered_module.network
+    with pytest.raises(TinySegError, match=r"at 'gone'.*, after these passes: insert_spill_fetch, forgetful;"):
+        lowered_module.after(insert_spill_fetch([]), forgetful)
