@@ -4,7 +4,8 @@ Every pass is a ``tvm.transform.Pass`` over an IRModule, one per file, named as 
 ``main``: one dataflow block, static shapes. ``lowering.py`` holds their order in two halves, ``integer_pipeline()`` and
 ``layout_pipeline()``; ``lower`` runs both and hands out the ``network.Network``. ``rewriting.py`` is the engine of all.
 
-``contracts.py`` states what ``main`` must hold at three seams, and every build checks it: as imported, after the first half (below), and lowered.
+``contracts.py`` states what ``main`` must hold at three seams, and every build checks it: as imported, after the first
+half (below), and lowered.
 
 **The seam after ``integer_pipeline``.** ``main`` then holds only
 
