@@ -5,7 +5,7 @@ so. Three forms have one: IMPORTED (what ``tinyseg_tvm.frontend`` promises), INT
 of the seam between the halves) and LOWERED (what ``to_network`` reads; spills and fetches of the planner may have
 been added). A failure is a fault of a pass, not of the model, and names the passes that ran.
 
-Conditions read what TVM and ``Dataflow`` know already, as all of them together may cost 2 % of the time of lowering.
+Conditions read what TVM and ``Dataflow`` know already, so that all together take about 2 % of the time of lowering.
 """
 
 from __future__ import annotations
