@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import tvm
 
 from tinyseg_tvm.network.network import Network
-from tinyseg_tvm.relay_passes.contracts import LOWERED, checked
+from tinyseg_tvm.relay_passes.checking import checked
+from tinyseg_tvm.relay_passes.contracts import LOWERED
 from tinyseg_tvm.relay_passes.expressions import Module, Pass
 from tinyseg_tvm.relay_passes.from_network import from_network
 from tinyseg_tvm.relay_passes.to_network import to_network

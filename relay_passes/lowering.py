@@ -10,7 +10,8 @@ import tvm
 
 from tinyseg_tvm.errors import UsageError
 from tinyseg_tvm.network.network import Network
-from tinyseg_tvm.relay_passes.contracts import IMPORTED, INTEGER, LOWERED, checked
+from tinyseg_tvm.relay_passes.checking import checked
+from tinyseg_tvm.relay_passes.contracts import IMPORTED, INTEGER, LOWERED
 from tinyseg_tvm.relay_passes.eliminate_reshape import eliminate_reshape
 from tinyseg_tvm.relay_passes.eliminate_transposes import eliminate_transposes
 from tinyseg_tvm.relay_passes.expressions import Module, Pass

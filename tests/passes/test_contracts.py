@@ -17,7 +17,8 @@ from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.frontend import from_onnx
 from tinyseg_tvm.operators import Fetch, Spill
 from tinyseg_tvm.relay_passes import lowering
-from tinyseg_tvm.relay_passes.contracts import IMPORTED, INTEGER, LOWERED, Contract, check
+from tinyseg_tvm.relay_passes.checking import Contract, check
+from tinyseg_tvm.relay_passes.contracts import IMPORTED, INTEGER, LOWERED
 from tinyseg_tvm.relay_passes.dataflow import with_main_attrs
 from tinyseg_tvm.relay_passes.insert_spill_fetch import insert_spill_fetch
 from tinyseg_tvm.relay_passes.legalize_long_tail import legalize_long_tail
