@@ -7,6 +7,8 @@ STAMP := $(VENV)/.installed
 JOBS ?= 2
 # Folder with onnx/*.onnx and minimalloc/*.csv; the benchmarks of real networks are left out where it is absent.
 MODELS ?= ../shared/models
+# Python beside the package.
+BESIDE := tests benchmarks examples .ci
 
 .PHONY: help setup tools demo check test test-release test-slow lint one-root types cppcheck package bench bench-models clean
 .DEFAULT_GOAL := help
@@ -63,13 +65,16 @@ lint: setup one-root
 	cd build/types && $(CURDIR)/$(BIN)/lint-imports --no-cache --no-logo $(CURDIR)/.importlinter
 
 # The package under one root, as it is installed, for what reads folders: relay_passes/ and codegen/ inside tinyseg_tvm/.
+# Beside it all other Python, for mypy.
 one-root:
 	@rm -rf build/types && mkdir -p build/types/tinyseg_tvm
 	@ln -s $(CURDIR)/tinyseg_tvm/* build/types/tinyseg_tvm/
 	@ln -s $(CURDIR)/relay_passes $(CURDIR)/codegen build/types/tinyseg_tvm/
+	@ln -s $(addprefix $(CURDIR)/,$(BESIDE)) build/types/
 
 types: setup one-root
-	cd build/types && $(CURDIR)/$(BIN)/python -m mypy --config-file $(CURDIR)/mypy.ini --strict -p tinyseg_tvm
+	cd build/types && $(CURDIR)/$(BIN)/python -m mypy --config-file $(CURDIR)/mypy.ini \
+	    tinyseg_tvm $(filter-out .ci,$(BESIDE)) $(wildcard .ci/*.py)
 
 cppcheck: setup
 	@.ci/install-tools cppcheck=cppcheck
@@ -82,7 +87,7 @@ package: setup
 # Hours: every network, kernel and core in QEMU.
 bench: setup
 	$(BIN)/python benchmarks/kernels.py
-	$(BIN)/python benchmarks/codecs.py
+	$(BIN)/python benchmarks/line_codecs.py
 	$(BIN)/python benchmarks/spilling.py
 	@test -d $(MODELS)/onnx || echo "No networks in $(MODELS)/onnx: their tables are left out (make bench MODELS=folder)."
 	@test ! -d $(MODELS)/onnx || $(MAKE) --no-print-directory bench-models

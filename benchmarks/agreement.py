@@ -107,7 +107,7 @@ class OnnxSide:
         node = self.nodes.get(node_name)
         if node is None or len(node.output) != 1:
             return None
-        name = node.output[0]
+        name: str = node.output[0]
         while name not in self.quantised:
             readers = self.consumers.get(name, [])
             if len(readers) != 1:

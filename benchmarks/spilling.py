@@ -42,7 +42,7 @@ CONDITIONS = (
     Condition("columns, I/O by line, any traffic", "--stream-axis columns --io line", 3.4, 14),
 )
 # Networks of a models folder: name, options, floors in KiB with one tensor spilled and with two (I/O by line).
-NETWORKS = (
+NETWORKS: tuple[tuple[str, str, tuple[float, ...]], ...] = (
     ("mlperf_vww_96_int8", "--stream-axis rows", (6.7,)),
     ("mlperf_resnet8_int8", "--stream-axis rows", (6.2, 3.8)),
     ("gen_tinyunet_240x320_int8", "--stream-axis columns --ram 128K", ()),
@@ -167,7 +167,7 @@ def main(arguments: list[str] | None = None) -> int:
         return overhead(chosen.model, base)
     if chosen.networks:
         wanted = [n for n in NETWORKS if not chosen.only or any(part in n[0] for part in chosen.only)]
-        found = [network_row(chosen.networks, *network, base) for network in wanted]
+        found = [network_row(chosen.networks, name, words, floors, base) for name, words, floors in wanted]
         print(render([cells for cells in found if cells], NETWORK_HEADERS))
         return int(any(cells[6] == "NO" for cells in found if cells))
     command = f"tinyseg compile {chosen.model.name} --board {chosen.board} --storage {chosen.storage}"

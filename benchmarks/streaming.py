@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinyseg_tvm.micro import RunResult, generate_project
+from tinyseg_tvm.network.problem import IoMode
 from tinyseg_tvm.relay import BuildOptions, Factory, build, frontend
 from tinyseg_tvm.report.tables import render
 
@@ -29,7 +30,7 @@ class Case:
     name: str
     model: str
     axis: str
-    io: str
+    io: IoMode
     bar: float
     floor: float | None
     tflm: float

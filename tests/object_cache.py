@@ -113,7 +113,7 @@ def _run(words: list[str]) -> int:
 def _captured(words: list[str], stream: int) -> tuple[int, bytes]:
     """Exit status, and what is written to stdout (1: stderr is thrown away) or stderr (2)."""
     read, write = os.pipe()
-    actions = [(os.POSIX_SPAWN_DUP2, write, stream), (os.POSIX_SPAWN_CLOSE, read)]
+    actions: list[tuple[object, ...]] = [(os.POSIX_SPAWN_DUP2, write, stream), (os.POSIX_SPAWN_CLOSE, read)]
     if stream == 1:
         actions.append((os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0))
     process = os.posix_spawn(words[0], words, os.environ, file_actions=actions)
@@ -158,11 +158,11 @@ def install(folder: str) -> None:
         if found.st_uid != os.getuid() or found.st_mode != stat.S_IFDIR | 0o700:
             raise PermissionError(f"{path} is not a folder of mode 0700 of this user")
     before = os.path.join(os.environ.get(FOLDER, folder), "commands")  # of whom started this process
-    path = [entry for entry in os.environ["PATH"].split(os.pathsep) if entry not in (commands, before)]
+    searched = [entry for entry in os.environ["PATH"].split(os.pathsep) if entry not in (commands, before)]
     compiled = os.path.join(commands, "object_cache.pyc")
     py_compile.compile(os.path.abspath(__file__), compiled, doraise=True)  # renames what it has written, too
     for name in COMPILERS:
-        compiler = shutil.which(name, path=os.pathsep.join(path))
+        compiler = shutil.which(name, path=os.pathsep.join(searched))
         command = os.path.join(commands, name)
         if compiler is not None:
             words = shlex.join([sys.executable, "-ISE", compiled, compiler])
@@ -170,7 +170,7 @@ def install(folder: str) -> None:
         elif os.path.exists(command):
             os.unlink(command)
     os.environ[FOLDER] = folder
-    os.environ["PATH"] = os.pathsep.join([commands, *path])
+    os.environ["PATH"] = os.pathsep.join([commands, *searched])
 
 
 def prune(folder: str, most_bytes: int = MOST_BYTES) -> None:

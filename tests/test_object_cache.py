@@ -36,7 +36,7 @@ def project(tmp_path):
     return folder
 
 
-def gcc(folder: Path, *words: str) -> subprocess.CompletedProcess:
+def gcc(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["gcc", *words], cwd=folder, capture_output=True, text=True, check=False)
 
 

@@ -8,7 +8,7 @@ from tinyseg_tvm.operators.line_codecs import pixel_bytes
 from tinyseg_tvm.operators.stored_records import NO_CODEC, Records
 
 CALL_CYCLES = 120  # of a line, whatever its length
-CYCLES_PER_BYTE = 6  # check sum and copy (benchmarks/codecs.py)
+CYCLES_PER_BYTE = 6  # check sum and copy (benchmarks/line_codecs.py)
 CODEC_CYCLES_PER_BYTE = 12
 
 

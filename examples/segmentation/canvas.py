@@ -110,7 +110,8 @@ class Canvas:
     @staticmethod
     def _gradient(y: NDArray[np.float64], colour: Colour, shade: float) -> NDArray[np.float64]:
         position = (y - y[0, 0]) / max(y.shape[0] - 1, 1)
-        return colour[None, None, :] * (1.0 + shade * (1.0 - 2.0 * position))[:, :, None]
+        light: NDArray[np.float64] = 1.0 + shade * (1.0 - 2.0 * position)
+        return colour[None, None, :] * light[:, :, None]
 
     def _blend(
         self,

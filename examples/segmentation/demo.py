@@ -77,23 +77,23 @@ def comparison(result: RunResult) -> list[Rival]:
 def print_tables(factory: Factory, result: RunResult, seeds: range, differing: list[int], ious: list[float]) -> None:
     """Everything measured, as tables."""
     counts = result.instructions_per_vector or (0,) * len(ious)
-    rows = list(zip(map(str, seeds), differing, ious, counts, strict=True))
-    print("\n" + render(rows, ("scene", "differing bytes", "IoU", "instructions")))
+    scenes = list(zip(map(str, seeds), differing, ious, counts, strict=True))
+    print("\n" + render(scenes, ("scene", "differing bytes", "IoU", "instructions")))
     trained = json.loads((FOLDER / "metrics.json").read_text())
     accuracy = f"{trained['int8']['iou']} ({trained['float']['iou']} in float)"
     print(f"\nIoU over {trained['test_scenes']} held-out scenes: {accuracy}")
     print("\n" + ram_table(result.as_dict()["ram"]))
     flash, macs = result.flash, factory.macs
-    rows = [("code and tables", flash.code, kib(flash.code)), ("weights", flash.weights, kib(flash.weights))]
-    print("\n" + render(rows, ("flash", "bytes", "")))
-    rows = [("instructions", result.instructions, f"{result.instructions / macs:.2f} per MAC"), ("MACs", macs, "")]
+    sizes = [("code and tables", flash.code, kib(flash.code)), ("weights", flash.weights, kib(flash.weights))]
+    print("\n" + render(sizes, ("flash", "bytes", "")))
+    work = [("instructions", result.instructions, f"{result.instructions / macs:.2f} per MAC"), ("MACs", macs, "")]
     storage = result.storage
-    rows += [("bytes written to storage", storage.written, f"{storage.written_physical:,} on the medium")]
-    rows += [("bytes read back", storage.read, f"{storage.read_physical:,} on the medium")]
-    print("\n" + render(rows, ("per inference", "", "")))
+    work += [("bytes written to storage", storage.written, f"{storage.written_physical:,} on the medium")]
+    work += [("bytes read back", storage.read, f"{storage.read_physical:,} on the medium")]
+    print("\n" + render(work, ("per inference", "", "")))
     rivals = comparison(result)
-    rows = [(name, kib(size), "█" * round(30 * size / rivals[0][1]), remark) for name, size, remark in rivals]
-    print("\n" + render(rows, ("planner", "RAM", "", "")))
+    planners = [(name, kib(size), "█" * round(30 * size / rivals[0][1]), remark) for name, size, remark in rivals]
+    print("\n" + render(planners, ("planner", "RAM", "", "")))
 
 
 def draw(output: Path, factory: Factory, result: RunResult, scenes: list[Scene], masks: list[np.ndarray]) -> list[Path]:

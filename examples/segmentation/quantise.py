@@ -50,7 +50,11 @@ def activation_ranges(path: Path, seeds: Sequence[int]) -> dict[str, Range]:
         calibrator = create_calibrator(path, None, str(Path(folder) / "augmented.onnx"), calibrate_method=METHOD)
         calibrator.collect_data(Scenes(seeds))
         data = calibrator.compute_data()
-    return {name: tuple(float(np.ravel(end)[0]) for end in entry.range_value) for name, entry in data.items()}
+    return {name: (_first(entry.range_value[0]), _first(entry.range_value[1])) for name, entry in data.items()}
+
+
+def _first(values: np.ndarray) -> float:
+    return float(np.ravel(values)[0])
 
 
 def shared_ranges(model: onnx.ModelProto, ranges: dict[str, Range]) -> dict[str, Range]:

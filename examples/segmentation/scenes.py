@@ -53,7 +53,8 @@ def scene(seed: int) -> Scene:
 
 def quantised(image: NDArray[np.uint8]) -> NDArray[np.int8]:
     """The network's input (1, 3, 80, 120) int8: pixel - 128, which is pixel / 255 at scale 1 / 255, zero point -128."""
-    return (image.astype(np.int16) - 128).astype(np.int8).transpose(2, 0, 1)[None]
+    pixels: NDArray[np.int8] = (image.astype(np.int16) - 128).astype(np.int8).transpose(2, 0, 1)[np.newaxis]
+    return pixels
 
 
 def _grey(random: Generator, low: float, high: float, tint: float = 0.03) -> Colour:

@@ -24,7 +24,7 @@ CHANNELS = (8, 16, 32, 64)
 OPSET = 17
 
 
-class Block(nn.Module):
+class Block(nn.Module):  # type: ignore[misc]
     """Two 3x3 convolutions, each with batch normalisation and ReLU."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -40,7 +40,7 @@ class Block(nn.Module):
         return functional.relu(self.norm2(self.conv2(x)))
 
 
-class TinyUNet(nn.Module):
+class TinyUNet(nn.Module):  # type: ignore[misc]
     """Three levels down, three up with 2x2 transposed convolutions and concatenated skips, one logit per pixel."""
 
     def __init__(self) -> None:

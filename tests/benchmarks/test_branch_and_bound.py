@@ -97,13 +97,13 @@ def assert_searches_equal(rectangles, height, nodes, rounds):
     ours, theirs = np.zeros((2, len(rectangles)), dtype=np.int64)
     for seed in range(rounds):
         order = np.random.default_rng(seed).permutation(len(rectangles))
-        results = []
+        results: list[np.ndarray | str | None] = []
         for blame, run in ((ours, search_in_python), (theirs, partial(search_natively, search))):
             try:
                 results.append(run(problem, order, nodes, blame))
             except OutOfNodes:
                 results.append("given up")
-        np.testing.assert_array_equal(*results)
+        np.testing.assert_array_equal(results[0], results[1])
         np.testing.assert_array_equal(ours, theirs)
     return ours
 

@@ -82,7 +82,9 @@ def test_a_description_of_ones_own_is_loaded_by_path(tmp_path: Path) -> None:
     path.write_text(GOOD + "\n[[storages]]\n" + STORAGE)
     board = load_board(path)
     assert board.name == "my_board"
-    assert board.memory("flash").length == 512 * 1024
+    flash = board.memory("flash")
+    assert flash is not None
+    assert flash.length == 512 * 1024
     assert board.storages[0].capacity == 1 << 20
     assert load_board(str(path)) == board
 

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +26,13 @@ FLASH = {"total", "code", "weights"}
 STORAGE = {"written", "read", "written_physical", "erases"}
 
 
+def found_tool(name: str) -> str:
+    """Where a program of this computer is."""
+    path = shutil.which(name, path="/usr/bin:/bin")
+    assert path is not None
+    return path
+
+
 class Cli:
     """Runs ``main`` and keeps what it printed."""
 
@@ -36,7 +44,7 @@ class Cli:
         try:
             code = main([str(word) for word in words])
         except SystemExit as stop:  # argparse
-            code = stop.code
+            code = int(stop.code or 0)
         out, err = self.capfd.readouterr()
         assert "Traceback" not in out + err
         return code, out, err
@@ -46,7 +54,7 @@ class Cli:
         assert code == 0, err
         return out
 
-    def json(self, *words: object) -> dict:
+    def json(self, *words: object) -> Any:
         return json.loads(self.ok(*words, "--json"))
 
     def fails(self, code: int, *words: object) -> str:
@@ -72,7 +80,7 @@ def model(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def project(model, tmp_path_factory) -> Path:
     """A host project that has been built; copy it to change it."""
-    folder = tmp_path_factory.mktemp("project") / "out"
+    folder: Path = tmp_path_factory.mktemp("project") / "out"
     assert main(["compile", str(model), "-o", str(folder), "--board", "host", *FAST]) == 0
     assert main(["run", str(folder)]) == 0
     return folder
@@ -249,7 +257,9 @@ def test_a_budget_too_small_gives_3_with_blocker_and_the_smallest_that_works(cli
     error = cli.fails(3, *words, "--ram", "2K")
     assert not (tmp_path / "out").exists()
     assert re.search(r"down_conv|up_concat|up_conv|bottom", error)
-    budget = int(re.search(r"smallest budget that works with these options: --ram (\d+)", error)[1])
+    found = re.search(r"smallest budget that works with these options: --ram (\d+)", error)
+    assert found is not None
+    budget = int(found[1])
     cli.fails(3, *words, "--ram", budget - 16)
     cli.ok(*words, "--ram", budget)
     figures = cli.json("run", tmp_path / "out")
@@ -315,11 +325,11 @@ def test_missing_tools_are_named(cli: Cli, model: Path, project: Path, tmp_path:
     for verb in ("build", "run", "verify"):
         assert "'make' is not installed" in cli.fails(1, verb, project)
     for tool in ("make", "sh"):
-        (tools / tool).symlink_to(shutil.which(tool, path="/usr/bin:/bin"))
+        (tools / tool).symlink_to(found_tool(tool))
     assert "qemu-system-arm" in cli.fails(1, "run", firmware)
     shutil.rmtree(firmware / "build")
     for tool in ("mkdir", "rm", "cat", "touch"):
-        (tools / tool).symlink_to(shutil.which(tool, path="/usr/bin:/bin"))
+        (tools / tool).symlink_to(found_tool(tool))
     assert "arm-none-eabi-gcc" in cli.fails(1, "build", firmware)
 
 

@@ -49,4 +49,5 @@ def test_a_verb_that_reads_models_imports_what_reads_them() -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_summary_is_the_first_line_of_the_module(verb: str) -> None:
     module = importlib.import_module(f"tinyseg_tvm.cli.{verb.replace('-', '_')}")
+    assert module.__doc__ is not None
     assert summary(verb) == module.__doc__.splitlines()[0].rstrip(".")

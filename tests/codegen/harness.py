@@ -7,12 +7,14 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pytest
 
 from tinyseg_tvm.codegen import Core, generate, kernel_cost, project_identifier
 from tinyseg_tvm.codegen.library import project
+from tinyseg_tvm.codegen.text.runtime_files import runtime_text
 from tinyseg_tvm.network.network import Network, Node, Port, Tensor
 from tinyseg_tvm.network.problem import IoMode, build_problem
 from tinyseg_tvm.network.reference import run as run_reference
@@ -168,7 +170,7 @@ def write_project(files: dict[str, bytes], directory: Path) -> None:
 
 def mutate_runtime(monkeypatch: pytest.MonkeyPatch, *mutations: tuple[str, str, str]) -> None:
     """Makes projects with mistakes in the runtime: (file, text, another text); they are built without sanitizers."""
-    true_text = project.runtime_text
+    true_text = runtime_text
     for file, before, _ in mutations:
         assert before in true_text(file)
 
@@ -235,7 +237,17 @@ def build(
     return Program(directory, network, files)
 
 
-def assert_equal_to_reference(program: Program, inputs: Sequence[np.ndarray]) -> None:
+class Runnable(Protocol):
+    """A network's compiled library."""
+
+    @property
+    def network(self) -> Network: ...
+
+    def run(self, inputs: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[Observation]]:
+        """Outputs in device layout, and every line observed."""
+
+
+def assert_equal_to_reference(program: Runnable, inputs: Sequence[np.ndarray]) -> None:
     """Every line of every node, and every output, bit for bit; within rounding where TVM wrote floating point C."""
     network = program.network
     trace: dict[str, np.ndarray] = {}

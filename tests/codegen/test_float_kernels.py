@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import subprocess
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -90,7 +92,8 @@ class RandomGraph:
         return self.node(name, operator, source, *more, **constants)
 
     def clamp(self) -> tuple[float, float]:
-        return pick(self.rng, [FREE, (0.0, FLOAT32_MAX), (0.0, 1.0), (-0.5, 0.7)])
+        low, high = pick(self.rng, [FREE, (0.0, FLOAT32_MAX), (0.0, 1.0), (-0.5, 0.7)])
+        return low, high
 
     def add(self, number: int) -> str:
         rng, source = self.rng, pick(self.rng, self.maps[-3:])
@@ -112,6 +115,7 @@ class RandomGraph:
         ]
         kind = pick(rng, kinds)
         name = f"{kind}_{number}"
+        operator: Operator
         padding = pick(rng, [(1, 1, 1, 1), (0, 1, 1, 0), (1, 2, 1, 2)])
         if kind == "conv":
             pieces = [source, pick(rng, partners)][: int(rng.integers(1, 3))]
@@ -189,7 +193,7 @@ def test_float_kernels_equal_the_reference_on_cores_with_and_without_an_fpu(boar
     core = generator_core(load_board(board).core)
     for seed in (3, 4):
         network, inputs = graph(seed, 9)
-        problem = build_problem(network, io="resident", cost=lambda node, n=network: kernel_cost(node, n, core))
+        problem = build_problem(network, io="resident", cost=partial(kernel_cost, network=network, core=core))
         plan = streamed_plan(problem, np.random.default_rng(seed))
         files = generate(network, problem, plan, name="floats", core=core, io="resident", metadata={})
         result = generate_project(load_board(board), files, tmp_path / str(seed)).run([inputs], count="none")
@@ -217,7 +221,7 @@ def test_a_mutated_float_kernel_is_found(file, tmp_path, monkeypatch):
         check_all(range(12), tmp_path)
 
 
-def compiled_multiply_add(directory: Path, source: str) -> ctypes._CFuncPtr:
+def compiled_multiply_add(directory: Path, source: str) -> Callable[[float, float, float], float]:
     """``tinyseg_fma_in_integers`` of a source text, as a function of this process."""
     (directory / "fma.c").write_text(source)
     command = ["gcc", "-std=c99", "-O1", "-shared", "-fPIC", *include_options(), "fma.c", "-o", "fma.so"]
@@ -232,7 +236,7 @@ def operands(count: int) -> list[np.ndarray]:
     rng = np.random.default_rng(0)
     x, y, z = (rng.integers(0, 2**32, count, dtype=np.uint32).view(np.float32) for _ in range(3))
     with np.errstate(all="ignore"):
-        near = (x * y * rng.choice(np.float32([1, -1, 0.5, 3e-8, 1e8]), count)).astype(np.float32)
+        near = (x * y * rng.choice(np.array([1, -1, 0.5, 3e-8, 1e8], np.float32), count)).astype(np.float32)
         z = np.where(rng.integers(3, size=count) > 0, near, z)
         simple = rng.integers(5, size=count) == 0
         x, y = (np.where(simple, rng.integers(-40, 40, count).astype(np.float32), a) for a in (x, y))
@@ -241,7 +245,7 @@ def operands(count: int) -> list[np.ndarray]:
     return [a[fits] for a in (x, y, z)]
 
 
-def disagreements(function, count: int) -> int:
+def disagreements(function: Callable[[float, float, float], float], count: int) -> int:
     x, y, z = operands(count)
     got = np.array([function(a, b, c) for a, b, c in zip(x.tolist(), y.tolist(), z.tolist(), strict=True)], np.float32)
     return int((got.view(np.uint32) != fused_multiply_add(x, y, z).view(np.uint32)).sum())

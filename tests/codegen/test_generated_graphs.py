@@ -16,6 +16,7 @@ from tests.codegen.harness import (
     streamed_plan,
 )
 from tinyseg_tvm.network.network import Network
+from tinyseg_tvm.network.problem import IoMode
 from tinyseg_tvm.operators import (
     Conv2d,
     Conv2dTranspose,
@@ -131,7 +132,7 @@ class RandomGraph:
 
 def check(seed: int, directory: Path) -> None:
     network = RandomGraph(seed).build(3 + seed % 8)
-    io = ("resident", "line")[seed % 2]
+    io: IoMode = "line" if seed % 2 else "resident"
     problem = problem_of(network, io)
     rng = np.random.default_rng(seed)
     program = build(network, problem, streamed_plan(problem, rng), directory, io=io)

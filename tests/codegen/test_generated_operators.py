@@ -22,6 +22,7 @@ from tests.codegen.harness import (
 )
 from tests.operators.operator_cases import CASES, Case
 from tinyseg_tvm.codegen.operators import KINDS
+from tinyseg_tvm.network.problem import IoMode
 
 EVERY_KIND = st.tuples(*(st.tuples(*[CASES[kind]()] * 4) for kind in sorted(CASES)))
 
@@ -35,7 +36,7 @@ def batch(examples: int):
     )
 
 
-def check(cases: list[tuple[str, Case]], directory: Path, streamed: bool, io: str) -> None:
+def check(cases: list[tuple[str, Case]], directory: Path, streamed: bool, io: IoMode) -> None:
     builder = NetworkBuilder("net")
     inputs: list[np.ndarray] = []
     for number, (kind, case) in enumerate(cases):

@@ -200,7 +200,9 @@ def test_the_library_format_holds_library_parameters_and_relax(tmp_path):
     assert (tmp_path / "one.tar").read_bytes() == (tmp_path / "two.tar").read_bytes()
     with tarfile.open(tmp_path / "one.tar") as tar:
         names = tar.getnames()
-        metadata = json.loads(tar.extractfile("metadata.json").read())
+        member = tar.extractfile("metadata.json")
+        assert member is not None
+        metadata = json.loads(member.read())
     assert {"codegen/host/src/net.c", "codegen/host/include/net.h", "parameters/net.bin", "src/relax.txt"} <= set(names)
     assert metadata["version"] == 7
     assert metadata["memory"]["functions"]["main"][0]["workspace_size_bytes"] > 0

@@ -21,7 +21,7 @@ DSP = Core("host", has_dsp=True)
 @pytest.fixture(scope="module")
 def network():
     builder = NetworkBuilder("kernels")
-    constants = {
+    constants: dict[str, np.ndarray] = {
         "weight": np.ones((16, 3, 3, 16), np.int8),
         "bias": np.zeros(16, np.int32),
         "multiplier": np.full(16, 0.001, np.float32),

@@ -85,10 +85,10 @@ def extreme_records() -> np.ndarray:
 def contract(values: np.ndarray) -> np.ndarray:
     """The contract's formula with a clamp per record."""
     with np.errstate(over="ignore", under="ignore"):
-        rounded = np.rint(values["accumulator"].astype(np.float32) * values["multiplier"])
-    return np.clip(rounded.astype(np.float64) + values["zero_point"], values["minimum"], values["maximum"]).astype(
-        np.int8
-    )
+        rounded: np.ndarray = np.rint(values["accumulator"].astype(np.float32) * values["multiplier"])
+    shifted = rounded.astype(np.float64) + values["zero_point"]
+    clamped: np.ndarray = np.clip(shifted, values["minimum"], values["maximum"])
+    return clamped.astype(np.int8)
 
 
 def test_the_formula_here_is_that_of_the_operators():

@@ -42,7 +42,9 @@ def kernels(kind: str, core: Core, arithmetic: Any, *, real: bool = False) -> se
         constants = dict(case.constants)
         if real:
             constants = {name: constants[name].astype(np.float32) for name in ("weight", "bias")}
-        operator = case.operator if arithmetic is None else replace(case.operator, arithmetic=arithmetic)
+        operator: Any = case.operator
+        if arithmetic is not None:
+            operator = replace(operator, arithmetic=arithmetic)
         builder.output(builder.node("node", operator, operands, **constants))
         network = builder.build()
         names |= {variant.name for variant, _ in variant_costs(NodeView.of(network.nodes[0], network, core))}

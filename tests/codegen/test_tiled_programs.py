@@ -17,6 +17,7 @@ from tinyseg_tvm.codegen.programs.channels.v7m_kernels import DirectSum, V7mChan
 from tinyseg_tvm.codegen.programs.long_tail import PLACEHOLDER, function_names
 from tinyseg_tvm.codegen.programs.tiled import TiledProgram, cycles, lowered, ranked
 from tinyseg_tvm.codegen.programs.windows.dsp_kernels import DspKernel
+from tinyseg_tvm.codegen.programs.windows.kernels import MicroKernel
 from tinyseg_tvm.codegen.programs.windows.mve_kernels import MveKernel
 from tinyseg_tvm.codegen.programs.windows.program import WindowProgram
 from tinyseg_tvm.codegen.programs.windows.sum import Line, Segment, WeightedSum
@@ -26,18 +27,18 @@ REQUANTIZE = 16
 DEPTHWISE = (3, 3, 1, 1, 50, 1, 50, 33, -3, (5, -128, 127))
 
 
-def windows(kernel: type, staged_pixels: int) -> WindowProgram:
+def windows(kernel: type[MicroKernel], staged_pixels: int, **attributes: Any) -> WindowProgram:
     lines = tuple(Line(27, 3, 3, 3) for _ in range(3))
     segments = tuple(Segment(row, 0, 9, kernel.weights_of(9, 3)) for row in range(3))
     output = (5, -128, 127)
     own = kernel.dtype, kernel.tile_pixels, staged_pixels, kernel.tile_channels
     weighted_sum = WeightedSum(lines, segments, 9, 7, 7, -3, output, *own)
-    return WindowProgram(DspKernel(weighted_sum, joined=False) if kernel is DspKernel else kernel(weighted_sum))
+    return WindowProgram(kernel(weighted_sum, **attributes))
 
 
-PROGRAMS = {
-    "windows dsp, lines staged": windows(DspKernel, 0),
-    "windows dsp, 2 pixels staged": windows(DspKernel, 2),
+PROGRAMS: dict[str, TiledProgram[Any]] = {
+    "windows dsp, lines staged": windows(DspKernel, 0, joined=False),
+    "windows dsp, 2 pixels staged": windows(DspKernel, 2, joined=False),
     "windows mve, 4 pixels staged": windows(MveKernel, 4),
     "windows v7m, 1 pixel staged": windows(V7mKernel, 1),
     "channels dsp": ChannelProgram(DspChannelKernel(DspSum(*DEPTHWISE, 16))),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,11 +33,11 @@ DSP = Core("cortex-m4", has_dsp=True)
 RECORDS = TuningRecords("cortex-m4", (TuningRecord("conv", "kernel", 123, True),), (("abc", (4, 2, 1)),))
 
 
-def convolution(zero_point: int = 3, outputs: int = 16) -> NodeView:
+def convolution(zero_point: int = 3, outputs: int = 16) -> NodeView[Any]:
     rng = np.random.default_rng(0)
     builder = NetworkBuilder("one")
     operator = Conv2d((1, 1), (1, 1, 1, 1), (1, 1), 1, onnx.WeightedSum(zero_point, -5 - zero_point, -128, 127))
-    constants = {
+    constants: dict[str, np.ndarray] = {
         "weight": rng.integers(-127, 128, (outputs, 3, 3, 16)).astype(np.int8),
         "bias": np.zeros(outputs, np.int32),
         "multiplier": np.full(outputs, 0.001, np.float32),
@@ -134,7 +135,7 @@ def test_the_kernel_of_fewest_recorded_cycles_is_chosen():
     assert select_variant(other).name != slowest.name
 
 
-def _network_of(view: NodeView):
+def _network_of(view: NodeView[Any]):
     builder = NetworkBuilder("again")
     x = builder.input("x", view.inputs[0])
     builder.output(builder.node("conv", view.operator, [x], **view.constants))

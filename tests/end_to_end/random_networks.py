@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -43,6 +44,7 @@ from tinyseg_tvm.operators.arithmetic import onnx
 
 LARGEST_ELEMENTS = 1200  # of a tensor; blocks that would grow beyond are left out
 LARGEST_LINES = 28
+T = TypeVar("T")
 Shape = tuple[int, ...]
 
 
@@ -93,11 +95,11 @@ class Growth:
     def chance(self, probability: float) -> bool:
         return bool(self.rng.random() < probability)
 
-    def choice(self, values: Sequence[object]) -> object:
+    def choice(self, values: Sequence[T]) -> T:
         return values[self.integer(0, len(values) - 1)]
 
     def zero_point(self) -> int:
-        return self.integer(-128, 127) if self.chance(0.5) else int(self.choice([-128, 0, 127]))
+        return self.integer(-128, 127) if self.chance(0.5) else self.choice([-128, 0, 127])
 
     def weighted_sum(self) -> onnx.WeightedSum:
         return onnx.WeightedSum(self.zero_point(), **self.clamp())
@@ -121,11 +123,17 @@ class Growth:
     def map(self) -> str:
         """One of the last maps, rarely an old one."""
         recent = self.maps[-1 - min(int(self.rng.geometric(0.6)) - 1, len(self.maps) - 1)]
-        return str(self.choice(self.maps)) if self.chance(0.15) else recent
+        return self.choice(self.maps) if self.chance(0.15) else recent
 
     def pair(self, low: int, high: int) -> tuple[int, int]:
         """Values down and across the map; 1 across a map of one column."""
         return self.integer(low, high), 1 if self.flat else self.integer(low, high)
+
+    def padding_less_than(self, kernel: tuple[int, int]) -> tuple[int, int, int, int]:
+        top, left, bottom, right = (
+            0 if self.flat and axis % 2 else self.integer(0, kernel[axis % 2] - 1) for axis in range(4)
+        )
+        return top, left, bottom, right
 
     # Single operators.
 
@@ -143,21 +151,20 @@ class Growth:
         kernel = kernel or self.pair(1, 4)
         dilation = self.pair(1, 3) if self.chance(0.3) else (1, 1)
         if same:
-            spans = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
-            before = [self.integer(0, span) if self.chance(0.2) else span // 2 for span in spans]
-            padding = (*before, *(span - first for span, first in zip(spans, before, strict=True)))
+            high, wide = (d * (k - 1) for d, k in zip(dilation, kernel, strict=True))
+            top, left = (self.integer(0, span) if self.chance(0.2) else span // 2 for span in (high, wide))
+            bottom, right = high - top, wide - left
             strides = (1, 1)
         else:
             top, left = self.pair(0, 3)[0], 0 if self.flat else self.integer(0, 3)
             bottom, right = self.integer(0, 3), 0 if self.flat else self.integer(0, 3)
-            padding = (top, left, bottom, right)
             strides = stride or (self.pair(1, 3) if self.chance(0.4) else (1, 1))
         divisors = [g for g in range(2, channels + 1) if channels % g == 0]
         groups, made = 1, outputs or self.integer(1, 8)
         if len(pieces) == 1 and outputs is None and divisors and self.chance(0.45):
-            groups = channels if self.chance(0.6) else int(self.choice(divisors))
+            groups = channels if self.chance(0.6) else self.choice(divisors)
             made = groups * (1 if self.chance(0.7) else 2)
-        operator = Conv2d(strides, padding, dilation, groups, self.weighted_sum())
+        operator = Conv2d(strides, (top, left, bottom, right), dilation, groups, self.weighted_sum())
         constants = weighted_sum_constants(self.rng, (made, *kernel, channels // groups))
         return self.node(operator, pieces, **constants)
 
@@ -179,12 +186,12 @@ class Growth:
 
     def max_pool(self, x: str) -> str:
         kernel = self.pair(1, 3)
-        padding = tuple(0 if self.flat and axis % 2 else self.integer(0, kernel[axis % 2] - 1) for axis in range(4))
+        padding = self.padding_less_than(kernel)
         return self.node(MaxPool2d(kernel, self.pair(1, 3), padding, self.pair(1, 2)), [x])
 
     def average_pool(self, x: str) -> str:
         kernel = self.pair(1, 3)
-        padding = tuple(0 if self.flat and axis % 2 else self.integer(0, kernel[axis % 2] - 1) for axis in range(4))
+        padding = self.padding_less_than(kernel)
         quantisation = (0.1, self.zero_point(), 0.13, self.zero_point())
         return self.node(
             AveragePool2d(kernel, self.pair(1, 3), padding, self.chance(0.5), onnx.Average(*quantisation)), [x]
@@ -200,12 +207,12 @@ class Growth:
         return self.node(Lookup("int8"), [x], table=self.rng.permutation(256).astype(np.uint8).view(np.int8))
 
     def elementwise(self, lhs: str, rhs: str, function: str | None = None) -> str:
-        function = function or str(self.choice(["add", "sub", "mul"]))
+        function = function or self.choice(["add", "sub", "mul"])
         return self.node(Elementwise(function, self.choice(ARITHMETIC[function])), [lhs, rhs])
 
     def elementwise_constant(self, x: str) -> str:
         shape = self.shape(x) if self.chance(0.4) else self.shape(x)[-1:]
-        function = str(self.choice(["add", "sub", "mul"]))
+        function = self.choice(["add", "sub", "mul"])
         arithmetic = self.choice(ARITHMETIC[function])
         operator = ElementwiseConstant(function, self.chance(0.5), arithmetic)
         return self.node(operator, [x], other=self.rng.integers(-128, 128, shape, dtype=np.int8))
@@ -237,7 +244,7 @@ class Growth:
     def reshape(self, x: str) -> str:
         _, height, width, channels = self.shape(x)
         shapes = [(1, height, 1, width * channels), (1, width, height, channels), (1, 1, height * width, channels)]
-        return self.node(Reshape(tuple(self.choice(shapes))), [x])
+        return self.node(Reshape(self.choice(shapes)), [x])
 
     def dense(self, x: str, flatten: bool) -> str:
         elements = int(np.prod(self.shape(x))) if flatten else self.shape(x)[-1]
@@ -340,7 +347,8 @@ class Growth:
 
 
 def _exponentials(rng: np.random.Generator) -> np.ndarray:
-    return np.exp(-np.arange(256) * rng.uniform(0.005, 0.2)).astype(np.float32)
+    table: np.ndarray = np.exp(-np.arange(256) * rng.uniform(0.005, 0.2))
+    return table.astype(np.float32)
 
 
 BLOCKS: tuple[tuple[float, Callable[[Growth, str], str]], ...] = (

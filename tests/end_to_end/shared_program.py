@@ -16,6 +16,7 @@ from tests.codegen.harness import FLAGS, HOST, MAIN, SANITIZE, Observation, _obs
 from tinyseg_tvm.codegen import generate
 from tinyseg_tvm.codegen.memories.storage_layout import storage_regions
 from tinyseg_tvm.network.network import Network
+from tinyseg_tvm.network.problem import IoMode
 from tinyseg_tvm.planner.plan import Plan
 from tinyseg_tvm.planner.problem import Problem
 
@@ -27,7 +28,7 @@ class Entry:
     network: Network
     problem: Problem
     plan: Plan
-    io: str
+    io: IoMode
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,14 @@ from elftools.elf.elffile import ELFFile
 from tests.end_to_end.small_models import save, segmenter
 from tinyseg_tvm.boards import board_names
 from tinyseg_tvm.micro import Project, generate_project
+from tinyseg_tvm.network.problem import IoMode
 from tinyseg_tvm.relay import BuildOptions, Factory, build, frontend
 
 BOARDS = (
     *("host", "mps2_an385", "mps2_an386", "mps2_an500", "mps2_an505"),
     *("mps3_an547", "lm3s6965evb", "netduinoplus2", "microbit"),
 )
-MODES = ("resident", "line")
+MODES: tuple[IoMode, ...] = ("resident", "line")
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def module(tmp_path_factory):
     return frontend.from_onnx(path)
 
 
-def factory_of(module, board: str, io: str = "resident", **options) -> Factory:
+def factory_of(module, board: str, io: IoMode = "resident", **options) -> Factory:
     return build(module[0], BuildOptions(board=board, io=io, **options), module[1], name="segmenter")
 
 

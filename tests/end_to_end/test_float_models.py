@@ -39,7 +39,8 @@ def test_streamed_float_firmware_keeps_the_bar(models_dir: Path, name: str, tmp_
 def float_unet() -> onnx.ModelProto:
     """Depthwise and pointwise convolutions, a skip connection by concat, and a class map."""
     rng = np.random.default_rng(0)
-    nodes, constants = [], []
+    nodes: list[onnx.NodeProto] = []
+    constants: list[onnx.TensorProto] = []
 
     def constant(*shape: int) -> str:
         name = f"c{len(constants)}"

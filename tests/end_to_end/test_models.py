@@ -68,7 +68,7 @@ QUICK = {
 ROUNDED = 0.05  # KiB: the README's figures have one decimal
 
 
-def parameters(names) -> list:
+def parameters(names) -> list[object]:
     return [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in names]
 
 

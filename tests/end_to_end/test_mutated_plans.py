@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TypeVar
 
 import pytest
 
@@ -19,6 +20,7 @@ from tinyseg_tvm.planner.problem import Pool, Problem, Role
 from tinyseg_tvm.planner.validator import PlanError, validate
 
 SEEDS = range(300, 312)
+T = TypeVar("T")
 MOST = 40  # mutations of one kind per plan
 
 Line = tuple[int, int]  # tensor, line
@@ -61,7 +63,7 @@ def lifetimes(problem: Problem, plan: Plan) -> dict[Line, tuple[int, int]]:
     return {line: (born[line], last) for line, last in needed.items()}
 
 
-def thinned(values: list, most: int = MOST) -> list:
+def thinned(values: list[T], most: int = MOST) -> list[T]:
     return values[:: max(1, len(values) // most)]
 
 

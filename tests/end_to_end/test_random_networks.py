@@ -13,6 +13,7 @@ from tests.end_to_end.random_networks import random_network
 from tests.end_to_end.shared_program import Entry, build_program
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network import Network, reference
+from tinyseg_tvm.network.problem import IoMode
 from tinyseg_tvm.operators import OPERATORS
 from tinyseg_tvm.planner.layerwise import plan_layerwise
 from tinyseg_tvm.planner.optimiser import plan as optimise
@@ -31,7 +32,7 @@ def planned(seed: int) -> Entry:
     columns, line_io, layerwise, thorough = rng.random(4) < (0.5, 0.5, 0.2, 0.2)
     if columns:
         network = along_columns(network)
-    io = "line" if line_io else "resident"
+    io: IoMode = "line" if line_io else "resident"
     problem = problem_of(network, io)
     plan = plan_layerwise(problem) if layerwise else optimise(problem, effort=0.05 if thorough else 0.01)
     validate(problem, plan)
@@ -63,7 +64,7 @@ def check(seeds: range, directory: Path) -> None:
             raise AssertionError(f"seed {seed}: {error}") from error
 
 
-def batches(seeds: range, *marks: pytest.MarkDecorator) -> list:
+def batches(seeds: range, *marks: pytest.MarkDecorator) -> list[object]:
     return [pytest.param(seeds[first : first + BATCH], marks=marks) for first in range(0, len(seeds), BATCH)]
 
 

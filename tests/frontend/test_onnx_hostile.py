@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from tinyseg_tvm.frontend.names import NameSupply
 from tinyseg_tvm.frontend.onnx_model import normalized_graph
 
 
-def relu(name: str = "relu", shape: tuple = (1, 3, 4, 4), **options) -> onnx.ModelProto:
+def relu(name: str = "relu", shape: Sequence[int | str | None] | None = (1, 3, 4, 4), **options) -> onnx.ModelProto:
     return model([node("Relu", "x", "y", name)], [port("x", shape)], [port("y", None)], **options)
 
 
@@ -216,11 +217,11 @@ def test_huge_constant_claims():
 
 @pytest.mark.parametrize("op_type", ["Tile", "Expand", "ConstantOfShape", "Pad", "Range"])
 def test_folding_does_not_allocate_what_a_node_claims(op_type):
-    huge = np.int64([1 << 18, 1 << 18])
+    huge = np.array([1 << 18, 1 << 18], np.int64)
     constants = {
         "c": np.zeros((1, 1), np.float32),
         "n": huge,
-        "pads": np.int64([0, 0, 1 << 30, 1 << 30]),
+        "pads": np.array([0, 0, 1 << 30, 1 << 30], np.int64),
         "zero": np.int64(0),
     }
     constants |= {"end": np.int64(1 << 60), "one": np.int64(1)}
@@ -235,7 +236,7 @@ def test_folding_does_not_allocate_what_a_node_claims(op_type):
 
 
 def test_large_constant_is_not_computed():
-    constants = {"c": np.zeros((1,), np.float32), "n": np.int64([1 << 25])}
+    constants = {"c": np.zeros((1,), np.float32), "n": np.array([1 << 25], np.int64)}
     nodes = [node("Tile", "c n", "big", "bomb"), node("ReduceSum", "big", "s"), node("Add", "x s", "y")]
     refused(model(nodes, [port("x", [1])], [port("y", None)], constants), "bomb", "constant result needs")
 
@@ -247,7 +248,7 @@ def test_shapes_that_contradict():
 
 def test_empty_intermediate_tensor():
     nodes = [node("Slice", "x a a", "s", "cut"), node("Relu", "s", "y")]
-    refused(model(nodes, [port("x", [4])], [port("y", None)], {"a": np.int64([2])}), "cut", "no elements")
+    refused(model(nodes, [port("x", [4])], [port("y", None)], {"a": np.array([2], np.int64)}), "cut", "no elements")
 
 
 def test_kernel_larger_than_input():
@@ -271,8 +272,8 @@ def test_unusable_scale(scale, place):
 
 def test_wrong_number_of_scales_and_types():
     constants = {
-        "s": np.float32([0.1, 0.2]),
-        "z": np.int8([0, 0]),
+        "s": np.array([0.1, 0.2], np.float32),
+        "z": np.array([0, 0], np.int8),
         "z8": np.uint8(0),
         "s64": np.float64(0.1),
         "z1": np.int8(0),
@@ -438,7 +439,7 @@ def test_used_indices_and_training_mode_are_refused_together():
         node("Cast", "i", "f", to=1),
         node("Relu", "r", "y"),
     ]
-    constants = {"roi": np.float32([0, 0, 0, 0, 1, 1, 1, 1]), "sizes": np.int64([1, 1, 6, 6])}
+    constants = {"roi": np.array([0, 0, 0, 0, 1, 1, 1, 1], np.float32), "sizes": np.array([1, 1, 6, 6], np.int64)}
     proto = model(nodes, [port("x", [1, 1, 4, 4])], [port("y", None), port("f", None)], constants)
     refused(proto, "2 unsupported", "pool (MaxPool)", "crop (Resize)")
 

@@ -37,7 +37,7 @@ def test_binding_names_are_node_names_and_extra_calls_derive_from_them():
         "w": np.ones((2, 3, 1, 1), np.int8),
         "s_w": np.float32(0.1),
         "z_w": np.int8(0),
-        "b": np.int32([1, 2]),
+        "b": np.array([1, 2], np.int32),
         "s_b": np.float32(0.005),
         "z_b": np.int32(0),
         "low": np.float32(0),
@@ -107,7 +107,7 @@ def test_clip_is_recognisable(bounds, operator):
 
 
 def test_constant_pad_is_recognisable():
-    constants = {"p": np.int64([0, 0, 1, 2, 0, 0, 3, 4]), "v": np.float32(0.5)}
+    constants = {"p": np.array([0, 0, 1, 2, 0, 0, 3, 4], np.int64), "v": np.float32(0.5)}
     module, _ = from_onnx(model([node("Pad", "x p v", "y")], [port("x", [1, 1, 2, 2])], [port("y", None)], constants))
     assert [op for _, op in bindings(module)] == ["nn.pad"]
 

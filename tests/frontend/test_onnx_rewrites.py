@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import onnx
 import pytest
 from onnx import TensorProto, helper
 
@@ -36,8 +39,8 @@ def uint8s(*shape: int) -> np.ndarray:
     return RANDOM.integers(0, 256, shape).astype(np.uint8)
 
 
-def weight_node(dtype: str = "int8", axis: int | None = None) -> list:
-    attributes = {} if axis is None else {"axis": axis}
+def weight_node(dtype: str = "int8", axis: int | None = None) -> list[onnx.NodeProto]:
+    attributes: dict[str, Any] = {} if axis is None else {"axis": axis}
     return [node("DequantizeLinear", "w s_w z_w", "wf", "dequantize_w", **attributes)]
 
 
@@ -60,8 +63,14 @@ def weight_node(dtype: str = "int8", axis: int | None = None) -> list:
         ([node("ReduceMean", "x", "y", axes=[2, 3])], [1, 4, 3, 5], [1, 4, 1, 1], {}, 13),
         ([node("ReduceMax", "x", "y")], [1, 4, 3, 5], [1, 1, 1, 1], {}, 13),
         ([node("Upsample", "x", "y", scales=[1.0, 1.0, 2.0, 3.0])], [1, 2, 3, 4], [1, 2, 6, 12], {}, 7),
-        ([node("Upsample", "x s", "y", mode="linear")], [1, 2, 3, 4], [1, 2, 6, 8], {"s": np.float32([1, 1, 2, 2])}, 9),
-        ([node("Resize", "x s", "y")], [1, 2, 3, 4], [1, 2, 6, 4], {"s": np.float32([1, 1, 2, 1])}, 10),
+        (
+            [node("Upsample", "x s", "y", mode="linear")],
+            [1, 2, 3, 4],
+            [1, 2, 6, 8],
+            {"s": np.array([1, 1, 2, 2], np.float32)},
+            9,
+        ),
+        ([node("Resize", "x s", "y")], [1, 2, 3, 4], [1, 2, 6, 4], {"s": np.array([1, 1, 2, 1], np.float32)}, 10),
         ([node("Softmax", "x", "y", axis=1)], [1, 4, 1, 3], [1, 4, 1, 3], {}, 11),
         ([node("Softmax", "x", "y")], [2, 5], [2, 5], {}, 11),
         ([node("LogSoftmax", "x", "y", axis=-2)], [2, 4, 3], [2, 4, 3], {}, 11),
@@ -110,7 +119,7 @@ def test_shape_arithmetic_disappears():
         node("Concat", "batch1 minus", "target", axis=0),
         node("Reshape", "x target", "y"),
     ]
-    constants = {"axes": np.int64([0]), "minus": np.int64([-1])}
+    constants = {"axes": np.array([0], np.int64), "minus": np.array([-1], np.int64)}
     graph = check(model(nodes, [port("x", ["N", 2, 3])], [port("y", None)], constants))
     assert operators(graph) == ["Reshape"]
     assert graph.types["y"].shape == (1, 6)
@@ -151,14 +160,14 @@ def test_transposed_per_channel_weight_keeps_its_scales(axis):
 @pytest.mark.parametrize("bias", [False, True])
 def test_quantised_convolution(dtype, per_channel, bias):
     count = 4
-    scales = np.abs(floats(count)) * 0.01 + 0.001 if per_channel else np.float32([0.01])
+    scales = np.abs(floats(count)) * 0.01 + 0.001 if per_channel else np.array([0.01], np.float32)
     zeros = np.zeros(count, dtype) if per_channel else np.array([7], dtype)
     core = [*weight_node(axis=0 if per_channel else None)]
     constants = {"w": int8s(4, 3, 3, 3) if dtype == "int8" else uint8s(4, 3, 3, 3), "s_w": scales, "z_w": zeros}
     operands = "x wf"
     if bias:
         core.append(node("DequantizeLinear", "b s_b", "bf", axis=0))
-        constants |= {"b": np.int32([100, -200, 3000, 4]), "s_b": np.float32([0.0005] * 4)}
+        constants |= {"b": np.array([100, -200, 3000, 4], np.int32), "s_b": np.array([0.0005] * 4, np.float32)}
         operands += " bf"
     core += [node("Conv", operands, "c", "conv", pads=[1, 1, 1, 1], strides=[2, 1]), node("Relu", "c", "y", "relu")]
     graph = check(quantized(core, [1, 3, 6, 5], [1, 4, 3, 5], constants, dtype))
@@ -176,7 +185,7 @@ def test_missing_zero_point_means_uint8_and_becomes_int8_inside():
         node("QuantizeLinear", "r s", "q2"),
         node("DequantizeLinear", "q2 s", "y"),
     ]
-    graph = check(model(nodes, [port("x", [1, 7])], [port("y", [1, 7])], {"s": np.float32([0.02])}))
+    graph = check(model(nodes, [port("x", [1, 7])], [port("y", [1, 7])], {"s": np.array([0.02], np.float32)}))
     assert {graph.constants[n.inputs[2]].dtype.name for n in graph.nodes if "Linear" in n.op_type} == {"int8"}
     assert all(graph.constants[n.inputs[1]].shape == () for n in graph.nodes if "Linear" in n.op_type)
 
@@ -207,11 +216,11 @@ def test_uint8_moves_between_quantisers_become_int8(moves):
     constants = {
         "s": np.float32(0.02),
         "z": np.uint8(100),
-        "t": np.int64([1, -1]),
-        "pads": np.int64([0, 0, 1, 0, 0, 0, 0, 2]),
-        "a": np.int64([0, 1]),
-        "b": np.int64([1, 2]),
-        "sc": np.float32([1, 1, 2, 2]),
+        "t": np.array([1, -1], np.int64),
+        "pads": np.array([0, 0, 1, 0, 0, 0, 0, 2], np.int64),
+        "a": np.array([0, 1], np.int64),
+        "b": np.array([1, 2], np.int64),
+        "sc": np.array([1, 1, 2, 2], np.float32),
     }
     graph = check(model(nodes, [port("x", [1, 2, 4, 4])], [port("y", None)], constants))
     assert "uint8" not in {value.dtype for value in graph.types.values()}
@@ -268,7 +277,7 @@ def test_four_bit_activation_saturates_at_four_bits():
 Q = {"xs": np.float32(0.04), "ys": np.float32(0.09), "ws": np.float32(0.01)}
 
 
-def zeros_of(dtype: str) -> dict:
+def zeros_of(dtype: str) -> dict[str, np.ndarray]:
     return {"xz": np.array(3, dtype), "yz": np.array(9, dtype), "wz": np.array(0, dtype)}
 
 
@@ -277,7 +286,7 @@ def zeros_of(dtype: str) -> dict:
 def test_qlinear_conv(dtype, per_channel):
     # onnxruntime's uint8 kernels saturate pairs of products on processors without VNNI; small weights do not.
     weight = (int8s(4, 3, 3, 3) // 3).astype(np.int8)
-    constants = {**Q, **zeros_of(dtype), "w": weight, "b": np.int32([1, -2, 300, 40]), "wz": np.int8(0)}
+    constants = {**Q, **zeros_of(dtype), "w": weight, "b": np.array([1, -2, 300, 40], np.int32), "wz": np.int8(0)}
     if per_channel:
         constants |= {"ws": np.abs(floats(4)) * 0.02 + 0.001, "wz": np.zeros(4, np.int8)}
     nodes = [node("QLinearConv", "q xs xz w ws wz ys yz b", "out", "conv", pads=[1, 1, 1, 1])]
@@ -335,7 +344,7 @@ def test_microsoft_qgemm(transposed, requantized):
         **Q,
         **zeros_of("uint8"),
         "w": uint8s(5, 6) if transposed else uint8s(6, 5),
-        "b": np.int32([1, -2, 3, 4, 50]),
+        "b": np.array([1, -2, 3, 4, 50], np.int32),
     }
     inputs = "q xs xz w ws wz b" + (" ys yz" if requantized else "")
     nodes = [node("QGemm", inputs, "out", "gemm", "com.microsoft", transB=transposed)]
@@ -448,7 +457,7 @@ def test_batch_normalization_disappears(before, opset):
 @pytest.mark.parametrize("target", [(12, 8), (10, 7), (3, 2)])
 def test_resize_to_sizes(mode, coordinates, target):
     attributes = {"mode": mode, "coordinate_transformation_mode": coordinates}
-    sizes = np.int64([1, 2, *target])
+    sizes = np.array([1, 2, *target], np.int64)
     nodes = [node("Resize", "x - - sizes", "y", **attributes)]
     check(
         model(nodes, [port("x", [1, 2, 6, 4])], [port("y", None)], {"sizes": sizes}),
@@ -459,7 +468,7 @@ def test_resize_to_sizes(mode, coordinates, target):
 
 def test_resize_scale_that_floors_wrongly_gives_the_declared_size():
     nodes = [node("Resize", "x - scales", "y", mode="linear")]
-    scales = np.float32([1, 1, 1.6666, 1.6666])
+    scales = np.array([1, 1, 1.6666, 1.6666], np.float32)
     proto = model(nodes, [port("x", [1, 2, 6, 6])], [port("y", [1, 2, 10, 10])], {"scales": scales})
     graph, _ = normalized_graph(proto)
     assert graph.types["y"].shape == (1, 2, 10, 10)
@@ -468,7 +477,9 @@ def test_resize_scale_that_floors_wrongly_gives_the_declared_size():
 
 def test_resize_of_channels_last_is_transposed():
     nodes = [node("Resize", "x - - sizes", "y", mode="nearest")]
-    graph = check(model(nodes, [port("x", [1, 4, 4, 3])], [port("y", None)], {"sizes": np.int64([1, 8, 8, 3])}))
+    graph = check(
+        model(nodes, [port("x", [1, 4, 4, 3])], [port("y", None)], {"sizes": np.array([1, 8, 8, 3], np.int64)})
+    )
     assert operators(graph) == ["Transpose", "Resize", "Transpose"]
 
 
@@ -509,7 +520,7 @@ def test_quantised_sequence_network_becomes_maps_without_reshapes_between():
     "op_type", ["ConvTranspose", "GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "Resize", "Residual"]
 )
 def test_float_sequence_operators(op_type):
-    constants = {"w": floats(3, 3, 3), "axes": np.int64([-1]), "sizes": np.int64([1, 3, 16])}
+    constants = {"w": floats(3, 3, 3), "axes": np.array([-1], np.int64), "sizes": np.array([1, 3, 16], np.int64)}
     nodes = {
         "ConvTranspose": [node("ConvTranspose", "x w", "y", strides=[2], output_padding=[1])],
         "ReduceMean": [node("ReduceMean", "x axes", "y", keepdims=0)],
@@ -556,7 +567,12 @@ def test_variadic_operators(op_type):
 
 def test_reversing_slice_is_no_identity():
     nodes = [node("Slice", "x a b c d", "y")]
-    constants = {"a": np.int64([-1]), "b": np.int64([-99]), "c": np.int64([1]), "d": np.int64([-1])}
+    constants = {
+        "a": np.array([-1], np.int64),
+        "b": np.array([-99], np.int64),
+        "c": np.array([1], np.int64),
+        "d": np.array([-1], np.int64),
+    }
     graph = check(model(nodes, [port("x", [1, 5])], [port("y", [1, 5])], constants))
     assert operators(graph) == ["Slice"]
 

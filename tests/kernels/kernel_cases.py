@@ -137,7 +137,7 @@ def elementwise(rng: Rng) -> Case:
     """Operands of equal shape and of any scales; sometimes one that repeats."""
     shape = pick(rng, [(1, 3, 5, 7), (1, 2, 4, 16), (1, 3, 1, 5), (3, 9)])
     other = pick(rng, [shape, shape, shape, (1, 1, 1, shape[-1]) if len(shape) == 4 else shape])
-    scales = np.float32(rng.uniform(0.005, 0.1, 3)) if rng.integers(3) else np.float32([0.05, 0.05, 0.1])
+    scales = np.float32(rng.uniform(0.005, 0.1, 3)) if rng.integers(3) else np.array([0.05, 0.05, 0.1], np.float32)
     result = dict(zip(("output_zero_point", "output_min", "output_max"), clamp(rng).values(), strict=True))
     function = pick(rng, ["add", "add", "sub", "mul"])
     arithmetic = onnx.Binary(float(scales[0]), int8(rng), float(scales[1]), int8(rng), float(scales[2]), **result)

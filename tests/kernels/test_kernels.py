@@ -30,6 +30,7 @@ from tinyseg_tvm.micro import generate_project
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.network.problem import build_problem
 from tinyseg_tvm.network.reference import run as run_reference
+from tinyseg_tvm.operators import Conv2d, Conv2dTranspose, Operator
 from tinyseg_tvm.planner.problem import Problem
 
 DSP = Core("host", has_dsp=True)
@@ -158,10 +159,15 @@ def test_a_core_with_the_vector_extension_gets_its_kernels():
     assert not any("mve" in select_variant(view, limit).name for view in dsp for limit in (0, None))
 
 
+def of_one_group(operator: Operator) -> bool:
+    """Whether it is a convolution, transposed or not, of one group."""
+    return isinstance(operator, Conv2d | Conv2dTranspose) and operator.groups == 1
+
+
 def test_without_scratch_many_convolutions_of_one_group_get_the_extensions_kernels():
     network, _ = network_of(["conv2d", "conv2d_transpose"], 20, 6)
     for core, family in ((DSP, "dsp"), (MVE, "mve")):
-        views = [NodeView.of(node, network, core) for node in network.nodes if node.operator.groups == 1]
+        views = [NodeView.of(node, network, core) for node in network.nodes if of_one_group(node.operator)]
         small = [select_variant(view, scratch_limit=0) for view in views]
         assert sum(family in variant.name for variant in small) > len(small) // 2
         assert all(variant.cost(view).scratch_bytes == 0 for variant, view in zip(small, views, strict=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,8 @@ from tinyseg_tvm.boards import load_core
 from tinyseg_tvm.codegen import Core, operators
 from tinyseg_tvm.codegen.operators import FunctionWriter, NodeView, emitter_for, kernel_choices, scheduled_programs
 from tinyseg_tvm.codegen.operators.scheduled_depthwise import VARIANTS
-from tinyseg_tvm.codegen.programs import tiled
-from tinyseg_tvm.codegen.programs.channels import dsp_products, mve_kernels, v7m_kernels
+from tinyseg_tvm.codegen.programs import mve_assembler, tiled
+from tinyseg_tvm.codegen.programs.channels import dsp_products, kernels, mve_kernels, v7m_kernels
 from tinyseg_tvm.codegen.programs.channels import program as channel_program
 from tinyseg_tvm.codegen.programs.channels.dsp_columns import DspSum
 from tinyseg_tvm.codegen.programs.channels.dsp_kernels import DspChannelKernel
@@ -99,7 +100,7 @@ def rare_case(
 def rare_network(seed: int) -> tuple[Network, list[np.ndarray]]:
     rng = np.random.default_rng(seed)
     builder = NetworkBuilder("rare")
-    inputs = []
+    inputs: list[np.ndarray] = []
     for number, (kernel, stride, dilation, padding, channels, width) in enumerate(RARE):
         case = rare_case(rng, kernel, stride, dilation, padding, channels, width)
         (type_,) = case.input_types
@@ -107,6 +108,10 @@ def rare_network(seed: int) -> tuple[Network, list[np.ndarray]]:
         name = builder.input(f"x{number}", type_)
         builder.output(builder.node(f"rare_{number}", case.operator, [name], **case.constants))
     return builder.build(), inputs
+
+
+def _alone_supports(variant: operators.Variant[Any], other: operators.Variant[Any], view: NodeView[Any]) -> bool:
+    return variant.supports(view) and not other.supports(view)
 
 
 @pytest.fixture
@@ -117,14 +122,11 @@ def only(monkeypatch):
         chosen = VARIANTS[number]
         taken: list[int] = []
 
-        def emitters(kind: str) -> tuple[operators.Variant, ...]:
+        def emitters(kind: str) -> tuple[operators.Variant[Any], ...]:
             others = [v for v in emitter_for(kind) if v not in VARIANTS]
-            return (
-                chosen,
-                *(replace(v, supports=lambda w, v=v: v.supports(w) and not chosen.supports(w)) for v in others),
-            )
+            return (chosen, *(replace(v, supports=partial(_alone_supports, v, chosen)) for v in others))
 
-        def decisions(program: ChannelProgram, view: NodeView) -> Decisions:
+        def decisions(program: ChannelProgram, view: NodeView[Any]) -> Decisions:
             space = program.space
             taken.append(len(space))
             return space[sum(view.node.name.encode()) % len(space)]
@@ -266,7 +268,7 @@ def test_mutated_instructions_that_stage_are_found_on_a_board(text, other, only,
 @pytest.mark.parametrize(("text", "other"), [("smlad ", "smladx "), ("smlabt ", "smlabb "), ("ldrd ", "ldrd.w ")])
 def test_mutated_dsp_instructions_are_found_on_a_board(text, other, only, tmp_path, monkeypatch):
     only(0)
-    true_assembler = dsp_products.assembler
+    true_assembler = kernels.assembler
     monkeypatch.setattr(
         dsp_products,
         "assembler",
@@ -291,7 +293,7 @@ def test_mutated_dsp_instructions_are_found_on_a_board(text, other, only, tmp_pa
 )
 def test_mutated_vector_instructions_are_found_on_a_board(text, other, only, tmp_path, monkeypatch):
     only(numbers_of("mve")[0])
-    true_statement = mve_kernels.statement
+    true_statement = mve_assembler.statement
 
     def mutated(code: list[str], *of: str) -> list[str]:
         lines = [line.replace(text, other) for line in code]
@@ -315,7 +317,7 @@ def test_mutated_vector_instructions_are_found_on_a_board(text, other, only, tmp
 )
 def test_mutated_products_one_by_one_are_found_on_a_board(text, other, only, tmp_path, monkeypatch):
     only(numbers_of("v7m")[0])
-    true_assembler = v7m_kernels.assembler
+    true_assembler = kernels.assembler
     monkeypatch.setattr(
         v7m_kernels,
         "assembler",
@@ -412,7 +414,7 @@ def near_ties(seed: int) -> tuple[Network, list[np.ndarray]]:
     """Multipliers that make many sums ties, or nearly, and some of the largest margins."""
     rng = np.random.default_rng(seed)
     builder = NetworkBuilder("ties")
-    inputs = []
+    inputs: list[np.ndarray] = []
     lost = [2.0**-n * (1 + 2.0 ** (n - 32) - 2.0**-23) for n in (21, 20, 19, 18)]  # nearly a unit of 2^-32
     scales = [2.0**-2, 2.0**-5, 0.5 - 2.0**-25, *lost, 0.0]
     for number, large in enumerate((0, 1 << 20, 1 << 26)):
@@ -420,7 +422,7 @@ def near_ties(seed: int) -> tuple[Network, list[np.ndarray]]:
         values = int8_array(rng, (1, 4, 21, 8))
         weight = rng.integers(-128, 128, (8, 3, 3, 1)).astype(np.int8)
         bias = (rng.integers(-3000, 3000, 8) + large).astype(np.int32)
-        case = Case(operator, (values,), {"weight": weight, "bias": bias, "multiplier": np.float32(scales)})
+        case = Case(operator, (values,), {"weight": weight, "bias": bias, "multiplier": np.array(scales, np.float32)})
         inputs += case.inputs
         name = builder.input(f"x{number}", case.input_types[0])
         builder.output(builder.node(f"ties_{number}", operator, [name], **case.constants))
@@ -438,7 +440,7 @@ def test_results_at_and_near_ties_equal_the_reference_on_a_board(only, tmp_path)
 def test_a_mistake_in_what_is_near_a_tie_is_found_on_a_board(text, other, only, tmp_path, monkeypatch):
     only(numbers_of("v7m")[0])
     if text == "blo 1f":
-        true_assembler = v7m_kernels.assembler
+        true_assembler = kernels.assembler
         replaced = lambda code, *of: true_assembler([line.replace(text, other) for line in code], *of)  # noqa: E731
         monkeypatch.setattr(v7m_kernels, "assembler", replaced)
     else:

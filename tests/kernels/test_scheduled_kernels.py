@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -93,13 +95,13 @@ def only_tiles(monkeypatch):
     def use(family: WindowFamily) -> list[int]:
         taken: list[int] = []
 
-        def emitters(kind: str) -> tuple[Variant, ...]:
+        def emitters(kind: str) -> tuple[Variant[Any], ...]:
             variants = emitter_for(kind)
             tiles = [v for v in variants if v.name.endswith(family.name)]
             others = [v for v in variants if "tiles" not in v.name]
             return tuple(_first(tiles, others))
 
-        def decisions(program: WindowProgram, view: NodeView) -> Decisions:
+        def decisions(program: WindowProgram, view: NodeView[Any]) -> Decisions:
             space = program.space
             taken.append(len(space))
             return space[sum(view.node.name.encode()) % len(space)]
@@ -113,16 +115,15 @@ def only_tiles(monkeypatch):
     tiled.lowered.cache_clear()
 
 
-def _first(tiles: list[Variant], others: list[Variant]) -> Iterator[Variant]:
+def _alone_supports(variant: Variant[Any], others: list[Variant[Any]], view: NodeView[Any]) -> bool:
+    return variant.supports(view) and not any(other.supports(view) for other in others)
+
+
+def _first(tiles: list[Variant[Any]], others: list[Variant[Any]]) -> Iterator[Variant[Any]]:
     """Others compute what tiles do not."""
     for variant in others:
-        yield Variant(
-            variant.name,
-            lambda view, v=variant: v.supports(view) and not any(t.supports(view) for t in tiles),
-            variant.cost,
-            variant.emit,
-            variant.flash,
-        )
+        supports = partial(_alone_supports, variant, tiles)
+        yield Variant(variant.name, supports, variant.cost, variant.emit, variant.flash)
     yield from tiles
 
 
@@ -178,7 +179,7 @@ def test_long_windows_equal_the_reference_on_boards(family, only_tiles, tmp_path
 
 def test_convolutions_of_one_group_are_tiles_where_there_is_the_vector_extension():
     network, _ = networks(3, 40)
-    convolutions = [node for node in network.nodes if node.operator.kind == "conv2d" and node.operator.groups == 1]
+    convolutions = [node for node in network.nodes if isinstance(node.operator, Conv2d) and node.operator.groups == 1]
     views = [NodeView.of(node, network, CORES["mve"]) for node in convolutions]
     names = {operators.select_variant(view).name for view in views if view.constants["weight"].dtype == np.int8}
     assert all("tiles mve" in name for name in names), names

@@ -84,7 +84,11 @@ def test_a_kernel_of_many_taps_keeps_the_stack_small():
     weight = np.ones((4, 7, 7, channels), np.int8)
     assert weight.shape[1] * weight.shape[2] > MOST_SEGMENTS
     operator = Conv2d((1, 1), (3, 6, 3, 6), (1, 2), 1, onnx.WeightedSum(0, 0, -128, 127))
-    constants = {"weight": weight, "bias": np.zeros(4, np.int32), "multiplier": np.full(4, 1e-3, np.float32)}
+    constants: dict[str, np.ndarray] = {
+        "weight": weight,
+        "bias": np.zeros(4, np.int32),
+        "multiplier": np.full(4, 1e-3, np.float32),
+    }
     builder.output(builder.node("layer", operator, [x], **constants))
     network = builder.build()
     assert select_variant(NodeView.of(network.nodes[0], network, PLAIN)).name == "conv2d portable"

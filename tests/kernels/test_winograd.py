@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,10 +69,17 @@ def random_values(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarra
     return np.full(shape, pick(rng, [-128, 127]), np.int8) if kind == 1 else int8_array(rng, shape)
 
 
+def random_padding(rng: np.random.Generator) -> tuple[int, int, int, int]:
+    if not rng.integers(4):
+        return 2, 3, 1, 4
+    top, left, bottom, right = rng.integers(0, 2, 4).tolist()
+    return top, left, bottom, right
+
+
 def accepted_case(rng: np.random.Generator) -> Case:
     """A random convolution that the kernel computes: any width, padding, pieces, channels, zero points."""
     while True:
-        padding = tuple(int(n) for n in rng.integers(0, 2, 4)) if rng.integers(4) else (2, 3, 1, 4)
+        padding = random_padding(rng)
         height, width, rows = int(rng.integers(1, 4)), int(rng.integers(1, 22)), pick(rng, [3, 3, 3, 1, 2])
         if height + padding[0] + padding[2] < rows or width + padding[1] + padding[3] < 3:
             continue
@@ -198,7 +206,7 @@ def test_transformed_values_with_their_offsets_are_never_negative_and_fit_int16(
     assert high.max() < 1 << 15
 
 
-def convolution(weight: np.ndarray, bias: int = 0, multiplier: float = 0.001, **attributes) -> NodeView:
+def convolution(weight: np.ndarray, bias: int = 0, multiplier: float = 0.001, **attributes) -> NodeView[Any]:
     fields = {"strides": (1, 1), "padding": (1, 1, 1, 1), "dilation": (1, 1), "groups": 1, **attributes}
     operator = Conv2d(**fields, arithmetic=onnx.WeightedSum(0, 0, -128, 127))
     weights = {

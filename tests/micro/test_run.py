@@ -249,7 +249,9 @@ def test_other_types_and_layouts_of_the_same_size_are_accepted(projects) -> None
 @pytest.mark.parametrize("board", ["mps2_an386", "mps2_an505", "microbit"])
 def test_a_ram_limit_is_enforced_by_linker_and_processor(tmp_path: Path, board: str) -> None:
     limit = 4096
-    origin = load_board(board).memory("ram").origin
+    ram = load_board(board).memory("ram")
+    assert ram is not None
+    origin = ram.origin
     with pytest.raises(DoesNotFitError, match=r"the arena needs 4000 bytes and the stack \d+, 4096 are there"):
         generate_project(board, fake_files(arena=4000), tmp_path / "small", ram_limit=limit)
     exact = limit - load_board(board).stack_bytes
@@ -286,8 +288,8 @@ def test_the_makefile_and_cmake_work_without_python(projects) -> None:
     original = damaged.read_bytes()
     damaged.write_bytes(original[:-1] + b"\x00")
     try:
-        result = subprocess.run(["make", "test"], cwd=folder, env=environment, capture_output=True, check=False)
-        assert result.returncode != 0
+        failed = subprocess.run(["make", "test"], cwd=folder, env=environment, capture_output=True, check=False)
+        assert failed.returncode != 0
         assert projects("mps2_an386").run(count="none").mismatches == 1
     finally:
         damaged.write_bytes(original)
@@ -379,7 +381,9 @@ def test_missing_tools_are_named_with_a_remedy(projects, tmp_path: Path, monkeyp
     with pytest.raises(TinySegError, match=r"'make' is not installed: .*apt install make"):
         project.build()
     for name in ("make", "sh", "mkdir", "cc"):
-        (tools / name).symlink_to(shutil.which(name, path=os.defpath + ":/usr/bin:/bin"))
+        found = shutil.which(name, path=os.defpath + ":/usr/bin:/bin")
+        assert found is not None
+        (tools / name).symlink_to(found)
     with pytest.raises(TinySegError, match=r"'qemu-system-arm' is not installed: .*apt install qemu-system-arm"):
         project.run()
     (project.directory / "src" / "fake.c").touch()

@@ -53,6 +53,8 @@ WITHOUT_TWIN = {"quantize", "dequantize", "lookup", "opaque", "reshape", "argmax
 @pytest.fixture(scope="module")
 def agreement():
     spec = importlib.util.spec_from_file_location("agreement", AGREEMENT)
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules["agreement"] = module
     spec.loader.exec_module(module)

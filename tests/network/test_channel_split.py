@@ -27,6 +27,7 @@ def spill_of(network, split):
     tensor = build_problem(network, io="line").tensors[list(network.tensors).index(split.tensor)]
     part = Tensor(split.tensor, tensor.lines, tensor.line_bytes // split.of * split.channels)
     transfer = transfers(network, Medium("sd", block=64))(part)
+    assert transfer is not None
     late = tuple((joined_name(split.tensor, reader),) for reader in range(len(split.late)))
     return SpillDecision(part_name(split.tensor), late, transfer)
 

@@ -1,5 +1,7 @@
 """Lives of lines under layer-by-layer execution."""
 
+from typing import Any
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +19,7 @@ TYPE = TensorType((1, 5, 2, 3), "int8")
 def network(nodes):
     names = ["x", *(node.name for node in nodes)]
     last = names[-1]
-    port = {"model_shape": TYPE.shape, "model_dtype": "int8", "permutation": (0, 1, 2, 3)}
+    port: dict[str, Any] = {"model_shape": TYPE.shape, "model_dtype": "int8", "permutation": (0, 1, 2, 3)}
     return Network(
         "n",
         {name: Tensor(name, TYPE) for name in names},
@@ -55,7 +57,7 @@ def test_a_skip_is_cold_between_its_readers():
 
 @st.composite
 def random_networks(draw):
-    nodes = []
+    nodes: list[Node] = []
     for i in range(draw(st.integers(1, 6))):
         names = ["x", *(n.name for n in nodes)]
         operator = draw(st.sampled_from([COPY, BLUR, ADD]))

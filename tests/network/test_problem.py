@@ -27,7 +27,9 @@ ADD = Elementwise("add", onnx.Binary(0.1, 0, 0.1, 0, 0.1, 0, -128, 127))
 
 
 def network(
-    steps: list[tuple[str, Operator, tuple[str, ...], str, dict]], shapes: dict, outputs: tuple[str, ...]
+    steps: list[tuple[str, Operator, tuple[str, ...], str, dict[str, np.ndarray]]],
+    shapes: dict[str, tuple[int, ...]],
+    outputs: tuple[str, ...],
 ) -> Network:
     return Network(
         name="net",

@@ -38,7 +38,7 @@ def test_from_device_undoes_to_device(permutation, seed):
 def test_inputs_and_outputs_have_the_layout_asked_for():
     case = network()
     array = np.arange(60, dtype=np.int8).reshape(1, 3, 4, 5)
-    trace = {}
+    trace: dict[str, np.ndarray] = {}
     (model,) = reference.run(case, [array], trace=trace)
     (device,) = reference.run(case, [array.transpose(0, 2, 3, 1)], layout="device")
     np.testing.assert_array_equal(model, array)

@@ -21,6 +21,7 @@ def decision_for(problem, name, medium, network, early, **part):
     number = next(n for n, tensor in enumerate(problem.tensors) if tensor.name == name)
     readers = [problem.operators[reader].name for reader in readers_of(problem, number)]
     transfer = transfers(network, medium)(problem.tensors[number])
+    assert transfer is not None
     return SpillDecision(name, tuple((reader,) for reader in readers[early:]), transfer, **part)
 
 

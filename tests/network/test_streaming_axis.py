@@ -64,10 +64,10 @@ class Builder:
         ports = []
         for name in outputs:
             kind = self.tensors[name].type
-            permutation = tuple(range(len(kind.shape)))
+            permutation: tuple[int, ...] = tuple(range(len(kind.shape)))
             if len(kind.shape) == 4:  # as a model in NCHW has it
                 permutation = (0, 2, 3, 1)
-                shape = (kind.shape[0], kind.shape[3], kind.shape[1], kind.shape[2])
+                shape: tuple[int, ...] = (kind.shape[0], kind.shape[3], kind.shape[1], kind.shape[2])
             else:
                 shape = kind.shape
             ports.append(Port(name, name, shape, kind.dtype, permutation))
@@ -112,7 +112,9 @@ def test_lines_become_columns():
     assert columns.tensors["x"].type.shape == (1, 6, 9, 3)
     assert columns.tensors["x"].type.lines == 6
     assert columns.inputs[0].permutation == (0, 3, 2, 1)
-    assert columns.nodes[0].operator.padding == (0, 1, 3, 2)
+    operator = columns.nodes[0].operator
+    assert isinstance(operator, Conv2d)
+    assert operator.padding == (0, 1, 3, 2)
     assert columns.nodes[0].constants["weight"].shape == (4, 2, 3, 3)
 
 

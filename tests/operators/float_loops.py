@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from tests.operators.operator_cases import Case
+from tests.operators.operator_cases import Case, of_type
+from tinyseg_tvm.operators import (
+    AveragePool2d,
+    Conv2d,
+    Conv2dTranspose,
+    Elementwise,
+    ElementwiseConstant,
+    GlobalPool,
+    MaxPool2d,
+)
 
 f32 = np.float32
 LOWEST = f32(np.finfo(np.float32).min)
@@ -19,17 +28,19 @@ _fmaf.restype = ctypes.c_float
 
 
 def fma(x: np.float32, y: np.float32, z: np.float32) -> np.float32:
-    return f32(_fmaf(x, y, z))
+    result: np.float32 = f32(_fmaf(x, y, z))
+    return result
 
 
-def clamped(value: np.float32, operator) -> np.float32:
-    low, high = (f32(end) for end in operator.clamp)
+def clamped(value: np.float32, clamp: tuple[float, float] | None) -> np.float32:
+    assert clamp is not None
+    low, high = (f32(end) for end in clamp)
     value = value if value > low else low
     return value if value < high else high
 
 
 def conv2d(case: Case) -> np.ndarray:
-    op, weight, bias = case.operator, case.constants["weight"], case.constants["bias"]
+    op, weight, bias = of_type(case.operator, Conv2d), case.constants["weight"], case.constants["bias"]
     result = np.zeros(case.output_types[0].shape, np.float32)
     outputs, kh, kw, depth = weight.shape
     for _, y0, x0, o in np.ndindex(*result.shape):
@@ -47,12 +58,17 @@ def conv2d(case: Case) -> np.ndarray:
                             acc = fma(piece[0, i, j, group * used + c], weight[o, ky, kx, first + c], acc)
                 first += used
         assert first == depth
-        result[0, y0, x0, o] = clamped(acc, op)
+        result[0, y0, x0, o] = clamped(acc, op.clamp)
     return result
 
 
 def conv2d_transpose(case: Case) -> np.ndarray:
-    op, weight, bias, x = case.operator, case.constants["weight"], case.constants["bias"], case.inputs[0]
+    op, weight, bias, x = (
+        of_type(case.operator, Conv2dTranspose),
+        case.constants["weight"],
+        case.constants["bias"],
+        case.inputs[0],
+    )
     result = np.zeros(case.output_types[0].shape, np.float32)
     outputs, kh, kw, depth = weight.shape
     for _, y0, x0, o in np.ndindex(*result.shape):
@@ -65,7 +81,7 @@ def conv2d_transpose(case: Case) -> np.ndarray:
                 if i_rest == j_rest == 0 and 0 <= i < x.shape[1] and 0 <= j < x.shape[2]:
                     for c in range(depth):
                         acc = fma(x[0, i, j, group * depth + c], weight[o, ky, kx, c], acc)
-        result[0, y0, x0, o] = clamped(acc, op)
+        result[0, y0, x0, o] = clamped(acc, op.clamp)
     return result
 
 
@@ -77,12 +93,13 @@ def dense(case: Case) -> np.ndarray:
         acc = bias[o]
         for i, x in enumerate(vectors[v]):
             acc = fma(x, weight[o, i], acc)
-        result[v, o] = clamped(acc, case.operator)
+        result[v, o] = clamped(acc, case.operator.clamp)
     return result.reshape(case.output_types[0].shape)
 
 
 def window(case: Case, y0: int, x0: int, c: int) -> Iterator[np.float32]:
     op, x = case.operator, case.inputs[0][0]
+    assert isinstance(op, MaxPool2d | AveragePool2d)
     dilation = getattr(op, "dilation", (1, 1))
     for ky in range(op.kernel[0]):
         for kx in range(op.kernel[1]):
@@ -103,11 +120,12 @@ def average(values: list[np.float32], count: int) -> np.float32:
     total = f32(0)
     for value in values:
         total = total + value
-    return total / f32(count)
+    mean: np.float32 = total / f32(count)
+    return mean
 
 
 def average_pool2d(case: Case) -> np.ndarray:
-    op = case.operator
+    op = of_type(case.operator, AveragePool2d)
     result = np.zeros(case.output_types[0].shape, np.float32)
     for _, y0, x0, c in np.ndindex(*result.shape):
         values = list(window(case, y0, x0, c))
@@ -116,12 +134,13 @@ def average_pool2d(case: Case) -> np.ndarray:
 
 
 def global_pool(case: Case) -> np.ndarray:
+    function = of_type(case.operator, GlobalPool).function
     columns = case.inputs[0].reshape(-1, case.inputs[0].shape[3]).T
-    result = [max(c) if case.operator.function == "max" else average(list(c), len(c)) for c in columns]
+    result = [max(c) if function == "max" else average(list(c), len(c)) for c in columns]
     return np.array(result, np.float32).reshape(1, 1, 1, -1)
 
 
-BINARY = {
+BINARY: dict[str, Callable[[np.float32, np.float32], np.float32]] = {
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
     "mul": lambda a, b: a * b,
@@ -132,11 +151,13 @@ BINARY = {
 
 
 def binary(case: Case, lhs: np.ndarray, rhs: np.ndarray) -> np.ndarray:
+    op = case.operator
+    assert isinstance(op, Elementwise | ElementwiseConstant)
     shape = case.output_types[0].shape
     left, right = (np.broadcast_to(a.reshape(1) if a.size == 1 else a, shape) for a in (lhs, rhs))
     result = np.zeros(shape, np.float32)
     for index in np.ndindex(*shape):
-        result[index] = clamped(BINARY[case.operator.function](left[index], right[index]), case.operator)
+        result[index] = clamped(BINARY[op.function](left[index], right[index]), op.clamp)
     return result
 
 
@@ -146,24 +167,26 @@ def elementwise(case: Case) -> np.ndarray:
 
 def elementwise_constant(case: Case) -> np.ndarray:
     operands = [case.inputs[0], case.constants["other"]]
-    return binary(case, *(operands[::-1] if case.operator.constant_is_lhs else operands))
+    return binary(case, *(operands[::-1] if of_type(case.operator, ElementwiseConstant).constant_is_lhs else operands))
 
 
 def clip(case: Case) -> np.ndarray:
-    return np.array([clamped(v, case.operator) for v in case.inputs[0].reshape(-1)], np.float32).reshape(
+    return np.array([clamped(v, case.operator.clamp) for v in case.inputs[0].reshape(-1)], np.float32).reshape(
         case.inputs[0].shape
     )
 
 
 def exponential(x: np.float32) -> np.float32:
+    result: np.float32 = f32(0)
     if not x >= -87:
-        return f32(0)
+        return result
     n = f32(round(x * f32(1.44269504088896341)))  # Python rounds half to even
     r = fma(n, f32(2.12194440e-4), fma(n, f32(-0.693359375), x))
     y = f32(1.9875691500e-4)
     for coefficient in (1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1):
         y = fma(y, r, f32(coefficient))
-    return f32(np.ldexp(fma(y, r * r, r) + f32(1), int(n)))
+    result = f32(np.ldexp(fma(y, r * r, r) + f32(1), int(n)))
+    return result
 
 
 def softmax(case: Case) -> np.ndarray:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 from hypothesis import strategies as st
@@ -38,6 +39,8 @@ from tinyseg_tvm.operators import (
 from tinyseg_tvm.operators.arithmetic import float32, onnx
 from tinyseg_tvm.operators.arithmetic.float32 import FLOAT32_MAX
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class Case:
@@ -56,8 +59,19 @@ class Case:
         constants = {name: type_of(array) for name, array in self.constants.items()}
         return self.operator.infer(self.input_types, constants)
 
+    @property
+    def arithmetic(self) -> object:
+        """The operator's."""
+        return getattr(self.operator, "arithmetic", None)
+
     def run(self) -> tuple[np.ndarray, ...]:
         return self.operator.reference(self.inputs, self.constants)
+
+
+def of_type(value: object, kind: type[T]) -> T:
+    """The value, which is of this class."""
+    assert isinstance(value, kind)
+    return value
 
 
 def type_of(array: np.ndarray) -> TensorType:
@@ -134,6 +148,11 @@ def conv2d(draw: Any) -> Case:
     return Case(operator, tuple(int8_array(rng, (1, height, width, c)) for c in channels), constants)
 
 
+def is_left(extent: int, stride: int, beyond: int) -> bool:
+    """Whether a transposed convolution of an extent leaves anything; ``beyond``: last window without what is cut off."""
+    return (extent - 1) * stride + beyond >= 1
+
+
 @st.composite
 def conv2d_transpose(draw: Any) -> Case:
     rng = draw(generators)
@@ -145,9 +164,7 @@ def conv2d_transpose(draw: Any) -> Case:
     for axis in (0, 1):
         cut = padding[axis] + padding[axis + 2]
         reach = dilation[axis] * (kernel[axis] - 1) + 1 + output_padding[axis]
-        extents.append(
-            draw(st.integers(1, 6).filter(lambda e, a=axis, c=cut, r=reach: (e - 1) * strides[a] + r - c >= 1))
-        )
+        extents.append(draw(st.integers(1, 6).filter(partial(is_left, stride=strides[axis], beyond=reach - cut))))
     groups = draw(st.sampled_from([1, 1, 2, 3]))
     depth, outputs = draw(st.integers(1, 4)), draw(st.integers(1, 4)) * groups
     operator = Conv2dTranspose(strides, padding, output_padding, dilation, groups, draw(weighted_sums()))
@@ -290,8 +307,8 @@ def concat(draw: Any) -> Case:
 def pad(draw: Any) -> Case:
     rng = draw(generators)
     shape = draw(shapes)
-    amounts = [tuple(draw(st.integers(0, 2)) for _ in shape) for _ in range(2)]
-    return Case(Pad(*amounts, value=draw(st.integers(0, 5))), (array_of(rng, shape, draw(dtypes)),), {})
+    before, after = (tuple(draw(st.integers(0, 2)) for _ in shape) for _ in range(2))
+    return Case(Pad(before, after, value=draw(st.integers(0, 5))), (array_of(rng, shape, draw(dtypes)),), {})
 
 
 @st.composite

@@ -10,8 +10,28 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.operators import float_loops
-from tests.operators.operator_cases import CASES, Case
-from tinyseg_tvm.operators import Softmax
+from tests.operators.operator_cases import CASES, Case, of_type
+from tinyseg_tvm.operators import (
+    ArgMax,
+    AveragePool2d,
+    Concat,
+    Conv2d,
+    Conv2dTranspose,
+    DepthToSpace,
+    Dequantize,
+    Elementwise,
+    ElementwiseConstant,
+    GlobalPool,
+    Lookup,
+    MaxPool2d,
+    Pad,
+    Quantize,
+    Reshape,
+    Resize2d,
+    Slice,
+    Softmax,
+    Transpose,
+)
 from tinyseg_tvm.operators.arithmetic import onnx
 
 f32 = np.float32
@@ -27,13 +47,14 @@ def half_even(value: np.float32) -> int:
     return floor + (rest > 0.5 or (rest == 0.5 and floor % 2 == 1))
 
 
-def requantized(acc: int, multiplier: np.float32, operator) -> int:
-    low, high = getattr(operator, "output_min", -128), getattr(operator, "output_max", 127)
-    return clip(half_even(f32(acc) * f32(multiplier)) + operator.output_zero_point, low, high)
+def requantized(acc: int, multiplier: np.float32, rule: onnx.WeightedSum | onnx.Average | onnx.Interpolation) -> int:
+    low, high = getattr(rule, "output_min", -128), getattr(rule, "output_max", 127)
+    return clip(half_even(f32(acc) * f32(multiplier)) + rule.output_zero_point, low, high)
 
 
 def conv2d(case: Case) -> np.ndarray:
-    op, (weight, bias, multiplier) = case.operator, (case.constants[n] for n in ("weight", "bias", "multiplier"))
+    op, rule = of_type(case.operator, Conv2d), of_type(case.arithmetic, onnx.WeightedSum)
+    weight, bias, multiplier = (case.constants[n] for n in ("weight", "bias", "multiplier"))
     x = np.concatenate(case.inputs, 3)[0].tolist()
     result = np.zeros(case.output_types[0].shape, np.int8)
     outputs, kh, kw, depth = weight.shape
@@ -48,13 +69,14 @@ def conv2d(case: Case) -> np.ndarray:
                 )
                 if 0 <= i < len(x) and 0 <= j < len(x[0]):
                     for c in range(depth):
-                        acc += (x[i][j][group * depth + c] - op.arithmetic.input_zero_point) * int(weight[o, ky, kx, c])
-        result[0, y0, x0, o] = requantized(acc, multiplier[o], op.arithmetic)
+                        acc += (x[i][j][group * depth + c] - rule.input_zero_point) * int(weight[o, ky, kx, c])
+        result[0, y0, x0, o] = requantized(acc, multiplier[o], rule)
     return result
 
 
 def conv2d_transpose(case: Case) -> np.ndarray:
-    op, (weight, bias, multiplier) = case.operator, (case.constants[n] for n in ("weight", "bias", "multiplier"))
+    op, rule = of_type(case.operator, Conv2dTranspose), of_type(case.arithmetic, onnx.WeightedSum)
+    weight, bias, multiplier = (case.constants[n] for n in ("weight", "bias", "multiplier"))
     x = case.inputs[0][0].tolist()
     outputs, kh, kw, depth = weight.shape
     acc = np.zeros(case.output_types[0].shape[1:], np.int64) + bias
@@ -70,27 +92,26 @@ def conv2d_transpose(case: Case) -> np.ndarray:
                         for o in range(outputs):
                             group = o // (outputs // op.groups)
                             for c in range(depth):
-                                acc[y0, x0, o] += (x[i][j][group * depth + c] - op.arithmetic.input_zero_point) * int(
+                                acc[y0, x0, o] += (x[i][j][group * depth + c] - rule.input_zero_point) * int(
                                     weight[o, ky, kx, c]
                                 )
     result = np.zeros((1, *acc.shape), np.int8)
-    for index in np.ndindex(*acc.shape):
-        result[(0, *index)] = requantized(int(acc[index]), multiplier[index[2]], op.arithmetic)
+    for y0, x0, o in np.ndindex(*acc.shape):
+        result[0, y0, x0, o] = requantized(int(acc[y0, x0, o]), multiplier[o], rule)
     return result
 
 
 def dense(case: Case) -> np.ndarray:
-    op, (weight, bias, multiplier) = case.operator, (case.constants[n] for n in ("weight", "bias", "multiplier"))
+    rule = of_type(case.arithmetic, onnx.WeightedSum)
+    weight, bias, multiplier = (case.constants[n] for n in ("weight", "bias", "multiplier"))
     vectors = case.inputs[0].reshape(-1, weight.shape[1])
     result = [
         [
             requantized(
                 int(bias[o])
-                + sum(
-                    (int(v) - op.arithmetic.input_zero_point) * int(w) for v, w in zip(vector, weight[o], strict=True)
-                ),
+                + sum((int(v) - rule.input_zero_point) * int(w) for v, w in zip(vector, weight[o], strict=True)),
                 multiplier[o],
-                op.arithmetic,
+                rule,
             )
             for o in range(len(bias))
         ]
@@ -101,6 +122,7 @@ def dense(case: Case) -> np.ndarray:
 
 def window(case: Case, y0: int, x0: int, c: int) -> list[int]:
     op, x = case.operator, case.inputs[0][0]
+    assert isinstance(op, MaxPool2d | AveragePool2d)
     dilation = getattr(op, "dilation", (1, 1))
     values = []
     for ky in range(op.kernel[0]):
@@ -122,7 +144,7 @@ def max_pool2d(case: Case) -> np.ndarray:
 
 
 def average_pool2d(case: Case) -> np.ndarray:
-    op, rule = case.operator, case.operator.arithmetic
+    op, rule = of_type(case.operator, AveragePool2d), of_type(case.arithmetic, onnx.Average)
     result = np.zeros(case.output_types[0].shape, np.int8)
     for _, y0, x0, c in np.ndindex(*result.shape):
         values = window(case, y0, x0, c)
@@ -133,12 +155,12 @@ def average_pool2d(case: Case) -> np.ndarray:
 
 
 def global_pool(case: Case) -> np.ndarray:
-    op, x = case.operator, case.inputs[0][0].astype(int)
+    op, x = of_type(case.operator, GlobalPool), case.inputs[0][0].astype(int)
     pixels = x.reshape(-1, x.shape[2])
     if op.function == "max":
         result = [max(column) for column in pixels.T.tolist()]
     else:
-        rule = op.arithmetic
+        rule = of_type(op.arithmetic, onnx.Average)
         multiplier = f32(f32(rule.input_scale) / f32(rule.output_scale)) / f32(len(pixels))
         result = [
             requantized(sum(column) - len(pixels) * rule.input_zero_point, multiplier, rule)
@@ -147,8 +169,8 @@ def global_pool(case: Case) -> np.ndarray:
     return np.array(result, np.int8).reshape(1, 1, 1, -1)
 
 
-def arithmetic(op, a: int, b: int) -> int:
-    rule = op.arithmetic
+def arithmetic(op: Elementwise | ElementwiseConstant, a: int, b: int) -> int:
+    rule = of_type(op.arithmetic, onnx.Binary)
     lhs = f32(a - rule.lhs_zero_point) * f32(rule.lhs_scale)
     rhs = f32(b - rule.rhs_zero_point) * f32(rule.rhs_scale)
     real = {"add": lhs + rhs, "sub": lhs - rhs, "mul": lhs * rhs}[op.function]
@@ -158,31 +180,33 @@ def arithmetic(op, a: int, b: int) -> int:
 
 
 def elementwise(case: Case) -> np.ndarray:
+    op = of_type(case.operator, Elementwise)
     shape = case.output_types[0].shape
     a, b = (np.broadcast_to(x.reshape(-1) if x.size == 1 else x, shape) for x in case.inputs)
-    return np.array(
-        [arithmetic(case.operator, int(p), int(q)) for p, q in zip(a.flat, b.flat, strict=True)], np.int8
-    ).reshape(shape)
+    return np.array([arithmetic(op, int(p), int(q)) for p, q in zip(a.flat, b.flat, strict=True)], np.int8).reshape(
+        shape
+    )
 
 
 def elementwise_constant(case: Case) -> np.ndarray:
+    op = of_type(case.operator, ElementwiseConstant)
     x = case.inputs[0]
     other = np.broadcast_to(case.constants["other"], x.shape)
-    a, b = (other, x) if case.operator.constant_is_lhs else (x, other)
-    return np.array(
-        [arithmetic(case.operator, int(p), int(q)) for p, q in zip(a.flat, b.flat, strict=True)], np.int8
-    ).reshape(x.shape)
+    a, b = (other, x) if op.constant_is_lhs else (x, other)
+    return np.array([arithmetic(op, int(p), int(q)) for p, q in zip(a.flat, b.flat, strict=True)], np.int8).reshape(
+        x.shape
+    )
 
 
 def resize2d(case: Case) -> np.ndarray:
-    op, x = case.operator, case.inputs[0][0]
+    op, x = of_type(case.operator, Resize2d), case.inputs[0][0]
     rows, rw, columns, cw = (case.constants[n].tolist() for n in ("rows", "row_weights", "columns", "column_weights"))
     result = np.zeros(case.output_types[0].shape, x.dtype)
     for _, y0, x0, c in np.ndindex(*result.shape):
         if op.method == "nearest":
             result[0, y0, x0, c] = x[rows[y0][0], columns[x0][0], c]
             continue
-        rule = op.arithmetic
+        rule = of_type(op.arithmetic, onnx.Interpolation)
         acc = sum(
             rw[y0][s] * cw[x0][t] * (int(x[rows[y0][s], columns[x0][t], c]) - rule.input_zero_point)
             for s in (0, 1)
@@ -193,7 +217,7 @@ def resize2d(case: Case) -> np.ndarray:
 
 
 def softmax(case: Case) -> np.ndarray:
-    op, table = case.operator.arithmetic, case.constants["table"]
+    rule, table = of_type(case.arithmetic, onnx.Softmax), case.constants["table"]
     vectors = case.inputs[0].reshape(-1, case.inputs[0].shape[-1]).astype(int)
     result = []
     for vector in vectors:
@@ -202,7 +226,7 @@ def softmax(case: Case) -> np.ndarray:
             total = f32(total + table[max(vector) - value])
         result.append(
             [
-                clip(half_even(f32(table[max(vector) - v] / total) / f32(op.output_scale)) + op.output_zero_point)
+                clip(half_even(f32(table[max(vector) - v] / total) / f32(rule.output_scale)) + rule.output_zero_point)
                 for v in vector
             ]
         )
@@ -210,53 +234,56 @@ def softmax(case: Case) -> np.ndarray:
 
 
 def argmax(case: Case) -> np.ndarray:
-    x = case.inputs[0]
+    op, x = of_type(case.operator, ArgMax), case.inputs[0]
     result = []
     for vector in x.reshape(-1, x.shape[-1]).tolist():
         hits = [i for i, value in enumerate(vector) if value == max(vector)]
-        result.append(hits[-1] if case.operator.select_last_index else hits[0])
-    return np.array(result, case.operator.output_dtype).reshape(case.output_types[0].shape)
+        result.append(hits[-1] if op.select_last_index else hits[0])
+    return np.array(result, np.dtype(op.output_dtype)).reshape(case.output_types[0].shape)
 
 
 def quantize(case: Case) -> np.ndarray:
-    op = case.operator
+    op = of_type(case.operator, Quantize)
     limits = np.iinfo(op.output_dtype)
     values = [clip(half_even(v / f32(op.scale)) + op.zero_point, limits.min, limits.max) for v in case.inputs[0].flat]
-    return np.array(values, op.output_dtype).reshape(case.inputs[0].shape)
+    return np.array(values, np.dtype(op.output_dtype)).reshape(case.inputs[0].shape)
 
 
 def dequantize(case: Case) -> np.ndarray:
-    values = [f32(int(v) - case.operator.zero_point) * f32(case.operator.scale) for v in case.inputs[0].flat]
+    op = of_type(case.operator, Dequantize)
+    values = [f32(int(v) - op.zero_point) * f32(op.scale) for v in case.inputs[0].flat]
     return np.array(values, f32).reshape(case.inputs[0].shape)
 
 
 def lookup(case: Case) -> np.ndarray:
     table = case.constants["table"].tolist()
     values = [table[int(v) & 255] for v in case.inputs[0].flat]
-    return np.array(values, case.operator.output_dtype).reshape(case.inputs[0].shape)
+    return np.array(values, np.dtype(of_type(case.operator, Lookup).output_dtype)).reshape(case.inputs[0].shape)
 
 
 def concat(case: Case) -> np.ndarray:
+    axis = of_type(case.operator, Concat).axis
     result = np.zeros(case.output_types[0].shape, case.inputs[0].dtype)
     offset = 0
     for array in case.inputs:
         for index in np.ndindex(*array.shape):
             target = list(index)
-            target[case.operator.axis] += offset
+            target[axis] += offset
             result[tuple(target)] = array[index]
-        offset += array.shape[case.operator.axis]
+        offset += array.shape[axis]
     return result
 
 
 def pad(case: Case) -> np.ndarray:
-    result = np.full(case.output_types[0].shape, case.operator.value, case.inputs[0].dtype)
+    op = of_type(case.operator, Pad)
+    result = np.full(case.output_types[0].shape, op.value, case.inputs[0].dtype)
     for index in np.ndindex(*case.inputs[0].shape):
-        result[tuple(i + b for i, b in zip(index, case.operator.before, strict=True))] = case.inputs[0][index]
+        result[tuple(i + b for i, b in zip(index, op.before, strict=True))] = case.inputs[0][index]
     return result
 
 
 def slices(case: Case) -> np.ndarray:
-    op = case.operator
+    op = of_type(case.operator, Slice)
     result = np.zeros(case.output_types[0].shape, case.inputs[0].dtype)
     for index in np.ndindex(*result.shape):
         result[index] = case.inputs[0][tuple(b + i * s for b, i, s in zip(op.begin, index, op.strides, strict=True))]
@@ -264,23 +291,26 @@ def slices(case: Case) -> np.ndarray:
 
 
 def reshape(case: Case) -> np.ndarray:
-    return np.array(case.inputs[0].reshape(-1).tolist(), case.inputs[0].dtype).reshape(case.operator.shape)
+    flat = np.array(case.inputs[0].reshape(-1).tolist(), case.inputs[0].dtype)
+    return flat.reshape(of_type(case.operator, Reshape).shape)
 
 
 def transpose(case: Case) -> np.ndarray:
+    permutation = of_type(case.operator, Transpose).permutation
     result = np.zeros(case.output_types[0].shape, case.inputs[0].dtype)
     for index in np.ndindex(*case.inputs[0].shape):
-        result[tuple(index[axis] for axis in case.operator.permutation)] = case.inputs[0][index]
+        result[tuple(index[axis] for axis in permutation)] = case.inputs[0][index]
     return result
 
 
 def depth_to_space(case: Case) -> np.ndarray:
-    block = case.operator.block
+    op = of_type(case.operator, DepthToSpace)
+    block = op.block
     result = np.zeros(case.output_types[0].shape, case.inputs[0].dtype)
     depth = result.shape[3]
     for _, y0, x0, c in np.ndindex(*result.shape):
         by, bx = y0 % block, x0 % block
-        channel = (by * block + bx) * depth + c if case.operator.mode == "DCR" else (c * block + by) * block + bx
+        channel = (by * block + bx) * depth + c if op.mode == "DCR" else (c * block + by) * block + bx
         result[0, y0, x0, c] = case.inputs[0][0, y0 // block, x0 // block, channel]
     return result
 

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from tests.operators.operator_cases import CASES, Case, generators, int8_array, int8s, resize_table
+from tests.operators.operator_cases import CASES, Case, generators, int8_array, int8s, of_type, resize_table
 from tinyseg_tvm.operators import (
     ArgMax,
     AveragePool2d,
@@ -60,7 +60,8 @@ def execute(
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = 1
     session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    return session.run(None, inputs)[0]
+    result: np.ndarray = session.run(None, inputs)[0]
+    return result
 
 
 class Differences:
@@ -86,7 +87,8 @@ def nchw(array: np.ndarray) -> np.ndarray:
 
 
 def nhwc(array: np.ndarray) -> np.ndarray:
-    return array.transpose(0, 2, 3, 1)
+    result: np.ndarray = array.transpose(0, 2, 3, 1)
+    return result
 
 
 def dequantized(name: str) -> Any:
@@ -96,7 +98,7 @@ def dequantized(name: str) -> Any:
 QUANTIZED = helper.make_node("QuantizeLinear", ["y_real", "y_scale", "y_zero"], ["y"])
 
 
-def parameters(name: str, scale: float, zero_point: int) -> dict[str, Any]:
+def parameters(name: str, scale: float | np.float32, zero_point: int) -> dict[str, Any]:
     return {f"{name}_scale": np.float32(scale), f"{name}_zero": np.int8(zero_point)}
 
 
@@ -152,7 +154,7 @@ def test_dense_equals_qlinear_matmul(rng, shape, zero_point, output_zero_point):
     constants = {
         "weight": weight,
         "bias": np.zeros(outputs, np.int32),
-        "multiplier": np.full(outputs, conv_multiplier(x_scale, w_scale, y_scale)),
+        "multiplier": np.full(outputs, conv_multiplier(float(x_scale), w_scale, float(y_scale))),
     }
     node = helper.make_node(
         "QLinearMatMul", ["x", "x_scale", "x_zero", "w", "w_scale", "w_zero", "y_scale", "y_zero"], ["y"]
@@ -176,7 +178,7 @@ def test_conv2d_transpose_agrees_with_the_float_operator():
         op = case.operator
         assume(all(p < s for p, s in zip(op.output_padding, op.strides, strict=True)))
         w_scale[:] = w_scale[0]
-        constants = {**case.constants, "multiplier": conv_multiplier(x_scale, w_scale, y_scale)}
+        constants = {**case.constants, "multiplier": conv_multiplier(float(x_scale), w_scale, float(y_scale))}
         weight = case.constants["weight"]  # (O, KH, KW, I / groups) to ONNX's (I, O / groups, KH, KW)
         outputs, kh, kw, depth = weight.shape
         grouped = weight.reshape(op.groups, outputs // op.groups, kh, kw, depth).transpose(0, 4, 1, 2, 3)
@@ -227,8 +229,8 @@ def test_average_pool_agrees(form):
     @SETTINGS
     @given(CASES["average_pool2d"]())
     def check(case):
-        op: AveragePool2d = case.operator
-        rule = op.arithmetic
+        op = of_type(case.operator, AveragePool2d)
+        rule = of_type(op.arithmetic, onnx.Average)
         attributes = {
             "kernel_shape": op.kernel,
             "strides": op.strides,
@@ -257,9 +259,9 @@ def test_global_average_pool_agrees(form):
     @SETTINGS
     @given(CASES["global_pool"]())
     def check(case):
-        op: GlobalPool = case.operator
+        op = of_type(case.operator, GlobalPool)
         assume(op.function == "average")
-        rule = op.arithmetic
+        rule = of_type(op.arithmetic, onnx.Average)
         tensors = {
             **parameters("x", rule.input_scale, rule.input_zero_point),
             **parameters("y", rule.output_scale, rule.output_zero_point),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,7 @@ class Body:
         )
 
 
-def main(inputs: dict[str, tuple[tuple[int, ...], str]], build: Any, **attrs: Any) -> tvm.IRModule:
+def main(inputs: Mapping[str, tuple[tuple[int, ...], str]], build: Any, **attrs: Any) -> tvm.IRModule:
     """A module whose ``main`` takes ``inputs`` and returns what ``build(body, *params)`` returns."""
     body = Body()
     params = [relax.Var(name, relax.TensorType(shape, dtype)) for name, (shape, dtype) in inputs.items()]
@@ -105,7 +106,8 @@ def max_pool(kernel: int = 2) -> MaxPool2d:
 def table_of(function: Any) -> np.ndarray:
     """The table, in the order of bit patterns, of a function of int8."""
     values = np.arange(256, dtype=np.uint8).view(np.int8).astype(np.int64)
-    return np.clip(function(values), -128, 127).astype(np.int8)
+    results: np.ndarray = np.clip(function(values), -128, 127)
+    return results.astype(np.int8)
 
 
 QUANTIZE = Quantize(0.5, 3, "int8")

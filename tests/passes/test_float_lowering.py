@@ -12,6 +12,8 @@ from tests.decided_networks import by_columns
 from tests.passes.qdq_models import QdqModel, random_inputs, run_onnxruntime
 from tinyseg_tvm.frontend import from_onnx
 from tinyseg_tvm.network import Network, reference
+from tinyseg_tvm.operators import Dense
+from tinyseg_tvm.operators.arithmetic import float32
 from tinyseg_tvm.relay_passes import lower
 
 FLOAT = onnx.TensorProto.FLOAT
@@ -111,6 +113,8 @@ def test_a_flattened_map_goes_into_the_dense_layer_line_by_line():
     model = m.build(m.op("Softmax", m.op("MatMul", m.op("Relu", y), m.values(7, 3))))
     assert kinds(model) == {"conv2d": 1, "dense": 2, "softmax": 1}
     dense = network_of(model).nodes[1]
+    assert isinstance(dense.operator, Dense)
+    assert isinstance(dense.operator.arithmetic, float32.WeightedSum)
     assert dense.operator.flatten
     assert dense.operator.arithmetic.output_min == 0
 
@@ -149,7 +153,7 @@ def test_binary_operators(kind):
     both = m.op(kind, x, m.op("Conv", x, m.values(5, 5, 1, 1), m.constant(np.full(5, 9, np.float32))))
     gate = m.op(kind, both, m.op("Add", m.op("GlobalMaxPool", x), m.constant(np.float32(3))))
     left = m.op(kind, m.constant(np.float32(2)), m.op("Add", m.op("Mul", x, x), m.constant(np.float32(1))))
-    channel = m.op(kind, left, m.constant(np.float32([[[1]], [[2]], [[-3]], [[4]], [[5]]])))
+    channel = m.op(kind, left, m.constant(np.array([[[1]], [[2]], [[-3]], [[4]], [[5]]], np.float32)))
     found = kinds(m.build(m.op(kind, gate, m.op("Add", m.op("Mul", channel, channel), m.constant(np.float32(1))))))
     assert "opaque" not in found
     assert "transpose" not in found

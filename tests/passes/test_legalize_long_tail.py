@@ -27,7 +27,7 @@ def test_float_operators_become_opaque_nodes_between_integer_ones():
     assert [node.operator.kind for node in network.nodes] == ["quantize", "dequantize", "opaque", "quantize"]
     assert network.nodes[2].name == "running_sum"
     x = np.random.default_rng(0).normal(size=(1, 3, 8)).astype(np.float32)
-    trace = {}
+    trace: dict[str, np.ndarray] = {}
     reference.run(network, [x], trace=trace)
     np.testing.assert_allclose(trace["running_sum"], np.cumsum(trace["dequantize"], axis=1), rtol=1e-6)
 

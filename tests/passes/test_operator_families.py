@@ -69,7 +69,7 @@ def convolution(
 
 
 # A float convolution of these sizes rounds its sum; a result on the edge between two steps may fall the other way.
-EDGE = {"within": 1, "share": 0.01}
+EDGE: dict[str, Any] = {"within": 1, "share": 0.01}
 
 
 @pytest.mark.parametrize(

@@ -91,5 +91,5 @@ def test_text_is_printed_and_parsed() -> None:
                 R.output(pooled)
             return pooled
 
-    again = tvm.script.from_source(Module.script())
-    tvm.ir.assert_structural_equal(again, Module)
+    module: tvm.IRModule = Module
+    tvm.ir.assert_structural_equal(tvm.script.from_source(module.script()), module)

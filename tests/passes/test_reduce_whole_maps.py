@@ -25,8 +25,8 @@ def test_a_window_over_the_whole_map_becomes_a_reducer(pool, reducer):
     module = reduce_whole_maps(before)
     assert_same_function(module, main(X, lambda b, x: b(reducer, x)))
     array = np.random.default_rng(2).integers(-128, 128, (1, 5, 7, 3)).astype(np.int8)
-    networks = to_network(before), to_network(module)
-    np.testing.assert_array_equal(*(reference.run(n, [array])[0] for n in networks))
+    windowed, reduced = (reference.run(to_network(each), [array])[0] for each in (before, module))
+    np.testing.assert_array_equal(reduced, windowed)
 
 
 @pytest.mark.parametrize(

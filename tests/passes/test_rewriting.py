@@ -35,7 +35,9 @@ def test_dead_bindings_are_dropped_and_their_names_are_free() -> None:
     def take_over(rewrite: Rewrite, value: Any, name: str) -> Any:
         if not is_call(value, "sqrt"):
             return None
-        return rewrite.emit(relax.op.abs(rewrite.producer(value.args[0]).args[0]), "a")
+        operand = rewrite.producer(value.args[0])
+        assert operand is not None
+        return rewrite.emit(relax.op.abs(operand.args[0]), "a")
 
     @I.ir_module
     class Expected:
@@ -135,7 +137,8 @@ def test_replaced_parameters_take_name_place_and_quantisation() -> None:
                 R.output(total)
             return total
 
-    y = Module["main"].params[1]
+    module: tvm.IRModule = Module
+    y = module["main"].params[1]
     wide = relax.Var("wide", relax.TensorType((2, 2), "int8"))
 
     def read_wide(rewrite: Rewrite, value: Any, _name: str) -> Any:
@@ -212,7 +215,7 @@ def test_who_is_dropped_reads_no_longer() -> None:
         if is_call(value, "sqrt"):
             return value.args[0]
         if is_call(value, "negative"):
-            seen.extend(reader.name for reader in rewrite.readers(value.args[0]))
+            seen.extend(reader.name for reader in rewrite.readers(value.args[0]) if reader is not None)
         return None
 
     rewrite_main(Chain, [drop])

@@ -2,6 +2,7 @@
 
 import ctypes
 import multiprocessing
+import os
 import shutil
 import subprocess
 
@@ -37,7 +38,7 @@ def compilations(monkeypatch):
             seen.append(words)
         return real(words, **options)
 
-    monkeypatch.setattr(kept_library.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     return seen
 
 
@@ -91,7 +92,7 @@ def test_a_folder_that_others_could_have_filled_is_not_used(folder, tmp_path, wh
 
 def test_another_users_folder_is_not_used(folder, monkeypatch):
     assert private_folder() == folder
-    monkeypatch.setattr(kept_library.os, "getuid", lambda: 12345)
+    monkeypatch.setattr(os, "getuid", lambda: 12345)
     assert private_folder() is None
 
 

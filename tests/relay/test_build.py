@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,7 +65,8 @@ def test_a_module_with_parameters_computes_as_one_with_constants() -> None:
 
     weights = np.array([2.0, -3.0], np.float32).reshape(1, 1, 1, 2)
     x = np.arange(32, dtype=np.float32).reshape(1, 4, 4, 2)
-    assert isinstance(Scaled["main"], relax.Function)
+    module: Any = Scaled
+    assert isinstance(module["main"], relax.Function)
     assert callable(detach_params)
     for params in ({"w": weights}, {"main": [weights]}):
         built = relay.build(Scaled, "c -tinyseg", params)
@@ -146,15 +148,22 @@ def test_progress_is_told_from_0_to_1(module) -> None:
 
 @pytest.fixture(scope="module")
 def archive(factory, tmp_path_factory) -> Path:
-    return factory.export_library_format(tmp_path_factory.mktemp("mlf") / "model.tar")
+    path: Path = factory.export_library_format(tmp_path_factory.mktemp("mlf") / "model.tar")
+    return path
+
+
+def text_of(tar: tarfile.TarFile, name: str) -> str:
+    member = tar.extractfile(name)
+    assert member is not None
+    return member.read().decode()
 
 
 def test_the_archive_has_the_layout_of_the_format(archive, factory) -> None:
     with tarfile.open(archive) as tar:
         names = set(tar.getnames())
         assert all(not name.startswith("/") and ".." not in name for name in names)
-        metadata = json.loads(tar.extractfile("metadata.json").read())
-        relax = tar.extractfile("src/relax.txt").read().decode()
+        metadata = json.loads(text_of(tar, "metadata.json"))
+        relax = text_of(tar, "src/relax.txt")
     expected = {
         "codegen/host/include/seg_menter_2.h",
         "codegen/host/src/seg_menter_2.c",

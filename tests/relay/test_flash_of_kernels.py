@@ -32,7 +32,7 @@ def two_convolutions():
     builder = NetworkBuilder("flash")
     for name, extent in (("large", 32), ("small", 16)):
         operator = Conv2d((1, 1), (1, 1, 1, 1), (1, 1), 1, onnx.WeightedSum(3, -5, -128, 127))
-        constants = {
+        constants: dict[str, np.ndarray] = {
             "weight": rng.integers(-127, 128, (16, 3, 3, 16)).astype(np.int8),
             "bias": np.zeros(16, np.int32),
             "multiplier": np.full(16, 0.001, np.float32),

@@ -22,7 +22,8 @@ def test_blocks_reproduce_every_address(packed_unet):
 
 def test_the_curve_of_live_bytes_can_be_rebuilt(packed_unet):
     document = memory_document(packed_unet)
-    rebuilt, changes = [], dict(document["live"])
+    rebuilt: list[int] = []
+    changes = dict(document["live"])
     for step in range(document["steps"]):
         rebuilt.append(changes.get(step, rebuilt[-1] if rebuilt else 0))
     assert rebuilt == packed_unet.live.sum(axis=0).tolist()

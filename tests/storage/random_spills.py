@@ -11,6 +11,7 @@ from tests.end_to_end.shared_program import Entry
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network import Network
 from tinyseg_tvm.network.channels import divisible_channels
+from tinyseg_tvm.network.problem import IoMode
 from tinyseg_tvm.network.spilling import Medium, transfer_of
 from tinyseg_tvm.operators.stored_records import CODECS
 from tinyseg_tvm.planner.channel_split import ChannelSplit
@@ -89,7 +90,7 @@ def planned(seed: int) -> Entry:
     """The seed's spilled network with random I/O and a validated plan: layer by layer, optimised, mostly any order."""
     rng = np.random.default_rng([seed, 3])
     network, _ = spilled_network(seed)
-    io = "line" if rng.random() < 0.5 else "resident"
+    io: IoMode = "line" if rng.random() < 0.5 else "resident"
     problem = problem_of(network, io)
     way = rng.random()
     if way < 0.1:

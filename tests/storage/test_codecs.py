@@ -31,9 +31,10 @@ class Codec:
         pointer = ctypes.c_void_p
         number = ctypes.c_uint32
         table = (pointer * 2).in_dll(ctypes.CDLL(str(library)), f"tinyseg_codec_{name}")
-        self._encode: Callable[..., int] = ctypes.CFUNCTYPE(number, pointer, number, number, pointer)(table[0])
+        at = [address or 0 for address in table]
+        self._encode: Callable[..., int] = ctypes.CFUNCTYPE(number, pointer, number, number, pointer)(at[0])
         self._decode: Callable[..., int | None] = ctypes.CFUNCTYPE(pointer, pointer, pointer, pointer, number, number)(
-            table[1]
+            at[1]
         )
 
     def encode(self, line: bytes, pitch: int) -> bytes | None:

@@ -36,6 +36,7 @@ def spilled_unet(ahead, ring):
     decisions = []
     for tensor, reader in (("skip0", "join0"), ("skip1", "join1")):
         way = transfer_of(network.tensors[tensor].type, medium)
+        assert way is not None
         decisions.append(SpillDecision(tensor, ((reader,),), way))
     return with_spills(network, decisions), decisions
 

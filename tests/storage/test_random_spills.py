@@ -30,7 +30,7 @@ def check(seeds: range, directory: Path) -> None:
             raise AssertionError(f"seed {seed}: {error}") from error
 
 
-def batches(seeds: range, mark: pytest.MarkDecorator) -> list:
+def batches(seeds: range, mark: pytest.MarkDecorator) -> list[object]:
     return [pytest.param(seeds[first : first + BATCH], marks=mark) for first in range(0, len(seeds), BATCH)]
 
 

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from tests.storage.spilled_networks import project, small_unet, spilled
 from tinyseg_tvm.micro import execution
 from tinyseg_tvm.micro.remote_storage import Server, remote_storage
+from tinyseg_tvm.network.network import Network
 
 
 def request(operation: bytes, number: int, offset: int, length: int, data: bytes = b"") -> bytes:
@@ -56,7 +57,7 @@ def test_damaged_requests_change_nothing(noise, place, flip):
     assert intact or server.memory == b"unchanged"
 
 
-def unet() -> object:
+def unet() -> Network:
     return spilled(small_unet(), "skip0", ("join0",), storage="uart", codec="delta")
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from tests.storage.spilled_networks import project, small_unet, spilled
 from tinyseg_tvm.network.network import Network
+from tinyseg_tvm.network.problem import IoMode
 
-VARIANTS = {
+VARIANTS: dict[str, dict[str, Any]] = {
     "by line": {},
     "without prefetch": {"ahead": 0},
     "far ahead": {"ahead": 3, "ring": 2},
@@ -21,7 +24,7 @@ VARIANTS = {
 }
 
 
-def both_skips(**options: object) -> Network:
+def both_skips(**options: Any) -> Network:
     network = spilled(small_unet(), "skip0", ("join0",), **options)
     deeper = {key: value for key, value in options.items() if key not in ("first_line", "lines")}
     return spilled(network, "skip1", ("join1",), slot=1, **deeper)
@@ -29,7 +32,7 @@ def both_skips(**options: object) -> Network:
 
 @pytest.mark.parametrize("options", VARIANTS.values(), ids=list(VARIANTS))
 def test_spilled_tensors_come_back_unchanged(options, tmp_path):
-    io = "line" if "ahead" in options else "resident"
+    io: IoMode = "line" if "ahead" in options else "resident"
     result = project(both_skips(**options), "host", tmp_path / "out", io).run(sanitize=True)
     assert result.status == 0
     assert result.mismatches == 0

@@ -19,6 +19,8 @@ from tinyseg_tvm.micro import generate_project
 from tinyseg_tvm.network import liveness, reference
 from tinyseg_tvm.network.problem import build_problem
 from tinyseg_tvm.network.spilling import Medium, medium_for, transfer_of, transfers
+from tinyseg_tvm.operators import Conv2d
+from tinyseg_tvm.operators.arithmetic import onnx
 from tinyseg_tvm.planner.problem import Tensor
 from tinyseg_tvm.planner.spilling import SpillDecision
 from tinyseg_tvm.relay_passes.to_network import to_network
@@ -91,7 +93,9 @@ def test_the_module_of_a_build_shows_what_is_generated(module, tmp_path):
     assert (int(record["steps"]), int(record["peak"]["bytes"])) == (found.steps, found.peak_bytes)
     assert all(found.lives[name].line_bytes == 0 for name in network.stored())
     with tarfile.open(factory.export_library_format(tmp_path / "model.tar")) as tar:
-        shown = tar.extractfile("src/relax.txt").read().decode()
+        member = tar.extractfile("src/relax.txt")
+        assert member is not None
+        shown = member.read().decode()
     spills = [node.name for node in network.nodes if node.operator.kind == "spill"]
     assert shown.count("tinyseg.spill(") == len(spills) == len(factory.planned.spilled)
     assert shown.count("tinyseg.fetch(") == sum(len(decision.late) for decision in factory.planned.spilled)
@@ -101,6 +105,8 @@ def test_the_module_of_a_build_shows_what_is_generated(module, tmp_path):
 def test_tensors_without_many_zeros_are_not_coded():
     network = small_unet()
     plain = small_unet().nodes[0]
+    assert isinstance(plain.operator, Conv2d)
+    assert isinstance(plain.operator.arithmetic, onnx.WeightedSum)
     arithmetic = replace(plain.operator.arithmetic, output_zero_point=0)
     unbounded = replace(plain, operator=replace(plain.operator, arithmetic=arithmetic))
     mixed = replace(network, nodes=(unbounded, *network.nodes[1:]))
@@ -109,7 +115,8 @@ def test_tensors_without_many_zeros_are_not_coded():
     assert medium_for(mixed, "skip0", medium).codec == medium_for(mixed, "pool0", medium).codec == "none"
     of = transfers(mixed, medium)
     size = {name: mixed.tensors[name].type.line_bytes for name in mixed.tensors}
-    assert [of(Tensor(name, 16, size[name])).codec for name in ("skip0", "skip1", "x")] == ["none", "mask", "none"]
+    ways = [of(Tensor(name, 16, size[name])) for name in ("skip0", "skip1", "x")]
+    assert [way and way.codec for way in ways] == ["none", "mask", "none"]
 
 
 @pytest.mark.parametrize(
@@ -142,6 +149,7 @@ def test_what_auto_codes_is_exact_and_transfers_less(tmp_path):
     runs = {}
     for name, medium in {"none": replace(auto, codec="none"), "auto": auto}.items():
         way = transfer_of(network.tensors["skip0"].type, medium_for(network, "skip0", medium))
+        assert way is not None
         both = with_spills(network, [SpillDecision("skip0", (("join0",),), way)])
         runs[name] = project(both, "host", tmp_path / name).run([flat])
         assert runs[name].status == 0

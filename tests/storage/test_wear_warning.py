@@ -29,7 +29,9 @@ def test_a_worn_out_flash_is_announced_with_the_plan_that_writes_nothing(module,
     assert "worn out within a year" in warning
     assert re.search(r"KiB per frame into 2 MiB of nor, 100,000 cycles: [\d.]+ million frames, [\d.]+ days", warning)
     assert f"warning: {warning}" in factory.report()
-    named = float(re.search(r"writes nothing \(without --storage\) needs about ([\d.]+) KiB", warning)[1])
+    found = re.search(r"writes nothing \(without --storage\) needs about ([\d.]+) KiB", warning)
+    assert found is not None
+    named = float(found[1])
     unwritten = relay.build(module[0], TARGET, module[1])
     assert unwritten.storage_use.traffic.written == 0
     assert named == pytest.approx(unwritten.memory.total / 1024, abs=0.3)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import pytest
 
@@ -11,7 +13,7 @@ from tinyseg_tvm.errors import DoesNotFitError
 from tinyseg_tvm.planner.optimiser import plan
 from tinyseg_tvm.planner.spilling import SpillDecision, Transfer, spill
 from tinyseg_tvm.planner.storage_model import StorageModel
-from tinyseg_tvm.tune.candidates import Candidate
+from tinyseg_tvm.tune.candidates import Candidate, Task
 from tinyseg_tvm.tune.cost_model import SpillAwareCost
 from tinyseg_tvm.tune.search import Tuning, promised_gains, records_of, search
 
@@ -41,8 +43,8 @@ class FakeTask:
         return self.view.signature
 
 
-def task(number: int, *candidates: Candidate) -> FakeTask:
-    return FakeTask(View(Name(f"op{number}"), f"op{number}"), (number,), candidates)
+def task(number: int, *candidates: Candidate) -> Task:
+    return cast("Task", FakeTask(View(Name(f"op{number}"), f"op{number}"), (number,), candidates))
 
 
 def candidate(kernel: str, estimate: int, decision: int | None = None) -> Candidate:
@@ -50,7 +52,7 @@ def candidate(kernel: str, estimate: int, decision: int | None = None) -> Candid
     return Candidate(kernel, decisions, 0, estimate)
 
 
-def cost(rate: float = 1e15, cycles: int = 1000) -> SpillAwareCost:
+def cost(rate: int = 10**15, cycles: int = 1000) -> SpillAwareCost:
     base = tiny_unet(24, 16)
     base = replace(base, operators=tuple(replace(operator, cycles=cycles) for operator in base.operators))
     decision = SpillDecision("down0b", (("up0a",),), Transfer())
@@ -59,16 +61,19 @@ def cost(rate: float = 1e15, cycles: int = 1000) -> SpillAwareCost:
     return SpillAwareCost(problem, plan(problem, effort=0.05), [decision], {"storage": model}, CLOCK)
 
 
-def tuned(tasks, true_cycles, trials=8, price=None):
+def tuned(
+    tasks: Sequence[Task], true_cycles: Mapping[str, float | None], trials: int = 8, price: SpillAwareCost | None = None
+):
     """Tunings of the tasks, and the kernels measured in order."""
     measured: list[str] = []
 
-    def measure(of, chosen: Candidate) -> float:
+    def measure(of: Task, chosen: Candidate) -> float:
         key = chosen.kernel if not chosen.decisions else f"{chosen.kernel}/{chosen.decisions[0][1][0]}"
         measured.append(f"{of.signature} {key}")
-        if true_cycles[key] is None:
+        cycles = true_cycles[key]
+        if cycles is None:
             raise DoesNotFitError("too large")
-        return true_cycles[key]
+        return cycles
 
     tunings = [Tuning(each, (each.candidates[0],)) for each in tasks]
     search(tunings, price or cost(cycles=0), measure, trials, lambda _what, share: _check(share))
@@ -134,7 +139,7 @@ def test_cycles_during_which_the_storage_is_waited_for_are_worth_nothing():
     numbers = {operator.name: n for n, operator in enumerate(cost().problem.operators)}
     decoder, encoder = numbers["up0a"], numbers["down0b"]
     assert gain(cost(), decoder) > 0.01
-    assert gain(cost(rate=1e4), decoder) < 0.1 * gain(cost(), decoder)
+    assert gain(cost(rate=10**4), decoder) < 0.1 * gain(cost(), decoder)
     assert gain(cost(), encoder) > 0.01
 
 
@@ -143,6 +148,8 @@ def test_records_hold_what_was_measured_and_corrected_estimates_of_the_rest():
     (tuning,), _ = tuned([task(0, *candidates)], {"a/0": 1200, "a/1": 1150})
     records = records_of("cortex-m4", [tuning])
     assert records.decisions == (("program of a", (1,)),)
-    a, b = (records.find("op0", kernel) for kernel in "ab")
+    a, b = records.find("op0", "a"), records.find("op0", "b")
+    assert a is not None
+    assert b is not None
     assert (a.cycles, a.measured) == (1150, True)
     assert (b.cycles, b.measured) == (1500, False)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.end_to_end.small_models import one_convolution, segmenter
 from tinyseg_tvm import relay
 from tinyseg_tvm.codegen.operators import NodeView, emitter_for, scheduled_programs
+from tinyseg_tvm.codegen.programs import tiled
 from tinyseg_tvm.errors import TinySegError, UsageError
 from tinyseg_tvm.micro import generate_project
 from tinyseg_tvm.micro.cortex_m.cycle_estimate import estimate_cycles
@@ -24,20 +26,20 @@ def module():
     return relay.frontend.from_onnx(one_convolution())
 
 
-def view_of_a_convolution(module) -> tuple[NodeView, relay.Factory]:
+def view_of_a_convolution(module) -> tuple[NodeView[Any], relay.Factory]:
     factory = relay.build(module[0], TARGET, module[1])
     (node,) = (node for node in factory.network.nodes if node.operator.kind == "conv2d")
     return NodeView.of(node, factory.network, factory.core), factory
 
 
-def kernel_of(factory: relay.Factory, view: NodeView) -> str:
+def kernel_of(factory: relay.Factory, view: NodeView[Any]) -> str:
     return next(operator.kernel for operator in factory.problem.operators if operator.name == view.node.name)
 
 
 @pytest.fixture
 def misjudged(monkeypatch):
     """Estimates of tiles are twice the truth, so that other kernels are chosen without tuning."""
-    true_cycles = scheduled_programs.cycles
+    true_cycles = tiled.cycles
     monkeypatch.setattr(scheduled_programs, "cycles", lambda *arguments: 2 * true_cycles(*arguments))
     monkeypatch.setattr(search, "MARGIN", 0.6)  # such are not ruled out
 

@@ -13,7 +13,7 @@ from tinyseg_tvm.planner.storage_model import StorageModel
 
 LARGE_RECORD = 4096  # bytes staged at once where speed counts more than RAM
 AUTO_CODEC = "auto"
-CODEC = "delta"  # of those there are, the one that "auto" uses: shorter and cheaper (benchmarks/codecs.py)
+CODEC = "delta"  # of those there are, the one that "auto" uses: shorter and cheaper (benchmarks/line_codecs.py)
 CODEC_RATIO = 0.6  # assumed of "auto": coded by raw bytes of feature maps after ReLU
 CODEC_CYCLES_PER_BYTE = 12  # and what coding costs
 

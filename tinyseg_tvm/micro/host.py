@@ -9,6 +9,7 @@ from typing import Any
 from tinyseg_tvm.boards import Board, Core
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.micro.elf import Image, constant_bytes, read_image
+from tinyseg_tvm.micro.emulator import Emulator
 from tinyseg_tvm.micro.machine import Toolchain
 from tinyseg_tvm.micro.results import Flash
 
@@ -20,7 +21,7 @@ class Host:
 
     name = "this computer"
     toolchain = Toolchain("", "", (), ("-lm",), "install it (Debian, Ubuntu: apt install make gcc)")
-    emulator = None
+    emulator: Emulator | None = None
     timer = ""
 
     def runs(self, core: Core) -> bool:

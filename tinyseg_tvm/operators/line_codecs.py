@@ -2,7 +2,7 @@
 
 ``delta`` packs differences to the pixel before in as few bits as each block of eight bytes needs; ``mask`` leaves out
 a line's smallest value. A code that is not shorter than its line is not used: ``encode`` gives None, and the line is
-stored as it is. benchmarks/codecs.py compares the two with others.
+stored as it is. benchmarks/line_codecs.py compares the two with others.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Prints, per tensor that has to wait for a late reader, the part of the raw bytes
 the runtime, by rivals that were not kept (a mask of two levels, Rice codes of the same differences), and the order-0
 entropy of the bytes; then instructions per byte of the C codecs on a Cortex-M3, counted in QEMU.
 
-    python benchmarks/codecs.py [MODEL.onnx ...]
+    python benchmarks/line_codecs.py [MODEL.onnx ...]
 
 The activations are those of a rendered scene (examples/segmentation/scenes.py) in the example network, or in the models
 given, which must take an image. Without --no-count the instruction counter is used.
@@ -60,7 +60,7 @@ def scene_image(height: int, width: int, dtype: str) -> np.ndarray:
     rows, columns = (
         np.arange(size) * extent // size for size, extent in zip((height, width), image.shape, strict=False)
     )
-    picked = image[rows][:, columns][np.newaxis].astype(np.uint8)
+    picked: np.ndarray = image[rows][:, columns][np.newaxis].astype(np.uint8)
     return picked if dtype == "uint8" else (picked.astype(np.int16) - 128).astype(np.int8)
 
 
@@ -232,7 +232,7 @@ def _linker_script() -> str:
     ram, flash = board.memory("ram"), board.memory("flash")
     assert ram is not None
     assert flash is not None
-    return template.render(
+    text: str = template.render(
         board=board,
         name="codecs",
         memories=[vars(memory) for memory in board.memories],
@@ -244,6 +244,7 @@ def _linker_script() -> str:
         stack_bytes=4096,
         guard_end=ram.end,
     )
+    return text
 
 
 def main() -> None:
