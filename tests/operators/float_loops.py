@@ -185,8 +185,7 @@ def exponential(x: np.float32) -> np.float32:
     y = f32(1.9875691500e-4)
     for coefficient in (1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1):
         y = fma(y, r, f32(coefficient))
-    result = f32(np.ldexp(fma(y, r * r, r) + f32(1), int(n)))
-    return result
+    return f32(np.ldexp(fma(y, r * r, r) + f32(1), int(n)))
 
 
 def softmax(case: Case) -> np.ndarray:
