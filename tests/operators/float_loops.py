@@ -177,15 +177,16 @@ def clip(case: Case) -> np.ndarray:
 
 
 def exponential(x: np.float32) -> np.float32:
-    result: np.float32 = f32(0)
     if not x >= -87:
-        return result
+        nothing: np.float32 = f32(0)
+        return nothing
     n = f32(round(x * f32(1.44269504088896341)))  # Python rounds half to even
     r = fma(n, f32(2.12194440e-4), fma(n, f32(-0.693359375), x))
     y = f32(1.9875691500e-4)
     for coefficient in (1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1):
         y = fma(y, r, f32(coefficient))
-    return f32(np.ldexp(fma(y, r * r, r) + f32(1), int(n)))
+    result: np.float32 = np.ldexp(fma(y, r * r, r) + f32(1), int(n))
+    return result
 
 
 def softmax(case: Case) -> np.ndarray:

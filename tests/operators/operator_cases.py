@@ -149,7 +149,7 @@ def conv2d(draw: Any) -> Case:
 
 
 def is_left(extent: int, stride: int, beyond: int) -> bool:
-    """Whether a transposed convolution of an extent leaves anything; ``beyond``: last window less what is cut off."""
+    """Whether a transposed convolution leaves anything; ``beyond``: lines of the last window that are not cut off."""
     return (extent - 1) * stride + beyond >= 1
 
 
