@@ -11,36 +11,12 @@ from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Var
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.network.network import Network, Node
-from tinyseg_tvm.operators import Operator
+from tinyseg_tvm.operators import OPERATORS, Operator
+from tinyseg_tvm.operators.opaque import Opaque
 from tinyseg_tvm.planner.problem import Operator as PlannedOperator
 
-KINDS = (
-    "argmax",
-    "average_pool2d",
-    "clip",
-    "concat",
-    "conv2d",
-    "conv2d_transpose",
-    "dense",
-    "depth_to_space",
-    "dequantize",
-    "elementwise",
-    "elementwise_constant",
-    "fetch",
-    "gather",
-    "global_pool",
-    "lookup",
-    "max_pool2d",
-    "opaque",
-    "pad",
-    "quantize",
-    "reshape",
-    "resize2d",
-    "slice",
-    "softmax",
-    "spill",
-    "transpose",
-)
+KINDS = (*OPERATORS, Opaque.kind)
+"""Every kind that has a module here, named as the kind."""
 
 __all__ = [
     "KINDS",
