@@ -20,14 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from tvm import relax
 
-from tinyseg_tvm.operators import (
-    Clip,
-    Dequantize,
-    Lookup,
-    Quantize,
-    Reshape,
-    Transpose,
-)
+from tinyseg_tvm.operators import Reshape, Transpose
 from tinyseg_tvm.relay_passes import layouts
 from tinyseg_tvm.relay_passes.dataflow import Dataflow
 from tinyseg_tvm.relay_passes.expressions import (
@@ -45,7 +38,7 @@ from tinyseg_tvm.relay_passes.layouts import Permutation, Shape
 from tinyseg_tvm.relay_passes.operator_calls import OperatorCall, operator_call
 from tinyseg_tvm.relay_passes.ports import PORTS, Ports, read_ports, write_ports
 from tinyseg_tvm.relay_passes.rewriting import Rewrite, module_pass, rewrite_main
-from tinyseg_tvm.relay_passes.view_rules import RULES, same_shapes
+from tinyseg_tvm.relay_passes.view_rules import rule_for, same_shapes
 from tinyseg_tvm.relay_passes.views import View, Views
 
 ELEMENTWISE_NAMES = """
@@ -121,7 +114,7 @@ def _candidates(module: Module, chosen: tuple[Layout, ...], number: int) -> list
         elif isinstance(call.operator, Reshape):
             found.append(Layout(old.permutation, call.operator.shape))
             reached.add(binding.var)
-        elif isinstance(call.operator, (Lookup, Quantize, Dequantize, Clip)):
+        elif call.operator.each_element:
             reached.add(binding.var)
     return list(dict.fromkeys(found))
 
@@ -214,7 +207,7 @@ class _Walk:
 
     def _operator(self, name: str, call: OperatorCall) -> View | None:
         views = [view for view in map(self._view, call.activations) if view is not None]
-        rule = RULES.get(type(call.operator))
+        rule = rule_for(call.operator)
         return None if rule is None or len(views) < len(call.activations) else rule(self.views, name, call, views)
 
     def _float_elementwise(self, name: str, call: Call) -> View | None:

@@ -16,16 +16,12 @@ import numpy as np
 
 from tinyseg_tvm.operators import (
     ArgMax,
-    Clip,
     Concat,
     Dense,
-    Dequantize,
     Elementwise,
     ElementwiseConstant,
-    Lookup,
     Operator,
     Pad,
-    Quantize,
     Reshape,
     Slice,
     Softmax,
@@ -177,13 +173,9 @@ def _dense(views: Views, name: str, call: OperatorCall, operands: list[View]) ->
     return View.of(value, name).reshape(shape, name)
 
 
-RULES: dict[type, ViewRule] = {
+_RULES: dict[type, ViewRule] = {
     Transpose: _transpose,
     Reshape: _reshape,
-    Clip: _unary,
-    Lookup: _unary,
-    Quantize: _unary,
-    Dequantize: _unary,
     Elementwise: _elementwise,
     ElementwiseConstant: _elementwise_constant,
     Concat: _concat,
@@ -193,4 +185,9 @@ RULES: dict[type, ViewRule] = {
     ArgMax: _last_axis,
     Dense: _dense,
 }
-"""By operator class."""
+"""By operator class, for those that have more to do than ``each_element``."""
+
+
+def rule_for(operator: Operator) -> ViewRule | None:
+    """How an operator computes on what is viewed; None where it needs its operands in their own layout."""
+    return _unary if operator.each_element else _RULES.get(type(operator))

@@ -84,6 +84,8 @@ class Operator(ABC):
     """The result lives in storage: in RAM its lines take ``stored_line_bytes``."""
     any_pixel_order: ClassVar[bool] = False
     """Each pixel is computed for itself, or all of them together: rows and columns may change places."""
+    each_element: ClassVar[bool] = False
+    """Every element of the result is a function of the one at its place in the operand: any layout will do."""
     keeps_zeros: ClassVar[bool] = False
     """Lines of the result have as many zeros as those of the first operand."""
 
@@ -197,6 +199,6 @@ class Operator(ABC):
         exchanged. ``inputs`` are the types before that. Raises ValueError with the reason where there is none.
         """
         del inputs
-        if not self.any_pixel_order:
+        if not (self.any_pixel_order or self.each_element):
             raise ValueError("it is computed as a whole, in the order of rows")
         return Exchanged(self, constants)

@@ -20,7 +20,7 @@ class Clip(Operator):
     """``y = clip(x, low, high)``, where it could not be part of the operator before it."""
 
     kind: ClassVar[str] = "clip"
-    any_pixel_order: ClassVar[bool] = True
+    each_element: ClassVar[bool] = True
 
     low: float
     high: float

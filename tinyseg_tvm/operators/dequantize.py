@@ -19,7 +19,7 @@ class Dequantize(Operator):
     """``y = float32(x - zero_point) * scale`` in float32."""
 
     kind: ClassVar[str] = "dequantize"
-    any_pixel_order: ClassVar[bool] = True
+    each_element: ClassVar[bool] = True
 
     scale: float
     zero_point: int

@@ -21,7 +21,7 @@ class Lookup(Operator):
     """
 
     kind: ClassVar[str] = "lookup"
-    any_pixel_order: ClassVar[bool] = True
+    each_element: ClassVar[bool] = True
     own_constants: ClassVar[tuple[str, ...]] = ("table",)
 
     output_dtype: str  # "int8" or "uint8"

@@ -21,7 +21,7 @@ class Quantize(Operator):
     """
 
     kind: ClassVar[str] = "quantize"
-    any_pixel_order: ClassVar[bool] = True
+    each_element: ClassVar[bool] = True
 
     scale: float
     zero_point: int
