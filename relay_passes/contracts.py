@@ -31,7 +31,7 @@ from tinyseg_tvm.relay_passes.expressions import (
 from tinyseg_tvm.relay_passes.legalize_long_tail import CALL_TIR
 from tinyseg_tvm.relay_passes.operators_registration import PREFIX, operator_of
 from tinyseg_tvm.relay_passes.ports import MODEL_PORTS, PORTS, PortRecord, ports_of
-from tinyseg_tvm.relay_passes.quantization import per_tensor_quantization
+from tinyseg_tvm.relay_passes.quantization import QUANTIZED_TYPES, per_tensor_quantization
 
 
 def main_is_one_dataflow_block(form: Form) -> Iterator[Breach]:
@@ -138,7 +138,7 @@ def borders_of_quantization_are_operators(form: Form) -> Iterator[Breach]:
     for binding, call, name in form.calls:
         if name in ("quantize", "dequantize") and per_tensor_quantization(call) is not None:
             types = {dtype_of(call.args[0]), dtype_of(call)}
-            if "float32" in types and types & {"int8", "uint8"}:
+            if "float32" in types and types & set(QUANTIZED_TYPES):
                 yield Breach(binding.name, f"it is a {name} of Relax")
 
 

@@ -23,7 +23,7 @@ from tinyseg_tvm.relay_passes.expressions import (
     is_constant,
     shape_of,
 )
-from tinyseg_tvm.relay_passes.quantization import per_tensor_quantization
+from tinyseg_tvm.relay_passes.quantization import QUANTIZED_TYPES, per_tensor_quantization
 from tinyseg_tvm.relay_passes.rewriting import Rewrite, main_pass
 
 
@@ -68,7 +68,7 @@ def fold_quantize(_rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
     if not is_call(value, "quantize") or not is_constant(value.args[0]):
         return None
     quantization = per_tensor_quantization(value)
-    if quantization is None or dtype_of(value) not in ("int8", "uint8"):
+    if quantization is None or dtype_of(value) not in QUANTIZED_TYPES:
         return None
     result = quantize(array_of(value.args[0]), quantization.scale, quantization.zero_point, dtype_of(value))
     return relax.const(result, dtype_of(value))

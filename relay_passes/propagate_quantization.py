@@ -31,7 +31,7 @@ from tinyseg_tvm.relay_passes.expressions import (
     shape_of,
     with_operands,
 )
-from tinyseg_tvm.relay_passes.quantization import Quantization, per_tensor_quantization
+from tinyseg_tvm.relay_passes.quantization import QUANTIZED_TYPES, Quantization, per_tensor_quantization
 from tinyseg_tvm.relay_passes.rewriting import Rewrite, main_pass
 
 MOVEMENT = ("reshape", "permute_dims", "strided_slice", "broadcast_to", "tile", "repeat", "flip", "take")
@@ -112,7 +112,7 @@ def quantize_earlier(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     if not is_call(value, "quantize"):
         return None
     quantization = per_tensor_quantization(value)
-    if quantization is None or dtype_of(value) not in ("int8", "uint8"):
+    if quantization is None or dtype_of(value) not in QUANTIZED_TYPES:
         return None
     return _quantized(rewrite, value, value.args[0], quantization, name)
 
@@ -161,7 +161,7 @@ def _quantized(rewrite: Rewrite, call: Call, expression: Expr, quantization: Qua
 def _dequantized(rewrite: Rewrite, expression: Expr) -> tuple[Expr, Quantization] | None:
     """The per-tensor ``dequantize`` of 8-bit values that produced ``expression``."""
     call = rewrite.producing_call(expression, "dequantize")
-    if call is None or dtype_of(call.args[0]) not in ("int8", "uint8"):
+    if call is None or dtype_of(call.args[0]) not in QUANTIZED_TYPES:
         return None
     quantization = per_tensor_quantization(call)
     return None if quantization is None else (call, quantization)

@@ -9,7 +9,7 @@ from tvm import relax
 
 from tinyseg_tvm.operators import Dequantize, Quantize
 from tinyseg_tvm.relay_passes.expressions import Expr, dtype_of, is_call, is_constant
-from tinyseg_tvm.relay_passes.quantization import per_tensor_quantization
+from tinyseg_tvm.relay_passes.quantization import QUANTIZED_TYPES, per_tensor_quantization
 from tinyseg_tvm.relay_passes.quantized_operands import emit_operator, float_constant
 from tinyseg_tvm.relay_passes.rewriting import Rewrite, main_pass
 
@@ -27,7 +27,7 @@ def border_quantize(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     if not is_call(value, "quantize") or dtype_of(value.args[0]) != "float32":
         return None
     quantization = per_tensor_quantization(value)
-    if quantization is None or dtype_of(value) not in ("int8", "uint8"):
+    if quantization is None or dtype_of(value) not in QUANTIZED_TYPES:
         return None
     operator = Quantize(scale=quantization.scale, zero_point=quantization.zero_point, output_dtype=dtype_of(value))
     return emit_operator(rewrite, operator, [value.args[0]], {}, name=name, quantization=quantization)
