@@ -11,8 +11,9 @@ import pytest
 from onnx import TensorProto
 
 from tests.passes.evaluation import MOVEMENT, bindings_of, census, evaluate
-from tests.passes.qdq_models import QdqModel, random_inputs, run_onnxruntime
-from tinyseg_tvm.frontend import from_onnx
+from tests.passes.qdq_models import OPSET, QdqModel, random_inputs, run_onnxruntime
+from tinyseg_tvm.errors import TinySegError
+from tinyseg_tvm.frontend import OperatorSupport, from_onnx, supported_operators
 from tinyseg_tvm.relay_passes import integer_pipeline
 from tinyseg_tvm.relay_passes.operators_registration import operator_of
 
@@ -263,6 +264,33 @@ def test_unary_function_is_one_table(function: str) -> None:
     # ONNX Runtime's own sigmoid, tanh and exp are approximations in float32: a result on an edge may differ.
     module = check(unary(UNARY[function]), {"lookup"}, within=1, share=0.02)
     assert census(module)["tinyseg.lookup"] == 1
+
+
+def functions_of_one_tensor() -> list[OperatorSupport]:
+    """Rows of ``tinyseg ops`` that may be tables: of one operand, and no attribute that must be stated."""
+    rows = []
+    for row in supported_operators():
+        if onnx.defs.has(row.name, OPSET) and ("lookup" in row.detail or row.route == "long tail"):
+            schema = onnx.defs.get_schema(row.name, OPSET)
+            required = any(attribute.required for attribute in schema.attributes.values())
+            if schema.min_input == schema.max_input == 1 and not required:
+                rows.append(row)
+    return rows
+
+
+def test_the_list_of_operators_says_truly_which_functions_become_tables() -> None:
+    rows = functions_of_one_tensor()
+    assert len(rows) > 40
+    found, listed = set(), {row.name for row in rows if "lookup" in row.detail}
+    for row in rows:
+        try:
+            model = unary(lambda m, x, name=row.name: m.op(name, x))
+            module = lowered(model)
+        except (TinySegError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError):
+            continue  # it is not of float32
+        if {kind for kind in census(module) if kind not in MOVEMENT} == {"tinyseg.lookup"}:
+            found.add(row.name)
+    assert found == listed
 
 
 def test_quantised_chain_of_unary_functions_is_one_table() -> None:

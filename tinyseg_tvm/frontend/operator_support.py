@@ -51,7 +51,7 @@ INTEGER: dict[str, str] = {
         (
             "Sigmoid", "Tanh", "LeakyRelu", "HardSigmoid", "HardSwish", "Elu", "Selu", "Mish", "Softplus", "Softsign",
             "Erf", "Exp", "Log", "Sqrt", "Abs", "Neg", "Gelu", "Reciprocal", "ThresholdedRelu", "Floor", "Ceil",
-            "Round", "Sin", "Cos",
+            "Round", "Sign", "Sin", "Cos", "Tan", "Sinh", "Cosh", "Asin", "Acos", "Atan", "Asinh", "Acosh", "Atanh",
         ),
         "lookup",
     ),
