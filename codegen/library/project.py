@@ -26,6 +26,7 @@ from tinyseg_tvm.codegen.library.operator_functions import (
     sink_function,
     source_function,
 )
+from tinyseg_tvm.codegen.library.rules import rule_macro, runtime_copies
 from tinyseg_tvm.codegen.library.schedule import ScheduleTable, schedule_table
 from tinyseg_tvm.codegen.memories.placement import tensor_addresses
 from tinyseg_tvm.codegen.memories.storage_layout import storage_regions
@@ -33,7 +34,7 @@ from tinyseg_tvm.codegen.programs.long_tail import long_tail_files
 from tinyseg_tvm.codegen.text.c_text import C_TYPES, c_float
 from tinyseg_tvm.codegen.text.constants import ConstantPool
 from tinyseg_tvm.codegen.text.identifiers import Names, comment_text, project_identifier
-from tinyseg_tvm.codegen.text.runtime_files import header_of, runtime_closure, runtime_text
+from tinyseg_tvm.codegen.text.runtime_files import header_of
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network.network import Network, Port
 from tinyseg_tvm.network.problem import IoMode
@@ -228,7 +229,8 @@ def _sources(
         f"src/{name}_weights.c": generation.constants.c_source(name),
         **long_tail,
     }
-    return files | {f"runtime/{file}": runtime_text(file) for file in runtime_closure(modules)}
+    copies = runtime_copies(modules, rule_macro(network))
+    return files | {f"runtime/{file}": text for file, text in copies.items()}
 
 
 def _schedule_text(table: ScheduleTable) -> str:

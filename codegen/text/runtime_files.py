@@ -10,6 +10,7 @@ RUNTIME = Path(__file__).parents[1] / "runtime"
 """Folders of C by family: what all cores run, what needs an extension, what serves storages. Projects are flat."""
 
 _INCLUDE = re.compile(r'^#include "(tinyseg_\w+\.h)"', re.MULTILINE)
+_INCLUDE_OF_RULE = re.compile(r'^#(?:el)?if defined\((TINYSEG_RULE_\w+)\)\n#include "(tinyseg_\w+\.h)"', re.MULTILINE)
 _STRUCT = re.compile(r"typedef struct \{(.*?)\} (tinyseg_\w+);", re.DOTALL)
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _FIELD = re.compile(r"(.+?)(\w+)(?:\[\w+\])?$")
@@ -50,15 +51,20 @@ def runtime_text(name: str) -> str:
     return runtime_path(name).read_text(encoding="utf-8")
 
 
-def runtime_closure(modules: set[str]) -> tuple[str, ...]:
-    """Files of the modules (``tinyseg_conv2d``: its .c and .h) and all headers they include, sorted."""
+def runtime_closure(modules: set[str], rule_macro: str = "") -> tuple[str, ...]:
+    """Files of the modules (``tinyseg_conv2d``: its .c and .h) and all headers they include, sorted.
+
+    Of headers that a TINYSEG_RULE_<NAME> asks for, that of ``rule_macro`` is among them.
+    """
     pending = [f"{module}.c" for module in sorted(modules)]
     found: set[str] = set()
     while pending:
         name = pending.pop()
         if name not in found:
             found.add(name)
-            pending += _INCLUDE.findall(runtime_text(name))
+            text = runtime_text(name)
+            others = {header for macro, header in _INCLUDE_OF_RULE.findall(text) if macro != rule_macro}
+            pending += [header for header in _INCLUDE.findall(text) if header not in others]
     return tuple(sorted(found))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tinyseg_tvm.codegen import Core, generate, kernel_cost, project_identifier
-from tinyseg_tvm.codegen.library import project
+from tinyseg_tvm.codegen.library import rules
 from tinyseg_tvm.codegen.text.runtime_files import runtime_text
 from tinyseg_tvm.network.network import Network, Node, Port, Tensor
 from tinyseg_tvm.network.problem import IoMode, build_problem
@@ -180,7 +180,7 @@ def mutate_runtime(monkeypatch: pytest.MonkeyPatch, *mutations: tuple[str, str, 
             text = text.replace(before, after) if name == file else text
         return text
 
-    monkeypatch.setattr(project, "runtime_text", mutated)
+    monkeypatch.setattr(rules, "runtime_text", mutated)
     monkeypatch.setattr(f"{__name__}.SANITIZE", MUTATED)
 
 
