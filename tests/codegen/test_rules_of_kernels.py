@@ -69,7 +69,7 @@ def network_by(*rules: Any) -> Network:
     """Pointwise dense layers, one after the other, one by each of the rules."""
     builder = NetworkBuilder("by_rules")
     x = builder.input("x", TensorType((1, 4), "int8"))
-    constants = {
+    constants: dict[str, np.ndarray] = {
         "weight": np.ones((4, 4), np.int8),
         "bias": np.zeros(4, np.int32),
         "multiplier": np.full(4, 0.25, np.float32),

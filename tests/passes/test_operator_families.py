@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -278,14 +279,17 @@ def functions_of_one_tensor() -> list[OperatorSupport]:
     return rows
 
 
+def by_name(name: str, model: QdqModel, x: str) -> str:
+    return str(model.op(name, x))
+
+
 def test_the_list_of_operators_says_truly_which_functions_become_tables() -> None:
     rows = functions_of_one_tensor()
     assert len(rows) > 40
     found, listed = set(), {row.name for row in rows if "lookup" in row.detail}
     for row in rows:
         try:
-            model = unary(lambda m, x, name=row.name: m.op(name, x))
-            module = lowered(model)
+            module = lowered(unary(partial(by_name, row.name)))
         except (TinySegError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError):
             continue  # it is not of float32
         if {kind for kind in census(module) if kind not in MOVEMENT} == {"tinyseg.lookup"}:
