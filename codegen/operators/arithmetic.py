@@ -1,6 +1,7 @@
 """What an operator's arithmetic is in C: element types, kernel suffixes, parameters of results, cycles.
 
-The only module of the code generator that knows rules. A kernel is written once for all rules of integers
+Beside library/rules.py, which says what a whole project does of its rule, the only module of the code generator that
+knows rules. A kernel is written once for all rules of integers
 (runtime/portable/tinyseg_requantize.h is what differs), and once for float32.
 """
 
