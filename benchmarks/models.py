@@ -21,11 +21,11 @@ from tvm import IRModule
 
 from tinyseg_tvm.errors import DoesNotFitError, TinySegError
 from tinyseg_tvm.micro import RunResult, generate_project
+from tinyseg_tvm.network.agreement import TOLERANCE
 from tinyseg_tvm.relay import BuildOptions, Factory, build, frontend
 from tinyseg_tvm.report.tables import render
 
 MODELS = Path(__file__).resolve().parents[2] / "shared" / "models"
-TOLERANCE = 1e-4  # of float networks, relative to the largest value of an output
 
 
 @dataclass(frozen=True)

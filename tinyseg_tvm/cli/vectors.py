@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinyseg_tvm.errors import TinySegError, UsageError
-from tinyseg_tvm.network import Network, reference
+from tinyseg_tvm.network import Network, Port, agreement, reference
 from tinyseg_tvm.network.serialization import load_network
 
 NETWORK_FILE = Path("tests", "network.npz")
@@ -69,9 +69,37 @@ def model_outputs(network: Network, outputs: tuple[np.ndarray, ...]) -> list[np.
     return arrays
 
 
+def expected_outputs(network: Network, directory: Path, vectors: int) -> list[list[np.ndarray]]:
+    """The reference's outputs that the project carries for its own test vectors, in device layout.
+
+    Raises:
+        TinySegError: one is missing or has another size.
+    """
+
+    def read(vector: int, number: int, port: Port) -> np.ndarray:
+        path, kind = directory / "tests" / f"output{vector}_{number}.bin", network.tensors[port.tensor].type
+        try:
+            return np.frombuffer(path.read_bytes(), kind.dtype).reshape(kind.shape)
+        except (OSError, ValueError) as error:
+            raise TinySegError(f"{path}: {error}; compile the model again") from None
+
+    return [[read(vector, *numbered) for numbered in enumerate(network.outputs)] for vector in range(vectors)]
+
+
 def mismatches(expected: list[np.ndarray], outputs: tuple[np.ndarray, ...]) -> int:
     """Bytes of the outputs that differ from the reference's."""
     return sum(
         int(np.count_nonzero(np.frombuffer(want.tobytes(), np.uint8) != np.frombuffer(got.tobytes(), np.uint8)))
         for want, got in zip(expected, outputs, strict=True)
     )
+
+
+def disagreements(network: Network, expected: list[np.ndarray], outputs: tuple[np.ndarray, ...]) -> int:
+    """Values of the outputs that the contract forbids: other ones, or ones outside the long tail's tolerance."""
+    approximate = agreement.approximate_tensors(network)
+    count = 0
+    for port, want, data in zip(network.outputs, expected, outputs, strict=True):
+        got = np.frombuffer(data.tobytes(), want.dtype).reshape(want.shape)
+        wrong = agreement.outside_tolerance if port.tensor in approximate else agreement.unequal
+        count += int(np.count_nonzero(wrong(want, got)))
+    return count

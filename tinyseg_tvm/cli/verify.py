@@ -1,6 +1,7 @@
 """Compare every operator's result on the board with the reference executor, line by line.
 
-Builds the firmware with an observer, runs it, and prints number and size of the differences per operator.
+Builds the firmware with an observer, runs it, and prints number and size of the differences per operator, each given
+the operands that it had on the board. Floating point of the long tail may differ by its tolerance.
 """
 
 from __future__ import annotations
@@ -41,7 +42,6 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         table = [[r.name, r.kind, f"{r.values:,}", f"{r.differing:,}", f"{r.largest:g}", r.first] for r in rows]
         print(render(table, ["operator", "kind", "values", "differ", "largest", "first at line"]))
-        print(
-            f"\n{bad:,} values differ" if bad else f"\nAll {sum(r.values for r in rows):,} values equal the reference"
-        )
+        count = sum(row.values for row in rows)
+        print(f"\n{bad:,} values differ" if bad else f"\nAll {count:,} values agree with the reference")
     return 1 if bad else 0

@@ -16,10 +16,12 @@ import numpy as np
 
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network.network import Network, Node, Port, Tensor
-from tinyseg_tvm.operators import OPERATORS, TensorType
+from tinyseg_tvm.operators import OPERATORS, Operator, TensorType
+from tinyseg_tvm.operators.opaque import Opaque
 
 VERSION = 1
 _STRUCTURE = "structure"
+_OPERATORS: dict[str, type[Operator]] = {**OPERATORS, Opaque.kind: Opaque}
 
 
 def dump_network(network: Network) -> bytes:
@@ -94,7 +96,7 @@ def _port(fields: dict[str, Any]) -> Port:
 def _node(number: int, fields: dict[str, Any], arrays: dict[str, np.ndarray]) -> Node:
     return Node(
         name=fields["name"],
-        operator=OPERATORS[fields["kind"]].from_attributes(fields["attributes"]),
+        operator=_OPERATORS[fields["kind"]].from_attributes(fields["attributes"]),
         inputs=tuple(fields["inputs"]),
         outputs=tuple(fields["outputs"]),
         constants={name: arrays[f"{number}.{name}"] for name in fields["constants"]},

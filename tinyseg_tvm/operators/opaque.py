@@ -65,6 +65,11 @@ class Opaque(Operator):
         )
 
     @property
+    def is_floating(self) -> bool:
+        """Whether the program computes in floating point, if only in between."""
+        return "float" in self.prim_func.script()
+
+    @property
     def constant_names(self) -> tuple[str, ...]:
         """One name per constant parameter."""
         return tuple(f"constant{i}" for i in range(len(self.constant_positions)))
