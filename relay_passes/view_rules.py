@@ -52,11 +52,14 @@ def same_shapes(views: Views, name: str, operands: list[View], make: Callable[[l
     return View.of(value, name).transpose(permutation, name)
 
 
-def _agreed(operands: list[View]) -> Permutation:
-    """The permutation for which least bytes of the operands have to be moved; the most frequent of equals."""
-    rank = len(operands[0].shape)
+def _agreed(operands: list[View], fits: Callable[[Permutation], bool] = lambda _permutation: True) -> Permutation:
+    """The permutation for which least bytes of the operands have to be moved; the most frequent of equals.
+
+    Only those that ``fits`` allows, which the identity is.
+    """
+    own = layouts.identity(len(operands[0].shape))
     counted = Counter(v.permutation for v in operands if v.late is None)
-    candidates = sorted({*counted, layouts.identity(rank)}, key=lambda p: (-counted[p], p == layouts.identity(rank), p))
+    candidates = sorted(filter(fits, {*counted, own}), key=lambda p: (-counted[p], p == own, p))
 
     def moved(candidate: Permutation) -> int:
         total = 0
@@ -86,7 +89,16 @@ def _elementwise(views: Views, name: str, call: OperatorCall, operands: list[Vie
         return same_shapes(views, name, operands, lambda made: call.on(*made).to_relax())
     if len(operands[0].shape) != len(operands[1].shape):
         return None
-    return _axiswise(views, name, call, operands, lambda _permutation: call.operator)
+
+    def broadcasts(permutation: Permutation) -> bool:
+        """One value per channel is what the operator broadcasts only where the channels lie last."""
+        stored = [layouts.permuted(view.shape, layouts.inverse(permutation)) for view in operands]
+        return any(
+            math.prod(small) == 1 or small == (1,) * (len(full) - 1) + full[-1:]
+            for full, small in (stored, stored[::-1])
+        )
+
+    return _axiswise(views, name, call, operands, lambda _permutation: call.operator, broadcasts)
 
 
 def _elementwise_constant(views: Views, name: str, call: OperatorCall, operands: list[View]) -> View | None:
@@ -133,9 +145,10 @@ def _axiswise(
     call: OperatorCall,
     operands: list[View],
     remap: Callable[[Permutation], Operator],
+    fits: Callable[[Permutation], bool] = lambda _permutation: True,
 ) -> View:
-    """Compute in the operands' common layout with the operator's axes remapped."""
-    permutation = _agreed(operands)
+    """Compute in the operands' common layout, one that ``fits``, with the operator's axes remapped."""
+    permutation = _agreed(operands, fits)
     stored = tuple(views.in_layout(v, permutation) for v in operands)
     remapped = OperatorCall(remap(permutation), stored, call.constants)
     return View.of(views.rewrite.emit(remapped.to_relax(), name), name).transpose(permutation, name)

@@ -187,3 +187,17 @@ def test_operators_with_a_layout_of_their_own_get_what_they_need(consumer):
         return b.relax(relax.op.cumsum(b(Transpose(NHWC_TO_NCHW), b(DEQUANTIZE, y)), axis=1))
 
     assert_same_function(eliminate_transposes(main(NCHW, before)), main(NHWC, expected))
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["map first", "gate first"])
+@pytest.mark.parametrize("source", ["input", "convolution"])
+def test_one_value_per_channel_is_broadcast_over_a_map_where_the_channels_lie_last(order, source):
+    def before(b, x, gate):
+        full = x if source == "input" else wrapped(b, x, 3, "c")
+        operands = [b(Transpose(NCHW_TO_NHWC), full), b(Transpose(NCHW_TO_NHWC), gate)]
+        return b(Transpose(NHWC_TO_NCHW), b(ADD, *(operands[i] for i in order)))
+
+    inputs = {**NCHW, "gate": ((1, 3, 1, 1), "int8")}
+    module = eliminate_transposes(main(inputs, before))
+    assert "transpose" not in module.script()
+    assert_same_results(main(inputs, before), module)
