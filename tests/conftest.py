@@ -1,5 +1,6 @@
 """What all tests run with: compilers that keep their objects, property tests that try the same examples every time."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from tests.object_cache import install, prune
 ROOT = Path(__file__).resolve().parents[1]
 MODELS = ROOT.parent / "shared" / "models"
 OBJECTS = ROOT / "build" / "objects"
+# A generated project warns where its compiler does; here a warning is an error.
+WARNINGS = "-Wall -Wextra -Wconversion -Werror"
 
 # "make test" gives the same verdict every time. "make test-slow" explores (--hypothesis-profile=explore) and prints how
 # to reproduce what it finds, which then becomes an @example. How long an example takes says nothing of the code.
@@ -20,6 +23,7 @@ settings.load_profile("same")
 
 def pytest_configure(config: pytest.Config) -> None:
     install(str(OBJECTS))
+    os.environ.setdefault("WARNINGS", WARNINGS)
     if not hasattr(config, "workerinput"):
         prune(str(OBJECTS))
 

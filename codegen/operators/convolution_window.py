@@ -98,6 +98,7 @@ def declare_lines(view: NodeView[Conv2d], out: FunctionWriter, ctype: str = "int
         before=operator.padding[0],
         dilation=operator.dilation[0],
         extent=view.inputs[0].lines,
+        steps=view.outputs[0].lines,
         ctype=ctype,
     )
 

@@ -41,6 +41,7 @@ def emit_windows(
         before=operator.padding[0],
         dilation=dilation[0],
         extent=view.inputs[0].lines,
+        steps=view.outputs[0].lines,
         ctype=ctype,
     )
     out.write(f"{kernel}({parameters}, lines, {out.output(ctype=ctype)});")

@@ -59,12 +59,7 @@ def build_program(project: Path, name: str, machine: Machine, board: Board, vari
     compiler = machine.toolchain.compiler
     if re.search(rf"{compiler}: (command )?not found|{compiler}: No such file", result.stderr):
         raise TinySegError(f"the compiler '{compiler}' is not installed: {machine.toolchain.remedy}")
-    hint = ""
-    if "[-Werror=" in result.stderr:
-        hint = (
-            "\nAnother compiler may warn where the tested one does not: WARNINGS=-Wall in the environment lets it pass."
-        )
-    raise TinySegError(f"the project in {project} does not build:\n{result.stderr.strip()[-SHOWN_CHARACTERS:]}{hint}")
+    raise TinySegError(f"the project in {project} does not build:\n{result.stderr.strip()[-SHOWN_CHARACTERS:]}")
 
 
 def _fit_remedy(board: Board, region: str) -> str:
