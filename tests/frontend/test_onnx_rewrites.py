@@ -44,6 +44,43 @@ def weight_node(dtype: str = "int8", axis: int | None = None) -> list[onnx.NodeP
     return [node("DequantizeLinear", "w s_w z_w", "wf", "dequantize_w", **attributes)]
 
 
+# Dequantised constants -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("opset", [13, 17, 21])
+def test_what_is_computed_from_dequantised_constants_is_constant(opset):
+    core = [
+        node("DequantizeLinear", "w s_w z_w", "wf", "dequantize_w", axis=0),
+        node("Neg", "wf", "minus"),
+        node("QuantizeLinear", "minus s_m z_m", "again"),
+        node("DequantizeLinear", "again s_m z_m", "half"),
+        node("Concat", "x half", "y", axis=0),
+    ]
+    constants = {"w": int8s(2, 3, 4), "s_w": np.float32([0.01, 0.02]), "z_w": np.int8([1, -2])}
+    constants |= {"s_m": np.float32(0.03), "z_m": np.int8(4)}
+    graph = check(quantized(core, [1, 3, 4], [3, 3, 4], constants, opset=opset))
+    assert operators(graph) == ["DequantizeLinear", "DequantizeLinear", "Concat", "QuantizeLinear"]
+
+
+@pytest.mark.parametrize("opset", [13, 15, 21])
+@pytest.mark.parametrize(
+    ("core", "values"),
+    [
+        (node("BatchNormalization", "x p0 p1 p2 p3", "y"), [uint8s(3), int8s(3), int8s(3), uint8s(3)]),
+        (node("Clip", "x p0 p1", "y"), [np.int8(-20), np.int8(30)]),
+        (node("Pad", "x pads p0", "y"), [np.int8(7)]),
+        (node("InstanceNormalization", "x p0 p1", "y"), [int8s(3), int8s(3)]),
+    ],
+    ids=lambda value: getattr(value, "op_type", ""),
+)
+def test_parameters_behind_a_dequantizer_are_constants(core, values, opset):
+    constants = {"pads": np.int64([0, 0, 0, 0, 0, 0, 0, 0]), "s_p": np.float32(0.03)}
+    constants |= {f"q{i}": value for i, value in enumerate(values)}
+    dequantizers = [node("DequantizeLinear", f"q{i} s_p", f"p{i}", f"parameter_{i}") for i in range(len(values))]
+    graph = check(quantized([*dequantizers, core], [1, 3, 4, 5], [1, 3, 4, 5], constants, opset=opset))
+    assert operators(graph).count("DequantizeLinear") == 1
+
+
 # Old forms -----------------------------------------------------------------------------------------------------------
 
 

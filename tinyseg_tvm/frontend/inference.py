@@ -4,13 +4,14 @@ One walk in topological order. Each node's result types come from ONNX's own inf
 proto of the whole model is ever serialised. Nodes whose inputs are all constant are computed with
 ``onnx.reference``; Shape and Size of a static tensor are constants too, so the shape arithmetic that exporters emit
 disappears. A DequantizeLinear of a constant is kept (the passes need the integers), unless the values meet
-another node that computes with constants alone.
+another node that computes with constants alone, or are an operand that is a parameter (``_PARAMETERS``).
 """
 
 from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Mapping
 
 import numpy as np
 import onnx
@@ -25,6 +26,17 @@ from tinyseg_tvm.frontend.rewrites.resizes import resize_sizes
 _DATA_ELEMENTS = 1024
 # A constant made by folding. Larger ones would come from Tile or Expand of something small.
 _MAX_FOLDED_BYTES = 1 << 26
+# Operands that are numbers of the operator's, whatever they were stored as: statistics, bounds, scales.
+_PARAMETERS = {
+    "BatchNormalization": (1, 2, 3, 4),
+    "Clip": (1, 2),
+    "GroupNormalization": (1, 2),
+    "InstanceNormalization": (1, 2),
+    "LayerNormalization": (1, 2),
+    "Pad": (2,),
+    "Resize": (1, 2),
+    "Upsample": (1,),
+}
 _RANDOM = {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial"}
 
 
@@ -39,6 +51,7 @@ def infer(graph: Graph) -> None:
     dequantized: dict[str, Node] = {}
     kept: list[Node] = []
     for node in graph.nodes:
+        _read_parameters(graph, node, dequantized)
         if _move_constant(graph, node, dequantized):
             pass
         elif _fold(graph, node, dequantized):
@@ -60,6 +73,36 @@ def _is_constant_dequantizer(graph: Graph, node: Node) -> bool:
     )
 
 
+def _read_parameters(graph: Graph, node: Node, dequantized: dict[str, Node]) -> None:
+    """Let ``node`` read the values of dequantised constants where they are its parameters."""
+    for index in () if node.domain else _PARAMETERS.get(node.op_type, ()):
+        if (source := dequantized.get(node.input(index))) is not None:
+            node.inputs[index] = graph.add_constant(node.input(index), _dequantized(graph, source))
+
+
+def _dequantized(graph: Graph, node: Node) -> np.ndarray:
+    """The values of a DequantizeLinear of constants, which ``onnx.reference`` computes from opset 19 on."""
+    data, scale = graph.constants[node.inputs[0]], graph.constants[node.inputs[1]]
+    zero = graph.constants[node.inputs[2]] if node.input(2) else np.zeros((), data.dtype)
+    if scale.size > 1:
+        axis = 0 if data.ndim == 1 else node.attributes.get("axis", 1)
+        if not -data.ndim <= axis < data.ndim or data.shape[axis] != scale.size or zero.size not in (1, scale.size):
+            raise node_error(
+                node,
+                f"{scale.size} scales do not fit axis {axis} of shape {list(data.shape)}",
+                "export the model again",
+            )
+        along = [1] * data.ndim
+        along[axis] = scale.size
+        scale, zero = scale.reshape(along), zero.reshape(along if zero.size > 1 else ())
+    elif scale.size != 1 or zero.size != 1:
+        raise node_error(node, "it has no scale, or several zero points for one scale", "export the model again")
+    else:
+        scale, zero = scale.reshape(()), zero.reshape(())
+    with np.errstate(all="ignore"):
+        return np.asarray((data.astype(np.int64) - zero.astype(np.int64)).astype(scale.dtype) * scale)
+
+
 def _move_constant(graph: Graph, node: Node, dequantized: dict[str, Node]) -> bool:
     """Turn a change of shape of a dequantised constant into a DequantizeLinear of the changed integers."""
     source = dequantized.get(node.input(0))
@@ -76,7 +119,7 @@ def _move_constant(graph: Graph, node: Node, dequantized: dict[str, Node]) -> bo
         axis = _moved_axis(node, before, after, source.attributes.get("axis", 1))
         if axis is None:
             return False
-    integers = graph.add_constant(source.inputs[0], _evaluate(graph, [moved], moved)[0])
+    integers = graph.add_constant(source.inputs[0], _evaluate(graph, moved, {})[0])
     node.op_type, node.inputs = "DequantizeLinear", [integers, *source.inputs[1:]]
     node.attributes = {} if axis is None else {"axis": axis}
     return True
@@ -167,8 +210,8 @@ def _fold(graph: Graph, node: Node, dequantized: dict[str, Node]) -> bool:
             f"its constant result needs {size} bytes, more than the limit of {_MAX_FOLDED_BYTES}",
             "use a smaller one",
         )
-    chain = [dequantized[name] for name in present if name in dequantized]
-    for name, value in zip(node.outputs, _evaluate(graph, [*chain, node], node), strict=False):
+    values = {name: _dequantized(graph, dequantized[name]) for name in present if name in dequantized}
+    for name, value in zip(node.outputs, _evaluate(graph, node, values), strict=False):
         if name:
             _set_constant(graph, name, value)
     return True
@@ -180,12 +223,12 @@ def _set_constant(graph: Graph, name: str, value: np.ndarray) -> None:
     graph.types[name] = ValueType(array.dtype.name, array.shape)
 
 
-def _evaluate(graph: Graph, chain: list[Node], node: Node) -> list[np.ndarray]:
-    written = {name for before in chain for name in before.outputs}
-    feeds = {n: graph.constants[n] for before in chain for n in before.inputs if n and n not in written}
+def _evaluate(graph: Graph, node: Node, values: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    """The node's results, of constants and ``values``."""
+    feeds = {name: values[name] if name in values else graph.constants[name] for name in node.inputs if name}
     outputs = [name for name in node.outputs if name]
     proto = helper.make_graph(
-        [node_proto(before) for before in chain],
+        [node_proto(node)],
         "constant",
         [helper.make_value_info(name, type_proto(graph.types[name])) for name in feeds],
         [helper.make_empty_tensor_value_info(name) for name in outputs],
