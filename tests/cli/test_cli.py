@@ -115,6 +115,9 @@ def test_the_help_names_every_verb(cli: Cli) -> None:
         ("analyze", "MODEL", "--effort", "0"),
         ("analyze", "MODEL", "--max-recompute", "inf"),
         ("analyze", "MODEL", "--shape", "1x3x4"),
+        ("analyze", "MODEL", "--shape", "h="),
+        ("analyze", "MODEL", "--shape", "h=²"),
+        ("analyze", "MODEL", "--shape", "h=" + "9" * 5000),
         ("analyze", "MODEL", "--target", "llvm"),
         ("analyze", "MODEL", "--mcpu", "z80"),
         ("analyze", "MODEL", "--batch", "none"),
@@ -142,6 +145,18 @@ def test_analyze_promises_under_the_names_that_run_measures(cli: Cli, model: Pat
     assert figures["ram"].keys() >= RAM
     assert figures["storage"].keys() >= STORAGE
     assert figures["ram"]["total"] == sum(figures["ram"][key] for key in RAM - {"total"})
+
+
+def test_named_dimensions_and_shapes_are_given_alike(cli: Cli, tmp_path: Path) -> None:
+    model = segmenter(8, 6, 2)
+    for axis, symbol in ((2, "h"), (3, "w")):
+        model.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = symbol
+    del model.graph.value_info[:]
+    path = save(model, tmp_path / "open.onnx")
+    words = ("analyze", path, "--brief", *FAST)
+    assert "--shape h=96" in cli.fails(1, *words)
+    shape = f"{model.graph.input[0].name}=1x3x8x6"
+    assert cli.json(*words, "--shape", "h=8", "--shape", "w=6") == cli.json(*words, "--shape", shape)
 
 
 def test_analyze_explains_itself(cli: Cli, tmp_path: Path) -> None:

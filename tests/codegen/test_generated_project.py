@@ -39,6 +39,7 @@ HOSTILE = [
     "",
     "int",
     "a" * 500,
+    "main",
 ]
 ARM = shutil.which("arm-none-eabi-gcc")
 

@@ -186,6 +186,23 @@ def test_dynamic_dimension_without_value():
     assert normalized_graph(relu(shape=(1, None)), shapes={"x": [1, 5]})[0].types["y"].shape == (1, 5)
 
 
+def test_a_number_is_a_named_dimension_or_the_shape_of_an_input_of_one_dimension():
+    assert normalized_graph(relu(shape=("h",)), shapes={"x": 5})[0].types["y"].shape == (5,)
+    assert normalized_graph(relu(shape=(1, "x")), shapes={"x": 5})[0].types["y"].shape == (1, 5)
+    refused(relu(shape=(1, "h")), "not the number 5", shapes={"x": 5})
+    assert "--shape" not in refused(relu(shape=(1, "h\ntinyseg: error")), "dynamic")
+
+
+def test_outputs_that_depend_on_no_input_are_named():
+    proto = model(
+        [node("Relu", "x", "y"), node("Identity", "c", "anchors"), node("Shape", "y", "extent")],
+        [port("x", [1, 3])],
+        [port("y", [1, 3]), port("anchors", [2]), port("extent", [2], "int64")],
+        {"c": np.float32([1, 2])},
+    )
+    refused(proto, "'anchors', 'extent'", "depend on no input")
+
+
 def test_given_shapes_must_fit():
     refused(relu(), "[9, 9]", shapes={"x": [9, 9]})
     refused(relu(), "is 3 in the model", shapes={"x": [1, 2, 4, 4]})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import re
 from pathlib import Path
 
 from tinyseg_tvm.compiler.options import BuildOptions, options_from_text
@@ -18,7 +19,8 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="INPUT=1x3x80x120",
-        help="fixes the shape of an input whose file leaves dimensions open (may be given several times)",
+        help="fixes the shape of an input whose file leaves dimensions open, or one of its named dimensions: h=80 "
+        "(may be given several times)",
     )
     parser.add_argument("--batch", type=int, default=1, help="value of an open batch dimension (default: 1)")
     parser.add_argument("--name", default="", help="name of the C library (default: from the file's name)")
@@ -69,16 +71,17 @@ def build_options(arguments: argparse.Namespace) -> BuildOptions:
     return options_from_text(given, base)
 
 
-def parse_shapes(texts: list[str]) -> dict[str, list[int]]:
-    """``["input=1x3x80x120"]`` as ``{"input": [1, 3, 80, 120]}``.
+def parse_shapes(texts: list[str]) -> dict[str, list[int] | int]:
+    """``["input=1x3x80x120", "h=80"]`` as ``{"input": [1, 3, 80, 120], "h": 80}``.
 
     Raises:
         UsageError: not of that form.
     """
-    shapes = {}
+    shapes: dict[str, list[int] | int] = {}
     for text in texts:
-        name, separator, dimensions = text.rpartition("=")
-        if not separator or not name or not all(part.isdigit() for part in dimensions.split("x")):
-            raise UsageError(f"--shape {text}: write INPUT=1x3x80x120")
-        shapes[name] = [int(part) for part in dimensions.split("x")]
+        name, _, dimensions = text.rpartition("=")
+        if not name or re.fullmatch(r"[0-9]{1,9}(x[0-9]{1,9})*", dimensions) is None:
+            raise UsageError(f"--shape {text}: write INPUT=1x3x80x120, or h=80 for a dimension named h")
+        extents = [int(part) for part in dimensions.split("x")]
+        shapes[name] = extents if len(extents) > 1 else extents[0]
     return shapes

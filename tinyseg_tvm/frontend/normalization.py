@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from tinyseg_tvm.frontend.graph import Graph
 from tinyseg_tvm.frontend.inference import infer
-from tinyseg_tvm.frontend.operator_support import refuse_unknown_operators, refuse_unusable_types
+from tinyseg_tvm.frontend.operator_support import (
+    refuse_constant_outputs,
+    refuse_unknown_operators,
+    refuse_unusable_types,
+)
 from tinyseg_tvm.frontend.rewrites.batch_normalization import fold_batch_normalization
 from tinyseg_tvm.frontend.rewrites.identities import remove_identities, spell_reshapes
 from tinyseg_tvm.frontend.rewrites.integer_operators import expand_integer_operators
@@ -51,3 +55,4 @@ def normalize(graph: Graph) -> None:
     infer(graph)
     refuse_unusable_types(graph)
     graph.raise_unsupported()
+    refuse_constant_outputs(graph)

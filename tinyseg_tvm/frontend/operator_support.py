@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.frontend.functions import EXPANDED
 from tinyseg_tvm.frontend.graph import Graph
 from tinyseg_tvm.frontend.importing import converter_names
@@ -153,6 +154,23 @@ def refuse_unknown_operators(graph: Graph) -> None:
                 graph.refuse(node, *_DEFAULT)
         elif node.domain != MICROSOFT or node.op_type not in _MICROSOFT_IMPORTED:
             graph.refuse(node, f"operators of domain {node.domain} are not supported", _DEFAULT[1])
+
+
+def refuse_constant_outputs(graph: Graph) -> None:
+    """Refuse outputs that no inference changes: the device would copy constants.
+
+    Raises:
+        TinySegError: some output depends on no input.
+    """
+    varying = set(graph.inputs)
+    for node in graph.nodes:
+        if varying.intersection(node.inputs):
+            varying.update(node.outputs)
+    if constant := [name for name in graph.outputs if name not in varying]:
+        raise TinySegError(
+            f"graph output(s) {constant} depend on no input: their values never change. Remedy: remove them from the "
+            "model's outputs, and keep the values in the application"
+        )
 
 
 _DEVICE_TYPES = ("float32", "float64", "bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")

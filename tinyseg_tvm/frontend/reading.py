@@ -7,7 +7,7 @@ size a microcontroller could address, usable quantisation parameters come later 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,8 @@ def read_graph(model: onnx.ModelProto, folder: Path | None, shapes: ShapeRequest
     Args:
         model: the decoded file.
         folder: where its external data may lie.
-        shapes: per input name its shape, or per named dimension its value.
+        shapes: per input name its shape, or per named dimension its value; a number for an input's name is the shape
+            of an input of one dimension.
         batch: value of an unnamed or unlisted first dimension.
 
     Raises:
@@ -108,15 +109,14 @@ def _declared_shape(value: onnx.ValueInfoProto) -> tuple[int | None, ...]:
 
 
 def _read_inputs(graph: Graph, proto: onnx.GraphProto, shapes: ShapeRequest, batch: int) -> None:
-    symbols: set[str] = set()
+    symbols = {dim.dim_param for value in proto.input for dim in value.type.tensor_type.shape.dim if dim.dim_param}
     for value in proto.input:
         if value.name in graph.constants:
             continue  # IR versions before 4 list initialisers among the inputs
         if not value.name or value.name in graph.inputs:
             raise TinySegError(f"graph input {value.name!r} is unnamed or listed twice. Remedy: export the model again")
         graph.inputs.append(value.name)
-        graph.types[value.name] = _input_type(value, shapes, batch)
-        symbols.update(dim.dim_param for dim in value.type.tensor_type.shape.dim if dim.dim_param)
+        graph.types[value.name] = _input_type(value, shapes, batch, symbols)
     if unknown := sorted(set(shapes) - set(graph.inputs) - symbols):
         raise TinySegError(
             f"shapes were given for {unknown}, which are neither inputs {graph.inputs} nor named dimensions "
@@ -124,7 +124,7 @@ def _read_inputs(graph: Graph, proto: onnx.GraphProto, shapes: ShapeRequest, bat
         )
 
 
-def _input_type(value: onnx.ValueInfoProto, shapes: ShapeRequest, batch: int) -> ValueType:
+def _input_type(value: onnx.ValueInfoProto, shapes: ShapeRequest, batch: int, symbols: Collection[str]) -> ValueType:
     where = f"graph input {value.name!r}"
     if value.type.WhichOneof("value") != "tensor_type":
         raise TinySegError(f"{where} is not a dense tensor. Remedy: give the network tensors as inputs")
@@ -136,7 +136,12 @@ def _input_type(value: onnx.ValueInfoProto, shapes: ShapeRequest, batch: int) ->
         )
     requested = shapes.get(value.name)
     if isinstance(requested, int):
-        raise TinySegError(f"{where} needs a shape (a list of integers), not the number {requested}")
+        if len(tensor.shape.dim) == 1:
+            requested = [requested]
+        elif value.name in symbols:
+            requested = None
+        else:
+            raise TinySegError(f"{where} needs a shape (a list of integers), not the number {requested}")
     if not tensor.HasField("shape") and requested is None:
         raise TinySegError(
             f"{where} has no shape. Remedy: give it, for example shapes={{{value.name!r}: [1, 3, 96, 96]}}"
@@ -168,10 +173,13 @@ def _resolve(
     if given is None and static is None and axis == 0:
         given = batch
     if given is None and static is None:
-        label = f"'{dim}'" if isinstance(dim, str) else "without a name"
+        label, example = "without a name", ""
+        if isinstance(dim, str):
+            label, example = f"{dim!r}", f" or shapes={{{dim!r}: 96}}"
+            example += f" (--shape {dim}=96)" if dim.isidentifier() else ""
         raise TinySegError(
             f"{where} ({label}) is dynamic and has no value. Remedy: give it, for example shapes={{{name!r}: "
-            f"[...]}}{f' or shapes={{{dim!r}: 96}}' if isinstance(dim, str) else ''}"
+            f"[...]}}{example}"
         )
     if given is not None and (isinstance(given, bool) or not isinstance(given, int) or given < 1):
         raise TinySegError(f"{where} was given the value {given!r}; a dimension is a positive integer")
