@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyseg_tvm.operators import Conv2d, Conv2dTranspose, Dense, Operator
-from tinyseg_tvm.operators.arithmetic import float32, forms, onnx
-from tinyseg_tvm.operators.arithmetic.onnx_functions import conv_multiplier
+from tinyseg_tvm.operators.arithmetic import accumulators, float32, forms, onnx
+from tinyseg_tvm.operators.arithmetic.onnx_functions import conv_multiplier, requantize
 from tinyseg_tvm.relay_passes import float_operands, quantized_operands
 from tinyseg_tvm.relay_passes.expressions import Call, Expr, array_of, is_call, is_constant, shape_of
 from tinyseg_tvm.relay_passes.float_operands import is_float, is_float_call, per_channel, undone
@@ -42,6 +42,7 @@ _FREE = float32.WeightedSum(-float32.FLOAT32_MAX, float32.FLOAT32_MAX)
 # A stored bias scale may be float32(s_x * s_w) computed elsewhere, in another precision or order.
 _BIAS_SCALE_TOLERANCE = 1e-5
 _INT32 = np.iinfo(np.int32)
+_LARGEST_BIAS = 1 << 62  # room for the sum beside it in int64; nothing that large is exact before it is rounded
 
 
 @dataclass(frozen=True)
@@ -253,6 +254,12 @@ def _constants(rewrite: Rewrite, found: QuantizedSum, shape: Shape) -> dict[str,
         if quantized is None:
             return None
         bias, multiplier = quantized
+        values, bias, multiplier = _constant_channels(found, values, bias, multiplier)
+        if bias.min() < _INT32.min or bias.max() > _INT32.max:
+            logger.warning(
+                "%s stays in floating point: its bias leaves int32 in units of input x weight scale", found.name
+            )
+            return None
     narrow = values.min(initial=0) >= INT8_MIN and values.max(initial=0) <= INT8_MAX
     return {
         "weight": values.astype(np.int8 if narrow else np.int16),
@@ -285,10 +292,31 @@ def _bias(
         silent = ~fits & (weights.reshape(channels, -1) == 0).all(axis=1)
         bias = np.where(fits | silent, stored, bias)
         multiplier = np.where(silent, scales / np.float32(found.output.scale), multiplier).astype(np.float32)
-    if not np.isfinite(bias).all() or bias.min() < _INT32.min or bias.max() > _INT32.max:
+    if not np.isfinite(bias).all():
         logger.warning("%s stays in floating point: its bias leaves int32 in units of input x weight scale", found.name)
         return None
-    return bias.astype(np.int64), multiplier
+    return np.clip(bias, -_LARGEST_BIAS, _LARGEST_BIAS).astype(np.int64), multiplier
+
+
+def _constant_channels(
+    found: QuantizedSum, weights: np.ndarray, bias: np.ndarray, multiplier: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Channels whose sum could leave int32, but whose result no input changes, as that result alone.
+
+    Quantisers give a channel of tiny weights a tiny scale; in its units the bias is near or beyond int32's limits. As
+    results grow with the sum, such a channel is constant where its least and its most sum give the same.
+    """
+    zero_point = found.output.zero_point
+    wide = accumulators.can_overflow(weights, bias, found.input.zero_point)
+    ends = accumulators.extreme_accumulators(weights, bias, found.input.zero_point)
+    least, most = (requantize(end, multiplier, zero_point).astype(np.int64) for end in ends)
+    constant = wide & (least == most)
+    silenced = np.where(constant.reshape(-1, *(1,) * (weights.ndim - 1)), 0, weights)
+    return (
+        silenced,
+        np.where(constant, least - zero_point, bias),
+        np.where(constant, np.float32(1), multiplier).astype(np.float32),
+    )
 
 
 def _is_per_channel(shape: tuple[int, ...], found: QuantizedSum, channels: int) -> bool:

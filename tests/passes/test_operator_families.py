@@ -157,6 +157,21 @@ def test_bias_of_another_scale_is_rescaled() -> None:
     check(model.build(model.quantize(model.op("Conv", x, model.weight(6, 4, 3, 3), bias), 0.3)), {"conv2d"}, **EDGE)
 
 
+@pytest.mark.parametrize("bias", [2**31 - 1, -(2**31), 2**31 - 600, -(2**31) + 60000, 2e12])
+def test_channel_whose_bias_leaves_no_room_in_int32_stays_an_integer_one(bias: float) -> None:
+    """Beside a channel with room; its own result is the same for every input."""
+    model = QdqModel()
+    x = model.activation(1, 4, 5, 5)
+    weight = model.weight(2, 4, 3, 3, scale=1e-9)
+    if isinstance(bias, int):
+        scale = np.float32(0.05) * np.float32(1e-9)
+        stored = model.dequantize(model.constant(np.array([bias, 70_000_000], np.int32)), scale, 0, np.int32)
+    else:
+        stored = model.constant(np.float32([bias * 0.05 * 1e-9, 0.004]))
+    y = model.op("Conv", x, weight, stored, pads=[1, 1, 1, 1])
+    check(model.build(model.quantize(y, abs(bias) * 0.05e-9 / 90, -10)), {"conv2d"}, **EDGE)
+
+
 def test_bias_of_silent_channel_is_exact_at_any_scale() -> None:
     model = QdqModel()
     x = model.activation(1, 4, 5, 5)

@@ -27,6 +27,20 @@ def expect_integer_weights(constants: Mapping[str, TensorType], rank: int) -> in
     return channels
 
 
+def extreme_accumulators(weight: np.ndarray, bias: np.ndarray, input_zero_point: int) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the most that ``bias + sum((x - zero_point) * weight)`` can be, per output channel, as int64."""
+    flat = weight.reshape(weight.shape[0], -1).astype(np.int64)
+    positive, negative = np.maximum(flat, 0).sum(axis=1), np.minimum(flat, 0).sum(axis=1)
+    low, high, wide = -128 - input_zero_point, 127 - input_zero_point, bias.astype(np.int64)
+    return positive * low + negative * high + wide, positive * high + negative * low + wide
+
+
+def can_overflow(weight: np.ndarray, bias: np.ndarray, input_zero_point: int) -> np.ndarray:
+    """Per output channel, whether a sum that begins with the bias can leave int32, in any order of summation."""
+    least, most = extreme_accumulators(weight, bias, input_zero_point)
+    return np.asarray((most > _INT32.max) | (least < _INT32.min))
+
+
 def check_no_overflow(weight: np.ndarray, bias: np.ndarray, input_zero_point: int) -> None:
     """Proves that no accumulator of ``bias + sum((x - zero_point) * weight)`` can leave int32.
 
@@ -39,9 +53,7 @@ def check_no_overflow(weight: np.ndarray, bias: np.ndarray, input_zero_point: in
     flat = weight.reshape(weight.shape[0], -1).astype(np.int64)
     positive = np.maximum(flat, 0).sum(axis=1)
     negative = np.minimum(flat, 0).sum(axis=1)
-    low, high = -128 - input_zero_point, 127 - input_zero_point
-    least = positive * low + negative * high
-    most = positive * high + negative * low
+    least, most = extreme_accumulators(weight, np.zeros_like(bias), input_zero_point)
     wide = bias.astype(np.int64)
     unbiased = 128 * (positive - negative)  # sum(x * weight) alone, before a folded bias is added
     most = np.maximum.reduce([most + wide, most, unbiased])
