@@ -60,6 +60,7 @@ def lower_placed(prim_func: Any, offsets: Mapping[str, int] | None) -> LoweredPr
 
     _register_missing_lowerings()
     target = tvm.target.Target({"kind": "c"})
+    prim_func = _from_their_beginning(prim_func)
     module = tvm.IRModule({PLACEHOLDER: prim_func.with_attr("global_symbol", PLACEHOLDER)})
     try:
         with target:
@@ -72,6 +73,18 @@ def lower_placed(prim_func: Any, offsets: Mapping[str, int] | None) -> LoweredPr
         reason = str(error).strip().splitlines()[-1][:300]
         raise TinySegError(f"TVM's C generator cannot express it: {reason}") from None
     return LoweredProgram(_plain(text), workspace)
+
+
+def _from_their_beginning(prim_func: Any) -> Any:
+    """The program on buffers that begin at their pointers; some of TVM's leave open at which element they begin."""
+    from tvm import ir, tirx
+
+    anchored = {
+        parameter: tirx.decl_buffer(list(parameter.ty.shape), str(parameter.ty.dtype), parameter.name)
+        for parameter in prim_func.params
+        if tirx.buffer.is_buffer_var(parameter) and isinstance(parameter.ty.elem_offset, ir.Var)
+    }
+    return prim_func.specialize(anchored) if anchored else prim_func
 
 
 @lru_cache(maxsize=1)

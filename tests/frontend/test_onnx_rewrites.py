@@ -634,3 +634,22 @@ def test_function_of_the_model_is_inlined():
 @pytest.mark.parametrize(("op_type", "opset"), [("Celu", 17), ("Swish", 24)])
 def test_operator_that_onnx_defines_by_others(op_type, opset):
     check(model([node(op_type, "x", "y", alpha=0.7)], [port("x", [9])], [port("y", [9])], opset=opset), exact=False)
+
+
+@pytest.mark.parametrize("opset", [18, 21])
+@pytest.mark.parametrize("shape", [(2, 4, 3, 5), (1, 6, 7)])
+def test_group_normalization(opset, shape):
+    factors = 2 if opset < 21 else shape[1]  # per group, later per channel
+    nodes = [node("GroupNormalization", "x s b", "y", "norm", num_groups=2, epsilon=1e-3), node("Relu", "y", "z")]
+    constants = {"s": floats(factors), "b": floats(factors)}
+    graph = check(model(nodes, [port("x", shape)], [port("z", shape)], constants, opset), exact=False)
+    assert "GroupNormalization" not in operators(graph)
+
+
+@pytest.mark.parametrize("opset", [9, 13, 18])
+@pytest.mark.parametrize("axes", [None, [1, 2]])
+def test_mean_variance_normalization(opset, axes):
+    attributes = {} if axes is None else {"axes": axes}
+    proto = model([node("MeanVarianceNormalization", "x", "y", **attributes)], [port("x", [2, 3, 4, 5])],
+                  [port("y", [2, 3, 4, 5])], {}, opset)  # fmt: skip
+    check(proto, exact=False)

@@ -5,6 +5,7 @@ import pytest
 from tvm import relax
 
 from tests.passes.layout_modules import DEQUANTIZE, QUANTIZE, main
+from tinyseg_tvm.codegen.programs.long_tail import lower_program
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network import reference
 from tinyseg_tvm.operators import MaxPool2d
@@ -88,3 +89,19 @@ def test_what_cannot_be_legalised_is_named():
 
     with pytest.raises(TinySegError, match="mystery"):
         network_of(build)
+
+
+@pytest.mark.parametrize("largest", [True, False])
+@pytest.mark.parametrize("axis", [1, 2])
+def test_the_largest_are_found_by_their_rank_the_first_of_equals_first(axis, largest):
+    def build(b, x):
+        parts = b.relax(relax.op.topk(x, k=2, axis=axis, ret_type="both", largest=largest, dtype="int64"), "top")
+        values = b.relax(parts[0], "values")
+        return b.relax(relax.op.add(values, b.relax(relax.op.astype(b.relax(parts[1], "places"), "float32"))), "sum")
+
+    network = network_of(build)
+    assert lower_program(network.nodes[0].operator.prim_func).source
+    x = np.float32(np.random.default_rng(0).integers(0, 4, (1, 3, 8)))
+    places = np.argsort(-x if largest else x, axis=axis, kind="stable").take([0, 1], axis=axis)
+    expected = np.take_along_axis(x, places, axis) + places
+    np.testing.assert_array_equal(reference.run(network, [x])[0], expected)

@@ -150,6 +150,9 @@ def _infer_node(graph: Graph, node: Node) -> None:
         graph.types[node.outputs[0]] = ValueType(graph.types[node.inputs[0]].dtype, sizes)
         check_size(graph.types[node.outputs[0]], f"node '{node.name}' (Resize)")
         return
+    if node.op_type == "GroupNormalization" and not node.domain:  # a function, and deprecated as opset 18 defines it
+        graph.types[node.outputs[0]] = graph.types[node.inputs[0]]
+        return
     try:
         schema = onnx.defs.get_schema(node.op_type, graph.opset, node.domain)
         results = onnx.shape_inference.infer_node_outputs(

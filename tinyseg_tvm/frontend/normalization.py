@@ -10,6 +10,7 @@ from tinyseg_tvm.frontend.operator_support import (
     refuse_unusable_types,
 )
 from tinyseg_tvm.frontend.rewrites.batch_normalization import fold_batch_normalization
+from tinyseg_tvm.frontend.rewrites.group_normalization import expand_group_normalization
 from tinyseg_tvm.frontend.rewrites.identities import remove_identities, spell_reshapes
 from tinyseg_tvm.frontend.rewrites.integer_operators import expand_integer_operators
 from tinyseg_tvm.frontend.rewrites.old_forms import modernize
@@ -31,6 +32,7 @@ def normalize(graph: Graph) -> None:
     graph.raise_unsupported()
     name_quantizers(graph)
     infer(graph)
+    expand_group_normalization(graph)
     expand_qoperators(graph)
     graph.raise_unsupported()
     infer(graph)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import onnx
+
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.frontend.functions import EXPANDED
 from tinyseg_tvm.frontend.graph import Graph
@@ -66,6 +68,7 @@ REWRITTEN: dict[str, str] = {
     "ConstantOfShape": "folded",
     "Shape": "folded",
     "Size": "folded",
+    "GroupNormalization": "InstanceNormalization of groups",
     "BatchNormalization": "folded into the weights, else multiply and add",
     "Mean": "add and divide",
     "Scatter": "ScatterElements",
@@ -79,6 +82,7 @@ _RECURRENT = (
     "recurrent layers are not supported",
     "export one time step of the cell as MatMul, Add, Sigmoid and Tanh, with the state as input and output",
 )
+_DYNAMIC_SCALE = ("its scale is computed at run time", "quantise the model statically")
 _RANDOM = ("random numbers are not reproducible", "export the model in inference mode")
 _SEQUENCE = ("sequences and optionals are not tensors", "export the model with plain tensors")
 _TEXT = ("strings are not supported on the device", "tokenise in the application")
@@ -88,6 +92,9 @@ REFUSED: dict[str, tuple[str, str]] = {
     **dict.fromkeys(("If", "Loop", "Scan", "SequenceMap"), _CONTROL),
     **dict.fromkeys(("NonZero", "Unique", "Compress", "NonMaxSuppression", "AllClassNMS", "MaxUnpool"), _DYNAMIC),
     **dict.fromkeys(("LSTM", "GRU", "RNN"), _RECURRENT),
+    "DynamicQuantizeLinear": _DYNAMIC_SCALE,
+    "OneHot": ("no implementation", "export it as Equal and Where"),
+    "Attention": ("no implementation", "export attention as MatMul, Softmax and MatMul"),
     **dict.fromkeys(
         ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial"), _RANDOM
     ),
@@ -101,11 +108,9 @@ REFUSED: dict[str, tuple[str, str]] = {
     **dict.fromkeys(("StringNormalizer", "StringConcat", "StringSplit", "RegexFullMatch", "TfIdfVectorizer"), _TEXT),
 }  # fmt: skip
 
-# Operators of com.microsoft that TVM or the rewrites know. TVM itself ignores domains.
-_MICROSOFT_IMPORTED = (
-    "QuantizeLinear", "DequantizeLinear", "Gelu", "FastGelu", "BiasGelu", "SkipLayerNormalization",
-    "EmbedLayerNormalization",
-)  # fmt: skip
+# Operators of com.microsoft that are ONNX's own under another domain. TVM itself ignores domains, but no others of
+# that domain have a type: ONNX has no inference for them.
+_MICROSOFT_IMPORTED = ("QuantizeLinear", "DequantizeLinear")
 
 
 @dataclass(frozen=True)
@@ -126,15 +131,11 @@ class OperatorSupport:
 def supported_operators() -> tuple[OperatorSupport, ...]:
     """All operators the frontend knows something about, sorted by name."""
     rows: dict[str, OperatorSupport] = {}
-    for name in converter_names() | {"ConvInteger"}:
+    for name in filter(onnx.defs.has, converter_names() | {"ConvInteger"}):
         rows[name] = OperatorSupport(name, "long tail", "TVM, as one step over whole tensors")
     rows |= {name: OperatorSupport(name, "rewritten", detail) for name, detail in REWRITTEN.items()}
     rows |= {name: OperatorSupport(name, "integer", detail) for name, detail in INTEGER.items()}
     rows |= {n: OperatorSupport(n, "unsupported", f"{why}; {remedy}") for n, (why, remedy) in REFUSED.items()}
-    microsoft_only = {"BiasGelu", "FastGelu", "SkipLayerNormalization", "EmbedLayerNormalization", "AllClassNMS"}
-    for name in microsoft_only & rows.keys() & set(_MICROSOFT_IMPORTED):
-        row = rows.pop(name)
-        rows[f"{MICROSOFT}.{name}"] = OperatorSupport(f"{MICROSOFT}.{name}", row.route, row.detail)
     for name in EXPANSIONS:
         prefix = "" if name in ("QLinearConv", "QLinearMatMul") else f"{MICROSOFT}."
         rows[prefix + name] = OperatorSupport(prefix + name, "rewritten", "QDQ form")

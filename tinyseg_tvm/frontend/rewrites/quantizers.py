@@ -71,8 +71,10 @@ def _canonicalize(graph: Graph, node: Node) -> None:
         graph.refuse(node, "quantisation in blocks of an activation", "quantise per tensor or per channel")
         return
     scale = graph.constant(node.input(1))
+    if scale is None:
+        graph.refuse(node, "its scale is computed at run time", "quantise the model statically")
     if scale is None or data is None:
-        return  # computed at run time (DynamicQuantizeLinear): long tail
+        return
     check_scale(node, scale)
     if not node.input(2):
         dtype = data.dtype

@@ -1,0 +1,66 @@
+"""A form of every operator that the compiler lists: ONNX's own examples, and models of our own where those do not."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from tests.frontend.onnx_models import model, node, port
+
+F = np.float32
+
+
+def _with(nodes: list, constants: dict[str, Any], dtype: str = "float32", opset: int = 17) -> onnx.ModelProto:
+    return model(nodes, [port("x", [2, 3], dtype)], [port("y", None, dtype)], constants, opset)
+
+
+OWN: dict[str, onnx.ModelProto] = {
+    "BlackmanWindow": _with([node("BlackmanWindow", "n", "w"), node("Mul", "x w", "y")], {"n": np.int32(3)}),
+    "CastLike": _with([node("CastLike", "c x", "w"), node("Mul", "x w", "y")], {"c": np.int64([1, 2, 3])}),
+    "Constant": _with([node("Constant", "", "w", value_float=2.0), node("Mul", "x w", "y")], {}),
+    "ConstantOfShape": _with([node("ConstantOfShape", "s", "w"), node("Add", "x w", "y")], {"s": np.int64([3])}),
+    "EyeLike": _with([node("EyeLike", "c", "w"), node("MatMul", "x w", "y")], {"c": np.zeros((3, 3), F)}),
+    "HammingWindow": _with([node("HammingWindow", "n", "w"), node("Mul", "x w", "y")], {"n": np.int32(3)}),
+    "HannWindow": _with([node("HannWindow", "n", "w"), node("Mul", "x w", "y")], {"n": np.int32(3)}),
+    "LayerNormalization": _with([node("LayerNormalization", "x c", "y")], {"c": F([1, 2, 3])}),
+    "Not": model([node("Not", "x", "y")], [port("x", [2, 3], "bool")], [port("y", [2, 3], "bool")]),
+    "Range": _with([node("Range", "a b c", "w"), node("Mul", "x w", "y")], {"a": F(0), "b": F(3), "c": F(1)}),
+    "Shape": _with([node("Shape", "x", "s"), node("Cast", "s", "w", to=1), node("MatMul", "w x", "y")], {}),
+    "Size": _with([node("Size", "x", "s"), node("Cast", "s", "w", to=1), node("Add", "x w", "y")], {}),
+    "GlobalLpPool": model([node("GlobalLpPool", "x", "y")], [port("x", [1, 2, 4, 4])], [port("y", [1, 2, 1, 1])]),
+    "MaxRoiPool": model(
+        [node("MaxRoiPool", "x r", "y", pooled_shape=[2, 2])],
+        [port("x", [1, 2, 4, 4])],
+        [port("y", [1, 2, 2, 2])],
+        {"r": F([[0, 0, 0, 3, 3]])},
+    ),
+}
+
+
+def examples() -> Iterator[tuple[str, onnx.ModelProto]]:
+    """ONNX's own, each operator with its model; operands behind the first as constants, and as they are."""
+    from onnx.backend.test.case.node import collect_testcases
+
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        cases = collect_testcases(None)
+    for case in sorted(cases, key=lambda case: case.model.ByteSize()):
+        if len(case.model.graph.node) != 1:
+            continue
+        for constant in (True, False):
+            proto = onnx.ModelProto()
+            proto.CopyFrom(case.model)
+            if constant:
+                operands = list(zip(case.model.graph.input, case.data_sets[0][0], strict=True))[1:]
+                if not all(isinstance(value, np.ndarray | np.generic) for _, value in operands):
+                    continue
+                del proto.graph.input[1:]
+                proto.graph.initializer.extend(
+                    numpy_helper.from_array(np.asarray(value), port.name) for port, value in operands
+                )
+            yield proto.graph.node[0].op_type, proto
