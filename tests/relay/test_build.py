@@ -213,6 +213,86 @@ def test_models_come_from_paths_bytes_and_protos(tmp_path: Path) -> None:
     assert len(hashes) == 1
 
 
+def test_the_library_is_named_after_the_file(tmp_path: Path) -> None:
+    model = segmenter()
+    model.graph.name = "main_graph"
+    path = save(model, tmp_path / "street scenes.v2.onnx")
+    assert relay.build(*_pair(relay.frontend.from_onnx(path))).name == "street_scenes_v2"
+    assert relay.build(*_pair(relay.frontend.from_onnx(path, name="net"))).name == "net"
+    assert relay.build(*_pair(relay.frontend.from_onnx(model))).name == "main_graph"
+
+
+def _pair(imported: tuple) -> tuple:
+    return imported[0], "c -tinyseg -layerwise", imported[1]
+
+
+def test_the_pair_of_the_importer_is_built_as_it_is(module) -> None:
+    whole = relay.build(module, "c -tinyseg -layerwise", name="n")
+    assert whole.files == relay.build(module[0], "c -tinyseg -layerwise", module[1], name="n").files
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("net.onnx",), r"build: a Relax module or the pair .* is needed, not str; import a model first"),
+        ((segmenter(),), "not ModelProto; import a model first"),
+        ((({}, {}, {}),), "a pair .* not 3 values"),
+    ],
+)
+def test_what_is_no_module_is_refused_with_a_sentence(arguments, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        relay.build(*arguments)
+
+
+def test_wrong_types_beside_the_module_are_refused_with_a_sentence(module) -> None:
+    with pytest.raises(UsageError, match="params is a mapping from parameters to arrays, not list"):
+        relay.build(module[0], "c -tinyseg", [1])
+    with pytest.raises(UsageError, match="given twice"):
+        relay.build((module[0], {"w": np.zeros(1)}), "c -tinyseg", {"w": np.zeros(1)})
+    with pytest.raises(UsageError, match="target of type int: not a tinyseg target; use a string"):
+        relay.build(module, 7)
+
+
+@pytest.fixture(scope="module")
+def by_columns(module, tmp_path_factory):
+    """A project whose device buffers are column by column."""
+    built = relay.build(module, "c -tinyseg -stream-axis=columns -layerwise", name="n")
+    return built, generate_project("host", built, tmp_path_factory.mktemp("columns") / "project")
+
+
+def test_a_project_runs_arrays_of_the_models_layout(by_columns) -> None:
+    built, project = by_columns
+    x = image(segmenter())
+    result = project.run([[x], [x[..., ::-1]]])
+    for given, (got,) in zip((x, x[..., ::-1]), result.outputs, strict=True):
+        np.testing.assert_array_equal(got, reference.run(built.network, [given])[0])
+
+
+def test_a_project_runs_arrays_of_the_devices_layout_where_it_is_told(by_columns) -> None:
+    built, project = by_columns
+    x = image(segmenter())
+    result = project.run([[reference.to_device(built.network, built.network.inputs[0], x)]], layout="device")
+    expected = reference.to_device(built.network, built.network.outputs[0], reference.run(built.network, [x])[0])
+    assert result.outputs[0][0].tobytes() == expected.tobytes()
+
+
+def test_arrays_of_another_form_are_refused_with_what_is_needed(by_columns) -> None:
+    _, project = by_columns
+    x = image(segmenter())
+    needed = (
+        r"vector 0: port 'input_1' carries int8 of shape \(1, 3, 16, 12\), .* of shape \(1, 12, 16, 3\), pass layout='d"
+    )
+    for wrong in (x.transpose(0, 2, 3, 1), x.astype(np.float32), x.transpose(0, 3, 2, 1)):
+        with pytest.raises(UsageError, match=needed):
+            project.run([[wrong]])
+    with pytest.raises(UsageError, match=r"vector 0 is of type ndarray: .* as in run\(\[\[image\]\]\)"):
+        project.run([x])
+    with pytest.raises(UsageError, match="input 0 is of type list"):
+        project.run([[x.tolist()]])
+    with pytest.raises(UsageError, match="layout is 'model' or 'device', not 'nhwc'"):
+        project.run([[x]], layout="nhwc")
+
+
 def test_schedule_and_addresses_take_little_flash(factory) -> None:
     """At most 4 bytes per step, both tables together."""
     metadata = json.loads(factory.files["metadata.json"])
