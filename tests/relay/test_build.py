@@ -123,6 +123,62 @@ def test_line_io_and_columns_change_the_ports(module) -> None:
     np.testing.assert_array_equal(reference.run(built.network, [x])[0], reference.run(rows.network, [x])[0])
 
 
+@pytest.fixture(scope="module")
+def wide():
+    """A U-Net that needs less RAM by columns."""
+    return relay.frontend.from_onnx(segmenter(12, 24), name="wide")
+
+
+def test_lines_are_rows_unless_columns_are_asked_for(wide) -> None:
+    by_rows = relay.build(wide, "c -tinyseg -io=line -stream-axis=rows")
+    by_columns = relay.build(wide, "c -tinyseg -io=line -stream-axis=columns")
+    assert by_columns.memory.total < by_rows.memory.total
+    chosen = relay.build(wide, "c -tinyseg -io=line")
+    assert chosen.axis == "rows"
+    assert chosen.memory == by_rows.memory
+    assert chosen.remarks == ()
+    (remark,) = by_columns.remarks
+    assert remark.endswith("are columns of the image, as --stream-axis columns asks for")
+
+
+def test_ports_by_columns_are_said_with_what_rows_cost(wide) -> None:
+    chosen, by_rows = relay.build(wide, "c -tinyseg"), relay.build(wide, "c -tinyseg -stream-axis=rows")
+    assert chosen.axis == "columns"
+    (remark,) = chosen.remarks
+    assert "lie in the arena column by column: wide_write_image() and wide_read_image() take images by rows" in remark
+    assert f"; --stream-axis rows takes {by_rows.memory.total / 1024:.1f} KiB in all" in remark
+    assert remark in chosen.report()
+    assert remark.encode() in chosen.report_files["reports/report.html"]
+    assert by_rows.remarks == ()
+
+
+def test_rows_that_do_not_fit_cost_what_they_would_need(wide) -> None:
+    least = relay.build(wide, "c -tinyseg -board=mps2_an386 -stream-axis=columns").memory.total
+    rows = relay.build(wide, "c -tinyseg -board=mps2_an386 -stream-axis=rows").memory.total
+    assert rows > least
+    (remark,) = relay.build(wide, f"c -tinyseg -board=mps2_an386 -ram={least}").remarks
+    assert f"--stream-axis rows takes {rows / 1024:.1f} KiB in all" in remark
+
+
+@pytest.mark.parametrize(("axis", "row", "pixel"), [("rows", 24 * 3, 3), ("columns", 3, 12 * 3)])
+def test_the_header_says_where_pixels_are(wide, axis: str, row: int, pixel: int) -> None:
+    built = relay.build(wide, f"c -tinyseg -layerwise -stream-axis={axis}")
+    header = built.files["include/wide.h"].decode()
+    for macro, value in {
+        "HEIGHT": "12u",
+        "WIDTH": "24u",
+        "CHANNELS": "3u",
+        "AXIS": f"WIDE_{axis.upper()}",
+        "ROW_STRIDE": f"{row}u",
+        "PIXEL_STRIDE": f"{pixel}u",
+    }.items():
+        assert f"#define WIDE_INPUT0_{macro} {value}" in header
+    lines = relay.build(wide, f"c -tinyseg -layerwise -io=line -stream-axis={axis}").files
+    assert f"#define WIDE_INPUT0_AXIS WIDE_{axis.upper()}" in lines["include/wide.h"].decode()
+    assert "STRIDE" not in lines["include/wide.h"].decode()
+    assert "src/wide_images.c" not in lines
+
+
 def test_objectives_trade_speed_for_memory(module) -> None:
     small, fast = (relay.build(module[0], f"c -tinyseg -objective={o}", module[1]) for o in ("ram", "speed"))
     assert small.memory.arena <= fast.memory.arena

@@ -52,7 +52,12 @@ def front_text(choices: list[Alternative]) -> str:
 def print_figures(factory: Factory, choices: list[Alternative], *, as_json: bool) -> None:
     """What was built and, where there are any, the alternatives: as text or as one JSON object."""
     if as_json:
-        print(json.dumps({**factory.figures, **(front_figures(choices) if choices else {})}, sort_keys=True))
+        print(
+            json.dumps(
+                {**factory.figures, "remarks": factory.remarks, **(front_figures(choices) if choices else {})},
+                sort_keys=True,
+            )
+        )
         return
     print(factory.report())
     if choices:

@@ -14,6 +14,7 @@ import numpy as np
 
 from tinyseg_tvm import __version__, codegen
 from tinyseg_tvm.boards import Board, Storage
+from tinyseg_tvm.compiler import remarks
 from tinyseg_tvm.compiler.memory import Memory, overhead_bytes, promised_memory
 from tinyseg_tvm.compiler.options import BuildOptions
 from tinyseg_tvm.compiler.planned import Planned
@@ -144,6 +145,11 @@ class Factory:
         )
 
     @cached_property
+    def remarks(self) -> tuple[str, ...]:
+        """What the user should know of this plan beside its figures, a sentence each."""
+        return tuple(remarks.orientation(self.planned, self.situation, self.name))
+
+    @cached_property
     def figures(self) -> dict[str, Any]:
         """The promised figures under the names that ``tinyseg run --json`` measures them."""
         return {
@@ -212,11 +218,20 @@ class Factory:
             points: alternatives, drawn as RAM against its price.
         """
         kinds = {node.name: node.operator.kind for node in self.network.nodes}
-        return write_reports(directory, self.problem, self.plan, title=self.name, kinds=kinds, points=points, png=png)
+        return write_reports(
+            directory,
+            self.problem,
+            self.plan,
+            title=self.name,
+            kinds=kinds,
+            remarks=self.remarks,
+            points=points,
+            png=png,
+        )
 
     def report(self) -> str:
         """The promised figures and the peak, as text."""
-        parts = [text.summary(self.network, self.problem, self.plan, self.figures)]
+        parts = [text.summary(self.network, self.problem, self.plan, self.figures, self.remarks)]
         if self.planned.spilled:
             parts.append(text.storage_table(self.planned.spilled, self.figures))
             parts += lifetime_sentences(self.storage_use, self.situation)
