@@ -17,7 +17,7 @@ from tinyseg_tvm.report.tables import Cell, kib, render
 def front_of(factory: Factory, quiet: bool) -> list[Alternative]:
     """The alternatives, with a progress bar while they are planned."""
     with ProgressBar(quiet) as progress:
-        return alternatives(factory.lowered, factory.situation, progress)
+        return alternatives(factory.lowered, factory.situation, progress, factory.quantized_ports)
 
 
 def front_points(factory: Factory, choices: Sequence[Alternative]) -> list[Point]:

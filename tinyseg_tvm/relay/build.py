@@ -52,7 +52,8 @@ def build(
     mod, params = _module_and_parameters(mod, params)
     options = target if isinstance(target, BuildOptions) else parse_target(target)
     situation = situation_of(options, records)
-    module = relay_passes.layout_pipeline(options.io_type)(relay_passes.integer_pipeline()(_bound(mod, params)))
+    integer = relay_passes.integer_pipeline()(_bound(mod, params))
+    module = relay_passes.layout_pipeline(options.io_type)(integer)
     identifier = codegen.project_identifier(name or _attribute(mod, "tinyseg.model_name", "network"))
     lowered = LoweredModule.of(module, identifier)
     planned = plan_network(lowered, situation, progress)
@@ -64,6 +65,7 @@ def build(
         situation=situation,
         lowered=lowered,
         planned=planned,
+        integer=integer,
         model_hash=_attribute(mod, "tinyseg.model_hash", ""),
     )
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseg_tvm import __version__, codegen
+from tinyseg_tvm import __version__, codegen, relay_passes
 from tinyseg_tvm.boards import Board, Storage
 from tinyseg_tvm.compiler import remarks
 from tinyseg_tvm.compiler.memory import Memory, overhead_bytes, promised_memory
@@ -44,6 +44,7 @@ class Factory:
         situation: what it was planned for.
         lowered: the module that was planned, before any decision.
         planned: how it runs: what the code generator is given.
+        integer: the module after the first half of the passes, in which ports are as in the model.
         model_hash: SHA-256 of the model's file.
     """
 
@@ -51,6 +52,7 @@ class Factory:
     situation: Situation
     lowered: LoweredModule
     planned: Planned
+    integer: Any
     model_hash: str
 
     @property
@@ -147,7 +149,20 @@ class Factory:
     @cached_property
     def remarks(self) -> tuple[str, ...]:
         """What the user should know of this plan beside its figures, a sentence each."""
-        return tuple(remarks.orientation(self.planned, self.situation, self.name))
+        return (
+            *remarks.orientation(self.planned, self.situation, self.name),
+            *remarks.float_ports(self.planned, self.quantized_ports, self.situation, self.memory.total),
+        )
+
+    @cached_property
+    def quantized_ports(self) -> LoweredModule | None:
+        """What ``lowered`` would be with ``-io-type=quantized``, where float32 ports would become smaller."""
+        if self.options.io_type == "quantized" or not remarks.has_float_ports(self.network):
+            return None
+        module = relay_passes.layout_pipeline("quantized")(self.integer)
+        quantized = LoweredModule.of(module, self.name)
+        fewer = remarks.port_bytes(quantized.network) < remarks.port_bytes(self.network)
+        return quantized if fewer else None
 
     @cached_property
     def figures(self) -> dict[str, Any]:
