@@ -152,6 +152,7 @@ class Factory:
         return (
             *remarks.orientation(self.planned, self.situation, self.name),
             *remarks.float_ports(self.planned, self.quantized_ports, self.situation, self.memory.total),
+            *remarks.detours(self.planned, self.memory.total),
         )
 
     @cached_property
