@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.end_to_end.small_models import image, one_convolution, save, segmenter, with_hostile_names
+from tests.end_to_end.small_models import image, one_convolution, save, segmenter, with_float_ports, with_hostile_names
 from tinyseg_tvm.boards import board_names
 from tinyseg_tvm.cli.main import VERBS, main
 from tinyseg_tvm.frontend import from_onnx
@@ -142,6 +142,19 @@ def test_analyze_promises_under_the_names_that_run_measures(cli: Cli, model: Pat
     assert figures["ram"].keys() >= RAM
     assert figures["storage"].keys() >= STORAGE
     assert figures["ram"]["total"] == sum(figures["ram"][key] for key in RAM - {"total"})
+
+
+def test_what_is_unexpectedly_dear_is_printed_and_among_the_figures(cli, tmp_path) -> None:
+    model = save(with_float_ports(segmenter(24, 32, 2)), tmp_path / "net.onnx")
+    plan = (model, "--stream-axis", "columns")
+    remarks = cli.json("analyze", *plan, "--brief")["remarks"]
+    assert [remark.split(":")[0] for remark in remarks] == [
+        "image, logits lie in the arena column by column",
+        "image, logits carry float32",
+    ]
+    for printed in (cli.ok("analyze", *plan, "--brief"), cli.ok("compile", *plan, "-o", tmp_path / "out")):
+        assert all(remark in printed for remark in remarks)
+    assert "by columns, resident I/O, quantized ports" in cli.ok("analyze", *plan)
 
 
 def test_analyze_explains_itself(cli: Cli, tmp_path: Path) -> None:
