@@ -306,7 +306,7 @@ def measure(shape: Shape, board_name: str, directory: Path) -> Measurement:
     rng = np.random.default_rng(1)
     vector = [rng.integers(-128, 128, s, dtype=np.int8).astype(shape.dtype) for s in shape.inputs]
     project = generate_project(board, files, directory)
-    result = project.run([vector], profile=True)
+    result = project.run([vector], layout="device", profile=True)
     (expected,) = run_reference(network, vector, layout="device")
     exact = result.status == 0 and result.outputs[0][0].tobytes() == expected.tobytes()
     code = _code_bytes(Path(result.elf).parent / "runtime")

@@ -59,20 +59,20 @@ CASES = [
     Case("unet-recompute", UNET, "columns", "resident", 70, 63.1, 311, recompute=10.1),
     Case("unet-240x320", "gen_tinyunet_240x320_int8", "columns", "line", 205, 194, 2400, ram=256 * 1024),
     Case("nano-u", "seg_nano_u_botanicgarden", "auto", "resident", 20, 14.7, 85.7),
-    Case("nano-u-line", "seg_nano_u_botanicgarden", "auto", "line", 10, 5.8, 85.7),
+    Case("nano-u-line", "seg_nano_u_botanicgarden", "columns", "line", 10, 5.8, 85.7),
     Case("vww", "mlperf_vww_96_int8", "auto", "resident", 34, 27.4, 101),
-    Case("vww-line", "mlperf_vww_96_int8", "auto", "line", 15, 10.0, 101),
+    Case("vww-line", "mlperf_vww_96_int8", "rows", "line", 15, 10.0, 101),
     Case("person", "tflm_person_detect", "auto", "resident", 17, 12.0, 83),
-    Case("person-line", "tflm_person_detect", "auto", "line", 14, 9.8, 83),
-    Case("resnet8-line", "mlperf_resnet8_int8", "auto", "line", 14, 8.9, 54.7),
-    Case("kws-line", "mlperf_kws_ref_model", "auto", "line", 7, 3.5, 23.7),
-    Case("vww80-line", "tinyengine_vww", "auto", "line", 20, 13.7, 219.7, io_type="quantized"),
-    Case("mcunetv2-line", "tinyengine_mcunetv2_large", "auto", "line", 260, 234, 2553, io_type="quantized"),
+    Case("person-line", "tflm_person_detect", "rows", "line", 14, 9.8, 83),
+    Case("resnet8-line", "mlperf_resnet8_int8", "rows", "line", 14, 8.9, 54.7),
+    Case("kws-line", "mlperf_kws_ref_model", "rows", "line", 7, 3.5, 23.7),
+    Case("vww80-line", "tinyengine_vww", "rows", "line", 20, 13.7, 219.7, io_type="quantized"),
+    Case("mcunetv2-line", "tinyengine_mcunetv2_large", "rows", "line", 260, 234, 2553, io_type="quantized"),
     Case(
         "mcunetv2-recompute", "tinyengine_mcunetv2_large", "rows", "line", 260, None, 2553, "quantized", recompute=35.0
     ),
-    Case("posenet-line", "fdt_pos_posenet_075_353_481_quant", "auto", "line", 260, 226, 2999),
-    Case("deeplab-line", "seg_coral_deeplabv3_mnv2_dm05_pascal_quant", "auto", "line", 300, 247, 7453, "quantized"),
+    Case("posenet-line", "fdt_pos_posenet_075_353_481_quant", "columns", "line", 260, 226, 2999),
+    Case("deeplab-line", "seg_coral_deeplabv3_mnv2_dm05_pascal_quant", "rows", "line", 300, 247, 7453, "quantized"),
 ]
 HEADERS = ["row", "lines", "I/O", "RAM KiB", "bar", "live-line floor", "TFLM", "TFLM / ours", "exact", "extra MACs"]
 

@@ -152,7 +152,7 @@ def _exchanged_port(port: PortRecord, kind: TensorType, problems: list[str]) -> 
         )
         return port
     order = [axis for group in (groups[0], groups[2], groups[1], *groups[3:]) for axis in group]
-    return replace(port, permutation=tuple(port.permutation[axis] for axis in order))
+    return replace(port, permutation=tuple(port.permutation[axis] for axis in order), exchanged=True)
 
 
 def _axis_groups(extents: Sequence[int], shape: Sequence[int]) -> list[list[int]] | None:

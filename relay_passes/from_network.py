@@ -106,4 +106,11 @@ def _attributes(network: Network) -> dict[str, object]:
 
 
 def _record(port: Port) -> PortRecord:
-    return PortRecord(port.name, port.model_shape, port.model_dtype, port.permutation, quantized=port.quantized)
+    return PortRecord(
+        port.name,
+        port.model_shape,
+        port.model_dtype,
+        port.permutation,
+        quantized=port.quantized,
+        exchanged=port.exchanged,
+    )

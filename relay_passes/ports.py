@@ -1,10 +1,10 @@
 """The function attribute ``tinyseg.ports``: how parameters and results map to the model's tensors.
 
     {"inputs": [port, ...], "outputs": [port, ...]}
-    port = {"name", "shape", "dtype", "permutation", "quantized"}
+    port = {"name", "shape", "dtype", "permutation", "quantized", "exchanged"}
 
 ``shape`` and ``dtype`` are the model's; the device tensor is ``array.transpose(permutation).reshape(device shape)``,
-the device shape being the parameter's or result's own. ``quantized`` as in ``network.Port``.
+the device shape being the parameter's or result's own. ``quantized`` and ``exchanged`` as in ``network.Port``.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ class PortRecord:
     model_dtype: str
     permutation: tuple[int, ...]
     quantized: bool = False
+    exchanged: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ def ports_record(ports: Ports) -> dict[str, list[dict[str, Any]]]:
                 "dtype": port.model_dtype,
                 "permutation": list(port.permutation),
                 "quantized": port.quantized,
+                "exchanged": port.exchanged,
             }
             for port in records
         ]
@@ -97,4 +99,5 @@ def _record(port: Mapping[str, Any]) -> PortRecord:
         str(port["dtype"]),
         tuple(int(axis) for axis in port["permutation"]),
         bool(port["quantized"]),
+        bool(port.get("exchanged", False)),
     )

@@ -61,7 +61,13 @@ def to_network(module: Module, name: str = "network") -> Network:
 
 def _port(record: PortRecord, tensor: str) -> Port:
     return Port(
-        record.name, tensor, record.model_shape, record.model_dtype, record.permutation, quantized=record.quantized
+        record.name,
+        tensor,
+        record.model_shape,
+        record.model_dtype,
+        record.permutation,
+        quantized=record.quantized,
+        exchanged=record.exchanged,
     )
 
 

@@ -99,6 +99,7 @@ def _port(generation: Generation, port: Port) -> dict[str, Any]:
         "model_dtype": port.model_dtype,
         "permutation": list(port.permutation),
         "quantized": port.quantized,
+        "exchanged": port.exchanged,
         "bytes": tensor.type.bytes,
         "lines": tensor.type.lines,
         "offset": generation.placement(port.tensor).offsets[0] if generation.io == "resident" else None,

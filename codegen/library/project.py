@@ -36,6 +36,7 @@ from tinyseg_tvm.codegen.text.constants import ConstantPool
 from tinyseg_tvm.codegen.text.identifiers import Names, comment_text, project_identifier
 from tinyseg_tvm.codegen.text.runtime_files import header_of
 from tinyseg_tvm.errors import TinySegError
+from tinyseg_tvm.network.images import image_of
 from tinyseg_tvm.network.network import Network, Port
 from tinyseg_tvm.network.problem import IoMode
 from tinyseg_tvm.planner.plan import Plan
@@ -150,7 +151,8 @@ def _check(network: Network, problem: Problem, plan: Plan, io: IoMode) -> None:
 
 def _reserved_names(identifier: str) -> Names:
     own = (
-        "init run run_schedule io context status observe set_pool weights_begin arena_size_fits context_size_is_stated"
+        "init run run_schedule io context status observe set_pool weights_begin arena_size_fits context_size_is_stated "
+        "write_image read_image"
     )
     return Names(tuple(f"{identifier}_{word}" for word in own.split()))
 
@@ -183,6 +185,7 @@ def _port(generation: Generation, port: Port, macro: str) -> dict[str, Any]:
         "offset": placement.offsets[0] if resident else None,
         "scale": None if tensor.scale is None else c_float(tensor.scale),
         "zero_point": tensor.zero_point or 0,
+        "image": image_of(generation.network, port),
     }
 
 
@@ -229,6 +232,8 @@ def _sources(
         f"src/{name}_weights.c": generation.constants.c_source(name),
         **long_tail,
     }
+    if generation.io == "resident":
+        files[f"src/{name}_images.c"] = _render("images.c.jinja", values)
     copies = runtime_copies(modules, rule_macro(network))
     return files | {f"runtime/{file}": text for file, text in copies.items()}
 

@@ -126,7 +126,9 @@ def run(board: str, storage: str, count: int, output: Path) -> int:
     seeds = TEST_SEEDS[:count]
     scenes = [scene(seed) for seed in seeds]
     port = factory.network.inputs[0]
-    result = project.run([[reference.to_device(factory.network, port, quantised(one.image))] for one in scenes])
+    result = project.run(
+        [[reference.to_device(factory.network, port, quantised(one.image))] for one in scenes], layout="device"
+    )
     if result.status:
         raise TinySegError(f"the network on {board} stopped with status {result.status}")
     say(f"ran {count} scenes on {board}", start)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.end_to_end.small_models import image, one_convolution, save, segmenter, with_hostile_names
+from tests.end_to_end.small_models import image, one_convolution, save, segmenter, with_float_ports, with_hostile_names
 from tinyseg_tvm.boards import board_names
 from tinyseg_tvm.cli.main import VERBS, main
 from tinyseg_tvm.frontend import from_onnx
@@ -157,6 +157,19 @@ def test_named_dimensions_and_shapes_are_given_alike(cli: Cli, tmp_path: Path) -
     assert "--shape h=96" in cli.fails(1, *words)
     shape = f"{model.graph.input[0].name}=1x3x8x6"
     assert cli.json(*words, "--shape", "h=8", "--shape", "w=6") == cli.json(*words, "--shape", shape)
+
+
+def test_what_is_unexpectedly_dear_is_printed_and_among_the_figures(cli: Cli, tmp_path: Path) -> None:
+    model = save(with_float_ports(segmenter(24, 32, 2)), tmp_path / "net.onnx")
+    plan = (model, "--stream-axis", "columns")
+    remarks = cli.json("analyze", *plan, "--brief")["remarks"]
+    assert [remark.split(":")[0] for remark in remarks] == [
+        "image, logits lie in the arena column by column",
+        "image, logits carry float32",
+    ]
+    for printed in (cli.ok("analyze", *plan, "--brief"), cli.ok("compile", *plan, "-o", tmp_path / "out")):
+        assert all(remark in printed for remark in remarks)
+    assert "by columns, resident I/O, quantized ports" in cli.ok("analyze", *plan)
 
 
 def test_analyze_explains_itself(cli: Cli, tmp_path: Path) -> None:

@@ -196,7 +196,9 @@ def test_float_kernels_equal_the_reference_on_cores_with_and_without_an_fpu(boar
         problem = build_problem(network, io="resident", cost=partial(kernel_cost, network=network, core=core))
         plan = streamed_plan(problem, np.random.default_rng(seed))
         files = generate(network, problem, plan, name="floats", core=core, io="resident", metadata={})
-        result = generate_project(load_board(board), files, tmp_path / str(seed)).run([inputs], count="none")
+        result = generate_project(load_board(board), files, tmp_path / str(seed)).run(
+            [inputs], layout="device", count="none"
+        )
         assert result.status == 0
         for got, want in zip(result.outputs[0], run_reference(network, inputs, layout="device"), strict=True):
             assert got.tobytes() == np.ascontiguousarray(want).tobytes()

@@ -52,6 +52,24 @@ def _requantized(m: QdqModel, x: str, scale: float = SCALE, zero_point: int = 3)
     return m.dequantize(m.quantize(x, scale, zero_point), scale, zero_point)
 
 
+def with_float_ports(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with float32 ports ``image`` and ``logits``, as quantisation tools leave them."""
+    changed = onnx.ModelProto()
+    changed.CopyFrom(model)
+    graph = changed.graph
+    reader = next(node for node in graph.node if graph.input[0].name in node.input)
+    writer = next(node for node in graph.node if graph.output[0].name in node.output)
+    entry = onnx.helper.make_node("QuantizeLinear", ["image", *reader.input[1:]], [graph.input[0].name], name="entry")
+    exit_ = onnx.helper.make_node(
+        "DequantizeLinear", [graph.output[0].name, *writer.input[1:]], ["logits"], name="exit"
+    )
+    graph.node.insert(0, entry)
+    graph.node.append(exit_)
+    for port, name in ((graph.input[0], "image"), (graph.output[0], "logits")):
+        port.name, port.type.tensor_type.elem_type = name, onnx.TensorProto.FLOAT
+    return changed
+
+
 def with_hostile_names(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model with names that would break out of comments, strings, paths and macros."""
     hostile = ['"; system("touch owned"); //', "*/ #error */", "line\nbreak\r\t", "../../up", "%s%n", "??/", "naïve ✓"]

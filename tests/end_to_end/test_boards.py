@@ -73,7 +73,9 @@ def test_every_operator_is_exact_line_by_line_on_a_core_without_fpu(module, tmp_
 
     factory = factory_of(module, "mps2_an385")
     inputs = random_inputs(factory.network, seed=5)
-    result = generate_project("mps2_an385", factory, tmp_path / "project").run([inputs], observe=True, count="none")
+    result = generate_project("mps2_an385", factory, tmp_path / "project").run(
+        [inputs], layout="device", observe=True, count="none"
+    )
     rows = compare(factory.network, inputs, result)
     assert [row.name for row in rows if row.differing] == []
     assert {"down_conv", "up_transposed", "head"} <= {row.name for row in rows}

@@ -86,7 +86,7 @@ def test_a_float_network_with_a_skip_streams_and_agrees_with_onnxruntime(board, 
     assert factory.memory.arena < 0.75 * layered.memory.arena
     x = np.random.default_rng(1).normal(size=(1, 3, 32, 24)).astype(np.float32)
     device = reference.to_device(factory.network, factory.network.inputs[0], x)
-    result = generate_project(factory.board, factory, tmp_path / "project").run([[device]])
+    result = generate_project(factory.board, factory, tmp_path / "project").run([[device]], layout="device")
     assert result.status == 0
     (want,) = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": x})
     port = factory.network.outputs[0]

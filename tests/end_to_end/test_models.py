@@ -121,7 +121,7 @@ def test_float_firmware_agrees_with_onnxruntime(models_dir, name, tmp_path) -> N
     onnxruntime = pytest.importorskip("onnxruntime")
     factory = factory_of(models_dir, name, board=BOARD, layerwise=True, stream_axis="rows")
     device = random_inputs(factory.network, seed=0)
-    result = generate_project(factory.board, factory, tmp_path / "project").run([device], count="none")
+    result = generate_project(factory.board, factory, tmp_path / "project").run([device], layout="device", count="none")
     assert result.status == 0
     ports = zip(factory.network.inputs, device, strict=True)
     inputs = [reference.from_device(factory.network, port, array) for port, array in ports]

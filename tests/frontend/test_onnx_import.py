@@ -11,6 +11,7 @@ import tvm
 from tvm import relax
 
 from tests.frontend.onnx_models import feeds_of, model, node, operators, port, quantized, run_onnxruntime
+from tinyseg_tvm.errors import UsageError
 from tinyseg_tvm.frontend import from_onnx, supported_operators
 from tinyseg_tvm.frontend.graph import to_model
 from tinyseg_tvm.frontend.onnx_model import normalized_graph
@@ -74,6 +75,31 @@ def test_ports_hash_and_name_are_recorded(tmp_path):
     ports = module["main"].attrs["tinyseg.model_ports"]
     assert dict(ports["inputs"][0].items()) == {"name": "q", "parameter": "q", "shape": [1, 5], "dtype": "uint8"}
     assert dict(ports["outputs"][0].items()) == {"name": "out", "parameter": "out", "shape": [1, 5], "dtype": "uint8"}
+
+
+def test_relays_calling_form_fixes_shapes_and_checks_types():
+    proto = model([node("Relu", "x", "y")], [port("x", ["n", "c"])], [port("y", ["n", "c"])])
+    by_input, _ = from_onnx(proto, {"x": (1, np.int64(5))}, dtype="float32")
+    by_dimension, _ = from_onnx(proto, {"c": np.int32(5)}, {"x": "float32"})
+    for module in (by_input, by_dimension, from_onnx(proto, shapes={"x": [1, 5]})[0]):
+        assert [int(extent) for extent in module["main"].params[0].ty.shape.values] == [1, 5]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([1, 5],), r"shape is a mapping from inputs to shapes, not list: write \{"),
+        (({"x": (1, 2.5)},), r"the shape of 'x' is \(1, 2.5\), not integers"),
+        (({"x": "1x5"},), "the shape of 'x' is '1x5', not integers"),
+        (({"x": (1, 5)}, 32), "dtype is a type's name or a mapping"),
+        (({"x": (1, 5)}, {"x": "int8"}), "input 'x' is float32 in the model, not 'int8'"),
+        (({"x": (1, 5)}, {"z": "int8"}), "dtype names 'z', and the model's inputs are x"),
+    ],
+)
+def test_arguments_of_another_form_are_refused_with_a_sentence(arguments, message):
+    proto = model([node("Relu", "x", "y")], [port("x", ["n", "c"])], [port("y", ["n", "c"])])
+    with pytest.raises(UsageError, match=message):
+        from_onnx(proto, *arguments)
 
 
 def test_import_is_repeatable():

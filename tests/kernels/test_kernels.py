@@ -110,7 +110,7 @@ def run_on_board(
     problem = problem_of(network, core, scratch_limit)
     plan = spread_plan(problem)
     files = generate(network, problem, plan, name="kernels", core=core, io="resident", metadata={})
-    result = generate_project(board, files, directory).run([inputs], count="none")
+    result = generate_project(board, files, directory).run([inputs], layout="device", count="none")
     assert result.status == 0
     expected = run_reference(network, inputs, layout="device")
     return [

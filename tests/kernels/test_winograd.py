@@ -125,7 +125,7 @@ def wrong_on_board(name: str, network: Network, inputs: list[np.ndarray], direct
     problem = build_problem(network, io="resident", cost=lambda node: kernel_cost(node, network, core))
     plan = spread_plan(problem)
     files = generate(network, problem, plan, name="winograd", core=core, io="resident", metadata={})
-    result = generate_project(board, files, directory).run([inputs], count="none")
+    result = generate_project(board, files, directory).run([inputs], layout="device", count="none")
     assert result.status == 0
     expected = run_reference(network, inputs, layout="device")
     pairs = zip(network.nodes, result.outputs[0], expected, strict=True)

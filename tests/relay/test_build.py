@@ -123,6 +123,62 @@ def test_line_io_and_columns_change_the_ports(module) -> None:
     np.testing.assert_array_equal(reference.run(built.network, [x])[0], reference.run(rows.network, [x])[0])
 
 
+@pytest.fixture(scope="module")
+def wide():
+    """A U-Net that needs less RAM by columns."""
+    return relay.frontend.from_onnx(segmenter(12, 24), name="wide")
+
+
+def test_lines_are_rows_unless_columns_are_asked_for(wide) -> None:
+    by_rows = relay.build(wide, "c -tinyseg -io=line -stream-axis=rows")
+    by_columns = relay.build(wide, "c -tinyseg -io=line -stream-axis=columns")
+    assert by_columns.memory.total < by_rows.memory.total
+    chosen = relay.build(wide, "c -tinyseg -io=line")
+    assert chosen.axis == "rows"
+    assert chosen.memory == by_rows.memory
+    assert chosen.remarks == ()
+    (remark,) = by_columns.remarks
+    assert remark.endswith("are columns of the image, as --stream-axis columns asks for")
+
+
+def test_ports_by_columns_are_said_with_what_rows_cost(wide) -> None:
+    chosen, by_rows = relay.build(wide, "c -tinyseg"), relay.build(wide, "c -tinyseg -stream-axis=rows")
+    assert chosen.axis == "columns"
+    (remark,) = chosen.remarks
+    assert "lie in the arena column by column: wide_write_image() and wide_read_image() take images by rows" in remark
+    assert f"; --stream-axis rows takes {by_rows.memory.total / 1024:.1f} KiB in all" in remark
+    assert remark in chosen.report()
+    assert remark.encode() in chosen.report_files["reports/report.html"]
+    assert by_rows.remarks == ()
+
+
+def test_rows_that_do_not_fit_cost_what_they_would_need(wide) -> None:
+    least = relay.build(wide, "c -tinyseg -board=mps2_an386 -stream-axis=columns").memory.total
+    rows = relay.build(wide, "c -tinyseg -board=mps2_an386 -stream-axis=rows").memory.total
+    assert rows > least
+    (remark,) = relay.build(wide, f"c -tinyseg -board=mps2_an386 -ram={least}").remarks
+    assert f"--stream-axis rows takes {rows / 1024:.1f} KiB in all" in remark
+
+
+@pytest.mark.parametrize(("axis", "row", "pixel"), [("rows", 24 * 3, 3), ("columns", 3, 12 * 3)])
+def test_the_header_says_where_pixels_are(wide, axis: str, row: int, pixel: int) -> None:
+    built = relay.build(wide, f"c -tinyseg -layerwise -stream-axis={axis}")
+    header = built.files["include/wide.h"].decode()
+    for macro, value in {
+        "HEIGHT": "12u",
+        "WIDTH": "24u",
+        "CHANNELS": "3u",
+        "AXIS": f"WIDE_{axis.upper()}",
+        "ROW_STRIDE": f"{row}u",
+        "PIXEL_STRIDE": f"{pixel}u",
+    }.items():
+        assert f"#define WIDE_INPUT0_{macro} {value}" in header
+    lines = relay.build(wide, f"c -tinyseg -layerwise -io=line -stream-axis={axis}").files
+    assert f"#define WIDE_INPUT0_AXIS WIDE_{axis.upper()}" in lines["include/wide.h"].decode()
+    assert "STRIDE" not in lines["include/wide.h"].decode()
+    assert "src/wide_images.c" not in lines
+
+
 def test_objectives_trade_speed_for_memory(module) -> None:
     small, fast = (relay.build(module[0], f"c -tinyseg -objective={o}", module[1]) for o in ("ram", "speed"))
     assert small.memory.arena <= fast.memory.arena
@@ -211,6 +267,86 @@ def test_models_come_from_paths_bytes_and_protos(tmp_path: Path) -> None:
         mod, params = relay.frontend.from_onnx(source)
         hashes.add(relay.build(mod, "c -tinyseg -layerwise", params, name="n").files["src/n_operators.c"])
     assert len(hashes) == 1
+
+
+def test_the_library_is_named_after_the_file(tmp_path: Path) -> None:
+    model = segmenter()
+    model.graph.name = "main_graph"
+    path = save(model, tmp_path / "street scenes.v2.onnx")
+    assert relay.build(*_pair(relay.frontend.from_onnx(path))).name == "street_scenes_v2"
+    assert relay.build(*_pair(relay.frontend.from_onnx(path, name="net"))).name == "net"
+    assert relay.build(*_pair(relay.frontend.from_onnx(model))).name == "main_graph"
+
+
+def _pair(imported: tuple) -> tuple:
+    return imported[0], "c -tinyseg -layerwise", imported[1]
+
+
+def test_the_pair_of_the_importer_is_built_as_it_is(module) -> None:
+    whole = relay.build(module, "c -tinyseg -layerwise", name="n")
+    assert whole.files == relay.build(module[0], "c -tinyseg -layerwise", module[1], name="n").files
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("net.onnx",), r"build: a Relax module or the pair .* is needed, not str; import a model first"),
+        ((segmenter(),), "not ModelProto; import a model first"),
+        ((({}, {}, {}),), "a pair .* not 3 values"),
+    ],
+)
+def test_what_is_no_module_is_refused_with_a_sentence(arguments, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        relay.build(*arguments)
+
+
+def test_wrong_types_beside_the_module_are_refused_with_a_sentence(module) -> None:
+    with pytest.raises(UsageError, match="params is a mapping from parameters to arrays, not list"):
+        relay.build(module[0], "c -tinyseg", [1])
+    with pytest.raises(UsageError, match="given twice"):
+        relay.build((module[0], {"w": np.zeros(1)}), "c -tinyseg", {"w": np.zeros(1)})
+    with pytest.raises(UsageError, match="target of type int: not a tinyseg target; use a string"):
+        relay.build(module, 7)
+
+
+@pytest.fixture(scope="module")
+def by_columns(module, tmp_path_factory):
+    """A project whose device buffers are column by column."""
+    built = relay.build(module, "c -tinyseg -stream-axis=columns -layerwise", name="n")
+    return built, generate_project("host", built, tmp_path_factory.mktemp("columns") / "project")
+
+
+def test_a_project_runs_arrays_of_the_models_layout(by_columns) -> None:
+    built, project = by_columns
+    x = image(segmenter())
+    result = project.run([[x], [x[..., ::-1]]])
+    for given, (got,) in zip((x, x[..., ::-1]), result.outputs, strict=True):
+        np.testing.assert_array_equal(got, reference.run(built.network, [given])[0])
+
+
+def test_a_project_runs_arrays_of_the_devices_layout_where_it_is_told(by_columns) -> None:
+    built, project = by_columns
+    x = image(segmenter())
+    result = project.run([[reference.to_device(built.network, built.network.inputs[0], x)]], layout="device")
+    expected = reference.to_device(built.network, built.network.outputs[0], reference.run(built.network, [x])[0])
+    assert result.outputs[0][0].tobytes() == expected.tobytes()
+
+
+def test_arrays_of_another_form_are_refused_with_what_is_needed(by_columns) -> None:
+    _, project = by_columns
+    x = image(segmenter())
+    needed = (
+        r"vector 0: port 'input_1' carries int8 of shape \(1, 3, 16, 12\), .* of shape \(1, 12, 16, 3\), pass layout='d"
+    )
+    for wrong in (x.transpose(0, 2, 3, 1), x.astype(np.float32), x.transpose(0, 3, 2, 1)):
+        with pytest.raises(UsageError, match=needed):
+            project.run([[wrong]])
+    with pytest.raises(UsageError, match=r"vector 0 is of type ndarray: .* as in run\(\[\[image\]\]\)"):
+        project.run([x])
+    with pytest.raises(UsageError, match="input 0 is of type list"):
+        project.run([[x.tolist()]])
+    with pytest.raises(UsageError, match="layout is 'model' or 'device', not 'nhwc'"):
+        project.run([[x]], layout="nhwc")
 
 
 def test_schedule_and_addresses_take_little_flash(factory) -> None:

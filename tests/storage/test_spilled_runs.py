@@ -53,7 +53,7 @@ def test_every_observed_line_is_the_references(tmp_path):
 
     network = both_skips(first_line=2, lines=9)
     inputs = random_inputs(network, seed=1)
-    result = project(network, "host", tmp_path / "out").run([inputs], observe=True)
+    result = project(network, "host", tmp_path / "out").run([inputs], layout="device", observe=True)
     rows = compare(network, inputs, result)
     assert {row.kind for row in rows} >= {"spill", "fetch"}
     assert sum(row.differing for row in rows) == 0

@@ -151,7 +151,7 @@ def test_what_auto_codes_is_exact_and_transfers_less(tmp_path):
         way = transfer_of(network.tensors["skip0"].type, medium_for(network, "skip0", medium))
         assert way is not None
         both = with_spills(network, [SpillDecision("skip0", (("join0",),), way)])
-        runs[name] = project(both, "host", tmp_path / name).run([flat])
+        runs[name] = project(both, "host", tmp_path / name).run([flat], layout="device")
         assert runs[name].status == 0
         assert runs[name].outputs[0][0].tobytes() == expected.tobytes()
     assert runs["auto"].storage.written_physical < 0.5 * runs["none"].storage.written_physical

@@ -43,7 +43,11 @@ def add_build_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--frame-rate", default="", metavar="HZ", help="inferences per second, for flash wear (default: 1)"
     )
-    group.add_argument("--stream-axis", default="", help="auto (default), rows or columns")
+    group.add_argument(
+        "--stream-axis",
+        default="",
+        help="auto (default: rows with --io line, else what needs less RAM), rows or columns",
+    )
     group.add_argument("--io", default="", help="resident (default): I/O in the arena; line: a callback per line")
     group.add_argument(
         "--io-type", default="", help="model (default): port types as in the file; quantized: edge conversions dropped"

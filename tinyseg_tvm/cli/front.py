@@ -17,7 +17,7 @@ from tinyseg_tvm.report.tables import Cell, kib, render
 def front_of(factory: Factory, quiet: bool) -> list[Alternative]:
     """The alternatives, with a progress bar while they are planned."""
     with ProgressBar(quiet) as progress:
-        return alternatives(factory.lowered, factory.situation, progress)
+        return alternatives(factory.lowered, factory.situation, progress, factory.quantized_ports)
 
 
 def front_points(factory: Factory, choices: Sequence[Alternative]) -> list[Point]:
@@ -52,7 +52,12 @@ def front_text(choices: list[Alternative]) -> str:
 def print_figures(factory: Factory, choices: list[Alternative], *, as_json: bool) -> None:
     """What was built and, where there are any, the alternatives: as text or as one JSON object."""
     if as_json:
-        print(json.dumps({**factory.figures, **(front_figures(choices) if choices else {})}, sort_keys=True))
+        print(
+            json.dumps(
+                {**factory.figures, "remarks": factory.remarks, **(front_figures(choices) if choices else {})},
+                sort_keys=True,
+            )
+        )
         return
     print(factory.report())
     if choices:

@@ -47,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     inputs = vectors.read_inputs(network, arguments.input) if arguments.input else None
     result = Project(arguments.directory).run(
         None if inputs is None else [inputs],
+        layout="device",
         profile=arguments.profile,
         sanitize=arguments.sanitize,
         timeout=arguments.timeout,

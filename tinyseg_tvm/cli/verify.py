@@ -34,7 +34,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     network = vectors.project_network(arguments.directory)
     inputs = vectors.read_inputs(network, arguments.input) if arguments.input else random_inputs(network, seed=0)
-    result = Project(arguments.directory).run([inputs], observe=True, count="none", timeout=arguments.timeout)
+    result = Project(arguments.directory).run(
+        [inputs], layout="device", observe=True, count="none", timeout=arguments.timeout
+    )
     rows = compare(network, inputs, result)
     bad = sum(row.differing for row in rows)
     if arguments.json:

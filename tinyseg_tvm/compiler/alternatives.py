@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tinyseg_tvm.compiler.fronts import recomputing_points, spilling_points
@@ -22,6 +22,7 @@ from tinyseg_tvm.report.points import Point
 RECOMPUTE_PERCENT = 35.0  # of the MACs: how far the ladder looks unless more is allowed
 MOST_SPILLING = 5  # plans with storage that are shown
 KIB = 1024
+MODES: Mapping[IoMode, str] = {"resident": "resident I/O", "line": "I/O by line"}
 
 
 @dataclass(frozen=True)
@@ -57,19 +58,25 @@ class Rung:
     fits: Alternative | None
 
 
-def alternatives(lowered: LoweredModule, situation: Situation, progress: Progress | None = None) -> list[Alternative]:
+def alternatives(
+    lowered: LoweredModule,
+    situation: Situation,
+    progress: Progress | None = None,
+    quantized: LoweredModule | None = None,
+) -> list[Alternative]:
     """Ways to run the network, those with least restriction and work first. RAM limits are ignored.
 
     Args:
         lowered: streaming along rows.
         situation: the build's own; axis, I/O mode, recomputation and storage are varied.
         progress: told of each step.
+        quantized: the same network with quantised ports, where those are smaller than the model's.
     """
     options, unlimited = situation.options, situation.unlimited()
     free = replace(unlimited.options, max_recompute=0.0, objective="ram", layerwise=False, storage="", max_written=None)
     percent = max(options.max_recompute, RECOMPUTE_PERCENT)
     found: list[Alternative] = []
-    smallest: tuple[int, str] | None = None  # arena and axis of the best plan in the I/O mode asked for
+    best: dict[IoMode, tuple[int, str]] = {}  # arena and axis of the best plan, by kind of I/O
     for label, arguments, chosen in _ways(free):
         different = replace(unlimited, options=chosen)
         try:
@@ -77,8 +84,11 @@ def alternatives(lowered: LoweredModule, situation: Situation, progress: Progres
         except TinySegError:  # no columns in this network
             continue
         found.append(_alternative(label, arguments, planned, different))
-        if chosen.io == free.io and (smallest is None or planned.arena_bytes < smallest[0]):
-            smallest = planned.arena_bytes, planned.axis
+        if not chosen.layerwise and (chosen.io not in best or planned.arena_bytes < best[chosen.io][0]):
+            best[chosen.io] = planned.arena_bytes, planned.axis
+    if quantized is not None:
+        found += list(_with_quantized_ports(quantized, unlimited, {io: axis for io, (_, axis) in best.items()}))
+    smallest = best.get(free.io)
     axis = smallest[1] if smallest else free.stream_axis
     recomputing = replace(unlimited, options=replace(free, max_recompute=percent, stream_axis=axis))
     for point in recomputing_points(lowered, recomputing, progress):
@@ -123,11 +133,25 @@ def points(choices: Sequence[Alternative], macs: int) -> list[Point]:
 def _ways(free: BuildOptions) -> Iterator[tuple[str, str, BuildOptions]]:
     axes = ("rows", "columns") if free.stream_axis == "auto" else (free.stream_axis,)
     yield "layer by layer", "--layerwise", replace(free, layerwise=True, stream_axis=axes[0])
-    modes: tuple[tuple[IoMode, str], ...] = (("resident", "resident I/O"), ("line", "I/O by line"))
-    for io, how in modes:
+    for io, how in MODES.items():
         for axis in axes:
             arguments = f"--io {io} --stream-axis {axis}"
             yield f"by {axis}, {how}", arguments, replace(free, io=io, stream_axis=axis)
+
+
+def _with_quantized_ports(
+    quantized: LoweredModule, situation: Situation, axes: Mapping[IoMode, str]
+) -> Iterator[Alternative]:
+    """One way for each kind of I/O, along its axis."""
+    for io, axis in axes.items():
+        options = replace(
+            situation.options, io=io, stream_axis=axis, io_type="quantized", max_recompute=0.0, objective="ram",
+            layerwise=False, storage="", max_written=None,
+        )  # fmt: skip
+        different = replace(situation, options=options)
+        arguments = f"--io-type quantized --io {io} --stream-axis {axis}"
+        planned = plan_network(quantized, different)
+        yield _alternative(f"by {axis}, {MODES[io]}, quantized ports", arguments, planned, different)
 
 
 def _alternative(label: str, arguments: str, planned: Planned, situation: Situation) -> Alternative:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tinyseg_tvm.compiler.options import BuildOptions
 from tinyseg_tvm.compiler.situation import Situation
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network import Network
@@ -42,10 +43,18 @@ def by_axis(
     Raises:
         TinySegError: columns are demanded of a network that cannot stream along them.
     """
-    oriented = list(_oriented(lowered, situation.options.stream_axis))
+    oriented = list(_oriented(lowered, axis_of(situation.options)))
     for number, each in enumerate(oriented):
         begin, end = number / len(oriented), (number + 1) / len(oriented)
         yield each, part(progress or silent, begin, end, f"{each.axis}: ")
+
+
+def axis_of(options: BuildOptions) -> str:
+    """The axis that the options ask for: "auto", "rows" or "columns".
+
+    Lines that come from a camera and go to a display are rows, unless columns are asked for.
+    """
+    return "rows" if options.stream_axis == "auto" and options.io == "line" else options.stream_axis
 
 
 def _oriented(lowered: LoweredModule, axis: str) -> Iterator[Oriented]:

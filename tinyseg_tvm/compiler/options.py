@@ -35,7 +35,8 @@ class BuildOptions:
         storage: storage names of the board or paths of storages' TOML files, with commas between; empty for none.
         codec: of lines in storage: ``none``, a codec's name, or ``auto``: where it saves more time than it takes.
         frame_rate: inferences per second, for the lifetime of storages that wear.
-        stream_axis: lines are rows or columns of the feature maps, or whichever needs less RAM.
+        stream_axis: lines are ``rows`` or ``columns`` of the feature maps; ``auto``: rows with I/O by line, else what
+            needs less RAM.
         io: model inputs and outputs are resident in the arena, or handed over line by line.
         io_type: port types as in the model, or ``quantized`` (edge quantise/dequantise dropped).
         effort: search effort of the planner, 1 (default) or more.

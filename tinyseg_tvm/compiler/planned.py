@@ -21,6 +21,7 @@ class Planned:
         recomputed_macs: multiply-accumulates of the clones.
         spilled: what goes to storage.
         live_without_writing: most bytes alive if nothing were written; 0 where that was not asked.
+        ram_by_rows: bytes of the whole program along rows, where columns were chosen of both; 0: else.
     """
 
     axis: str
@@ -30,6 +31,7 @@ class Planned:
     recomputed_macs: int = 0
     spilled: tuple[SpillDecision, ...] = ()
     live_without_writing: int = 0
+    ram_by_rows: int = 0
 
     @property
     def network(self) -> Network:

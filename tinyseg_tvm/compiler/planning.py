@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tinyseg_tvm.compiler.arena import arena_problem, beside_arena
-from tinyseg_tvm.compiler.axes import Oriented, by_axis
+from tinyseg_tvm.compiler.axes import Oriented, axis_of, by_axis
 from tinyseg_tvm.compiler.decided_network import recomputing
+from tinyseg_tvm.compiler.memory import promised_memory
 from tinyseg_tvm.compiler.planned import Planned
 from tinyseg_tvm.compiler.situation import Situation
 from tinyseg_tvm.compiler.spill_planning import best_with_storage
@@ -32,19 +33,25 @@ def plan_network(lowered: LoweredModule, situation: Situation, progress: Progres
     choices: list[Planned] = []
     refusals: list[str] = []
     budgets: list[int] = []
+    by_rows = 0
     for oriented, report in by_axis(lowered, situation, progress):
         problem = arena_problem(oriented.network, situation)
         try:
             choices.append(best(oriented, situation, problem, report))
+            needed = promised_memory(choices[-1], situation).total
         except DoesNotFitError as error:
             refusals.append(f"by {oriented.axis}, {error}")
             beside = beside_arena(oriented.network, situation, problem)
-            budgets += [error.needed_bytes + beside] if error.needed_bytes else []
+            needed = error.needed_bytes + beside if error.needed_bytes else 0
+            budgets += [needed] if needed else []
+        by_rows = needed if oriented.axis == "rows" else by_rows
     if not choices:
         raise DoesNotFitError(_refusal(situation, refusals, budgets), min(budgets, default=0))
     if options.objective == "speed":
-        return min(choices, key=lambda choice: (choice.recomputed_macs, len(choice.plan.steps), choice.arena_bytes))
-    return min(choices, key=lambda choice: choice.arena_bytes)
+        chosen = min(choices, key=lambda choice: (choice.recomputed_macs, len(choice.plan.steps), choice.arena_bytes))
+    else:
+        chosen = min(choices, key=lambda choice: choice.arena_bytes)
+    return replace(chosen, ram_by_rows=by_rows) if chosen.axis == "columns" else chosen
 
 
 def _best(oriented: Oriented, situation: Situation, problem: Problem, progress: Progress) -> Planned:
@@ -89,7 +96,8 @@ def _refusal(situation: Situation, refusals: list[str], budgets: list[int]) -> s
     options = situation.options
     tried = {
         "--io line": options.io == "line",
-        "--stream-axis auto": options.stream_axis == "auto",
+        "--stream-axis columns": axis_of(options) in ("auto", "columns"),
+        "--stream-axis rows": axis_of(options) in ("auto", "rows"),
         "--io-type quantized": options.io_type == "quantized",
         "--max-recompute 20": options.max_recompute > 0,
         "--storage": bool(options.storage),

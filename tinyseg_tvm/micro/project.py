@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from tinyseg_tvm.boards import Board, parse_board
 from tinyseg_tvm.errors import TinySegError, UsageError
@@ -14,14 +15,16 @@ from tinyseg_tvm.micro.counting import Counted, Counting, check_watch, run_count
 from tinyseg_tvm.micro.emulator import Counts, Watch, counting_options, read_timer_report, timer_of
 from tinyseg_tvm.micro.execution import check_flashable, execute, flash
 from tinyseg_tvm.micro.faults import check_exit
-from tinyseg_tvm.micro.library import Library, read_library
+from tinyseg_tvm.micro.library import METADATA_FILE, Library, read_library, read_metadata
 from tinyseg_tvm.micro.machine import Machine
 from tinyseg_tvm.micro.machines import machine_of
+from tinyseg_tvm.micro.model_layout import device_vector, model_vector, stated_ports
 from tinyseg_tvm.micro.results import Ram, RunResult
 from tinyseg_tvm.micro.storages import Emulation
 from tinyseg_tvm.micro.tools import CallResult
 from tinyseg_tvm.micro.vectors import (
     Vector,
+    check_vectors,
     count_mismatches,
     encode_vectors,
     prepare_folder,
@@ -59,10 +62,13 @@ class Project:
             toml = self.directory / "port" / name / "board.toml"
             self.board: Board = parse_board(name, toml.read_text(), str(toml))
             headers = {f"include/{p.name}": p.read_bytes() for p in (self.directory / "include").glob("*.h")}
+            metadata = self.directory / METADATA_FILE
+            stated = {METADATA_FILE: metadata.read_bytes()} if metadata.is_file() else {}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise TinySegError(f"{self.directory} is not a generated project: {error}") from None
         self.machine: Machine = machine_of(self.board)
         self.library: Library = read_library(headers)
+        self._ports = stated_ports(read_metadata(stated))
 
     def build(self, jobs: int = 1, observe: bool = False, sanitize: bool = False) -> Path:
         """Builds with make; returns the program.
@@ -82,6 +88,7 @@ class Project:
         self,
         inputs: Sequence[Vector] | None = None,
         *,
+        layout: Literal["model", "device"] = "model",
         observe: bool = False,
         sanitize: bool = False,
         count: Counting = "auto",
@@ -93,8 +100,12 @@ class Project:
         """Builds if necessary and runs the program: natively, in QEMU, or by the board's run command.
 
         Args:
-            inputs: vectors of one array per input port in the device layout, of any type with the right number of
-                bytes; None: the project's own test vectors (tests/), and its outputs are compared with theirs.
+            inputs: vectors of one array per input port, as ``[[image]]``; None: the project's own test vectors
+                (tests/), and its outputs are compared with theirs.
+            layout: of ``inputs`` and of the outputs for them. "model": shapes and types of the model's file, as ONNX
+                Runtime takes them. "device": arrays of the device's buffers, of any type with the right number of
+                bytes, and outputs of int8 (lines, bytes of a line), as they also are for test vectors. A library whose
+                metadata.json states no ports has this layout alone.
             observe: as in ``build``; fills ``observations``.
             sanitize: as in ``build``.
             count: how instructions are counted in QEMU; ``auto`` is the plugin, and the timer where it does not load.
@@ -111,7 +122,16 @@ class Project:
         watch = Watch(profile, watch_writes)
         check_watch(self.board, watch, count)
         tests = self.directory / "tests"
-        vectors = read_test_vectors(self.library, tests) if inputs is None else encode_vectors(self.library, inputs)
+        if layout not in ("model", "device"):
+            raise UsageError(f"layout is 'model' or 'device', not {layout!r}")
+        ports = self._ports if inputs is not None and layout == "model" else None
+        if inputs is None:
+            vectors = read_test_vectors(self.library, tests)
+        else:
+            check_vectors(self.library, inputs)
+            if ports is not None:
+                inputs = [device_vector(ports, index, arrays) for index, arrays in enumerate(inputs)]
+            vectors = encode_vectors(self.library, inputs)
         elf = self._build(variant, jobs)
         image = self.machine.read_image(elf)
         folder = elf.parent / "run"
@@ -136,7 +156,7 @@ class Project:
         return RunResult(
             board=self.board.name,
             elf=str(elf),
-            outputs=outputs,
+            outputs=outputs if ports is None else tuple(model_vector(ports, arrays) for arrays in outputs),
             status=status,
             ram=Ram(
                 arena=image.arena_bytes,

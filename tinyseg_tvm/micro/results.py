@@ -102,7 +102,8 @@ class RunResult:
     """Result of running the program on one or more vectors.
 
     Attributes:
-        outputs: per vector, per output port: int8 array (lines, line bytes) in the device layout.
+        outputs: per vector, per output port: the model's array for inputs in the model's layout, else an int8 array
+            (lines, line bytes) in the device layout.
         status: the network's status; 0 is success. Outputs are those of the vectors before the failing one.
         fast: copies in fast memory, which ``ram.static`` includes.
         mismatches: bytes that differ from the project's own expected outputs; None where there are none to compare.

@@ -1,6 +1,6 @@
 """Input and output vectors of a run, as files of its working directory (port/main.c reads and writes them).
 
-A vector is one array per port in the device layout; ``input<i>_<k>.bin`` is port k of vector i.
+A vector is one array per port; in the files it has the device layout: ``input<i>_<k>.bin`` is port k of vector i.
 """
 
 from __future__ import annotations
@@ -24,19 +24,34 @@ OBSERVATION_HEADER = struct.Struct("<4I")  # node, output, line, bytes
 
 
 def encode_vectors(library: Library, vectors: Sequence[Vector]) -> list[list[bytes]]:
-    """The bytes of input vectors.
+    """The bytes of input vectors that ``check_vectors`` lets pass.
 
     Raises:
-        UsageError: no vector, or a wrong number of arrays or bytes.
+        UsageError: a wrong number of bytes.
     """
-    if not vectors:
-        raise UsageError("at least one input vector is needed")
     return [_encode_vector(library, index, vector) for index, vector in enumerate(vectors)]
 
 
-def _encode_vector(library: Library, index: int, arrays: Vector) -> list[bytes]:
+def check_vectors(library: Library, vectors: Sequence[Vector]) -> None:
+    """Raises UsageError where a vector is not one array per input port, or where there is none."""
+    if not vectors:
+        raise UsageError("at least one input vector is needed")
+    for index, arrays in enumerate(vectors):
+        _check_vector(library, index, arrays)
+
+
+def _check_vector(library: Library, index: int, arrays: Vector) -> None:
+    example = "inputs are vectors of one array per input port, as in run([[image]])"
+    if not isinstance(arrays, list | tuple):
+        raise UsageError(f"vector {index} is of type {type(arrays).__name__}: {example}")
+    for port, array in enumerate(arrays):
+        if not isinstance(array, np.ndarray):
+            raise UsageError(f"vector {index}, input {port} is of type {type(array).__name__}: {example}")
     if len(arrays) != len(library.inputs):
         raise UsageError(f"vector {index} has {len(arrays)} arrays, the network has {len(library.inputs)} inputs")
+
+
+def _encode_vector(library: Library, index: int, arrays: Vector) -> list[bytes]:
     for port, (array, shape) in enumerate(zip(arrays, library.inputs, strict=True)):
         if array.nbytes != shape.bytes:
             raise UsageError(

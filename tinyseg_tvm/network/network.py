@@ -50,6 +50,7 @@ class Port:
     ``model_dtype`` becomes it by ``array.transpose(permutation).reshape(device shape)``; where
     ``quantized`` is True the device carries int8 (``tensor.scale``, ``tensor.zero_point``) and the
     model float32 (``--io-type quantized``), or one-byte class indices for a wider integer type.
+    ``exchanged``: lines are columns of the model's map, pixels its rows; else lines are its rows.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Port:
     model_dtype: str
     permutation: tuple[int, ...]
     quantized: bool = False
+    exchanged: bool = False
 
     @staticmethod
     def of(tensor: Tensor) -> Port:

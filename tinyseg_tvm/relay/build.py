@@ -13,7 +13,7 @@ from tinyseg_tvm.compiler.options import BuildOptions
 from tinyseg_tvm.compiler.planning import plan_network
 from tinyseg_tvm.compiler.situation import situation_of
 from tinyseg_tvm.compiler.staging import with_fitting_staging
-from tinyseg_tvm.errors import TinySegError
+from tinyseg_tvm.errors import TinySegError, UsageError
 from tinyseg_tvm.planner.progress import Progress
 from tinyseg_tvm.planner.validator import validate
 from tinyseg_tvm.relay.factory import Factory
@@ -34,7 +34,8 @@ def build(
     """Lowers, plans and validates a module.
 
     Args:
-        mod: Relax module of ``relay.frontend.from_onnx`` (or any Relax module with a function ``main``).
+        mod: Relax module of ``relay.frontend.from_onnx`` (or any Relax module with a function ``main``), or the pair
+            (module, parameters) that it returns.
         target: a string such as ``"c -tinyseg -mcpu=cortex-m4 -ram=64K"``, a TVM target made from one of
             the registered tags, or ``BuildOptions``.
         params: values of parameters that the module does not hold itself.
@@ -43,13 +44,16 @@ def build(
         records: of the tuner, in place of the file that the target names.
 
     Raises:
-        UsageError: records of another core, an option that does not exist or contradicts another.
+        UsageError: an argument of another type, records of another core, an option that does not exist or contradicts
+            another.
         DoesNotFitError: no plan within the RAM limit.
         TinySegError: a model that cannot be lowered.
     """
+    mod, params = _module_and_parameters(mod, params)
     options = target if isinstance(target, BuildOptions) else parse_target(target)
     situation = situation_of(options, records)
-    module = relay_passes.layout_pipeline(options.io_type)(relay_passes.integer_pipeline()(_bound(mod, params or {})))
+    integer = relay_passes.integer_pipeline()(_bound(mod, params))
+    module = relay_passes.layout_pipeline(options.io_type)(integer)
     identifier = codegen.project_identifier(name or _attribute(mod, "tinyseg.model_name", "network"))
     lowered = LoweredModule.of(module, identifier)
     planned = plan_network(lowered, situation, progress)
@@ -61,8 +65,32 @@ def build(
         situation=situation,
         lowered=lowered,
         planned=planned,
+        integer=integer,
         model_hash=_attribute(mod, "tinyseg.model_hash", ""),
     )
+
+
+def _module_and_parameters(mod: object, params: object) -> tuple[Any, Mapping[str, Any]]:
+    """The module and its parameters, from either of the two forms of ``build``."""
+    import tvm
+
+    if isinstance(mod, tuple | list):
+        if len(mod) != 2:
+            raise UsageError(f"build: a pair (module, parameters) is needed, not {len(mod)} values")
+        if params:
+            raise UsageError("build: parameters are given twice, in the pair and as params")
+        mod, params = mod
+    if not isinstance(mod, tvm.IRModule):
+        what = f"not {type(mod).__name__}"
+        remedy = 'import a model first: build(from_onnx("net.onnx"), target)'
+        raise UsageError(
+            f"build: a Relax module or the pair (module, parameters) of from_onnx is needed, {what}; {remedy}"
+        )
+    if "main" not in {str(variable.name_hint) for variable in mod.get_global_vars()}:
+        raise UsageError("build: the module has no function 'main'")
+    if params is not None and not isinstance(params, Mapping):
+        raise UsageError(f"build: params is a mapping from parameters to arrays, not {type(params).__name__}")
+    return mod, params or {}
 
 
 def _bound(mod: Any, params: Mapping[str, Any]) -> Any:

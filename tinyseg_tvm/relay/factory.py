@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from tinyseg_tvm import __version__, codegen
+from tinyseg_tvm import __version__, codegen, relay_passes
 from tinyseg_tvm.boards import Board, Storage
+from tinyseg_tvm.compiler import remarks
 from tinyseg_tvm.compiler.memory import Memory, overhead_bytes, promised_memory
 from tinyseg_tvm.compiler.options import BuildOptions
 from tinyseg_tvm.compiler.planned import Planned
@@ -43,6 +44,7 @@ class Factory:
         situation: what it was planned for.
         lowered: the module that was planned, before any decision.
         planned: how it runs: what the code generator is given.
+        integer: the module after the first half of the passes, in which ports are as in the model.
         model_hash: SHA-256 of the model's file.
     """
 
@@ -50,6 +52,7 @@ class Factory:
     situation: Situation
     lowered: LoweredModule
     planned: Planned
+    integer: Any
     model_hash: str
 
     @property
@@ -144,6 +147,25 @@ class Factory:
         )
 
     @cached_property
+    def remarks(self) -> tuple[str, ...]:
+        """What the user should know of this plan beside its figures, a sentence each."""
+        return (
+            *remarks.orientation(self.planned, self.situation, self.name),
+            *remarks.float_ports(self.planned, self.quantized_ports, self.situation, self.memory.total),
+            *remarks.detours(self.planned, self.memory.total),
+        )
+
+    @cached_property
+    def quantized_ports(self) -> LoweredModule | None:
+        """What ``lowered`` would be with ``-io-type=quantized``, where float32 ports would become smaller."""
+        if self.options.io_type == "quantized" or not remarks.has_float_ports(self.network):
+            return None
+        module = relay_passes.layout_pipeline("quantized")(self.integer)
+        quantized = LoweredModule.of(module, self.name)
+        fewer = remarks.port_bytes(quantized.network) < remarks.port_bytes(self.network)
+        return quantized if fewer else None
+
+    @cached_property
     def figures(self) -> dict[str, Any]:
         """The promised figures under the names that ``tinyseg run --json`` measures them."""
         return {
@@ -212,11 +234,20 @@ class Factory:
             points: alternatives, drawn as RAM against its price.
         """
         kinds = {node.name: node.operator.kind for node in self.network.nodes}
-        return write_reports(directory, self.problem, self.plan, title=self.name, kinds=kinds, points=points, png=png)
+        return write_reports(
+            directory,
+            self.problem,
+            self.plan,
+            title=self.name,
+            kinds=kinds,
+            remarks=self.remarks,
+            points=points,
+            png=png,
+        )
 
     def report(self) -> str:
         """The promised figures and the peak, as text."""
-        parts = [text.summary(self.network, self.problem, self.plan, self.figures)]
+        parts = [text.summary(self.network, self.problem, self.plan, self.figures, self.remarks)]
         if self.planned.spilled:
             parts.append(text.storage_table(self.planned.spilled, self.figures))
             parts += lifetime_sentences(self.storage_use, self.situation)

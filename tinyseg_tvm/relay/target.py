@@ -49,7 +49,8 @@ def _from_tvm_target(target: object) -> BuildOptions:
     keys = getattr(target, "keys", ())
     keys = () if callable(keys) else [str(key) for key in keys]
     if "tinyseg" not in keys:
-        raise UsageError(f"target {target}: not a tinyseg target; use a string such as {EXAMPLE!r}")
+        what = f"target {target}" if keys else f"target of type {type(target).__name__}"
+        raise UsageError(f"{what}: not a tinyseg target; use a string such as {EXAMPLE!r}")
     attributes: Any = getattr(target, "attrs", {})
     mcpu = str(attributes.get("mcpu", "")) if attributes else ""
     return options_from_text({"mcpu": mcpu} if mcpu else {})

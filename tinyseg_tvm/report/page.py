@@ -34,6 +34,7 @@ def page(
     title: str = "",
     kinds: Mapping[str, str] | None = None,
     facts: Mapping[str, Cell] | None = None,
+    remarks: Sequence[str] = (),
     rivals: Sequence[Rival] = (),
 ) -> str:
     """The page's text.
@@ -44,6 +45,7 @@ def page(
         title: the page's heading.
         kinds: kind of each operator by name, where known.
         facts: headline figures, name to value, shown after those of the memory map.
+        remarks: sentences below those.
         rivals: rows (planner, RAM bytes, remark).
     """
     environment = jinja2.Environment(
@@ -58,6 +60,7 @@ def page(
         memory=memory,
         title=title or "Memory report",
         facts={**headline, **(facts or {})},
+        remarks=remarks,
         rivals=rivals,
         largest_rival=max((row[1] for row in rivals), default=1),
         images={name: _data_url(text) for name, text in svgs.items()},

@@ -24,7 +24,9 @@ _RAM_PARTS = (
 )
 
 
-def summary(network: Network, problem: Problem, plan: Plan, figures: Mapping[str, Any]) -> str:
+def summary(
+    network: Network, problem: Problem, plan: Plan, figures: Mapping[str, Any], remarks: Sequence[str] = ()
+) -> str:
     """The promised figures, the peak, and the dearest operators.
 
     Args:
@@ -32,11 +34,13 @@ def summary(network: Network, problem: Problem, plan: Plan, figures: Mapping[str
         problem: its planning problem.
         plan: a valid plan.
         figures: promised figures with the names of ``tinyseg run --json``: ``ram``, ``macs``, ``storage`` and others.
+        remarks: sentences below the RAM.
     """
     memory = memory_map(problem, plan)
     sections = [
         f"{network.name} on {figures['board']}",
         ram_table(figures["ram"]),
+        *(["\n".join(remarks)] if remarks else []),
         render(_work(memory, figures), ("per inference", "")),
         peak_table(memory),
         holding_table(memory),

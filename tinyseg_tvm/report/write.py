@@ -22,6 +22,7 @@ def write_reports(
     title: str = "",
     kinds: Mapping[str, str] | None = None,
     facts: Mapping[str, Cell] | None = None,
+    remarks: Sequence[str] = (),
     rivals: Sequence[Rival] = (),
     points: Sequence[Point] = (),
     pictures: bool = True,
@@ -38,6 +39,7 @@ def write_reports(
         title: shown above the pictures, for example the model's name.
         kinds: kind of each operator by name, where known.
         facts: headline figures of the page, name to value.
+        remarks: sentences below those.
         rivals: rows (planner, RAM bytes, remark) of the comparison with other planners.
         points: alternatives for the trade-off picture, pareto.svg and .png, drawn where there are at least two.
         pictures: also draw; needs about two seconds.
@@ -73,6 +75,6 @@ def write_reports(
         drawn |= {name: save(trade, folder / name) for name in ("pareto.svg", *(("pareto.png",) if png else ()))}
     written += drawn.values()
     svgs = {name: path.read_text(encoding="utf-8") for name, path in drawn.items() if path.suffix == ".svg"}
-    html = page(memory, svgs, title=title, kinds=kinds, facts=facts or {}, rivals=rivals)
+    html = page(memory, svgs, title=title, kinds=kinds, facts=facts or {}, remarks=remarks, rivals=rivals)
     (folder / "report.html").write_text(html, encoding="utf-8", newline="\n")
     return [*written, folder / "report.html"]

@@ -61,7 +61,7 @@ class IsolatedOperator:
         files = generate(self.network, problem, plan(problem), name="kernel", core=core, io="line", metadata={})
         with tempfile.TemporaryDirectory(prefix="tinyseg-tune-") as folder:
             project = generate_project(board, files, Path(folder, "project"))
-            result = project.run([self.inputs], profile=True, jobs=jobs)
+            result = project.run([self.inputs], layout="device", profile=True, jobs=jobs)
             what = f"kernel {candidate.kernel!r}"
             if result.status != 0:
                 raise view.error(f"{what} ends with status {result.status}")
