@@ -15,6 +15,7 @@ from tinyseg_tvm.errors import UsageError
 from tinyseg_tvm.frontend import from_onnx, supported_operators
 from tinyseg_tvm.frontend.graph import to_model
 from tinyseg_tvm.frontend.onnx_model import normalized_graph
+from tinyseg_tvm.operators import OPERATORS, Lookup
 
 
 def bindings(module: tvm.IRModule) -> list[tuple[str, str]]:
@@ -146,6 +147,12 @@ def test_supported_operators_cover_every_route():
     assert table["Einsum"].route == "long tail"
     assert table["LSTM"].route == "unsupported"
     assert len(table) > 150
+
+
+def test_no_two_operators_name_one_onnx_operator_but_for_tables():
+    names = [name for operator in OPERATORS.values() if operator is not Lookup for name in operator.onnx]
+    assert len(set(names)) == len(names) > 20
+    assert all(onnx.defs.has(name) for name in (*names, *Lookup.onnx))
 
 
 MODELS = [

@@ -1,8 +1,7 @@
 """Which ONNX operators are compiled, how, and why the others are not.
 
-The lists are derived from the code that does the work: the rewrites' own tables and TVM's converter map. What remains
-is stated here: which operators become integer operators of the compiler, and why some that TVM could import
-are refused.
+The lists are derived from the code that does the work: what the operator classes say of themselves, the rewrites' own
+tables and TVM's converter map. What remains is stated here: why some that TVM could import are refused.
 """
 
 from __future__ import annotations
@@ -16,49 +15,14 @@ from tinyseg_tvm.frontend.functions import EXPANDED
 from tinyseg_tvm.frontend.graph import Graph
 from tinyseg_tvm.frontend.importing import converter_names
 from tinyseg_tvm.frontend.rewrites.qoperators import EXPANSIONS, MICROSOFT
+from tinyseg_tvm.operators import OPERATORS, Lookup
 
-# Quantised (QDQ), these become the named integer operators (tinyseg_tvm.operators); in float32 their float32 twins
-# (relay_passes/float_to_operators.py) or the long tail.
-INTEGER: dict[str, str] = {
-    "Conv": "conv2d",
-    "ConvTranspose": "conv2d_transpose",
-    "Gemm": "dense",
-    "MatMul": "dense",
-    "Add": "elementwise",
-    "Sub": "elementwise",
-    "Mul": "elementwise",
-    "Sum": "elementwise",
-    "Concat": "concat",
-    "MaxPool": "max_pool2d",
-    "AveragePool": "average_pool2d",
-    "GlobalAveragePool": "global_pool",
-    "GlobalMaxPool": "global_pool",
-    "ReduceMean": "global_pool",
-    "Resize": "resize2d",
-    "Upsample": "resize2d",
-    "Pad": "pad",
-    "Softmax": "softmax",
-    "ArgMax": "argmax",
-    "Reshape": "reshape",
-    "Flatten": "reshape",
-    "Squeeze": "reshape",
-    "Unsqueeze": "reshape",
-    "Transpose": "transpose",
-    "Slice": "slice",
-    "Split": "slice",
-    "DepthToSpace": "depth_to_space",
-    "QuantizeLinear": "quantize, lookup",
-    "DequantizeLinear": "dequantize, lookup",
-    **dict.fromkeys(("Relu", "Clip"), "clamp of the producer, else lookup"),
-    **dict.fromkeys(
-        (
-            "Sigmoid", "Tanh", "LeakyRelu", "HardSigmoid", "HardSwish", "Elu", "Selu", "Mish", "Softplus", "Softsign",
-            "Erf", "Exp", "Log", "Sqrt", "Abs", "Neg", "Gelu", "Reciprocal", "ThresholdedRelu", "Floor", "Ceil",
-            "Round", "Sign", "Sin", "Cos", "Tan", "Sinh", "Cosh", "Asin", "Acos", "Atan", "Asinh", "Acosh", "Atanh",
-        ),
-        "lookup",
-    ),
-}  # fmt: skip
+# Quantised (QDQ), these become the named integer operators (tinyseg_tvm.operators); in float32 the same ones
+# (relay_passes/float_to_operators.py) or the long tail. A table is for the functions that no other operator names.
+INTEGER: dict[str, str] = dict.fromkeys(Lookup.onnx, Lookup.kind)
+INTEGER |= {name: operator.kind for operator in OPERATORS.values() if operator is not Lookup for name in operator.onnx}
+INTEGER |= {name: f"clamp of the producer, else {INTEGER[name]}" for name in ("Relu", "Clip")}
+INTEGER |= {name: f"{INTEGER[name]}, {Lookup.kind}" for name in ("QuantizeLinear", "DequantizeLinear")}
 
 REWRITTEN: dict[str, str] = {
     **dict.fromkeys(EXPANDED, "ONNX's own definition by other operators"),

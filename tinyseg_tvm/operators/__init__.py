@@ -1,4 +1,10 @@
-"""The operators of the lowered network, one per file. See base.py for what each states."""
+"""The operators of the lowered network, one per file. See base.py for what each states.
+
+A file here is enough for an operator to be in ``OPERATORS``.
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
 
 from tinyseg_tvm.operators import arithmetic
 from tinyseg_tvm.operators.argmax import ArgMax
@@ -28,35 +34,11 @@ from tinyseg_tvm.operators.spill import Spill
 from tinyseg_tvm.operators.tensor_type import TensorType
 from tinyseg_tvm.operators.transpose import Transpose
 
-OPERATORS: dict[str, type[Operator]] = {
-    operator.kind: operator
-    for operator in (
-        ArgMax,
-        AveragePool2d,
-        Clip,
-        Concat,
-        Conv2d,
-        Conv2dTranspose,
-        Dense,
-        DepthToSpace,
-        Dequantize,
-        Elementwise,
-        ElementwiseConstant,
-        Fetch,
-        Gather,
-        GlobalPool,
-        Lookup,
-        MaxPool2d,
-        Pad,
-        Quantize,
-        Reshape,
-        Resize2d,
-        Slice,
-        Softmax,
-        Spill,
-        Transpose,
-    )
-}
+for _module in iter_modules(__path__):
+    if _module.name != "opaque":  # any tensor program of TVM: no operator of ``relax.tinyseg``
+        import_module(f"{__name__}.{_module.name}")
+
+OPERATORS: dict[str, type[Operator]] = {operator.kind: operator for operator in Operator.__subclasses__()}
 """Every operator class by its kind."""
 
 __all__ = [

@@ -19,6 +19,7 @@ class ArgMax(Operator):
     """The lowest index wins, or the highest with ``select_last_index``."""
 
     kind: ClassVar[str] = "argmax"
+    onnx: ClassVar[tuple[str, ...]] = ("ArgMax",)
 
     keepdims: bool
     select_last_index: bool

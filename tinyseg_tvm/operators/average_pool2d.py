@@ -24,6 +24,7 @@ class AveragePool2d(Operator):
     """
 
     kind: ClassVar[str] = "average_pool2d"
+    onnx: ClassVar[tuple[str, ...]] = ("AveragePool",)
 
     kernel: tuple[int, int]
     strides: tuple[int, int]

@@ -78,6 +78,8 @@ class Operator(ABC):
     """
 
     kind: ClassVar[str]
+    onnx: ClassVar[tuple[str, ...]] = ()
+    """ONNX operators that, quantised, become it (``tinyseg ops`` prints them); of others only Lookup may name them."""
     own_constants: ClassVar[tuple[str, ...]] = ()
     """Constant operands that the operator has whatever its arithmetic."""
     stores_result: ClassVar[bool] = False

@@ -18,6 +18,7 @@ class Concat(Operator):
     """Copies its operands one after the other along ``axis`` (of the device layout). Any element type."""
 
     kind: ClassVar[str] = "concat"
+    onnx: ClassVar[tuple[str, ...]] = ("Concat",)
     keeps_quantization: ClassVar[bool] = True
 
     axis: int

@@ -30,6 +30,7 @@ class Conv2d(Operator):
     """
 
     kind: ClassVar[str] = "conv2d"
+    onnx: ClassVar[tuple[str, ...]] = ("Conv",)
     own_constants: ClassVar[tuple[str, ...]] = ("weight", "bias")
 
     strides: tuple[int, int]

@@ -30,6 +30,7 @@ class Conv2dTranspose(Operator):
     """
 
     kind: ClassVar[str] = "conv2d_transpose"
+    onnx: ClassVar[tuple[str, ...]] = ("ConvTranspose",)
     own_constants: ClassVar[tuple[str, ...]] = ("weight", "bias")
 
     strides: tuple[int, int]

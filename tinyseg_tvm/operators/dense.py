@@ -28,6 +28,7 @@ class Dense(Operator):
     """
 
     kind: ClassVar[str] = "dense"
+    onnx: ClassVar[tuple[str, ...]] = ("Gemm", "MatMul")
     own_constants: ClassVar[tuple[str, ...]] = ("weight", "bias")
 
     flatten: bool

@@ -18,6 +18,7 @@ class DepthToSpace(Operator):
     """(1, H, W, C) to (1, H * block, W * block, C / block^2); ``mode`` "DCR" or "CRD" as in ONNX."""
 
     kind: ClassVar[str] = "depth_to_space"
+    onnx: ClassVar[tuple[str, ...]] = ("DepthToSpace",)
     keeps_quantization: ClassVar[bool] = True
 
     block: int

@@ -19,6 +19,7 @@ class Dequantize(Operator):
     """``y = float32(x - zero_point) * scale`` in float32."""
 
     kind: ClassVar[str] = "dequantize"
+    onnx: ClassVar[tuple[str, ...]] = ("DequantizeLinear",)
     each_element: ClassVar[bool] = True
 
     scale: float

@@ -42,6 +42,7 @@ class Elementwise(Operator):
     """
 
     kind: ClassVar[str] = "elementwise"
+    onnx: ClassVar[tuple[str, ...]] = ("Add", "Sub", "Mul", "Sum")
     any_pixel_order: ClassVar[bool] = True
 
     function: str  # of the arithmetic's functions

@@ -25,6 +25,7 @@ class GlobalPool(Operator):
     """
 
     kind: ClassVar[str] = "global_pool"
+    onnx: ClassVar[tuple[str, ...]] = ("GlobalAveragePool", "GlobalMaxPool", "ReduceMean")
     any_pixel_order: ClassVar[bool] = True
 
     function: str  # "average" or "max"

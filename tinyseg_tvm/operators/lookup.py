@@ -21,6 +21,11 @@ class Lookup(Operator):
     """
 
     kind: ClassVar[str] = "lookup"
+    onnx: ClassVar[tuple[str, ...]] = (
+        "Relu", "Clip", "Sigmoid", "Tanh", "LeakyRelu", "HardSigmoid", "HardSwish", "Elu", "Selu", "Mish", "Softplus",
+        "Softsign", "Erf", "Exp", "Log", "Sqrt", "Abs", "Neg", "Gelu", "Reciprocal", "ThresholdedRelu", "Floor", "Ceil",
+        "Round", "Sign", "Sin", "Cos", "Tan", "Sinh", "Cosh", "Asin", "Acos", "Atan", "Asinh", "Acosh", "Atanh",
+    )  # fmt: skip
     each_element: ClassVar[bool] = True
     own_constants: ClassVar[tuple[str, ...]] = ("table",)
 

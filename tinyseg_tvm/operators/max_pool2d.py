@@ -24,6 +24,7 @@ class MaxPool2d(Operator):
     """
 
     kind: ClassVar[str] = "max_pool2d"
+    onnx: ClassVar[tuple[str, ...]] = ("MaxPool",)
     keeps_quantization: ClassVar[bool] = True
     keeps_zeros: ClassVar[bool] = True
 

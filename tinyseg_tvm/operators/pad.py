@@ -19,6 +19,7 @@ class Pad(Operator):
     """``before`` and ``after`` give the elements added per axis; negative amounts are slices and not allowed here."""
 
     kind: ClassVar[str] = "pad"
+    onnx: ClassVar[tuple[str, ...]] = ("Pad",)
     keeps_quantization: ClassVar[bool] = True
 
     before: tuple[int, ...]

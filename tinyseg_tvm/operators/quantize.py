@@ -21,6 +21,7 @@ class Quantize(Operator):
     """
 
     kind: ClassVar[str] = "quantize"
+    onnx: ClassVar[tuple[str, ...]] = ("QuantizeLinear",)
     each_element: ClassVar[bool] = True
 
     scale: float

@@ -22,6 +22,7 @@ class Reshape(Operator):
     """
 
     kind: ClassVar[str] = "reshape"
+    onnx: ClassVar[tuple[str, ...]] = ("Reshape", "Flatten", "Squeeze", "Unsqueeze")
     keeps_quantization: ClassVar[bool] = True
 
     shape: tuple[int, ...]

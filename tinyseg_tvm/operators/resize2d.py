@@ -28,6 +28,7 @@ class Resize2d(Operator):
     """
 
     kind: ClassVar[str] = "resize2d"
+    onnx: ClassVar[tuple[str, ...]] = ("Resize", "Upsample")
     own_constants: ClassVar[tuple[str, ...]] = ("rows", "row_weights", "columns", "column_weights")
 
     method: str  # "nearest" or "linear"

@@ -19,6 +19,7 @@ class Slice(Operator):
     """``y = x[begin:end:stride]`` per axis, strides positive, bounds normalised to the shape."""
 
     kind: ClassVar[str] = "slice"
+    onnx: ClassVar[tuple[str, ...]] = ("Slice", "Split")
     keeps_quantization: ClassVar[bool] = True
     keeps_zeros: ClassVar[bool] = True
 

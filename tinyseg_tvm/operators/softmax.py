@@ -20,6 +20,7 @@ class Softmax(Operator):
     """What exponentials are and how they are divided is the arithmetic's; it may have a table as a constant."""
 
     kind: ClassVar[str] = "softmax"
+    onnx: ClassVar[tuple[str, ...]] = ("Softmax",)
 
     arithmetic: forms.Softmax
 

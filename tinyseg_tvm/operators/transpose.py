@@ -19,6 +19,7 @@ class Transpose(Operator):
     """A permutation that leaves the line axis in place works line by line; any other needs the whole tensor."""
 
     kind: ClassVar[str] = "transpose"
+    onnx: ClassVar[tuple[str, ...]] = ("Transpose",)
     keeps_quantization: ClassVar[bool] = True
 
     permutation: tuple[int, ...]
