@@ -62,7 +62,8 @@ def _largest_by_rank(builder: relax.BlockBuilder, call: Call) -> Expr:
 
     def results(x: te.Tensor) -> list[te.Tensor]:
         def at(place: Sequence[Any], index: Any) -> Any:
-            return x[(*place[:axis], index, *place[axis + 1 :])]
+            where = (*place[:axis], index, *place[axis + 1 :])
+            return x[where]
 
         other = te.reduce_axis((0, extent), name="other")
 
@@ -77,7 +78,8 @@ def _largest_by_rank(builder: relax.BlockBuilder, call: Call) -> Expr:
         chosen = te.reduce_axis((0, extent), name="chosen")
 
         def place_of(*place: Any) -> Any:
-            found = ranks[(*place[:axis], chosen, *place[axis + 1 :])] == place[axis]
+            where = (*place[:axis], chosen, *place[axis + 1 :])
+            found = ranks[where] == place[axis]
             index = chosen.var.astype("int32")
             return te.max(tirx.if_then_else(found, index, tirx.const(0, "int32")), axis=chosen)
 

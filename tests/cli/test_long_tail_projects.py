@@ -30,7 +30,7 @@ def float_model() -> onnx.ModelProto:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("longtail")
+    folder = Path(tmp_path_factory.mktemp("longtail"))
     onnx.save(float_model(), folder / "model.onnx")
     words = ["compile", str(folder / "model.onnx"), "-o", str(folder / "out"), "--board", "host", "--layerwise"]
     assert main(words) == 0

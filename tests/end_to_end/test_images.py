@@ -56,7 +56,7 @@ def run_with_image(factory: relay.Factory, application: str, image: np.ndarray, 
 def readme_application() -> str:
     """The C of README.md."""
     (snippet,) = re.findall(r"```c\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    return snippet + MAIN
+    return str(snippet) + MAIN
 
 
 @pytest.mark.parametrize("axis", ["auto", "rows"])

@@ -15,19 +15,23 @@ from tests.frontend.onnx_models import model, node, port
 F = np.float32
 
 
-def _with(nodes: list, constants: dict[str, Any], dtype: str = "float32", opset: int = 17) -> onnx.ModelProto:
+def _with(
+    nodes: list[onnx.NodeProto], constants: dict[str, Any], dtype: str = "float32", opset: int = 17
+) -> onnx.ModelProto:
     return model(nodes, [port("x", [2, 3], dtype)], [port("y", None, dtype)], constants, opset)
 
 
 OWN: dict[str, onnx.ModelProto] = {
     "BlackmanWindow": _with([node("BlackmanWindow", "n", "w"), node("Mul", "x w", "y")], {"n": np.int32(3)}),
-    "CastLike": _with([node("CastLike", "c x", "w"), node("Mul", "x w", "y")], {"c": np.int64([1, 2, 3])}),
+    "CastLike": _with([node("CastLike", "c x", "w"), node("Mul", "x w", "y")], {"c": np.array([1, 2, 3], np.int64)}),
     "Constant": _with([node("Constant", "", "w", value_float=2.0), node("Mul", "x w", "y")], {}),
-    "ConstantOfShape": _with([node("ConstantOfShape", "s", "w"), node("Add", "x w", "y")], {"s": np.int64([3])}),
+    "ConstantOfShape": _with(
+        [node("ConstantOfShape", "s", "w"), node("Add", "x w", "y")], {"s": np.array([3], np.int64)}
+    ),
     "EyeLike": _with([node("EyeLike", "c", "w"), node("MatMul", "x w", "y")], {"c": np.zeros((3, 3), F)}),
     "HammingWindow": _with([node("HammingWindow", "n", "w"), node("Mul", "x w", "y")], {"n": np.int32(3)}),
     "HannWindow": _with([node("HannWindow", "n", "w"), node("Mul", "x w", "y")], {"n": np.int32(3)}),
-    "LayerNormalization": _with([node("LayerNormalization", "x c", "y")], {"c": F([1, 2, 3])}),
+    "LayerNormalization": _with([node("LayerNormalization", "x c", "y")], {"c": np.array([1, 2, 3], F)}),
     "Not": model([node("Not", "x", "y")], [port("x", [2, 3], "bool")], [port("y", [2, 3], "bool")]),
     "Range": _with([node("Range", "a b c", "w"), node("Mul", "x w", "y")], {"a": F(0), "b": F(3), "c": F(1)}),
     "Shape": _with([node("Shape", "x", "s"), node("Cast", "s", "w", to=1), node("MatMul", "w x", "y")], {}),
@@ -37,7 +41,7 @@ OWN: dict[str, onnx.ModelProto] = {
         [node("MaxRoiPool", "x r", "y", pooled_shape=[2, 2])],
         [port("x", [1, 2, 4, 4])],
         [port("y", [1, 2, 2, 2])],
-        {"r": F([[0, 0, 0, 3, 3]])},
+        {"r": np.array([[0, 0, 0, 3, 3]], F)},
     ),
 }
 

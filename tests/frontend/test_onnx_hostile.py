@@ -198,7 +198,7 @@ def test_outputs_that_depend_on_no_input_are_named():
         [node("Relu", "x", "y"), node("Identity", "c", "anchors"), node("Shape", "y", "extent")],
         [port("x", [1, 3])],
         [port("y", [1, 3]), port("anchors", [2]), port("extent", [2], "int64")],
-        {"c": np.float32([1, 2])},
+        {"c": np.array([1, 2], np.float32)},
     )
     refused(proto, "'anchors', 'extent'", "depend on no input")
 

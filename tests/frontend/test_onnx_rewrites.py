@@ -56,7 +56,7 @@ def test_what_is_computed_from_dequantised_constants_is_constant(opset):
         node("DequantizeLinear", "again s_m z_m", "half"),
         node("Concat", "x half", "y", axis=0),
     ]
-    constants = {"w": int8s(2, 3, 4), "s_w": np.float32([0.01, 0.02]), "z_w": np.int8([1, -2])}
+    constants = {"w": int8s(2, 3, 4), "s_w": np.array([0.01, 0.02], np.float32), "z_w": np.array([1, -2], np.int8)}
     constants |= {"s_m": np.float32(0.03), "z_m": np.int8(4)}
     graph = check(quantized(core, [1, 3, 4], [3, 3, 4], constants, opset=opset))
     assert operators(graph) == ["DequantizeLinear", "DequantizeLinear", "Concat", "QuantizeLinear"]
@@ -74,7 +74,7 @@ def test_what_is_computed_from_dequantised_constants_is_constant(opset):
     ids=lambda value: getattr(value, "op_type", ""),
 )
 def test_parameters_behind_a_dequantizer_are_constants(core, values, opset):
-    constants = {"pads": np.int64([0, 0, 0, 0, 0, 0, 0, 0]), "s_p": np.float32(0.03)}
+    constants = {"pads": np.array([0, 0, 0, 0, 0, 0, 0, 0], np.int64), "s_p": np.float32(0.03)}
     constants |= {f"q{i}": value for i, value in enumerate(values)}
     dequantizers = [node("DequantizeLinear", f"q{i} s_p", f"p{i}", f"parameter_{i}") for i in range(len(values))]
     graph = check(quantized([*dequantizers, core], [1, 3, 4, 5], [1, 3, 4, 5], constants, opset=opset))

@@ -17,7 +17,7 @@ MICROSOFT_QOPERATORS = "com.microsoft.Q"  # tests/frontend/test_onnx_rewrites.py
 
 
 @pytest.fixture(scope="module")
-def forms() -> dict[str, list]:
+def forms() -> dict[str, list[onnx.ModelProto]]:
     found = defaultdict(list, {name: [form] for name, form in OWN.items()})
     for name, form in examples():
         found[name].append(form)

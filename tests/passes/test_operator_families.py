@@ -167,7 +167,7 @@ def test_channel_whose_bias_leaves_no_room_in_int32_stays_an_integer_one(bias: f
         scale = np.float32(0.05) * np.float32(1e-9)
         stored = model.dequantize(model.constant(np.array([bias, 70_000_000], np.int32)), scale, 0, np.int32)
     else:
-        stored = model.constant(np.float32([bias * 0.05 * 1e-9, 0.004]))
+        stored = model.constant(np.array([bias * 0.05 * 1e-9, 0.004], np.float32))
     y = model.op("Conv", x, weight, stored, pads=[1, 1, 1, 1])
     check(model.build(model.quantize(y, abs(bias) * 0.05e-9 / 90, -10)), {"conv2d"}, **EDGE)
 

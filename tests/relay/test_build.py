@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tarfile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -278,7 +278,7 @@ def test_the_library_is_named_after_the_file(tmp_path: Path) -> None:
     assert relay.build(*_pair(relay.frontend.from_onnx(model))).name == "main_graph"
 
 
-def _pair(imported: tuple) -> tuple:
+def _pair(imported: tuple[Any, Any]) -> tuple[Any, str, Any]:
     return imported[0], "c -tinyseg -layerwise", imported[1]
 
 
@@ -302,7 +302,7 @@ def test_what_is_no_module_is_refused_with_a_sentence(arguments, message: str) -
 
 def test_wrong_types_beside_the_module_are_refused_with_a_sentence(module) -> None:
     with pytest.raises(UsageError, match="params is a mapping from parameters to arrays, not list"):
-        relay.build(module[0], "c -tinyseg", [1])
+        relay.build(module[0], "c -tinyseg", cast(Any, [1]))
     with pytest.raises(UsageError, match="given twice"):
         relay.build((module[0], {"w": np.zeros(1)}), "c -tinyseg", {"w": np.zeros(1)})
     with pytest.raises(UsageError, match="target of type int: not a tinyseg target; use a string"):
