@@ -89,19 +89,19 @@ def test_a_mask_without_channels_is_an_image_of_one(axis: str, tmp_path: Path) -
     np.testing.assert_array_equal(np.frombuffer(mask, np.uint8).reshape(6, 9), expected[0])
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        "write_image(NULL, 0, image, UNET_INPUT0_BYTES)",
-        "write_image(&context, 0, NULL, UNET_INPUT0_BYTES)",
-        "write_image(&context, UNET_INPUTS, image, UNET_INPUT0_BYTES)",
-        "write_image(&context, 0, image, UNET_INPUT0_BYTES - 1u)",
-        "read_image(NULL, 0, mask, UNET_OUTPUT0_BYTES)",
-        "read_image(&context, 0, NULL, UNET_OUTPUT0_BYTES)",
-        "read_image(&context, UNET_OUTPUTS, mask, UNET_OUTPUT0_BYTES)",
-        "read_image(&context, 0, mask, UNET_OUTPUT0_BYTES + 1u)",
-    ],
+WRONG_CALLS = (
+    "write_image(NULL, 0, image, UNET_INPUT0_BYTES)",
+    "write_image(&context, 0, NULL, UNET_INPUT0_BYTES)",
+    "write_image(&context, UNET_INPUTS, image, UNET_INPUT0_BYTES)",
+    "write_image(&context, 0, image, UNET_INPUT0_BYTES - 1u)",
+    "read_image(NULL, 0, mask, UNET_OUTPUT0_BYTES)",
+    "read_image(&context, 0, NULL, UNET_OUTPUT0_BYTES)",
+    "read_image(&context, UNET_OUTPUTS, mask, UNET_OUTPUT0_BYTES)",
+    "read_image(&context, 0, mask, UNET_OUTPUT0_BYTES + 1u)",
 )
+
+
+@pytest.mark.parametrize("call", WRONG_CALLS)
 def test_a_wrong_call_is_an_error_of_its_argument(call: str, wrong_calls: dict[str, str]) -> None:
     assert wrong_calls[call] == "1"
 
@@ -109,13 +109,12 @@ def test_a_wrong_call_is_an_error_of_its_argument(call: str, wrong_calls: dict[s
 @pytest.fixture(scope="module")
 def wrong_calls(tmp_path_factory) -> dict[str, str]:
     """The status of each wrong call, in one program."""
-    (marks,) = test_a_wrong_call_is_an_error_of_its_argument.pytestmark
     application = readme_application().replace(
         "unet_status status = segment(&image[0][0][0], &mask[0][0][0]);",
         "\n".join(
             [
                 "(void)unet_init(&context, arena, sizeof arena, NULL);",
-                *(f'printf("%d\\n", (int)unet_{call});' for call in marks.args[1]),
+                *(f'printf("%d\\n", (int)unet_{call});' for call in WRONG_CALLS),
                 "unet_status status = segment(&image[0][0][0], &mask[0][0][0]);",
             ]
         ),
@@ -124,4 +123,4 @@ def wrong_calls(tmp_path_factory) -> dict[str, str]:
     factory = relay.build(relay.frontend.from_onnx(segmenter(), name="unet"), "c -tinyseg -stream-axis=columns")
     run_with_image(factory, application, np.zeros((16, 12, 3), np.int8), folder)
     printed = subprocess.run(["./application"], cwd=folder, check=True, capture_output=True, text=True, timeout=60)
-    return dict(zip(marks.args[1], printed.stdout.split(), strict=True))
+    return dict(zip(WRONG_CALLS, printed.stdout.split(), strict=True))

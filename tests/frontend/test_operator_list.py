@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+import onnx
 import pytest
 
 from tests.frontend.operator_forms import OWN, examples
