@@ -54,6 +54,7 @@ def node_function(generation: Generation, index: int) -> OperatorFunction:
     symbol = generation.names.unique(f"{generation.name}_{identifier(node.name, node.operator.kind)}")
     before = pool.size
     out = FunctionWriter(
+        view=view,
         symbol=symbol,
         reads=tuple(_address_function(generation, name) for name in node.inputs),
         writes=tuple(_address_function(generation, name) for name in node.outputs),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always, line_cost
-from tinyseg_tvm.codegen.text.c_text import C_TYPES
 from tinyseg_tvm.operators.argmax import ArgMax
 
 _ELEMENT_TYPES = ("int8", "uint8", "int32", "float32")
@@ -30,10 +29,7 @@ def _emit(view: NodeView[ArgMax], out: FunctionWriter) -> None:
         },
     )
     line = "0u" if whole else "step"
-    out.write(
-        f"tinyseg_argmax_line_{source.dtype}({parameters}, {out.line(0, line, C_TYPES[source.dtype])}, "
-        f"{out.output(line, 'uint8_t')});"
-    )
+    out.write(f"tinyseg_argmax_line_{source.dtype}({parameters}, {out.line(0, line)}, {out.output(line, 'uint8_t')});")
 
 
 VARIANTS: tuple[Variant[ArgMax], ...] = (Variant("argmax portable", always, line_cost(8.0), _emit),)

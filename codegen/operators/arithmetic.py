@@ -29,8 +29,8 @@ from tinyseg_tvm.operators import Conv2d, Conv2dTranspose, Dense, Operator
 from tinyseg_tvm.operators.arithmetic import Arithmetic, float32, forms, onnx
 from tinyseg_tvm.operators.base import ARITHMETIC
 
-C_TYPES = {"int8": "int8_t", "uint8": "uint8_t", "int16": "int16_t", "int32": "int32_t", "float32": "float"}
-"""Type in C of the elements of a tensor."""
+VALUE_DTYPES = ("int8",)
+"""Types of elements that a tinyseg_value of the portable kernels can be."""
 
 WeightedSum = Conv2d | Conv2dTranspose | Dense
 """Operators whose results are weighted sums."""
@@ -46,8 +46,13 @@ def is_integer(arithmetic: Arithmetic) -> bool:
     return arithmetic.dtype != "float32"
 
 
+def of_values(view: NodeView[Operator]) -> bool:
+    """Whether the node is of integers of the type of values, whatever the rule: what portable kernels compute."""
+    return view.inputs[0].dtype in VALUE_DTYPES
+
+
 def of_int8(view: NodeView[Operator]) -> bool:
-    """Whether the node is of int8, whatever the rule: what portable kernels compute."""
+    """Whether the node is of int8, whatever the rule: what kernels compute that take no other type of values."""
     return view.inputs[0].dtype == "int8"
 
 
@@ -92,19 +97,17 @@ def output_value(zero_point: int, low: int = -128, high: int = 127) -> tuple[str
 
 @dataclass(frozen=True)
 class LineKernel:
-    """A kernel that computes a line, for every arithmetic: names in C, and the type of elements.
+    """A kernel that computes a line, for every arithmetic: names in C.
 
     Attributes:
         struct: of its parameters.
         function: which computes.
         tap: struct of a tap, where it has a list of them.
-        ctype: of elements.
     """
 
     struct: str
     function: str
     tap: str
-    ctype: str
 
 
 def line_kernel(name: str, view: NodeView[WeightedSum], out: FunctionWriter) -> LineKernel:
@@ -119,7 +122,6 @@ def line_kernel(name: str, view: NodeView[WeightedSum], out: FunctionWriter) -> 
         f"tinyseg_{name}{suffix}",
         f"tinyseg_{name}{suffix}_line{wide}",
         f"tinyseg_transpose{suffix}_tap",
-        C_TYPES[arithmetic.dtype],
     )
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from tinyseg_tvm.codegen.operators.arithmetic import (
     float_cycles,
     of_float32,
-    of_int8,
     of_onnx,
+    of_values,
     requantize_cycles,
     window_parameters,
 )
@@ -86,6 +86,6 @@ def _emit_float(view: NodeView[AveragePool2d], out: FunctionWriter) -> None:
 VARIANTS: tuple[Variant[AveragePool2d], ...] = (
     Variant("average_pool2d mve", _suits_mve, _mve_cost, lambda view, out: _emit_family(view, out, "mve")),
     Variant("average_pool2d dsp", _suits_dsp, _dsp_cost, lambda view, out: _emit_family(view, out, "dsp")),
-    Variant("average_pool2d portable", of_int8, _cost, _emit),
+    Variant("average_pool2d portable", of_values, _cost, _emit),
     Variant("average_pool2d float32", of_float32, _float_cost, _emit_float),
 )

@@ -18,7 +18,7 @@ def _emit(view: NodeView[Clip], out: FunctionWriter) -> None:
     kind, low, high = clamp_value(operator.low, operator.high)
     parameters = out.parameters(view, "tinyseg_clamp_f32", {"kind": kind, "minimum": low, "maximum": high})
     elements = view.outputs[0].line_elements
-    source, target = out.line(0, ctype="float"), out.output(ctype="float")
+    source, target = out.line(0), out.output()
     out.write(f"tinyseg_clip_f32_line({parameters}, {source}, {target}, {elements}u);")
 
 

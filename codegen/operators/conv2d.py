@@ -9,7 +9,7 @@ from tinyseg_tvm.codegen.operators.arithmetic import (
     is_integer,
     line_kernel,
     of_float32,
-    of_int8,
+    of_values,
     sum_parameters,
 )
 from tinyseg_tvm.codegen.operators.conv2d_tiles import TILES
@@ -56,8 +56,8 @@ def _emit_conv2d(view: NodeView[Conv2d], out: FunctionWriter) -> None:
             "groups": groups,
         },
     )
-    declare_lines(view, out, kernel.ctype)
-    out.write(f"{kernel.function}({parameters}, lines, {out.output(ctype=kernel.ctype)});")
+    declare_lines(view, out)
+    out.write(f"{kernel.function}({parameters}, lines, {out.output()});")
 
 
 def _portable_cost(view: NodeView[Conv2d]) -> Cost:
@@ -80,8 +80,8 @@ def _emit_depthwise(view: NodeView[Conv2d], out: FunctionWriter) -> None:
             **window_fields(convolution_columns(view), convolution_window(view)),
         },
     )
-    declare_lines(view, out, kernel.ctype)
-    out.write(f"{kernel.function}({parameters}, lines, {out.output(ctype=kernel.ctype)});")
+    declare_lines(view, out)
+    out.write(f"{kernel.function}({parameters}, lines, {out.output()});")
 
 
 def _portable_depthwise_cost(view: NodeView[Conv2d]) -> Cost:
@@ -118,8 +118,8 @@ VARIANTS: tuple[Variant[Conv2d], ...] = (
     *TILES,
     *DEPTHWISE,
     NARROW,
-    Variant("depthwise portable", _supports(of_int8, depthwise=True), _portable_depthwise_cost, _emit_depthwise),
-    Variant("conv2d portable", _supports(of_int8, depthwise=False), _portable_cost, _emit_conv2d),
+    Variant("depthwise portable", _supports(of_values, depthwise=True), _portable_depthwise_cost, _emit_depthwise),
+    Variant("conv2d portable", _supports(of_values, depthwise=False), _portable_cost, _emit_conv2d),
     Variant(
         "depthwise float32",
         _supports(of_float32, depthwise=True),

@@ -8,7 +8,7 @@ from tinyseg_tvm.codegen.operators import transposed_phases
 from tinyseg_tvm.codegen.operators.arithmetic import (
     line_kernel,
     of_float32,
-    of_int8,
+    of_values,
     sum_parameters,
 )
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant
@@ -47,21 +47,21 @@ def _emit(view: NodeView[Conv2dTranspose], out: FunctionWriter) -> None:
             "stride": operator.strides[1],
         },
     )
-    _gather_lines(view, out, rows, kernel.ctype)
-    out.write(f"{kernel.function}({parameters}, lines, {out.output(ctype=kernel.ctype)});")
+    _gather_lines(view, out, rows)
+    out.write(f"{kernel.function}({parameters}, lines, {out.output()});")
 
 
-def _gather_lines(view: NodeView[Conv2dTranspose], out: FunctionWriter, rows: int, ctype: str) -> None:
+def _gather_lines(view: NodeView[Conv2dTranspose], out: FunctionWriter, rows: int) -> None:
     """Declare ``lines[rows]``: the input line that each kernel row takes for this output line, or NULL."""
     operator = view.operator
     stride, before, dilation = operator.strides[0], operator.padding[0], operator.dilation[0]
-    out.write(f"const {ctype} *lines[{rows}];")
+    out.write(f"const {out.element()} *lines[{rows}];")
     out.write(f"for (int32_t row = 0; row < {rows}; ++row) {{")
     out.write(f"    const int32_t y = (int32_t)step + {before} - row * {dilation};")
     inside = f"y >= 0 && y < {view.inputs[0].lines * stride}"
     if stride > 1:
         inside += f" && y % {stride} == 0"
-    out.write(f"    lines[row] = {inside} ? {out.line(0, f'(uint32_t)y / {stride}u', ctype)} : NULL;")
+    out.write(f"    lines[row] = {inside} ? {out.line(0, f'(uint32_t)y / {stride}u')} : NULL;")
     out.write("}")
 
 
@@ -70,7 +70,7 @@ VARIANTS: tuple[Variant[Conv2dTranspose], ...] = (
     *TILES,
     Variant(
         "conv2d_transpose portable",
-        of_int8,
+        of_values,
         lambda view: portable_cost(sum_cost(3.6, view, 30.0), view),
         _emit,
     ),

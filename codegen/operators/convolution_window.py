@@ -88,7 +88,7 @@ def convolution_fields(
     return {**piece_fields(channels, out), **window_fields(columns, window), "output_channels": outputs}
 
 
-def declare_lines(view: NodeView[Conv2d], out: FunctionWriter, ctype: str = "int8_t") -> None:
+def declare_lines(view: NodeView[Conv2d], out: FunctionWriter) -> None:
     """Declares ``lines``: those under the window, row by row, piece by piece."""
     operator = view.operator
     out.window(
@@ -99,7 +99,6 @@ def declare_lines(view: NodeView[Conv2d], out: FunctionWriter, ctype: str = "int
         dilation=operator.dilation[0],
         extent=view.inputs[0].lines,
         steps=view.outputs[0].lines,
-        ctype=ctype,
     )
 
 

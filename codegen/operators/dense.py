@@ -10,8 +10,8 @@ from tinyseg_tvm.codegen.operators.arithmetic import (
     is_integer,
     line_kernel,
     of_float32,
-    of_int8,
     of_onnx,
+    of_values,
     sum_bias,
     sum_parameters,
 )
@@ -78,7 +78,7 @@ def _emit(view: NodeView[Dense], out: FunctionWriter) -> None:
     )
     index, result = ("step", "0u") if view.operator.flatten else ("0u", "step")
     state = out.state_as("int32_t" if is_integer(view.operator.arithmetic) else "float")
-    source, target = out.line(0, ctype=kernel.ctype), out.output(result, kernel.ctype)
+    source, target = out.line(0), out.output(result)
     out.write(f"{kernel.function}({parameters}, {index}, {source}, {state}, {target});")
 
 
@@ -105,8 +105,8 @@ def _emit_pointwise(view: NodeView[Dense], out: FunctionWriter) -> None:
             "groups": 1,
         },
     )
-    out.write(f"const {kernel.ctype} *const line = {out.line(0, ctype=kernel.ctype)};")
-    out.write(f"{kernel.function}({parameters}, &line, {out.output(ctype=kernel.ctype)});")
+    out.write(f"const {out.element()} *const line = {out.line(0)};")
+    out.write(f"{kernel.function}({parameters}, &line, {out.output()});")
 
 
 def _emit_dsp(view: NodeView[Dense], out: FunctionWriter) -> None:
@@ -272,8 +272,8 @@ VARIANTS: tuple[Variant[Dense], ...] = (
     ),
     NARROW,
     *scheduled_variants("dense", _calls, _one_line),
-    Variant("dense portable", _all(of_int8, _flattens), lambda view: sum_cost(3.2, view), _emit),
-    Variant("pointwise portable", _all(of_int8, _pointwise), lambda view: sum_cost(2.2, view, 30.0), _emit_pointwise),
+    Variant("dense portable", _all(of_values, _flattens), lambda view: sum_cost(3.2, view), _emit),
+    Variant("pointwise portable", _all(of_values, _pointwise), lambda view: sum_cost(2.2, view, 30.0), _emit_pointwise),
     Variant("dense float32", _all(of_float32, _is_vector), _float_cost, _emit),
     Variant("pointwise float32", _all(of_float32, lambda view: not _is_vector(view)), _float_cost, _emit_pointwise),
 )

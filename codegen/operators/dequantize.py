@@ -24,7 +24,7 @@ def _emit(view: NodeView[Dequantize], out: FunctionWriter) -> None:
             "minimum": -128 if view.inputs[0].dtype == "int8" else 0,
         },
     )
-    source, target = out.line(0, ctype="uint8_t"), out.output(ctype="float")
+    source, target = out.line(0, ctype="uint8_t"), out.output()
     out.write(f"tinyseg_dequantize_line({parameters}, {source}, {target}, {view.outputs[0].line_elements}u);")
 
 

@@ -6,13 +6,12 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from tinyseg_tvm.codegen.operators.arithmetic import (
-    C_TYPES,
     binary_cycles,
     binary_kernel,
     extension_form,
     of_float32,
-    of_int8,
     of_onnx,
+    of_values,
 )
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant
 from tinyseg_tvm.network.cost import Cost
@@ -78,8 +77,7 @@ def emit_binary(
     kernel = binary_kernel(operator.function, operator.arithmetic, swapped=swapped, family=family)
     out.modules.update(kernel.modules)
     parameters = out.parameters(view, kernel.struct, {**kernel.fields, "period": period})
-    output = out.output(ctype=C_TYPES[view.outputs[0].dtype])
-    out.write(f"{kernel.function}({parameters}, {a}, {b}, {output}, {view.outputs[0].line_elements}u);")
+    out.write(f"{kernel.function}({parameters}, {a}, {b}, {out.output()}, {view.outputs[0].line_elements}u);")
 
 
 def _period(view: NodeView[Elementwise]) -> int:
@@ -90,10 +88,9 @@ def _period(view: NodeView[Elementwise]) -> int:
 
 def _emit(view: NodeView[Elementwise], out: FunctionWriter, family: str) -> None:
     full = full_operand(view.inputs)
-    ctype = C_TYPES[view.inputs[0].dtype]
     by_lines = view.inputs[1 - full].shape == view.outputs[0].shape
-    b = out.line(1 - full, "step" if by_lines else "0u", ctype)
-    emit_binary(view, out, out.line(full, ctype=ctype), b, period=_period(view), swapped=full == 1, family=family)
+    b = out.line(1 - full, "step" if by_lines else "0u")
+    emit_binary(view, out, out.line(full), b, period=_period(view), swapped=full == 1, family=family)
 
 
 def variants(
@@ -121,7 +118,7 @@ def variants(
             lambda view: _dsp_cost(view, period(view)),
             lambda view, out: emit(view, out, "_dsp"),
         ),
-        Variant(f"{name} portable", of_int8, _cost, lambda view, out: emit(view, out, "")),
+        Variant(f"{name} portable", of_values, _cost, lambda view, out: emit(view, out, "")),
         Variant(f"{name} float32", of_float32, _cost, lambda view, out: emit(view, out, "")),
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tinyseg_tvm.codegen.operators.arithmetic import C_TYPES
 from tinyseg_tvm.codegen.operators.elementwise import emit_binary, variants
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView
 from tinyseg_tvm.operators.elementwise_constant import ElementwiseConstant
@@ -22,8 +21,7 @@ def _emit(view: NodeView[ElementwiseConstant], out: FunctionWriter, family: str)
     operator = view.operator
     symbol = out.constant("other", view.constants["other"])
     b = symbol if _repeats(view) else f"{symbol} + step * {view.outputs[0].line_elements}u"
-    source = out.line(0, ctype=C_TYPES[view.inputs[0].dtype])
-    emit_binary(view, out, source, b, period=_period(view), swapped=operator.constant_is_lhs, family=family)
+    emit_binary(view, out, out.line(0), b, period=_period(view), swapped=operator.constant_is_lhs, family=family)
 
 
 VARIANTS = variants("elementwise_constant", _period, _emit)

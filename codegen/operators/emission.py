@@ -16,7 +16,7 @@ import numpy as np
 
 from tinyseg_tvm.codegen.core import Core
 from tinyseg_tvm.codegen.memories.storage_layout import StoredPart
-from tinyseg_tvm.codegen.text.c_text import c_float
+from tinyseg_tvm.codegen.text.c_text import C_TYPES, c_float
 from tinyseg_tvm.codegen.text.constants import ConstantPool
 from tinyseg_tvm.codegen.text.runtime_files import out_of_range, struct_fields
 from tinyseg_tvm.codegen.tuning_records import signature_of
@@ -27,6 +27,9 @@ from tinyseg_tvm.operators import LineAccess, Operator, TensorType
 
 Field = int | float | str | tuple[str, ...]
 """Value of a field of a kernel's parameter struct."""
+
+VALUE_TYPE = "tinyseg_value"
+"""Name in C of what a node's activations consist of, where kernels are written for more than one type."""
 
 Op = TypeVar("Op", bound=Operator)
 Op_co = TypeVar("Op_co", bound=Operator, covariant=True)
@@ -83,6 +86,7 @@ class FunctionWriter:
     """Collects the C function of one node.
 
     Attributes:
+        view: the node.
         symbol: prefix of the node's constants and parameters.
         reads, writes: names of the address functions of operands and results.
         state, scratch: C expressions (uint8_t pointers), None where the node has none.
@@ -95,6 +99,7 @@ class FunctionWriter:
         constants: symbols of the constants that it uses.
     """
 
+    view: NodeView[Any]
     symbol: str
     reads: tuple[str, ...]
     writes: tuple[str, ...]
@@ -108,12 +113,18 @@ class FunctionWriter:
     sources: list[str] = field(default_factory=list)
     constants: list[str] = field(default_factory=list)
 
-    def line(self, operand: int, index: str = "step", ctype: str = "int8_t") -> str:
-        """Pointer to a line of an operand, as a C expression."""
+    def element(self, operand: int = 0) -> str:
+        """The C type of an operand's elements."""
+        return C_TYPES[self.view.inputs[operand].dtype]
+
+    def line(self, operand: int, index: str = "step", ctype: str | None = None) -> str:
+        """Pointer to a line of an operand, of its elements or as ``ctype``, as a C expression."""
+        ctype = self.element(operand) if ctype is None else ctype
         return f"{'' if ctype == 'uint8_t' else f'(const {ctype} *)'}{self.reads[operand]}(context, {index})"
 
-    def output(self, index: str = "step", ctype: str = "int8_t", result: int = 0) -> str:
-        """Pointer to a line of a result, as a C expression."""
+    def output(self, index: str = "step", ctype: str | None = None, result: int = 0) -> str:
+        """Pointer to a line of a result, of its elements or as ``ctype``, as a C expression."""
+        ctype = C_TYPES[self.view.outputs[result].dtype] if ctype is None else ctype
         return f"{'' if ctype == 'uint8_t' else f'({ctype} *)'}{self.writes[result]}(context, {index})"
 
     def state_as(self, ctype: str) -> str:
@@ -153,8 +164,9 @@ class FunctionWriter:
             elif isinstance(value, tuple):
                 text = "{" + ", ".join(value) + "}"
             else:
-                if isinstance(value, int) and out_of_range(ctype, value):
-                    raise view.error(f"{name.replace('_', ' ')} {value} exceeds the kernel's range ({ctype})")
+                held = C_TYPES[view.outputs[0].dtype] if ctype == VALUE_TYPE else ctype
+                if isinstance(value, int) and out_of_range(held, value):
+                    raise view.error(f"{name.replace('_', ' ')} {value} exceeds the kernel's range ({held})")
                 text = str(value)
             lines.append(f"        .{name} = {text},")
         return "{\n" + "\n".join(lines) + "\n    }"
@@ -173,14 +185,13 @@ class FunctionWriter:
         dilation: int,
         extent: int,
         steps: int,
-        ctype: str = "int8_t",
     ) -> None:
         """Declare ``lines[rows * operands]``: the lines under a kernel's window, NULL in the padding.
 
         ``extent`` is the operands' lines, ``steps`` the result's.
         """
         first = _affine("(int32_t)step", stride, -before)
-        self.write(f"const {ctype} *lines[{rows * operands}];")
+        self.write(f"const {self.element()} *lines[{rows * operands}];")
         self.write(f"for (int32_t row = 0; row < {rows}; ++row) {{")
         self.write(f"    const int32_t y = {first} + {_affine('row', dilation, 0)};")
         reach = (rows - 1) * dilation
@@ -191,7 +202,7 @@ class FunctionWriter:
             inside = f"y >= 0 && y < {extent}"
         for i in range(operands):
             index = "row" if operands == 1 else f"row * {operands} + {i}"
-            self.write(f"    lines[{index}] = {inside} ? {self.line(i, '(uint32_t)y', ctype)} : NULL;")
+            self.write(f"    lines[{index}] = {inside} ? {self.line(i, '(uint32_t)y')} : NULL;")
         self.write("}")
 
 

@@ -6,8 +6,8 @@ from tinyseg_tvm.codegen.operators.arithmetic import (
     float_cycles,
     global_pool_parameters,
     of_float32,
-    of_int8,
     of_onnx,
+    of_values,
 )
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, line_cost
 from tinyseg_tvm.network.cost import Cost
@@ -55,7 +55,7 @@ def _emit(
             **global_pool_parameters(operator.arithmetic, height * width),
         },
     )
-    state = out.state_as("int32_t" if _is_average(view) else "int8_t")
+    state = out.state_as("int32_t" if _is_average(view) else out.element())
     kernel = f"tinyseg_global_{operator.function}{family}_line"
     out.write(f"{kernel}({parameters}, step, {out.line(0)}, {state}, {out.output('0u')});")
 
@@ -67,13 +67,13 @@ def _emit_float(view: NodeView[GlobalPool], out: FunctionWriter) -> None:
     parameters = out.parameters(
         view, "tinyseg_global_pool_f32", {"width": width, "lines": height, "channels": channels}
     )
-    arguments = [parameters, "step", out.line(0, ctype="float"), out.state_as("float"), out.output("0u", "float")]
+    arguments = [parameters, "step", out.line(0), out.state_as(out.element()), out.output("0u")]
     out.write(f"tinyseg_global_{operator.function}_f32_line({', '.join(arguments)});")
 
 
 VARIANTS: tuple[Variant[GlobalPool], ...] = (
     Variant("global_pool mve", _suits_mve, line_cost(1.0), lambda view, out: _emit_average(view, out, "mve")),
     Variant("global_pool dsp", _suits_dsp, _dsp_cost, lambda view, out: _emit_average(view, out, "dsp")),
-    Variant("global_pool portable", of_int8, line_cost(11.5), _emit),
+    Variant("global_pool portable", of_values, line_cost(11.5), _emit),
     Variant("global_pool float32", of_float32, _float_cost, _emit_float),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from tinyseg_tvm.codegen.operators.arithmetic import float_cycles, of_float32, of_int8, window_parameters
+from tinyseg_tvm.codegen.operators.arithmetic import float_cycles, of_float32, of_int8, of_values, window_parameters
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant
 from tinyseg_tvm.codegen.operators.pooling import emit_windows
 from tinyseg_tvm.network.cost import Cost
@@ -56,6 +56,6 @@ def _emit_float(view: NodeView[MaxPool2d], out: FunctionWriter) -> None:
 VARIANTS: tuple[Variant[MaxPool2d], ...] = (
     Variant("max_pool2d mve", _suits_mve, _mve_cost, lambda view, out: _emit(view, out, "_mve")),
     Variant("max_pool2d dsp", _suits_dsp, _dsp_cost, lambda view, out: _emit(view, out, "_dsp")),
-    Variant("max_pool2d portable", of_int8, _cost, _emit),
+    Variant("max_pool2d portable", of_values, _cost, _emit),
     Variant("max_pool2d float32", of_float32, _float_cost, _emit_float),
 )

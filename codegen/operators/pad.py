@@ -39,7 +39,7 @@ def _emit(view: NodeView[Pad], out: FunctionWriter) -> None:
         base_line = line_of(base, axis, before)
     index = "step" if before == 0 else f"step - {before}u"
     target = plus(bytes_output(view, out), view_offset(inner_line, base_line))
-    body = FunctionWriter(out.symbol, out.reads, out.writes, None, None, out.pool)
+    body = FunctionWriter(view, out.symbol, out.reads, out.writes, None, None, out.pool)
     write_copy(view, body, between_views(copied_from, inner_line), bytes_line(view, out, 0, index), target)
     out.definitions += body.definitions
     # a line without padding at its ends may be in place already, and must not be filled

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tinyseg_tvm.codegen.operators.arithmetic import C_TYPES
 from tinyseg_tvm.codegen.operators.emission import Field, FunctionWriter, NodeView
 from tinyseg_tvm.operators.average_pool2d import AveragePool2d
 from tinyseg_tvm.operators.max_pool2d import MaxPool2d
@@ -33,7 +32,6 @@ def emit_windows(
         "pad_left": operator.padding[1],
     }
     parameters = out.parameters(view, struct, {**windows, **results})
-    ctype = C_TYPES[view.inputs[0].dtype]
     out.window(
         1,
         operator.kernel[0],
@@ -42,6 +40,5 @@ def emit_windows(
         dilation=dilation[0],
         extent=view.inputs[0].lines,
         steps=view.outputs[0].lines,
-        ctype=ctype,
     )
-    out.write(f"{kernel}({parameters}, lines, {out.output(ctype=ctype)});")
+    out.write(f"{kernel}({parameters}, lines, {out.output()});")

@@ -24,7 +24,7 @@ def _emit(view: NodeView[Quantize], out: FunctionWriter) -> None:
             "minimum": -128 if operator.output_dtype == "int8" else 0,
         },
     )
-    source, target = out.line(0, ctype="float"), out.output(ctype="uint8_t")
+    source, target = out.line(0), out.output(ctype="uint8_t")
     out.write(f"tinyseg_quantize_line({parameters}, {source}, {target}, {view.outputs[0].line_elements}u);")
 
 

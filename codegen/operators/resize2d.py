@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinyseg_tvm.codegen.operators.arithmetic import interpolation_parameters, of_int8, requantize_cycles
+from tinyseg_tvm.codegen.operators.arithmetic import interpolation_parameters, of_values, requantize_cycles
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant
 from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.resize2d import Resize2d
@@ -89,5 +89,5 @@ def _emit(view: NodeView[Resize2d], out: FunctionWriter) -> None:
 
 
 VARIANTS: tuple[Variant[Resize2d], ...] = (
-    Variant("resize2d portable", lambda view: _is_nearest(view) or of_int8(view), _cost, _emit),
+    Variant("resize2d portable", lambda view: _is_nearest(view) or of_values(view), _cost, _emit),
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from tinyseg_tvm.codegen.operators.arithmetic import (
-    C_TYPES,
     of_float32,
     of_int8,
     softmax_cycles,
@@ -44,9 +43,8 @@ def _emit(view: NodeView[Softmax], out: FunctionWriter) -> None:
 
 def _emit_float(view: NodeView[Softmax], out: FunctionWriter) -> None:
     groups, elements = _groups(view)
-    ctype = C_TYPES[view.inputs[0].dtype]
     out.modules.update(("tinyseg_softmax_f32", "tinyseg_fma_f32"))
-    source, target = out.line(0, ctype=ctype), out.output(ctype=ctype)
+    source, target = out.line(0), out.output()
     out.write(f"tinyseg_softmax_f32_line({groups}u, {elements}u, {source}, {target});")
 
 

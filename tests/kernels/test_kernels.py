@@ -183,7 +183,7 @@ def test_the_flash_of_a_cost_is_what_the_kernel_stores(core):
             if variant.supports(view):
                 pool = ConstantPool(Names())
                 reads = tuple("line" for _ in node.inputs)
-                variant.emit(view, FunctionWriter("node", reads, ("out",), "state", "scratch", pool))
+                variant.emit(view, FunctionWriter(view, "node", reads, ("out",), "state", "scratch", pool))
                 padding = sum(c.array.nbytes for c in pool.constants if "padding" in c.symbol)
                 stored = sum(c.array.nbytes for c in pool.constants) - padding
                 assert abs(variant.flash(view) - stored) <= max(padding, 256), variant.name  # equal ones are one

@@ -471,7 +471,7 @@ def test_inner_loops_are_under_1_kib(core, tmp_path):
         for number, variant in enumerate(VARIANTS):
             if variant.supports(view):
                 pool = ConstantPool(Names())
-                out = FunctionWriter(f"{node.name}_{number}", ("line",), ("out",), "state", "scratch", pool)
+                out = FunctionWriter(view, f"{node.name}_{number}", ("line",), ("out",), "state", "scratch", pool)
                 variant.emit(view, out)
                 sources += out.sources
                 modules |= out.modules

@@ -160,7 +160,7 @@ def test_functions_that_operators_have_to_themselves_compile_to_what_is_reckoned
             for number, variant in enumerate(emitter_for(node.operator.kind)):
                 if variant.supports(view) and variant.code(view):
                     reads, symbol = tuple("line" for _ in node.inputs), f"{node.name}_{seed}_{number}"
-                    out = FunctionWriter(symbol, reads, ("out",), "state", "scratch", ConstantPool(Names()))
+                    out = FunctionWriter(view, symbol, reads, ("out",), "state", "scratch", ConstantPool(Names()))
                     variant.emit(view, out)
                     names = tuple(name for source in out.sources for name in function_names(source))
                     functions[f"{symbol} {variant.name}"] = names, program_bytes(variant.code(view), facts)

@@ -4,11 +4,11 @@
 #ifndef TINYSEG_ACCUMULATE_H
 #define TINYSEG_ACCUMULATE_H
 
-#include "tinyseg_platform.h"
+#include "tinyseg_requantize.h"
 
 /* Adds x[i] * w[4 * i + k] to a[k] and y[i] * w[4 * i + k] to b[k]. Returns the weights that follow. */
 TINYSEG_INNER const TINYSEG_WEIGHT *tinyseg_accumulate_4x2(
-    int32_t *a, int32_t *b, const int8_t *x, const int8_t *y, const TINYSEG_WEIGHT *w, int32_t n)
+    int32_t *a, int32_t *b, const tinyseg_value *x, const tinyseg_value *y, const TINYSEG_WEIGHT *w, int32_t n)
 {
     int32_t a0 = a[0];
     int32_t a1 = a[1];
@@ -18,7 +18,7 @@ TINYSEG_INNER const TINYSEG_WEIGHT *tinyseg_accumulate_4x2(
     int32_t b1 = b[1];
     int32_t b2 = b[2];
     int32_t b3 = b[3];
-    for (const int8_t *end = x + n; x != end; w += 4) {
+    for (const tinyseg_value *end = x + n; x != end; w += 4) {
         const int32_t u = *x++;
         const int32_t v = *y++;
         int32_t weight = w[0];
@@ -55,14 +55,14 @@ TINYSEG_INNER const TINYSEG_WEIGHT *tinyseg_accumulate_4x2(
 
 /* Adds (x[i] - zero_point) * w[4 * i + k] to a[k]. Returns the weights that follow. */
 TINYSEG_INNER const TINYSEG_WEIGHT *tinyseg_accumulate_4x1(
-    int32_t *a, const int8_t *x, int32_t zero_point, const TINYSEG_WEIGHT *w, int32_t n)
+    int32_t *a, const tinyseg_value *x, int32_t zero_point, const TINYSEG_WEIGHT *w, int32_t n)
 {
     int32_t a0 = a[0];
     int32_t a1 = a[1];
     int32_t a2 = a[2];
     int32_t a3 = a[3];
-    const int8_t *const fours = x + (n & ~3);
-    const int8_t *const end = x + n;
+    const tinyseg_value *const fours = x + (n & ~3);
+    const tinyseg_value *const end = x + n;
     int32_t u;
     for (; x != fours; x += 4, w += 16) {
         TINYSEG_ACCUMULATE_ELEMENT(0);
@@ -102,10 +102,10 @@ TINYSEG_INNER const TINYSEG_WEIGHT *tinyseg_accumulate_4_constant(
 }
 
 /* Sum of (x[i] - zero_point) * w[i]. */
-TINYSEG_INNER int32_t tinyseg_dot(const int8_t *x, int32_t zero_point, const TINYSEG_WEIGHT *w, int32_t n)
+TINYSEG_INNER int32_t tinyseg_dot(const tinyseg_value *x, int32_t zero_point, const TINYSEG_WEIGHT *w, int32_t n)
 {
-    const int8_t *const fours = x + (n & ~3);
-    const int8_t *const end = x + n;
+    const tinyseg_value *const fours = x + (n & ~3);
+    const tinyseg_value *const end = x + n;
     int32_t sum = 0;
     for (; x != fours; x += 4, w += 4) {
         sum += (x[0] - zero_point) * w[0];

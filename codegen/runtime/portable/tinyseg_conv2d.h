@@ -28,7 +28,7 @@ typedef struct {
 } tinyseg_conv2d;
 
 /* One output line from `lines[row * pieces + piece]`; NULL is a padding line. */
-void tinyseg_conv2d_line(const tinyseg_conv2d *p, const int8_t *const *lines, int8_t *out);
-void tinyseg_conv2d_line_w16(const tinyseg_conv2d *p, const int8_t *const *lines, int8_t *out);
+void tinyseg_conv2d_line(const tinyseg_conv2d *p, const tinyseg_value *const *lines, tinyseg_value *out);
+void tinyseg_conv2d_line_w16(const tinyseg_conv2d *p, const tinyseg_value *const *lines, tinyseg_value *out);
 
 #endif

@@ -14,7 +14,7 @@ static int32_t with_bias(int32_t sum, int32_t bias)
 }
 
 /* Pixels at input columns `column` and `column + stride`, all of whose taps lie inside the line. */
-static void two_pixels(const tinyseg_conv2d *p, const int8_t *const *lines, int32_t column, int8_t *out)
+static void two_pixels(const tinyseg_conv2d *p, const tinyseg_value *const *lines, int32_t column, tinyseg_value *out)
 {
     const int32_t zero_point = p->input_zero_point;
     const int32_t groups = p->groups;
@@ -25,7 +25,7 @@ static void two_pixels(const tinyseg_conv2d *p, const int8_t *const *lines, int3
     const int joined = p->dilation == 1u && groups == 1;
     const int32_t segments = joined ? 1 : taps;
     const TINYSEG_WEIGHT *w = p->weight;
-    int8_t *const out2 = out + p->output_channels;
+    tinyseg_value *const out2 = out + p->output_channels;
     int32_t o = 0;
     for (int32_t group = 0; group < groups; ++group) {
         const int32_t end = o + group_outputs;
@@ -33,7 +33,7 @@ static void two_pixels(const tinyseg_conv2d *p, const int8_t *const *lines, int3
             const int32_t width = end - o >= 4 ? 4 : 1;
             int32_t a[4] = {0, 0, 0, 0};
             int32_t b[4] = {0, 0, 0, 0};
-            const int8_t *const *line = lines;
+            const tinyseg_value *const *line = lines;
             for (int32_t row = 0; row < rows; ++row) {
                 for (int32_t piece = 0; piece < pieces; ++piece, ++line) {
                     const int32_t channels = p->piece_channels[piece];
@@ -55,7 +55,7 @@ static void two_pixels(const tinyseg_conv2d *p, const int8_t *const *lines, int3
                         }
                         continue;
                     }
-                    const int8_t *x = *line + column * channels + group * used;
+                    const tinyseg_value *x = *line + column * channels + group * used;
                     const int32_t next_pixel = p->stride * channels;
                     for (int32_t segment = 0; segment < segments; ++segment) {
                         if (width == 4) {
@@ -80,7 +80,7 @@ static void two_pixels(const tinyseg_conv2d *p, const int8_t *const *lines, int3
 }
 
 /* A pixel at input column `column` (negative in the left padding); taps outside the line read the zero point. */
-static void one_pixel(const tinyseg_conv2d *p, const int8_t *const *lines, int32_t column, int8_t *out)
+static void one_pixel(const tinyseg_conv2d *p, const tinyseg_value *const *lines, int32_t column, tinyseg_value *out)
 {
     const int32_t zero_point = p->input_zero_point;
     const int32_t groups = p->groups;
@@ -92,7 +92,7 @@ static void one_pixel(const tinyseg_conv2d *p, const int8_t *const *lines, int32
         for (; o < end;) {
             const int32_t width = end - o >= 4 ? 4 : 1;
             int32_t a[4] = {0, 0, 0, 0};
-            const int8_t *const *line = lines;
+            const tinyseg_value *const *line = lines;
             for (int32_t row = 0; row < p->kernel_height; ++row) {
                 for (int32_t piece = 0; piece < p->pieces; ++piece, ++line) {
                     const int32_t channels = p->piece_channels[piece];
@@ -118,7 +118,7 @@ static void one_pixel(const tinyseg_conv2d *p, const int8_t *const *lines, int32
     }
 }
 
-void TINYSEG_CONV2D_LINE(const tinyseg_conv2d *p, const int8_t *const *lines, int8_t *out)
+void TINYSEG_CONV2D_LINE(const tinyseg_conv2d *p, const tinyseg_value *const *lines, tinyseg_value *out)
 {
     const int32_t stride = p->stride;
     const int32_t extent = (p->kernel_width - 1) * p->dilation;

@@ -32,7 +32,9 @@ typedef struct {
 } tinyseg_conv2d_transpose;
 
 /* One output line; lines[row] is the input line that kernel row `row` takes, NULL where there is none. */
-void tinyseg_conv2d_transpose_line(const tinyseg_conv2d_transpose *p, const int8_t *const *lines, int8_t *out);
-void tinyseg_conv2d_transpose_line_w16(const tinyseg_conv2d_transpose *p, const int8_t *const *lines, int8_t *out);
+void tinyseg_conv2d_transpose_line(
+    const tinyseg_conv2d_transpose *p, const tinyseg_value *const *lines, tinyseg_value *out);
+void tinyseg_conv2d_transpose_line_w16(
+    const tinyseg_conv2d_transpose *p, const tinyseg_value *const *lines, tinyseg_value *out);
 
 #endif

@@ -8,11 +8,11 @@
 
 static void pixel(
     const tinyseg_conv2d_transpose *p,
-    const int8_t *const *lines,
+    const tinyseg_value *const *lines,
     const tinyseg_transpose_tap *taps,
     int32_t tap_count,
     int32_t index,
-    int8_t *out)
+    tinyseg_value *out)
 {
     const int32_t zero_point = p->input_zero_point;
     const int32_t groups = p->groups;
@@ -36,7 +36,7 @@ static void pixel(
                     if (column < 0 || column >= p->input_width) {
                         continue;
                     }
-                    const int8_t *x = lines[row] + column * p->input_channels + group * n;
+                    const tinyseg_value *x = lines[row] + column * p->input_channels + group * n;
                     const TINYSEG_WEIGHT *tap = w + (row * p->kernel_width + taps[t].tap) * n * width;
                     if (width == 4) {
                         (void)tinyseg_accumulate_4x1(a, x, zero_point, tap, n);
@@ -54,7 +54,8 @@ static void pixel(
     }
 }
 
-void TINYSEG_CONV2D_TRANSPOSE_LINE(const tinyseg_conv2d_transpose *p, const int8_t *const *lines, int8_t *out)
+void TINYSEG_CONV2D_TRANSPOSE_LINE(
+    const tinyseg_conv2d_transpose *p, const tinyseg_value *const *lines, tinyseg_value *out)
 {
     const tinyseg_transpose_tap *taps = p->taps;
     for (int32_t phase = 0; phase < p->stride; ++phase) {

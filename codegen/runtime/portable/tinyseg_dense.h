@@ -18,7 +18,9 @@ typedef struct {
 
 /* Takes line `index` of the input. `sums` holds output_channels accumulators between the lines, and may be NULL where
  * there is one line only. The last line writes `out`; before that it may be NULL. */
-void tinyseg_dense_line(const tinyseg_dense *p, uint32_t index, const int8_t *line, int32_t *sums, int8_t *out);
-void tinyseg_dense_line_w16(const tinyseg_dense *p, uint32_t index, const int8_t *line, int32_t *sums, int8_t *out);
+void tinyseg_dense_line(
+    const tinyseg_dense *p, uint32_t index, const tinyseg_value *line, int32_t *sums, tinyseg_value *out);
+void tinyseg_dense_line_w16(
+    const tinyseg_dense *p, uint32_t index, const tinyseg_value *line, int32_t *sums, tinyseg_value *out);
 
 #endif

@@ -3,7 +3,8 @@
 #include "tinyseg_accumulate.h"
 #include "tinyseg_dense.h"
 
-void TINYSEG_DENSE_LINE(const tinyseg_dense *p, uint32_t index, const int8_t *line, int32_t *sums, int8_t *out)
+void TINYSEG_DENSE_LINE(
+    const tinyseg_dense *p, uint32_t index, const tinyseg_value *line, int32_t *sums, tinyseg_value *out)
 {
     const int32_t outputs = p->output_channels;
     const int32_t n = (int32_t)p->line_elements;

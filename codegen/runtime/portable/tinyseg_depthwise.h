@@ -22,7 +22,7 @@ typedef struct {
 } tinyseg_depthwise;
 
 /* One output line from `kernel_height` lines; NULL is a padding line. */
-void tinyseg_depthwise_line(const tinyseg_depthwise *p, const int8_t *const *lines, int8_t *out);
-void tinyseg_depthwise_line_w16(const tinyseg_depthwise *p, const int8_t *const *lines, int8_t *out);
+void tinyseg_depthwise_line(const tinyseg_depthwise *p, const tinyseg_value *const *lines, tinyseg_value *out);
+void tinyseg_depthwise_line_w16(const tinyseg_depthwise *p, const tinyseg_value *const *lines, tinyseg_value *out);
 
 #endif

@@ -21,9 +21,9 @@
 #include "tinyseg_depthwise_v6m.h"
 #endif
 
-/* Where a row of taps reads its values: bytes `step` apart, 0 in a padding line. */
+/* Where a row of taps reads its values: `step` apart, 0 in a padding line. */
 typedef struct {
-    const int8_t *x;
+    const tinyseg_value *x;
     int32_t step;
 } row_of_taps;
 
@@ -40,7 +40,7 @@ TINYSEG_INNER void sum_3(
         int32_t s3 = bias;
         for (row_of_taps *row = rows; row != end; ++row) {
             const int32_t step = row->step;
-            const int8_t *x = row->x;
+            const tinyseg_value *x = row->x;
             const int32_t w0 = w[0];
             const int32_t w1 = w[channels];
             const int32_t w2 = w[2 * channels];
@@ -90,7 +90,7 @@ TINYSEG_INNER void sum_any(
             const int32_t next = row->step * p->stride;
             const int32_t three = 3 * next;
             const int32_t tap_step = row->step * p->dilation;
-            const int8_t *x = row->x;
+            const tinyseg_value *x = row->x;
             row->x = x + 4 * next;
             for (int32_t tap = p->kernel_width; tap > 0; --tap) {
                 const int32_t v = *w;
@@ -110,7 +110,8 @@ TINYSEG_INNER void sum_any(
 }
 
 /* All channels of a pixel whose window begins at `column`, wherever that lies. */
-TINYSEG_INNER void any_pixel(const tinyseg_depthwise *p, const int8_t *const *lines, int32_t column, int8_t *out)
+TINYSEG_INNER void any_pixel(
+    const tinyseg_depthwise *p, const tinyseg_value *const *lines, int32_t column, tinyseg_value *out)
 {
     const int32_t channels = p->channels;
     const int32_t taps = p->kernel_width;
@@ -118,7 +119,7 @@ TINYSEG_INNER void any_pixel(const tinyseg_depthwise *p, const int8_t *const *li
     const int32_t step = dilation * channels;
     const int32_t zero_point = p->input_zero_point;
     const TINYSEG_WEIGHT *weight = p->weight;
-    const int8_t *const *const end = lines + p->kernel_height;
+    const tinyseg_value *const *const end = lines + p->kernel_height;
     int32_t before = 0; /* taps before the line, inside it and behind it */
     int32_t inside = 0;
     while (before < taps && column < 0) {
@@ -134,10 +135,10 @@ TINYSEG_INNER void any_pixel(const tinyseg_depthwise *p, const int8_t *const *li
         const TINYSEG_WEIGHT *w = weight++;
         int32_t sum = 0;
         int32_t padding = 0;
-        for (const int8_t *const *line = lines; line != end; ++line) {
+        for (const tinyseg_value *const *line = lines; line != end; ++line) {
             int32_t left = taps;
             if (*line != NULL) {
-                const int8_t *x = *line + first + c;
+                const tinyseg_value *x = *line + first + c;
                 for (int32_t tap = before; tap > 0; --tap, w += channels) {
                     padding += *w;
                 }
@@ -155,19 +156,25 @@ TINYSEG_INNER void any_pixel(const tinyseg_depthwise *p, const int8_t *const *li
     }
 }
 
-/* Requantises `count` sums, to bytes `step` apart. */
+/* A result within the limits of its type. */
+TINYSEG_INLINE tinyseg_value within_type(int32_t result)
+{
+    return (tinyseg_value)tinyseg_clamp(result, TINYSEG_VALUE_MIN, TINYSEG_VALUE_MAX);
+}
+
+/* Requantises `count` sums, to values `step` apart. */
 TINYSEG_INNER void store(
     const int32_t *sums,
     int32_t count,
     tinyseg_multiplier multiplier,
     const tinyseg_output *output,
-    int8_t *out,
+    tinyseg_value *out,
     int32_t step)
 {
     const tinyseg_scale scale = tinyseg_scale_of(multiplier);
     const int32_t zero_point = output->zero_point;
     const int32_t *const end = sums + count;
-    int8_t *to = out;
+    tinyseg_value *to = out;
 #if ASSEMBLER
     while (scale.ties != UINT32_MAX) {
         int32_t high;
@@ -201,7 +208,7 @@ TINYSEG_INNER void store(
         if (sums == end) {
             break;
         }
-        *to = (int8_t)tinyseg_clamp(tinyseg_scaled_to(*sums++, scale, zero_point), -128, 127);
+        *to = within_type(tinyseg_scaled_to(*sums++, scale, zero_point));
         to += step;
         if (sums == end) {
             break;
@@ -212,11 +219,11 @@ TINYSEG_INNER void store(
     sums = end;
 #endif
     for (; sums != end; ++sums, to += step) {
-        *to = (int8_t)tinyseg_clamp(tinyseg_scaled_to(*sums, scale, zero_point), -128, 127);
+        *to = within_type(tinyseg_scaled_to(*sums, scale, zero_point));
     }
     if (tinyseg_narrow(output)) {
         for (; out != to; out += step) {
-            *out = (int8_t)tinyseg_clamp(*out, output->minimum, output->maximum);
+            *out = (tinyseg_value)tinyseg_clamp(*out, output->minimum, output->maximum);
         }
     }
 }
@@ -224,25 +231,30 @@ TINYSEG_INNER void store(
 /* Sums of `count` pixels of channel `c`, a multiple of four and at most RUN, whose windows lie inside the line from
  * `column` on. */
 static void sum_run(
-    const tinyseg_depthwise *p, const int8_t *const *lines, int32_t c, int32_t column, int32_t *sums, int32_t count)
+    const tinyseg_depthwise *p,
+    const tinyseg_value *const *lines,
+    int32_t c,
+    int32_t column,
+    int32_t *sums,
+    int32_t count)
 {
     const int32_t channels = p->channels;
     const int32_t rows = p->kernel_height;
     const int32_t first = column * channels + c;
     const int32_t bias = p->bias[c];
-    const int8_t zero_point = (int8_t)p->input_zero_point;
+    const tinyseg_value zero_point = (tinyseg_value)p->input_zero_point;
     const TINYSEG_WEIGHT *const w = (const TINYSEG_WEIGHT *)p->weight + c;
     const int neighbours = p->kernel_width == 3u && p->stride == 1u && p->dilation == 1u;
     row_of_taps table[MOST_ROWS];
 #if TINYSEG_ASSEMBLER_V6M && defined(TINYSEG_WEIGHT_IS_BYTE)
     if (neighbours && rows == 3 && lines[0] != NULL && lines[1] != NULL && lines[2] != NULL) {
-        const int8_t *const x[3] = {lines[0] + first, lines[1] + first, lines[2] + first};
+        const tinyseg_value *const x[3] = {lines[0] + first, lines[1] + first, lines[2] + first};
         tinyseg_sum_3x3_v6m(x, channels, w, sums, sums + count, bias);
         return;
     }
 #endif
     for (int32_t row = 0; row < rows; ++row) {
-        const int8_t *const line = lines[row];
+        const tinyseg_value *const line = lines[row];
         table[row].x = line != NULL ? line + first : &zero_point;
         table[row].step = line != NULL ? channels : 0;
     }
@@ -253,7 +265,7 @@ static void sum_run(
     }
 }
 
-void TINYSEG_DEPTHWISE_LINE(const tinyseg_depthwise *p, const int8_t *const *lines, int8_t *out)
+void TINYSEG_DEPTHWISE_LINE(const tinyseg_depthwise *p, const tinyseg_value *const *lines, tinyseg_value *out)
 {
     const int32_t stride = p->stride;
     const int32_t pixels = p->output_width;

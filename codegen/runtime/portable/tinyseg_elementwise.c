@@ -2,8 +2,6 @@
 /* Binary arithmetic on int8 lines. */
 #include "tinyseg_elementwise.h"
 
-#include "tinyseg_requantize.h"
-
 /* Takes back a tie that was rounded up to the wrong parity. */
 TINYSEG_INLINE int32_t without_tie(int32_t result, uint8_t ties)
 {
@@ -11,7 +9,8 @@ TINYSEG_INLINE int32_t without_tie(int32_t result, uint8_t ties)
 }
 
 /* `n` elements, no more than the period. */
-TINYSEG_INNER void linear(const tinyseg_linear *p, const int8_t *a, const int8_t *b, int8_t *out, uint32_t n)
+TINYSEG_INNER void linear(
+    const tinyseg_linear *p, const tinyseg_value *a, const tinyseg_value *b, tinyseg_value *out, uint32_t n)
 {
     const int32_t a_factor = p->a_factor;
     const int32_t b_factor = p->b_factor;
@@ -20,11 +19,11 @@ TINYSEG_INNER void linear(const tinyseg_linear *p, const int8_t *a, const int8_t
     const int32_t maximum = p->maximum;
     const uint8_t shift = p->shift;
     const uint8_t ties = p->ties;
-    const int8_t *const end = a + n;
+    const tinyseg_value *const end = a + n;
     if (ties == 0u) {
         while (a != end) {
             const int32_t sum = a_factor * *a++ + (b_factor * *b++ + offset);
-            *out++ = (int8_t)tinyseg_clamp(sum >> shift, minimum, maximum);
+            *out++ = (tinyseg_value)tinyseg_clamp(sum >> shift, minimum, maximum);
         }
         return;
     }
@@ -34,11 +33,12 @@ TINYSEG_INNER void linear(const tinyseg_linear *p, const int8_t *a, const int8_t
         if (((uint32_t)sum & ((1u << shift) - 1u)) == 0u) {
             result = without_tie(result, ties);
         }
-        *out++ = (int8_t)tinyseg_clamp(result, minimum, maximum);
+        *out++ = (tinyseg_value)tinyseg_clamp(result, minimum, maximum);
     }
 }
 
-void tinyseg_linear_line(const tinyseg_linear *p, const int8_t *a, const int8_t *b, int8_t *out, uint32_t elements)
+void tinyseg_linear_line(
+    const tinyseg_linear *p, const tinyseg_value *a, const tinyseg_value *b, tinyseg_value *out, uint32_t elements)
 {
     const uint32_t period = p->period;
     while (elements > 0u) {
@@ -50,7 +50,8 @@ void tinyseg_linear_line(const tinyseg_linear *p, const int8_t *a, const int8_t 
     }
 }
 
-TINYSEG_INNER void product(const tinyseg_product *p, const int8_t *a, const int8_t *b, int8_t *out, uint32_t n)
+TINYSEG_INNER void product(
+    const tinyseg_product *p, const tinyseg_value *a, const tinyseg_value *b, tinyseg_value *out, uint32_t n)
 {
     const int32_t a_zero_point = p->a_zero_point;
     const int32_t b_zero_point = p->b_zero_point;
@@ -60,20 +61,20 @@ TINYSEG_INNER void product(const tinyseg_product *p, const int8_t *a, const int8
     const int32_t maximum = p->maximum;
     const uint8_t shift = p->shift;
     const uint8_t ties = p->ties;
-    const int8_t *const end = a + n;
+    const tinyseg_value *const end = a + n;
     if (ties == 0u && shift >= 1u && shift < 32u) {
         while (a != end) {
             const int64_t sum = (int64_t)factor * ((*a++ - a_zero_point) * (*b++ - b_zero_point)) + offset;
             /* the lower bits of sum >> shift, which is an int32 */
             const uint32_t result = ((uint32_t)sum >> shift) | ((uint32_t)((uint64_t)sum >> 32) << (32u - shift));
-            *out++ = (int8_t)tinyseg_clamp((int32_t)result, minimum, maximum);
+            *out++ = (tinyseg_value)tinyseg_clamp((int32_t)result, minimum, maximum);
         }
         return;
     }
     if (ties == 0u && shift >= 32u) {
         while (a != end) {
             const int64_t sum = (int64_t)factor * ((*a++ - a_zero_point) * (*b++ - b_zero_point)) + offset;
-            *out++ = (int8_t)tinyseg_clamp((int32_t)(sum >> 32) >> (shift - 32u), minimum, maximum);
+            *out++ = (tinyseg_value)tinyseg_clamp((int32_t)(sum >> 32) >> (shift - 32u), minimum, maximum);
         }
         return;
     }
@@ -83,11 +84,12 @@ TINYSEG_INNER void product(const tinyseg_product *p, const int8_t *a, const int8
         if (ties != 0u && ((uint64_t)sum & (((uint64_t)1 << shift) - 1u)) == 0u) {
             result = without_tie(result, ties);
         }
-        *out++ = (int8_t)tinyseg_clamp(result, minimum, maximum);
+        *out++ = (tinyseg_value)tinyseg_clamp(result, minimum, maximum);
     }
 }
 
-void tinyseg_product_line(const tinyseg_product *p, const int8_t *a, const int8_t *b, int8_t *out, uint32_t elements)
+void tinyseg_product_line(
+    const tinyseg_product *p, const tinyseg_value *a, const tinyseg_value *b, tinyseg_value *out, uint32_t elements)
 {
     const uint32_t period = p->period;
     while (elements > 0u) {
@@ -100,7 +102,7 @@ void tinyseg_product_line(const tinyseg_product *p, const int8_t *a, const int8_
 }
 
 void tinyseg_elementwise_line(
-    const tinyseg_elementwise *p, const int8_t *a, const int8_t *b, int8_t *out, uint32_t elements)
+    const tinyseg_elementwise *p, const tinyseg_value *a, const tinyseg_value *b, tinyseg_value *out, uint32_t elements)
 {
     const int32_t low = p->minimum - p->output_zero_point;
     const int32_t high = p->maximum - p->output_zero_point;
@@ -128,7 +130,7 @@ void tinyseg_elementwise_line(
         TINYSEG_ROUNDED(result);
         result /= p->output_scale;
         TINYSEG_ROUNDED(result);
-        out[i] = (int8_t)(tinyseg_clamp(tinyseg_round(result), low, high) + p->output_zero_point);
+        out[i] = (tinyseg_value)(tinyseg_clamp(tinyseg_round(result), low, high) + p->output_zero_point);
         j = j + 1u == p->period ? 0u : j + 1u;
     }
 }

@@ -4,7 +4,7 @@
 #ifndef TINYSEG_ELEMENTWISE_H
 #define TINYSEG_ELEMENTWISE_H
 
-#include "tinyseg_platform.h"
+#include "tinyseg_requantize.h"
 
 /* y = clamp((a_factor * a + b_factor * b + offset) >> shift, minimum, maximum). `ties`: a sum whose discarded bits are
  * all 0 gives one less where its result is odd (1) or even (2): what rounding ties to even comes to, by the parity of
@@ -16,8 +16,8 @@ typedef struct {
     uint32_t period; /* elements of b, after which it starts again */
     uint8_t shift;
     uint8_t ties;
-    int8_t minimum;
-    int8_t maximum;
+    tinyseg_value minimum;
+    tinyseg_value maximum;
 } tinyseg_linear;
 
 /* One element, without regard to ties. */
@@ -27,7 +27,8 @@ TINYSEG_INLINE int8_t tinyseg_linear_1(const tinyseg_linear *p, int32_t a, int32
     return (int8_t)(value < p->minimum ? p->minimum : value > p->maximum ? p->maximum : value);
 }
 
-void tinyseg_linear_line(const tinyseg_linear *p, const int8_t *a, const int8_t *b, int8_t *out, uint32_t elements);
+void tinyseg_linear_line(
+    const tinyseg_linear *p, const tinyseg_value *a, const tinyseg_value *b, tinyseg_value *out, uint32_t elements);
 
 /* The same of factor * (a - a_zero_point) * (b - b_zero_point) + offset, which may need 64 bits. */
 typedef struct {
@@ -38,11 +39,12 @@ typedef struct {
     int16_t b_zero_point;
     uint8_t shift;
     uint8_t ties;
-    int8_t minimum;
-    int8_t maximum;
+    tinyseg_value minimum;
+    tinyseg_value maximum;
 } tinyseg_product;
 
-void tinyseg_product_line(const tinyseg_product *p, const int8_t *a, const int8_t *b, int8_t *out, uint32_t elements);
+void tinyseg_product_line(
+    const tinyseg_product *p, const tinyseg_value *a, const tinyseg_value *b, tinyseg_value *out, uint32_t elements);
 
 /* The same in 32 bits, for extensions (tinyseg_product_dsp.h, tinyseg_product_mve.h):
  * y = clamp(((factor * (b - b_zero_point) * (a - a_zero_point) >> 16) + offset) >> shift, minimum, maximum).
@@ -75,12 +77,16 @@ typedef struct {
     int16_t a_zero_point;
     int16_t b_zero_point;
     int16_t output_zero_point;
-    int8_t minimum;
-    int8_t maximum;
+    tinyseg_value minimum;
+    tinyseg_value maximum;
     char function; /* '+' a + b, '-' a - b, 'r' b - a, '*' a * b */
 } tinyseg_elementwise;
 
 void tinyseg_elementwise_line(
-    const tinyseg_elementwise *p, const int8_t *a, const int8_t *b, int8_t *out, uint32_t elements);
+    const tinyseg_elementwise *p,
+    const tinyseg_value *a,
+    const tinyseg_value *b,
+    tinyseg_value *out,
+    uint32_t elements);
 
 #endif

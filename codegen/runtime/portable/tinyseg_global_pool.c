@@ -3,13 +3,13 @@
 #include "tinyseg_global_pool.h"
 
 void tinyseg_global_average_line(
-    const tinyseg_global_pool *p, uint32_t index, const int8_t *line, int32_t *state, int8_t *out)
+    const tinyseg_global_pool *p, uint32_t index, const tinyseg_value *line, int32_t *state, tinyseg_value *out)
 {
     const uint32_t channels = p->channels;
     const int last = index + 1u == p->lines;
     for (uint32_t c = 0; c < channels; ++c) {
         int32_t sum = index != 0u ? state[c] : 0;
-        const int8_t *in = line + c;
+        const tinyseg_value *in = line + c;
         for (uint32_t x = 0; x < p->width; ++x, in += channels) {
             sum += *in;
         }
@@ -22,13 +22,13 @@ void tinyseg_global_average_line(
 }
 
 void tinyseg_global_max_line(
-    const tinyseg_global_pool *p, uint32_t index, const int8_t *line, int8_t *state, int8_t *out)
+    const tinyseg_global_pool *p, uint32_t index, const tinyseg_value *line, tinyseg_value *state, tinyseg_value *out)
 {
     const uint32_t channels = p->channels;
-    int8_t *const result = index + 1u == p->lines ? out : state;
+    tinyseg_value *const result = index + 1u == p->lines ? out : state;
     for (uint32_t c = 0; c < channels; ++c) {
-        int8_t largest = index != 0u ? state[c] : (int8_t)-128;
-        const int8_t *in = line + c;
+        tinyseg_value largest = index != 0u ? state[c] : (tinyseg_value)TINYSEG_VALUE_MIN;
+        const tinyseg_value *in = line + c;
         for (uint32_t x = 0; x < p->width; ++x, in += channels) {
             largest = *in > largest ? *in : largest;
         }

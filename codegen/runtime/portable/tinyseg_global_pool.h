@@ -17,8 +17,8 @@ typedef struct {
 /* Takes line `index`. `state` holds `channels` sums (average) or maxima between the lines, and may be NULL where
  * there is one line only. The last line writes `out`; before that it may be NULL. */
 void tinyseg_global_average_line(
-    const tinyseg_global_pool *p, uint32_t index, const int8_t *line, int32_t *state, int8_t *out);
+    const tinyseg_global_pool *p, uint32_t index, const tinyseg_value *line, int32_t *state, tinyseg_value *out);
 void tinyseg_global_max_line(
-    const tinyseg_global_pool *p, uint32_t index, const int8_t *line, int8_t *state, int8_t *out);
+    const tinyseg_global_pool *p, uint32_t index, const tinyseg_value *line, tinyseg_value *state, tinyseg_value *out);
 
 #endif

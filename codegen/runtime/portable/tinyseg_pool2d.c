@@ -25,33 +25,46 @@ TINYSEG_INLINE int32_t larger(int32_t a, int32_t b)
 }
 
 /* out = the largest of out, a and b, or of a and b alone if `fresh`. */
-TINYSEG_INNER void largest_of_two(int8_t *out, const int8_t *a, const int8_t *b, int32_t n, int fresh)
+TINYSEG_INNER void largest_of_two(
+    tinyseg_value *out, const tinyseg_value *a, const tinyseg_value *b, int32_t n, int fresh)
 {
     if (fresh) {
-        for (const int8_t *const end = out + n; out != end;) {
-            *out++ = (int8_t)larger(*a++, *b++);
+        for (const tinyseg_value *const end = out + n; out != end;) {
+            *out++ = (tinyseg_value)larger(*a++, *b++);
         }
     } else {
-        for (const int8_t *const end = out + n; out != end; ++out) {
-            *out = (int8_t)larger(*out, larger(*a++, *b++));
+        for (const tinyseg_value *const end = out + n; out != end; ++out) {
+            *out = (tinyseg_value)larger(*out, larger(*a++, *b++));
         }
     }
 }
 
 /* The largest of two neighbouring pixels of `n` channels of two lines. */
-TINYSEG_INNER void largest_of_square(int8_t *out, const int8_t *a, const int8_t *b, int32_t n)
+TINYSEG_INNER void largest_of_square(tinyseg_value *out, const tinyseg_value *a, const tinyseg_value *b, int32_t n)
 {
-    const int8_t *const end = a + n;
+    const tinyseg_value *const end = a + n;
     while (a != end) {
         const int32_t x = larger(a[0], a[n]);
         const int32_t y = larger(b[0], b[n]);
         ++a;
         ++b;
-        *out++ = (int8_t)larger(x, y);
+        *out++ = (tinyseg_value)larger(x, y);
     }
 }
 
-void tinyseg_max_pool2d_line(const tinyseg_pool2d *p, const int8_t *const *lines, int8_t *out)
+/* What a window has that lies in the padding. */
+TINYSEG_INLINE void set_least(tinyseg_value *out, int32_t n)
+{
+    if (sizeof *out == 1u) {
+        memset(out, TINYSEG_VALUE_MIN, (size_t)n);
+    } else {
+        for (const tinyseg_value *const end = out + n; out != end;) {
+            *out++ = TINYSEG_VALUE_MIN;
+        }
+    }
+}
+
+void tinyseg_max_pool2d_line(const tinyseg_pool2d *p, const tinyseg_value *const *lines, tinyseg_value *out)
 {
     const int32_t channels = p->channels;
     const int32_t step = p->dilation * channels;
@@ -68,14 +81,14 @@ void tinyseg_max_pool2d_line(const tinyseg_pool2d *p, const int8_t *const *lines
         }
         for (int32_t row = 0; row < p->kernel_height; ++row) {
             if (lines[row] != NULL) {
-                const int8_t *in = lines[row] + first;
+                const tinyseg_value *in = lines[row] + first;
                 for (int32_t left = taps.last - taps.first; left > 0; left -= 2, in += 2 * step, fresh = 0) {
                     largest_of_two(out, in, left > 1 ? in + step : in, channels, fresh);
                 }
             }
         }
         if (fresh) {
-            memset(out, -128, (size_t)channels);
+            set_least(out, channels);
         }
     }
 }
@@ -104,7 +117,7 @@ static scale_of_sums scale_for(tinyseg_multiplier multiplier, int32_t taps)
     return result;
 }
 
-void tinyseg_average_pool2d_line(const tinyseg_pool2d *p, const int8_t *const *lines, int8_t *out)
+void tinyseg_average_pool2d_line(const tinyseg_pool2d *p, const tinyseg_value *const *lines, tinyseg_value *out)
 {
     const int32_t channels = p->channels;
     const int32_t step = p->dilation * channels;
@@ -128,14 +141,14 @@ void tinyseg_average_pool2d_line(const tinyseg_pool2d *p, const int8_t *const *l
             int32_t sum = -zero;
             for (int32_t row = 0; row < p->kernel_height; ++row) {
                 if (lines[row] != NULL) {
-                    const int8_t *in = lines[row] + first + c;
+                    const tinyseg_value *in = lines[row] + first + c;
                     for (int32_t tap = count; tap > 0; --tap, in += step) {
                         sum += *in;
                     }
                 }
             }
             sum = tinyseg_scaled_to(sum * (1 << scale.up), scale.scale, zero_point);
-            out[c] = (int8_t)tinyseg_clamp(sum, p->output.minimum, p->output.maximum);
+            out[c] = (tinyseg_value)tinyseg_clamp(sum, p->output.minimum, p->output.maximum);
         }
     }
 }

@@ -22,7 +22,7 @@ typedef struct {
 } tinyseg_pool2d;
 
 /* One output line from `kernel_height` lines; NULL is a padding line. */
-void tinyseg_max_pool2d_line(const tinyseg_pool2d *p, const int8_t *const *lines, int8_t *out);
-void tinyseg_average_pool2d_line(const tinyseg_pool2d *p, const int8_t *const *lines, int8_t *out);
+void tinyseg_max_pool2d_line(const tinyseg_pool2d *p, const tinyseg_value *const *lines, tinyseg_value *out);
+void tinyseg_average_pool2d_line(const tinyseg_pool2d *p, const tinyseg_value *const *lines, tinyseg_value *out);
 
 #endif

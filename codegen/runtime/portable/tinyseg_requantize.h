@@ -39,7 +39,14 @@
  * TINYSEG_RULE_<NAME>, defined for the whole project, asks for it: the kernels of this folder know no more of a rule. */
 typedef float tinyseg_multiplier;
 
-/* The result's zero point and bounds (int8 values). */
+/* What activations consist of, for the kernels of this folder that are not of one type by their nature, and its limits.
+ * Another type of elements has its own in such a header, too. */
+typedef int8_t tinyseg_value;
+#define TINYSEG_VALUE_BITS 8
+#define TINYSEG_VALUE_MIN (-128)
+#define TINYSEG_VALUE_MAX 127
+
+/* The result's zero point and bounds, which are values. */
 typedef struct {
     int16_t zero_point;
     int16_t minimum;
@@ -332,26 +339,27 @@ TINYSEG_INLINE int32_t tinyseg_scaled(int32_t acc, tinyseg_scale scale)
     return tinyseg_scaled_to(acc, scale, 0);
 }
 
-/* A result within its bounds. `narrow`: whether they are narrower than int8. */
-TINYSEG_INLINE int8_t tinyseg_within(int32_t result, int narrow, int32_t minimum, int32_t maximum)
+/* A result within its bounds. `narrow`: whether they are narrower than those of its type. */
+TINYSEG_INLINE tinyseg_value tinyseg_within(int32_t result, int narrow, int32_t minimum, int32_t maximum)
 {
 #if defined(__GNUC__) && defined(__thumb2__)
-    __asm__("ssat %0, #8, %0" : "+r"(result));
+    __asm__("ssat %0, %1, %0" : "+r"(result) : "I"(TINYSEG_VALUE_BITS));
 #else
-    result = tinyseg_clamp(result, -128, 127);
+    result = tinyseg_clamp(result, TINYSEG_VALUE_MIN, TINYSEG_VALUE_MAX);
 #endif
-    return (int8_t)(narrow ? tinyseg_clamp(result, minimum, maximum) : result);
+    return (tinyseg_value)(narrow ? tinyseg_clamp(result, minimum, maximum) : result);
 }
 
 TINYSEG_INLINE int tinyseg_narrow(const tinyseg_output *output)
 {
-    return output->minimum != -128 || output->maximum != 127;
+    return output->minimum != TINYSEG_VALUE_MIN || output->maximum != TINYSEG_VALUE_MAX;
 }
 
-TINYSEG_INLINE int8_t tinyseg_requantize(int32_t acc, tinyseg_multiplier multiplier, const tinyseg_output *output)
+TINYSEG_INLINE tinyseg_value tinyseg_requantize(
+    int32_t acc, tinyseg_multiplier multiplier, const tinyseg_output *output)
 {
     const int32_t result = tinyseg_scaled_to(acc, tinyseg_scale_of(multiplier), output->zero_point);
-    return (int8_t)tinyseg_clamp(result, output->minimum, output->maximum);
+    return (tinyseg_value)tinyseg_clamp(result, output->minimum, output->maximum);
 }
 
 #endif

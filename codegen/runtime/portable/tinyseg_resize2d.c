@@ -12,11 +12,11 @@ void tinyseg_resize2d_nearest_line(
 
 void tinyseg_resize2d_linear_line(
     const tinyseg_resize2d *p,
-    const int8_t *first,
-    const int8_t *second,
+    const tinyseg_value *first,
+    const tinyseg_value *second,
     int32_t first_weight,
     int32_t second_weight,
-    int8_t *out)
+    tinyseg_value *out)
 {
     const int32_t channels = p->channels;
     const int32_t zero_point = p->input_zero_point;

@@ -22,10 +22,10 @@ typedef struct {
 /* Weighted sum of two lines (weights that sum to 2048) at two columns each. */
 void tinyseg_resize2d_linear_line(
     const tinyseg_resize2d *p,
-    const int8_t *first,
-    const int8_t *second,
+    const tinyseg_value *first,
+    const tinyseg_value *second,
     int32_t first_weight,
     int32_t second_weight,
-    int8_t *out);
+    tinyseg_value *out);
 
 #endif
