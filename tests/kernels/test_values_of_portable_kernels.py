@@ -99,7 +99,7 @@ def test_no_signature_of_a_kernel_for_values_says_int8() -> None:
 def test_a_parameter_that_is_no_value_of_the_result_is_refused() -> None:
     builder = NetworkBuilder("one")
     x = builder.input("x", TensorType((1, 1), "int8"))
-    constants = {
+    constants: dict[str, np.ndarray] = {
         "weight": np.ones((1, 1), np.int8),
         "bias": np.zeros(1, np.int32),
         "multiplier": np.ones(1, np.float32),
