@@ -1,4 +1,4 @@
-"""The lossless codes for lines that are spilled: what the C of codegen/runtime/tinyseg_codec_*.c computes.
+"""The lossless codes for lines that are spilled: what the C of runtime/storage/tinyseg_codec_*.c computes.
 
 ``delta`` packs differences to the pixel before in as few bits as each block of eight bytes needs; ``mask`` leaves out
 a line's smallest value. A code that is not shorter than its line is not used: ``encode`` gives None, and the line is

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What depthwise convolutions on cores with the DSP extension need (codegen/programs/channel_kernels.py writes their
+/* What depthwise convolutions on cores with the DSP extension need (programs/channels/kernels.py writes their
  * micro-kernels for one operator each): columns of four channels, widened to 16 bits with rows in pairs. */
 #ifndef TINYSEG_COLUMNS_DSP_H
 #define TINYSEG_COLUMNS_DSP_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What micro-kernels over lines widened to 16 bits need (codegen/programs/micro_kernels.py writes them for one operator
+/* What micro-kernels over lines widened to 16 bits need (programs/windows/kernels.py writes them for one operator
  * each): dual multiplications of neighbouring values. */
 #ifndef TINYSEG_TILE_DSP_H
 #define TINYSEG_TILE_DSP_H

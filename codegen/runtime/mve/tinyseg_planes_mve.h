@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What depthwise convolutions for the vector extension need (codegen/programs/mve_channel_kernels.py writes their
+/* What depthwise convolutions for the vector extension need (programs/channels/mve_kernels.py writes their
  * micro-kernels for one operator each): planes of four rows of a channel. */
 #ifndef TINYSEG_PLANES_MVE_H
 #define TINYSEG_PLANES_MVE_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What micro-kernels for the vector extension need (codegen/programs/mve_kernels.py writes them for one operator each).
+/* What micro-kernels for the vector extension need (programs/windows/mve_kernels.py writes them for one operator each).
  */
 #ifndef TINYSEG_TILE_MVE_H
 #define TINYSEG_TILE_MVE_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What depthwise convolutions on Armv7-M need (codegen/programs/v7m_channel_kernels.py writes their micro-kernels for one
+/* What depthwise convolutions on Armv7-M need (programs/channels/v7m_kernels.py writes their micro-kernels for one
  * operator each). */
 #ifndef TINYSEG_CHANNEL_V7M_H
 #define TINYSEG_CHANNEL_V7M_H

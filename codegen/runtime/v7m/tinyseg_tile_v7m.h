@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What micro-kernels for cores that multiply one pair at a time need (codegen/programs/v7m_kernels.py writes them for
+/* What micro-kernels for cores that multiply one pair at a time need (programs/windows/v7m_kernels.py writes them for
  * one operator each). */
 #ifndef TINYSEG_TILE_V7M_H
 #define TINYSEG_TILE_V7M_H
