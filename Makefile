@@ -16,7 +16,7 @@ BESIDE := tests benchmarks examples .ci
 help:
 	@echo "make demo        compile the example network, run its firmware in QEMU, on two boards, write pictures to build/demo/"
 	@echo "make check       lint, layers, types and the tests that need no compiler (1 minute on 2 cores)"
-	@echo "make test        run the tests (7 minutes on 2 cores, half of that when its objects are there from before)"
+	@echo "make test        run the tests (5 minutes on 2 cores, half of that when its objects are there from before)"
 	@echo "make test-release  what a release needs beyond that: mutations, sweeps, more random networks (10 minutes)"
 	@echo "make test-slow   run everything, and let property tests explore (hours)"
 	@echo "make lint types  ruff, mypy --strict, cppcheck over the C"
