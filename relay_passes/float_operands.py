@@ -6,11 +6,10 @@ import logging
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from tvm import relax
 
-from tinyseg_tvm.operators import Operator, TensorType
+from tinyseg_tvm.operators import Operator
 from tinyseg_tvm.relay_passes.expressions import Expr, dtype_of, has_static_shape, is_call, is_constant, shape_of
-from tinyseg_tvm.relay_passes.operators_registration import call, tensor_type
+from tinyseg_tvm.relay_passes.operators_registration import accepted_call
 from tinyseg_tvm.relay_passes.quantized_operands import to_nchw, to_nhwc
 from tinyseg_tvm.relay_passes.rewriting import Rewrite
 
@@ -33,16 +32,12 @@ def emit_operator(
     rewrite: Rewrite, operator: Operator, activations: Sequence[Expr], constants: Mapping[str, np.ndarray], *, name: str
 ) -> Expr | None:
     """Binds the operator's call to a variable ``name``; None where the operator refuses its operands."""
-    inputs = [tensor_type(activation.ty) for activation in activations]
-    types = {key: TensorType(array.shape, str(array.dtype)) for key, array in constants.items()}
     try:
-        operator.infer(inputs, types)
-        operator.check(inputs, constants)
+        accepted = accepted_call(operator, activations, constants)
     except ValueError as error:
         logger.info("%s is left to the long tail: %s", name, error)
         return None
-    operands = [relax.const(np.asarray(constants[key], order="C")) for key in operator.constant_names]
-    return rewrite.emit(call(operator, *activations, *operands), name)
+    return rewrite.emit(accepted, name)
 
 
 def in_nhwc(

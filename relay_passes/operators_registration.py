@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from types import SimpleNamespace
 from typing import Any, TypeGuard
@@ -32,6 +32,19 @@ def call(operator: Operator, *operands: Expr) -> Call:
     """The Relax call of ``operator`` on Relax expressions: activations first, then constants by ``constant_names``."""
     attributes = tvm.ir.make_node("ir.DictAttrs", **operator.to_attributes())
     return relax.Call(tvm.ir.Op.get(PREFIX + operator.kind), list(operands), attributes)
+
+
+def accepted_call(operator: Operator, activations: Sequence[Expr], constants: Mapping[str, np.ndarray]) -> Call:
+    """The call on activations and constants by name.
+
+    Raises:
+        ValueError: the operator refuses its operands.
+    """
+    inputs = [tensor_type(activation.ty) for activation in activations]
+    operator.infer(inputs, {name: TensorType(array.shape, str(array.dtype)) for name, array in constants.items()})
+    operator.check(inputs, constants)
+    stored = (relax.const(np.asarray(constants[name], order="C")) for name in operator.constant_names)
+    return call(operator, *activations, *stored)
 
 
 def is_operator_call(expression: Expr | None) -> TypeGuard[Call]:

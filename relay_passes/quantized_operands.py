@@ -10,7 +10,7 @@ import numpy as np
 import tvm
 from tvm import relax
 
-from tinyseg_tvm.operators import Operator, TensorType
+from tinyseg_tvm.operators import Operator
 from tinyseg_tvm.relay_passes.expressions import (
     Expr,
     Var,
@@ -21,7 +21,7 @@ from tinyseg_tvm.relay_passes.expressions import (
     shape_of,
     with_operands,
 )
-from tinyseg_tvm.relay_passes.operators_registration import call, tensor_type
+from tinyseg_tvm.relay_passes.operators_registration import accepted_call
 from tinyseg_tvm.relay_passes.quantization import Quantization, per_tensor_quantization
 from tinyseg_tvm.relay_passes.rewriting import Rewrite
 
@@ -104,16 +104,12 @@ def emit_operator(
         name: of the new variable.
         quantization: of the result; None for indices.
     """
-    inputs = [tensor_type(activation.ty) for activation in activations]
-    types = {key: TensorType(array.shape, str(array.dtype)) for key, array in constants.items()}
     try:
-        operator.infer(inputs, types)
-        operator.check(inputs, constants)
+        accepted = accepted_call(operator, activations, constants)
     except ValueError as error:
         logger.warning("%s stays in floating point: %s", name, error)
         return None
-    operands = [relax.const(np.asarray(constants[key], order="C")) for key in operator.constant_names]
-    return rewrite.emit(call(operator, *activations, *operands), name, quantization)
+    return rewrite.emit(accepted, name, quantization)
 
 
 def to_nhwc(rewrite: Rewrite, expression: Expr, name: str) -> Var:
