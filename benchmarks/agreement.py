@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
+from operator_walk import as_int8, walk
 
 from tinyseg_tvm import relay_passes
 from tinyseg_tvm.frontend import from_onnx
@@ -182,21 +183,18 @@ def compare(path: Path, seed: int = 0) -> Agreement:
     onnx_side = OnnxSide(path)
     arrays = random_inputs(network, seed)
     theirs = onnx_side.run(arrays)
-    values = {
-        port.tensor: reference.to_device(network, port, array)
-        for port, array in zip(network.inputs, arrays, strict=True)
-    }
-    compared, uncompared = [], []
-    for node in network.nodes:
-        ours = node.operator.reference([values[name] for name in node.inputs], node.constants)
-        values.update(zip(node.outputs, ours, strict=True))
+
+    def judged(node: Node, ours: np.ndarray) -> np.ndarray | None:
         name = onnx_side.quantised_result(node.name)
-        wanted = None if name is None else _in_device_layout(theirs[name], ours[0])
+        return None if name is None else _in_device_layout(theirs[name], ours)
+
+    compared, uncompared = [], []
+    for node, ours, wanted in walk(network, arrays, judged):
         if wanted is None:
             uncompared.append((node.name, node.operator.kind))
             continue
-        compared.append(_comparison(node, onnx_side.kernels.get(str(name), ""), ours[0], wanted))
-        values[node.outputs[0]] = wanted
+        kernel = onnx_side.kernels.get(str(onnx_side.quantised_result(node.name)), "")
+        compared.append(_comparison(node, kernel, ours, wanted))
     results = reference.run(network, arrays)
     return _agreement(path.stem, compared, uncompared, results, [theirs[name] for name in onnx_side.outputs])
 
@@ -215,8 +213,7 @@ def _comparison(node: Node, kernel: str, ours: np.ndarray, wanted: np.ndarray) -
 
 def _in_device_layout(array: np.ndarray, like: np.ndarray) -> np.ndarray | None:
     """ONNX Runtime's tensor as int8 in the layout of ours; None where the elements are not the same."""
-    if array.dtype == np.uint8 and like.dtype == np.int8:
-        array = (array.astype(np.int16) - 128).astype(np.int8)
+    array = as_int8(array, like)
     if array.dtype != like.dtype or array.size != like.size:
         return None
     if array.ndim >= 3:

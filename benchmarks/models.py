@@ -2,7 +2,7 @@
 
 Runs each model in QEMU where the board's memory holds it, else as a program of this computer.
 
-    python benchmarks/models.py [--models DIR] [--board mps2_an386] [--io line] [--stream-axis auto] [NAME ...]
+    python benchmarks/models.py [--models DIR] [--board mps2_an386] [--objective ram] [--io line] [NAME ...]
 """
 
 from __future__ import annotations
@@ -57,16 +57,19 @@ class Row:
     def cells(self) -> list[str]:
         """The table's row."""
         ram, result = self.result.ram, self.result
+        cycles = sum(operator.cycles * operator.steps for operator in self.factory.problem.operators)
         per_mac = result.instructions / self.factory.macs if self.factory.macs else 0.0
         return [
             self.model,
             result.board,
+            self.factory.options.objective,
             self.factory.axis,
             self.verdict(),
             f"{ram.arena:,}",
             f"{ram.total:,}",
             f"{ram.total / 1024:.1f}",
             f"{result.flash.total:,}",
+            f"{cycles:,}",
             f"{result.instructions:,}",
             f"{per_mac:.2f}",
             f"{self.seconds:.0f}",
@@ -76,12 +79,14 @@ class Row:
 HEADERS = [
     "model",
     "board",
+    "objective",
     "lines",
     "exact",
     "arena B",
     "RAM B",
     "KiB",
     "flash B",
+    "cycles, estimated",
     "instructions",
     "/MAC",
     "compile s",
@@ -130,6 +135,8 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="parts of model names (default: all)")
     parser.add_argument("--models", type=Path, default=MODELS, help="folder with onnx/*.onnx")
     parser.add_argument("--board", default="mps2_an386")
+    parser.add_argument("--objective", default=BuildOptions.objective)
+    parser.add_argument("--ram", type=int, help="limit in KiB")
     parser.add_argument("--io", default="resident")
     parser.add_argument("--io-type", default="model")
     parser.add_argument("--stream-axis", default="auto")
@@ -137,6 +144,8 @@ def main() -> int:
     arguments = parser.parse_args()
     options = BuildOptions(
         board=arguments.board,
+        ram=arguments.ram and arguments.ram * 1024,
+        objective=arguments.objective,
         io=arguments.io,
         io_type=arguments.io_type,
         stream_axis=arguments.stream_axis,

@@ -4,9 +4,15 @@
 and, where that does not fit, by branch and bound (minimalloc/); a placement counts as solved once checked pair by pair.
 ``models``: for every network the exact live bound of the schedule, the packed arena, the gap between them and the
 time, layer by layer and streamed by rows and columns, with resident and line I/O.
+``blocks``: for networks of many blocks (many_blocks.py), by rows on a Cortex-M4, what the plan and the choice of
+kernels take: seconds of this process.
+
+``chains``: for convolutions one after the other, what import, lowering and build take, on both axes: CPU seconds.
 
     python benchmarks/planner.py minimalloc ../shared/models/minimalloc
     python benchmarks/planner.py models ../shared/models/onnx [name ...]
+    python benchmarks/planner.py blocks [name ...]
+    python benchmarks/planner.py chains [layers ...]
 """
 
 from __future__ import annotations
@@ -15,14 +21,16 @@ import argparse
 import csv
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from many_blocks import NETWORKS, chain
 from minimalloc import native
 from minimalloc.branch_and_bound import fit
 
 from tinyseg_tvm.errors import TinySegError
+from tinyseg_tvm.network.problem import IoMode
 from tinyseg_tvm.planner.layerwise import plan_layerwise
 from tinyseg_tvm.planner.liveness import lifetimes, live_bound
 from tinyseg_tvm.planner.optimiser import plan
@@ -32,6 +40,7 @@ from tinyseg_tvm.planner.repair import improve
 from tinyseg_tvm.planner.step_table import Ints, step_table
 
 CAPACITY = 1_048_576
+CHAINS = (50, 100, 200, 400)  # layers
 KIB = 1024
 
 
@@ -111,7 +120,7 @@ def models(folder: Path, names: list[str], effort: float) -> None:
 def problems(path: Path) -> Iterator[tuple[str, str, Problem]]:
     """The planning problems of a model (kernel scratch not counted): I/O, kind of plan, problem."""
     from tinyseg_tvm.frontend import from_onnx
-    from tinyseg_tvm.network.problem import IoMode, build_problem
+    from tinyseg_tvm.network.problem import build_problem
     from tinyseg_tvm.relay_passes import integer_pipeline, layout_pipeline
     from tinyseg_tvm.relay_passes.exchange_rows_and_columns import exchange_rows_and_columns
     from tinyseg_tvm.relay_passes.lowered_module import LoweredModule
@@ -129,19 +138,85 @@ def problems(path: Path) -> Iterator[tuple[str, str, Problem]]:
             continue
 
 
+def many_blocks(names: list[str], effort: int) -> None:
+    """Print one line per network and interface."""
+    from tinyseg_tvm import relay_passes
+    from tinyseg_tvm.compiler.kernel_choice import with_fast_kernels
+    from tinyseg_tvm.compiler.options import BuildOptions
+    from tinyseg_tvm.compiler.planning import plan_network
+    from tinyseg_tvm.compiler.situation import situation_of
+    from tinyseg_tvm.frontend import from_onnx
+    from tinyseg_tvm.relay_passes.lowered_module import LoweredModule
+
+    print(f"{'network':20s} {'I/O':9s} {'lines':>7s} {'arena KiB':>9s} {'plan s':>7s} {'kernels s':>9s}")
+    for name, make in NETWORKS.items():
+        if names and not any(part in name for part in names):
+            continue
+        module = relay_passes.layout_pipeline("model")(relay_passes.integer_pipeline()(from_onnx(make())[0]))
+        lowered = LoweredModule.of(module, name)
+        modes: tuple[IoMode, ...] = ("line", "resident")
+        for io in modes:
+            options = BuildOptions(board="mps2_an386", io=io, stream_axis="rows", effort=effort)
+            situation = situation_of(options).unlimited()
+            start = time.process_time()
+            planned = plan_network(lowered, situation)
+            middle = time.process_time()
+            planned = with_fast_kernels(planned, situation)
+            stop = time.process_time()
+            lines = sum(tensor.lines for tensor in planned.problem.tensors)
+            print(
+                f"{name:20s} {io:9s} {lines:7d} {planned.arena_bytes / KIB:9.1f} {middle - start:7.1f} "
+                f"{stop - middle:9.1f}",
+                flush=True,
+            )
+
+
+def chains(lengths: Sequence[int], effort: int) -> None:
+    """Print one line per number of layers."""
+    from tinyseg_tvm.compiler.options import BuildOptions
+    from tinyseg_tvm.relay import build, frontend
+
+    print(f"{'layers':>6s} {'import s':>8s} {'build s':>8s} {'live KiB':>9s} {'arena KiB':>9s}")
+    for layers in lengths:
+        model = chain(layers)
+        start = time.process_time()
+        module, parameters = frontend.from_onnx(model)
+        middle = time.process_time()
+        planned = build(module, BuildOptions(board="mps2_an386", effort=effort), parameters).planned
+        stop = time.process_time()
+        bound = live_bound(lifetimes(step_table(planned.problem), planned.plan.steps))
+        print(
+            f"{layers:6d} {middle - start:8.1f} {stop - middle:8.1f} {bound / KIB:9.1f} "
+            f"{planned.arena_bytes / KIB:9.1f}",
+            flush=True,
+        )
+
+
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("minimalloc", "models"))
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("names", nargs="*", help="parts of model names; default: all")
-    parser.add_argument("--effort", type=float, default=1.0, help="of the search for streaming plans")
+    parser.add_argument("what", choices=("minimalloc", "models", "blocks", "chains"))
+    parser.add_argument(
+        "names",
+        nargs="*",
+        help="the folder, but for blocks and chains; parts of model names, default: all; numbers of layers",
+    )
+    parser.add_argument("--effort", type=int, default=1, help="of the search for streaming plans")
     parser.add_argument("--nodes", type=int, default=2_000_000, help="placements tried per minimalloc problem")
     parser.add_argument("--python", action="store_true", help="do not compile the branch and bound")
     options = parser.parse_args()
+    if options.what == "blocks":
+        many_blocks(options.names, options.effort)
+        return 0
+    if options.what == "chains":
+        chains([int(name) for name in options.names] or CHAINS, options.effort)
+        return 0
+    if not options.names:
+        parser.error(f"{options.what}: needs a folder")
+    folder, names = Path(options.names[0]), options.names[1:]
     if options.what == "minimalloc":
-        return 0 if minimalloc(options.folder, options.nodes, not options.python) else 1
-    models(options.folder, options.names, options.effort)
+        return 0 if minimalloc(folder, options.nodes, not options.python) else 1
+    models(folder, names, options.effort)
     return 0
 
 

@@ -147,7 +147,13 @@ def network_row(folder: Path, name: str, words: str, floors: tuple[float, ...], 
     result = measure(factory)
     exact = "yes" if result.status == 0 and result.mismatches == 0 else "NO"
     measured = [f"{(result.ram.total - result.ram.slow) / 1024:.1f}", f"{result.storage.written / 1024:.1f}", exact]
-    return [name, " / ".join(map(str, floors)) or "-", *cells, *measured, f"--io line {words} --storage {base.storage}"]
+    return [
+        name,
+        " / ".join(map(str, floors)) or "-",
+        *cells,
+        *measured,
+        f"--objective ram --io line {words} --storage {base.storage}",
+    ]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -162,7 +168,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--networks", type=Path, metavar="FOLDER", help="other networks of a models folder (slow)")
     parser.add_argument("--only", action="append", default=[], help="with --networks: those whose name has this in it")
     chosen = parser.parse_args(arguments)
-    base = BuildOptions(board=chosen.board, storage=chosen.storage)
+    base = BuildOptions(board=chosen.board, objective="ram", storage=chosen.storage)
     if chosen.overhead:
         return overhead(chosen.model, base)
     if chosen.networks:
@@ -170,7 +176,7 @@ def main(arguments: list[str] | None = None) -> int:
         found = [network_row(chosen.networks, name, words, floors, base) for name, words, floors in wanted]
         print(render([cells for cells in found if cells], NETWORK_HEADERS))
         return int(any(cells[6] == "NO" for cells in found if cells))
-    command = f"tinyseg compile {chosen.model.name} --board {chosen.board} --storage {chosen.storage}"
+    command = f"tinyseg compile {chosen.model.name} --board {chosen.board} --objective ram --storage {chosen.storage}"
     picked = [CONDITIONS[number] for number in chosen.row] if chosen.row else CONDITIONS
     rows = [row(condition, chosen.model, base, command, chosen.promise_only) for condition in picked]
     print(render(rows, HEADERS))

@@ -16,6 +16,19 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tinyseg_tvm.errors import TinySegError
+from tinyseg_tvm.given import (
+    LARGEST_STATEMENT,
+    Flag,
+    Integer,
+    Listed,
+    Named,
+    Table,
+    Text,
+    check,
+    parse_json,
+    read_regular,
+    shown,
+)
 from tinyseg_tvm.operators import Operator, TensorType
 from tinyseg_tvm.operators.base import ARITHMETIC
 
@@ -23,6 +36,19 @@ FORMAT = "tinyseg-tuning-records"
 VERSION = 1
 _NAMELESS_RULE = "onnx"  # whose records do not say the rule: there were some before there were others
 _QUANTIZATION = ("scale", "zero_point", "_min", "_max")  # ends of the names of an operator's fields that are left out
+
+RECORD = Table(
+    {"operator": Text(1 << 16), "kernel": Text(200), "cycles": Integer(0, (1 << 53) - 1), "measured": Flag()},
+    ("operator", "kernel", "cycles", "measured"),
+)
+RECORDS = Table(
+    {
+        "core": Text(64),
+        "kernels": Listed(RECORD),
+        "decisions": Named(Text(64), Listed(Integer(-(1 << 31), (1 << 31) - 1), 64)),
+    },
+    ("core", "kernels", "decisions"),
+)
 
 T = TypeVar("T")
 Decision = tuple[int, ...]
@@ -149,28 +175,20 @@ def load_records(path: Path) -> TuningRecords:
     """
     remedy = "write it with 'tinyseg tune'"
     try:
-        content = json.loads(path.read_text())
+        content = parse_json(read_regular(path, LARGEST_STATEMENT), f"tuning records {path}")
     except OSError as error:
         raise TinySegError(f"tuning records {path}: {error.strerror}; {remedy}") from None
-    except ValueError as error:
-        raise TinySegError(f"tuning records {path}: not JSON ({error}); {remedy}") from None
+    except TinySegError as error:
+        raise TinySegError(f"{error}; {remedy}") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise TinySegError(f"tuning records {path}: the file is something else; {remedy}")
     if content.get("version") != VERSION:
-        version = content.get("version")
-        raise TinySegError(f"tuning records {path}: version {version!r}, this tool reads {VERSION}; {remedy} anew")
+        version = shown(content.get("version"))
+        raise TinySegError(f"tuning records {path}: version {version}, this tool reads {VERSION}; {remedy} anew")
     try:
-        records = [TuningRecord(**entry) for entry in content["kernels"]]
-        decisions = tuple((str(key), tuple(map(int, values))) for key, values in content["decisions"].items())
-        core = content["core"]
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise TinySegError(f"tuning records {path}: an entry is broken; {remedy} anew") from None
-    if not isinstance(core, str) or not all(_is_sound(record) for record in records):
-        raise TinySegError(f"tuning records {path}: an entry is broken; {remedy} anew")
-    return TuningRecords(core, tuple(records), decisions)
-
-
-def _is_sound(record: TuningRecord) -> bool:
-    texts = isinstance(record.operator, str) and isinstance(record.kernel, str)
-    number = isinstance(record.cycles, int) and not isinstance(record.cycles, bool) and record.cycles >= 0
-    return texts and number and isinstance(record.measured, bool)
+        check(RECORDS, content, f"tuning records {path}: an entry is broken: file")
+    except TinySegError as error:
+        raise TinySegError(f"{error}; {remedy} anew") from None
+    records = tuple(TuningRecord(*(entry[key] for key in RECORD.needed)) for entry in content["kernels"])
+    decisions = tuple((key, tuple(values)) for key, values in content["decisions"].items())
+    return TuningRecords(content["core"], records, decisions)

@@ -27,7 +27,8 @@ Names: the variable of an integer operator is named after the ONNX compute node 
 Wrapping transposes are called ``<name>_nhwc`` (operand) and ``<name>_nchw`` (result).
 
 Quantisation: the attribute ``tinyseg.quantization`` of ``main`` maps the name of a parameter or variable to
-``[scale, zero_point]``, for every int8 or uint8 tensor whose quantisation is known. Names in ``main`` are unique.
+``[scale, zero_point]``, for every quantised tensor (of 8 or 16 bits) whose quantisation is known. Names in ``main`` are
+unique.
 ``rewriting.rewrite_main`` carries it (by variable) through a rewrite.
 """
 
@@ -47,11 +48,11 @@ def integer_pipeline() -> Pass:
     return lowering.integer_pipeline()
 
 
-def layout_pipeline(io_type: str = "model") -> Pass:
+def layout_pipeline(io_type: str = "model", *, keep_dead: bool = False) -> Pass:
     """The passes of the second half: see lowering.layout_pipeline."""
     from tinyseg_tvm.relay_passes import lowering
 
-    return lowering.layout_pipeline(io_type)
+    return lowering.layout_pipeline(io_type, keep_dead=keep_dead)
 
 
 def lower(module: Module, io_type: str = "model", name: str = "network") -> Network:

@@ -1,12 +1,10 @@
-"""Rules for clamps of float32, and for what is written by other operators: leaky ReLU and squares."""
+"""Rules for clamps of float32, and for squares."""
 
 from __future__ import annotations
 
-import numpy as np
 from tvm import relax
 
-from tinyseg_tvm.operators import Clip, Elementwise, ElementwiseConstant
-from tinyseg_tvm.operators.arithmetic import float32
+from tinyseg_tvm.operators import Clip
 from tinyseg_tvm.operators.arithmetic.float32 import FLOAT32_MAX
 from tinyseg_tvm.relay_passes.elementwise_evaluation import clip_bounds
 from tinyseg_tvm.relay_passes.expressions import Expr, array_of, is_call, is_constant, shape_of
@@ -14,8 +12,6 @@ from tinyseg_tvm.relay_passes.float_operands import emit_operator, is_float_call
 from tinyseg_tvm.relay_passes.operator_calls import operator_call
 from tinyseg_tvm.relay_passes.quantized_operands import data_movement_above, move_alike
 from tinyseg_tvm.relay_passes.rewriting import Rewrite
-
-_FREE = float32.Binary(-FLOAT32_MAX, FLOAT32_MAX)
 
 
 def lower_clamp(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
@@ -54,16 +50,6 @@ def _bounds(value: Expr) -> tuple[float, float] | None:
     if not low <= high:
         return None
     return max(low, -FLOAT32_MAX), min(high, FLOAT32_MAX)
-
-
-def lower_leaky_relu(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
-    """``max(x, alpha * x)``, for an alpha from 0 to 1."""
-    if not is_float_call(value, "nn.leakyrelu") or not 0 <= float(value.attrs.alpha) <= 1:
-        return None
-    operator = ElementwiseConstant("mul", constant_is_lhs=False, arithmetic=_FREE)
-    alpha = {"other": np.array([value.attrs.alpha], np.float32)}
-    scaled = emit_operator(rewrite, operator, [value.args[0]], alpha, name=f"{name}_scaled")
-    return emit_operator(rewrite, Elementwise("max", _FREE), [value.args[0], scaled], {}, name=name)
 
 
 def lower_square(_rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:

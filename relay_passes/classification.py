@@ -8,8 +8,9 @@ from typing import cast
 from tvm import relax
 
 from tinyseg_tvm.operators import ArgMax, Softmax
+from tinyseg_tvm.operators.arithmetic.onnx import VALUE_TYPES
 from tinyseg_tvm.relay_passes.computations import Computation, computing
-from tinyseg_tvm.relay_passes.expressions import Expr, dtype_of, is_call, is_constant, shape_of
+from tinyseg_tvm.relay_passes.expressions import Call, Expr, dtype_of, is_call, is_constant, shape_of
 from tinyseg_tvm.relay_passes.operators_registration import operator_of
 from tinyseg_tvm.relay_passes.quantized_operands import (
     data_movement_above,
@@ -36,8 +37,18 @@ def softmax(found: Computation) -> Expr | None:
 
 
 def rewrite_argmax(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
-    """Argmax of int8."""
-    if not is_call(value, "argmax") or value.attrs.axis is None or dtype_of(value.args[0]) != "int8":
+    """Argmax of quantised values."""
+    found = is_call(value, "argmax") and dtype_of(value.args[0]) in VALUE_TYPES
+    return _argmax(rewrite, value, name) if found else None
+
+
+def lower_argmax(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
+    """Argmax of float32."""
+    return _argmax(rewrite, value, name) if is_call(value, "argmax") and dtype_of(value.args[0]) == "float32" else None
+
+
+def _argmax(rewrite: Rewrite, value: Call, name: str) -> Expr | None:
+    if value.attrs.axis is None:
         return None
     if is_constant(value.args[0]) or dtype_of(value) not in _INDEX_TYPES:
         return None

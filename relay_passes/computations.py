@@ -61,12 +61,20 @@ class Computation(ABC):
         """How averages of the activation are made."""
 
     @abstractmethod
+    def reduction(self) -> tuple[Expr, forms.Average | forms.Reduction] | None:
+        """What sums, means and other reductions of the first operand read, and how they are made."""
+
+    @abstractmethod
     def binary(self) -> forms.Binary:
         """How results of two operands are made."""
 
     @abstractmethod
-    def interpolation(self) -> forms.Interpolation | None:
-        """How bilinear resizing of the activation is made; None where the rule has none."""
+    def product_sum(self) -> forms.ProductSum:
+        """How sums of products of both activations are made."""
+
+    @abstractmethod
+    def interpolation(self) -> forms.Interpolation:
+        """How resizing of the activation is made, where it sums."""
 
     @abstractmethod
     def softmax(self) -> tuple[forms.Softmax, dict[str, np.ndarray]]:
@@ -92,6 +100,10 @@ class Computation(ABC):
         result = self.emit(operator, operands, constants)
         return result if result is None or layout == "NHWC" else to_nchw(self.rewrite, result, self.name)
 
+    def finished(self, result: Expr) -> Expr:
+        """What the rule made, in the type that the call's result has."""
+        return result
+
     def move(self, movement: Call, suffix: str) -> Var:
         """Binds a transpose or reshape of an activation or result."""
         return self.rewrite.emit(movement, f"{self.name}_{suffix}", self.rewrite.quantization.get(movement.args[0]))
@@ -114,7 +126,8 @@ class GeometryRule:
 
         def rule(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
             found = find(rewrite, value, name, self.operators)
-            return None if found is None else self.lower(found)
+            result = None if found is None else self.lower(found)
+            return result if found is None or result is None else found.finished(result)
 
         return rule
 

@@ -18,6 +18,7 @@ from tvm import relax
 
 from tinyseg_tvm.operators import OPERATORS, Operator, TensorType
 from tinyseg_tvm.operators.fetch import Fetch
+from tinyseg_tvm.operators.tensor_type import QUANTIZED_TYPES
 from tinyseg_tvm.relay_passes.checking import Breach, Contract, Form, parts
 from tinyseg_tvm.relay_passes.dataflow import MAIN
 from tinyseg_tvm.relay_passes.expressions import (
@@ -30,8 +31,8 @@ from tinyseg_tvm.relay_passes.expressions import (
 )
 from tinyseg_tvm.relay_passes.legalize_long_tail import CALL_TIR
 from tinyseg_tvm.relay_passes.operators_registration import PREFIX, operator_of
-from tinyseg_tvm.relay_passes.ports import MODEL_PORTS, PORTS, PortRecord, ports_of
-from tinyseg_tvm.relay_passes.quantization import QUANTIZED_TYPES, per_tensor_quantization
+from tinyseg_tvm.relay_passes.ports import LAYOUT, MODEL_PORTS, PORTS, PortRecord, device_dtype, ports_of
+from tinyseg_tvm.relay_passes.quantization import Quantization, is_kept, per_tensor_quantization
 
 
 def main_is_one_dataflow_block(form: Form) -> Iterator[Breach]:
@@ -93,7 +94,7 @@ def model_ports_fit(form: Form) -> Iterator[Breach]:
         if len(ports) != len(values):
             yield Breach(MAIN, f"{len(ports)} {side} are recorded, and {len(values)} exist")
         for (name, shape, dtype), value in zip(ports, values, strict=False):
-            if (shape, dtype) != (shape_of(value), dtype_of(value)):
+            if (shape, device_dtype(dtype)) != (shape_of(value), dtype_of(value)):
                 yield Breach(name, f"{TensorType(shape, dtype)} is recorded of {side}, and {value.ty} exists")
 
 
@@ -111,7 +112,6 @@ IMPORTED_LAYOUTS: Mapping[str, Mapping[str, object]] = {
     "nn.conv2d_transpose": {"data_layout": "NCHW", "kernel_layout": "IOHW"},
     "nn.max_pool2d": {"layout": "NCHW", "ceil_mode": False},
     "nn.avg_pool2d": {"layout": "NCHW", "ceil_mode": False},
-    "image.resize2d": {"layout": "NCHW"},
 }
 
 
@@ -148,7 +148,12 @@ TO_NHWC, TO_NCHW = (0, 2, 3, 1), (0, 3, 1, 2)
 
 
 def operators_on_maps_stand_between_transposes(form: Form) -> Iterator[Breach]:
-    """Operands of MAP_OPERATORS come from a transpose to NHWC, and their results go to one to NCHW alone."""
+    """Operands of MAP_OPERATORS come from a transpose to NHWC, and their results go to one to NCHW alone.
+
+    Not so where the model's own layout is NHWC.
+    """
+    if form.flow.attrs.get(LAYOUT) == "NHWC":
+        return
     maps: set[Expr] = set()
     transposed: set[Expr] = set()
     for binding, call, name in form.calls:
@@ -176,13 +181,16 @@ def dense_reads_vectors(form: Form) -> Iterator[Breach]:
 
 
 def concats_join_equal_quantization(form: Form) -> Iterator[Breach]:
-    """The operands of ``concat`` whose quantisation is recorded have the same one."""
+    """The operands of ``concat`` whose quantisation is recorded have the same one, or mean the same by each int8."""
     for binding, call, name in form.calls:
         if name == "concat":
             recorded = [form.quantization.get(str(variable.name)) for variable in variables_of(call)]
-            found = {(float(pair[0]), int(pair[1])) for pair in recorded if pair is not None}
-            if len(found) > 1:
-                yield Breach(binding.name, f"its operands have different scales or zero points: {sorted(found)}")
+            found = sorted({(float(pair[0]), int(pair[1])) for pair in recorded if pair is not None})
+            own = form.quantization.get(binding.name) or (found[0] if found else (1.0, 0))
+            joined = Quantization(float(own[0]), int(own[1]))
+            eight_bits = str(binding.var.ty.dtype) == "int8"
+            if len(found) > 1 and not (eight_bits and all(is_kept(Quantization(*pair), joined) for pair in found)):
+                yield Breach(binding.name, f"its operands have different scales or zero points: {found}")
 
 
 def operators_accept_their_operands(form: Form) -> Iterator[Breach]:
@@ -286,7 +294,7 @@ def _leads_to(record: PortRecord, value: Expr) -> bool:
     return (
         sorted(record.permutation) == list(range(len(record.model_shape)))
         and math.prod(record.model_shape) == math.prod(shape_of(value))
-        and (record.quantized or record.model_dtype == dtype_of(value))
+        and (record.quantized or device_dtype(record.model_dtype) == dtype_of(value))
     )
 
 

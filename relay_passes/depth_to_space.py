@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tinyseg_tvm.operators import DepthToSpace
+from tinyseg_tvm.operators.tensor_type import QUANTIZED_TYPES
 from tinyseg_tvm.relay_passes.expressions import Expr, dtype_of, has_static_shape, is_call, is_constant, shape_of
 from tinyseg_tvm.relay_passes.quantized_operands import in_nhwc
 from tinyseg_tvm.relay_passes.rewriting import Rewrite
@@ -11,8 +12,8 @@ _PERMUTATIONS = {"DCR": [0, 3, 4, 1, 5, 2], "CRD": [0, 1, 4, 2, 5, 3]}
 
 
 def rewrite_depth_to_space(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
-    """DepthToSpace on 8-bit values."""
-    is_quantized = is_call(value, "reshape") and dtype_of(value) in ("int8", "uint8")
+    """DepthToSpace on quantised values."""
+    is_quantized = is_call(value, "reshape") and dtype_of(value) in QUANTIZED_TYPES
     return depth_to_space(rewrite, value, name) if is_quantized else None
 
 

@@ -31,7 +31,7 @@ def eliminate_reshape(module: Module) -> Module:
 
     def rule(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
         call = operator_call(value)
-        if call is None:
+        if call is None or not call.activations:
             return None
         operand = reshaped.get(call.activations[0], call.activations[0])
         source = _source(rewrite, operand)

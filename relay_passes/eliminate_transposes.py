@@ -17,10 +17,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 from tvm import relax
 
-from tinyseg_tvm.operators import Reshape, Transpose
+from tinyseg_tvm.operators import Operator, Rearrange, Reshape, Transpose
 from tinyseg_tvm.relay_passes import layouts
 from tinyseg_tvm.relay_passes.dataflow import Dataflow
 from tinyseg_tvm.relay_passes.expressions import (
@@ -36,6 +35,7 @@ from tinyseg_tvm.relay_passes.expressions import (
 )
 from tinyseg_tvm.relay_passes.layouts import Permutation, Shape
 from tinyseg_tvm.relay_passes.operator_calls import OperatorCall, operator_call
+from tinyseg_tvm.relay_passes.operators_registration import tensor_type
 from tinyseg_tvm.relay_passes.ports import PORTS, Ports, read_ports, write_ports
 from tinyseg_tvm.relay_passes.rewriting import Rewrite, module_pass, rewrite_main
 from tinyseg_tvm.relay_passes.view_rules import rule_for, same_shapes
@@ -48,6 +48,9 @@ ELEMENTWISE_NAMES = """
 """
 FLOAT_ELEMENTWISE = frozenset(f"relax.{name}" for name in ELEMENTWISE_NAMES.split())
 """Relax operators that compute element by element on operands of equal shapes and scalars."""
+
+
+_PIXELS = (0, 2, 3, 1)  # from NCHW
 
 
 @dataclass(frozen=True)
@@ -82,31 +85,37 @@ def _model_layout(param: Var) -> Layout:
     return Layout(layouts.identity(len(shape)), shape)
 
 
-def _cost(module: Module) -> tuple[int, int]:
-    """Bytes moved by transposes, and the number of reshapes."""
-    moved = reshapes = 0
+def _cost(module: Module) -> tuple[int, int, int]:
+    """Bytes moved by what takes whole maps, bytes moved by line, and the number of reshapes."""
+    maps = lines = reshapes = 0
     for binding in Dataflow.of(module).bindings:
         found = operator_call(binding.value)
-        if found is not None and isinstance(found.operator, Transpose):
-            moved += math.prod(shape_of(binding.var)) * np.dtype(dtype_of(binding.var)).itemsize
+        if found is not None and isinstance(found.operator, (Transpose, Rearrange)):
+            operand, result = tensor_type(found.activations[0].ty), tensor_type(binding.var.ty)
+            if found.operator.line_access([operand], [result], {}).whole_reads[0]:
+                maps += result.bytes
+            else:
+                lines += result.bytes
         elif found is not None and isinstance(found.operator, Reshape):
             reshapes += 1
-    return moved, reshapes
+    return maps, lines, reshapes
 
 
 def _candidates(module: Module, chosen: tuple[Layout, ...], number: int) -> list[Layout]:
     """Layouts of one parameter that would spare the movement it meets first, after whatever element-wise work."""
     flow = Dataflow.of(module)
     old = chosen[number]
-    model_shape = layouts.permuted(read_ports(module).inputs[number].model_shape, old.permutation)
+    own_shape = read_ports(module).inputs[number].model_shape
+    model_shape = layouts.permuted(own_shape, old.permutation)
     reached, found = {flow.params[number]}, []
     for binding in flow.bindings:
         call = operator_call(binding.value)
-        if call is None or call.activations[0] not in reached:
+        if call is None or not reached.intersection(call.activations[:1]):
             continue
-        if isinstance(call.operator, Transpose):
+        permutation = _permuting(call.operator)
+        if permutation is not None:
             # The model's tensor, permuted as chosen so far, is the transposed one transposed back and reshaped.
-            back = layouts.inverse(call.operator.permutation)
+            back = layouts.inverse(permutation)
             exchanged = layouts.through_reshape(shape_of(binding.var), back, model_shape)
             if exchanged is not None:
                 permutation = layouts.compose(old.permutation, layouts.inverse(exchanged[1]))
@@ -116,7 +125,18 @@ def _candidates(module: Module, chosen: tuple[Layout, ...], number: int) -> list
             reached.add(binding.var)
         elif call.operator.each_element:
             reached.add(binding.var)
+    if len(own_shape) == 4 and any(_cost(module)[:2]):  # maps that are sliced or shuffled have no other hint
+        found.append(Layout(_PIXELS, layouts.permuted(own_shape, _PIXELS)))
     return list(dict.fromkeys(found))
+
+
+def _permuting(operator: Operator) -> Permutation | None:
+    """The permutation that an operator ends with, all before it being a reshape."""
+    if isinstance(operator, Rearrange):
+        return (
+            operator.permutation if operator.shape == layouts.permuted(operator.early, operator.permutation) else None
+        )
+    return operator.permutation if isinstance(operator, Transpose) else None
 
 
 def _propagate(module: Module, param_layouts: tuple[Layout, ...]) -> Module:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from tvm import relax
 
 from tinyseg_tvm.errors import TinySegError
-from tinyseg_tvm.network.network import Network, Node
+from tinyseg_tvm.network.network import Network, Node, Port
 from tinyseg_tvm.operators import TensorType
 from tinyseg_tvm.operators.base import Exchanged
 from tinyseg_tvm.operators.spatial_exchange import exchanged_axes
@@ -61,13 +61,14 @@ class _Exchange:
 
 def _exchange_of(network: Network, recorded: Ports) -> _Exchange:
     problems: list[str] = []
-    swapped = {port.tensor for port in network.inputs if _is_map(network.tensors[port.tensor].type)}
+    parameters, leaving = _device_ports(network, recorded)
+    swapped = {port.tensor for port in parameters if _is_map(network.tensors[port.tensor].type)}
     nodes: dict[str, Exchanged] = {}
     for node in network.nodes:
         types = network.input_types(node)
         ordered = [name in swapped and not _is_neutral(kind) for name, kind in zip(node.inputs, types, strict=True)]
         maps = [name in swapped or _is_neutral(kind) for name, kind in zip(node.inputs, types, strict=True)]
-        if not any(maps) or not (any(ordered) or all(maps)):  # no maps, or maps in the order of rows
+        if node.inputs and not (any(maps) and (any(ordered) or all(maps))):  # no maps, or maps in the order of rows
             continue
         try:
             new = _exchanged(node, types, maps)
@@ -83,13 +84,23 @@ def _exchange_of(network: Network, recorded: Ports) -> _Exchange:
             _exchanged_port(record, network.tensors[port.tensor].type, problems) if port.tensor in swapped else record
             for record, port in zip(records, ports, strict=True)
         )
-        for records, ports in ((recorded.inputs, network.inputs), (recorded.outputs, network.outputs))
+        for records, ports in ((recorded.inputs, parameters), (recorded.outputs, leaving))
     )
     if problems:
         raise TinySegError(
             f"{network.name} cannot be streamed by columns; stream it by rows. The reasons:\n  " + "\n  ".join(problems)
         )
     return _Exchange(nodes, swapped, Ports(inputs, outputs))
+
+
+def _device_ports(network: Network, recorded: Ports) -> tuple[list[Port], list[Port]]:
+    """The network's ports in the order of parameters and of results, states among them."""
+    states = {state.name: state for state in network.states}
+    inputs, outputs = iter(network.inputs), iter(network.outputs)
+    return (
+        [states[record.state].input if record.state else next(inputs) for record in recorded.inputs],
+        [states[record.state].output if record.state else next(outputs) for record in recorded.outputs],
+    )
 
 
 def _exchanged_module(module: Module, network: Network, exchange: _Exchange) -> Module:

@@ -12,6 +12,7 @@ import tvm
 from tvm import relax
 
 from tinyseg_tvm.operators.arithmetic.onnx_functions import quantize
+from tinyseg_tvm.operators.tensor_type import QUANTIZED_TYPES
 from tinyseg_tvm.relay_passes.elementwise_evaluation import evaluate, is_elementwise, tensor_operands
 from tinyseg_tvm.relay_passes.expressions import (
     Call,
@@ -23,7 +24,8 @@ from tinyseg_tvm.relay_passes.expressions import (
     is_constant,
     shape_of,
 )
-from tinyseg_tvm.relay_passes.quantization import QUANTIZED_TYPES, per_tensor_quantization
+from tinyseg_tvm.relay_passes.quantization import per_tensor_quantization
+from tinyseg_tvm.relay_passes.quantized_operands import float_constant
 from tinyseg_tvm.relay_passes.rewriting import Rewrite, main_pass
 
 
@@ -36,7 +38,7 @@ def fold_movement(_rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
         operands = value.args[0].fields if isinstance(value.args[0], relax.Tuple) else []
         if not operands or not all(is_constant(operand) for operand in operands):
             return None
-    elif not is_constant(value.args[0]):
+    elif not is_constant(value.args[0]) or (name == "take" and not _is_inside(value)):
         return None
     return relax.const(np.asarray(_MOVEMENT[name](value), order="C"), dtype_of(value))
 
@@ -63,15 +65,29 @@ def fold_shape(_rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
     return None
 
 
-def fold_quantize(_rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
-    """A float constant quantised per tensor."""
-    if not is_call(value, "quantize") or not is_constant(value.args[0]):
+def fold_quantize(rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
+    """A float constant, or a dequantised one, quantised per tensor."""
+    if not is_call(value, "quantize"):
         return None
-    quantization = per_tensor_quantization(value)
-    if quantization is None or dtype_of(value) not in QUANTIZED_TYPES:
+    quantization, constant = per_tensor_quantization(value), float_constant(rewrite, value.args[0])
+    if quantization is None or constant is None or dtype_of(value) not in QUANTIZED_TYPES:
         return None
-    result = quantize(array_of(value.args[0]), quantization.scale, quantization.zero_point, dtype_of(value))
+    result = quantize(constant, quantization.scale, quantization.zero_point, dtype_of(value))
     return relax.const(result, dtype_of(value))
+
+
+def _is_inside(take: Call) -> bool:
+    """Whether the indices are constants within the axis, or count from its end."""
+    if not is_constant(take.args[1]):
+        return False
+    array, indices = array_of(take.args[0]), array_of(take.args[1])
+    extent = array.size if take.attrs.axis is None else array.shape[int(take.attrs.axis)]
+    return indices.size > 0 and -extent <= int(indices.min()) and int(indices.max()) < extent
+
+
+def _take(value: Call) -> np.ndarray:
+    axis = None if value.attrs.axis is None else int(value.attrs.axis)
+    return np.asarray(np.take(array_of(value.args[0]), array_of(value.args[1]), axis))
 
 
 def _permute(value: Call) -> np.ndarray:
@@ -99,6 +115,7 @@ _MOVEMENT: dict[str, Callable[[Call], np.ndarray]] = {
     "reshape": lambda value: array_of(value.args[0]).reshape(shape_of(value)),
     "permute_dims": _permute,
     "strided_slice": _slice,
+    "take": _take,
     "concat": _concatenate,
     "broadcast_to": lambda value: np.broadcast_to(array_of(value.args[0]), shape_of(value)),
 }

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import tvm_ffi
 from tvm import relax
 
-from tinyseg_tvm.network.network import Network, Node, Port
+from tinyseg_tvm.network.network import Network, Node, Port, State
 from tinyseg_tvm.operators import TensorType
 from tinyseg_tvm.operators.opaque import Opaque
 from tinyseg_tvm.relay_passes.dataflow import MAIN
 from tinyseg_tvm.relay_passes.derived_tensors import DERIVED_ATTRIBUTE, derived_record
 from tinyseg_tvm.relay_passes.expressions import Call, Expr, Module, Type, Var
 from tinyseg_tvm.relay_passes.operator_calls import OperatorCall
+from tinyseg_tvm.relay_passes.operators_registration import stored
 from tinyseg_tvm.relay_passes.ports import PORTS, PortRecord, Ports, ports_record
 from tinyseg_tvm.relay_passes.quantization import QUANTIZATION_ATTRIBUTE, Quantization, quantization_record
 
@@ -27,9 +29,10 @@ def from_network(network: Network) -> Module:
     """
     builder = relax.BlockBuilder()
     types = {name: _relax_type(tensor.type) for name, tensor in network.tensors.items()}
-    parameters = [relax.Var(port.tensor, types[port.tensor]) for port in network.inputs]
+    inputs, outputs = network.entering, network.leaving
+    parameters = [relax.Var(port.tensor, types[port.tensor]) for port in inputs]
     variables: dict[str, Var] = {str(parameter.name): parameter for parameter in parameters}
-    results = {port.tensor for port in network.outputs}
+    results = {port.tensor for port in outputs}
     programs = _programs(builder, network.nodes)
 
     def bind(name: str, value: Expr) -> Var:
@@ -51,9 +54,9 @@ def from_network(network: Network) -> Module:
                 bundle = bind(node.name, value)
                 for index, name in enumerate(node.outputs):
                     variables[name] = bind(name, relax.TupleGetItem(bundle, index))
-            leaves = [variables[port.tensor] for port in network.outputs]
+            leaves = [variables[port.tensor] for port in outputs]
             result = leaves[0] if len(leaves) == 1 else relax.Tuple(leaves)
-            if all(port.tensor in {each.tensor for each in network.inputs} for port in network.outputs):
+            if all(port.tensor in {each.tensor for each in inputs} for port in outputs):
                 result = builder.emit_output(result)  # a dataflow block must end in an output
         builder.emit_func_output(result)
     module = builder.get()
@@ -86,7 +89,7 @@ def _programs(builder: relax.BlockBuilder, nodes: Sequence[Node]) -> dict[str, E
 def _call(node: Node, operands: list[Var], results: list[Type], programs: dict[str, Expr]) -> Call:
     if not isinstance(node.operator, Opaque):
         return OperatorCall(node.operator, tuple(operands), node.constants).to_relax()
-    constants = {name: relax.const(np.asarray(value, order="C")) for name, value in node.constants.items()}
+    constants = {name: stored(value) for name, value in node.constants.items()}
     arguments = node.operator.arguments(operands, constants)
     return relax.call_tir(programs[node.operator.label], arguments, results[0] if len(results) == 1 else results)
 
@@ -98,8 +101,10 @@ def _attributes(network: Network) -> dict[str, object]:
         if tensor.scale is not None and tensor.zero_point is not None
     }
     derived = {name: tensor.derived_from for name, tensor in network.tensors.items() if tensor.derived_from}
+    inputs = (*map(_record, network.inputs), *(_state_record(state, state.input) for state in network.states))
+    outputs = (*map(_record, network.outputs), *(_state_record(state, state.output) for state in network.states))
     return {
-        PORTS: ports_record(Ports(tuple(map(_record, network.inputs)), tuple(map(_record, network.outputs)))),
+        PORTS: ports_record(Ports(inputs, outputs)),
         QUANTIZATION_ATTRIBUTE: quantization_record(known),
         DERIVED_ATTRIBUTE: derived_record(derived),
     }
@@ -114,3 +119,9 @@ def _record(port: Port) -> PortRecord:
         quantized=port.quantized,
         exchanged=port.exchanged,
     )
+
+
+def _state_record(state: State, port: Port) -> PortRecord:
+    device = state.initial.reshape([port.model_shape[axis] for axis in port.permutation])
+    initial = device.transpose(np.argsort(port.permutation)).tobytes().hex()
+    return replace(_record(port), state=state.name, initial=initial)

@@ -34,7 +34,7 @@ def io_type_quantized(module: Module) -> Module:
 
     def rule(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
         call = operator_call(value)
-        if call is None:
+        if call is None or not call.activations:
             return None
         source = call.activations[0]
         entry = entered.get(source)
@@ -47,13 +47,16 @@ def io_type_quantized(module: Module) -> Module:
 
     def results(rewrite: Rewrite, found: list[Expr]) -> list[Expr]:
         made, outputs = [], []
+        meanings: dict[Expr, Quantization] = {}  # of the bytes that leave, which operators before can take otherwise
         for result, port in zip(found, ports.outputs, strict=True):
             call = operator_call(rewrite.producer(result))
-            exited = (
-                call is not None and isinstance(call.operator, Dequantize) and call.activations[0] not in flow.params
-            )
+            exited = False
+            if call is not None and isinstance(call.operator, Dequantize) and call.activations[0] not in flow.params:
+                meaning = Quantization(call.operator.scale, call.operator.zero_point)
+                exited = meanings.setdefault(call.activations[0], meaning) == meaning
             made.append(call.activations[0] if call is not None and exited else result)
             outputs.append(replace(port, quantized=port.quantized or exited or rewrite.name(result) in small))
+        rewrite.quantization.update(meanings)
         inputs = (
             replace(port, quantized=port.quantized or entered[param] is not None)
             for port, param in zip(ports.inputs, flow.params, strict=True)

@@ -67,6 +67,49 @@ def through_reshape(shape: Shape, permutation: Permutation, target: Shape) -> tu
     return permuted(target, tuple(stored)), late
 
 
+def regrouped(
+    shape: Shape, permutation: Permutation, target: Shape, order: Permutation
+) -> tuple[Shape, Permutation, Shape] | None:
+    """Exchange a reshape with the permutation that follows it, where no axis holds a part of a new one alone.
+
+    Finds ``(early, late, new)`` such that for every x of ``shape`` ``x.transpose(permutation).reshape(target)
+    .transpose(order) == x.reshape(early).transpose(late).reshape(new)``; None where axes do not divide.
+    """
+    logical = permuted(shape, permutation)
+    old_runs, new_runs = _factors(logical), _factors(target)
+    atoms = sorted({bound for run in (*old_runs, *new_runs) for bound in run})
+    if any(wide % narrow for narrow, wide in pairwise(atoms)):
+        return None
+    stored = [  # atoms, named by their outer bound, in the order of ``shape``
+        bound for axis in inverse(permutation) for bound in atoms if old_runs[axis][0] <= bound < old_runs[axis][1]
+    ]
+    extents = {bound: following // bound for bound, following in pairwise(atoms)}
+    moved = [bound for axis in order for bound in atoms if new_runs[axis][0] <= bound < new_runs[axis][1]]
+    early = tuple(extents[bound] for bound in stored)
+    return early, tuple(stored.index(bound) for bound in moved), permuted(target, order)
+
+
+def outermost_first(shape: Shape, permutation: Permutation, target: Shape) -> Permutation:
+    """The permutation that ``target`` has as ``x.transpose(permutation).reshape(target)`` of x of ``shape``, stored
+    with axes in the order of their innermost parts in x, so that most elements that are neighbours stay so.
+
+    The identity where axes do not divide.
+    """
+    moved = regrouped(shape, permutation, target, identity(len(target)))
+    if moved is None:
+        return identity(len(target))
+    early, late, _ = moved
+    places, ends = iter(late), []
+    for extent in target:
+        held, last = 1, -1
+        while held < extent:
+            place = next(places)
+            held, last = held * early[place], max(last, place)
+        ends.append(last)
+    stored = sorted(range(len(target)), key=lambda axis: (ends[axis], axis))
+    return inverse(tuple(stored))
+
+
 def _factors(shape: Shape) -> list[tuple[int, int]]:
     """Per axis the products of the extents before it and up to and including it."""
     bounds, outer = [], 1

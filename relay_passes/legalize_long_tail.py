@@ -13,6 +13,7 @@ import tvm
 from tvm import relax, te, tirx
 
 from tinyseg_tvm.errors import TinySegError
+from tinyseg_tvm.relay_passes.bounded_programs import bound_programs
 from tinyseg_tvm.relay_passes.dataflow import Dataflow
 from tinyseg_tvm.relay_passes.expressions import Call, Expr, Module, is_call, shape_of
 from tinyseg_tvm.relay_passes.operators_registration import is_operator_call
@@ -36,7 +37,7 @@ def legalize_long_tail(module: Module) -> Module:
         if any(is_call(binding.value, "topk") for binding in Dataflow.of(module).bindings):
             module = relax.transform.LegalizeOps({"relax.topk": _largest_by_rank}, skip_ops=_DISPATCHED)(module)
         module = relax.backend.DispatchSortScan()(module)
-        module = relax.transform.LegalizeOps()(module)
+        module = bound_programs(relax.transform.LegalizeOps()(module))
         module = relax.transform.FoldConstant()(module)
     module = rewrite_main(module)
     missing = [

@@ -1,8 +1,7 @@
-"""Relax data movement becomes ``relax.tinyseg`` operators: transpose, reshape, concat, slice, pad.
+"""Relax data movement becomes ``relax.tinyseg`` operators: transpose, reshape, concat, slice, select, pad.
 
-Movement of constants is computed here. What the operators cannot express stays for the long tail: negative
-slice strides, pads other than constant, concatenation with constants. ``tinyseg.quantization`` is completed along
-the movements.
+Movement of constants is computed here; one that is joined to something else is an operator. ``tinyseg.quantization`` is
+completed along the movements.
 """
 
 from __future__ import annotations
@@ -11,11 +10,26 @@ import numpy as np
 import tvm
 from tvm import relax
 
-from tinyseg_tvm.operators import Concat, Pad, Reshape, Slice, Transpose
+from tinyseg_tvm.operators import Concat, Pad, Reshape, Select, Slice, Transpose
+from tinyseg_tvm.operators.constant import Constant
 from tinyseg_tvm.relay_passes.dataflow import Binding, Dataflow, with_main_attrs
-from tinyseg_tvm.relay_passes.expressions import Call, Expr, Module, dtype_of, is_constant, is_variable, shape_of
+from tinyseg_tvm.relay_passes.expressions import (
+    Call,
+    Expr,
+    Module,
+    array_of,
+    dtype_of,
+    is_constant,
+    is_variable,
+    shape_of,
+)
 from tinyseg_tvm.relay_passes.operator_calls import emit_operator, operator_call
-from tinyseg_tvm.relay_passes.quantization import QUANTIZATION_ATTRIBUTE, quantization_record, recorded_quantization
+from tinyseg_tvm.relay_passes.quantization import (
+    QUANTIZATION_ATTRIBUTE,
+    Quantization,
+    quantization_record,
+    recorded_quantization,
+)
 from tinyseg_tvm.relay_passes.rewriting import Rewrite, module_pass, rewrite_main
 
 MOVES = (
@@ -27,6 +41,7 @@ MOVES = (
     "relax.concat",
     "relax.strided_slice",
     "relax.nn.pad",
+    "relax.take",
 )
 
 
@@ -72,6 +87,8 @@ def _lower(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
         return _slice(rewrite, value, name)
     if kind == "relax.nn.pad":
         return _pad(rewrite, value, name)
+    if kind == "relax.take":
+        return _take(rewrite, value, name)
     return emit_operator(rewrite, name, Reshape(shape_of(value)), operand)
 
 
@@ -87,17 +104,29 @@ def _fold(value: Call) -> Expr | None:
     array = value.args[0].value.numpy()
     if value.op.name == "relax.permute_dims":
         return relax.const(np.ascontiguousarray(array.transpose(_axes(value))))
-    if value.op.name in ("relax.concat", "relax.strided_slice", "relax.nn.pad"):
+    if value.op.name in ("relax.concat", "relax.strided_slice", "relax.nn.pad", "relax.take"):
         return None
     return relax.const(array.reshape(shape_of(value)))
 
 
 def _concat(rewrite: Rewrite, value: Call, name: str) -> Expr | None:
     bundle = value.args[0]
-    if not isinstance(bundle, relax.Tuple) or not all(is_variable(field) for field in bundle.fields):
+    if not isinstance(bundle, relax.Tuple) or not any(is_variable(field) for field in bundle.fields):
         return None
+    known = rewrite.quantization.get(next(field for field in bundle.fields if is_variable(field)))
     axis = 0 if value.attrs.axis is None else int(value.attrs.axis) % len(shape_of(value))
-    return emit_operator(rewrite, name, Concat(axis), *bundle.fields)
+    fields = [
+        field if is_variable(field) else _stored(rewrite, f"{name}_constant", field, known) for field in bundle.fields
+    ]
+    return emit_operator(rewrite, name, Concat(axis), *fields)
+
+
+def _stored(rewrite: Rewrite, name: str, constant: Expr, quantization: Quantization | None) -> Expr:
+    """A constant as lines that are copied from flash when they are read."""
+    stored = emit_operator(rewrite, name, Constant(), values=array_of(constant))
+    if quantization is not None:
+        rewrite.quantization[stored] = quantization
+    return stored
 
 
 def _slice(rewrite: Rewrite, value: Call, name: str) -> Expr | None:
@@ -107,13 +136,37 @@ def _slice(rewrite: Rewrite, value: Call, name: str) -> Expr | None:
         return None
     axes, begins, ends, *rest = [found or [] for found in numbers]
     strides = rest[0] if rest else [1] * len(axes)
-    if any(stride <= 0 for stride in strides):
-        return None
     begin, end, step = [0] * len(shape), list(shape), [1] * len(shape)
+    backwards: dict[int, range] = {}
     for place, axis in enumerate(axes):
         extent = shape[axis]
-        begin[axis], end[axis], step[axis] = slice(begins[place], ends[place], strides[place]).indices(extent)
-    return emit_operator(rewrite, name, Slice(tuple(begin), tuple(end), tuple(step)), value.args[0])
+        bounds = slice(begins[place], ends[place], strides[place]).indices(extent)
+        if strides[place] < 0:
+            backwards[axis] = range(*bounds)
+        else:
+            begin[axis], end[axis], step[axis] = bounds
+    operand = value.args[0]
+    if not backwards or len(backwards) < len(axes):
+        operand = emit_operator(rewrite, name, Slice(tuple(begin), tuple(end), tuple(step)), operand)
+    for axis, places in backwards.items():
+        operand = emit_operator(rewrite, name, Select(axis), operand, indices=np.array(places, np.int32))
+    return operand
+
+
+def _take(rewrite: Rewrite, value: Call, name: str) -> Expr | None:
+    """Places by constant indices; indices of another rank than 1 are a reshape behind it."""
+    data, given = value.args
+    if not is_constant(given):
+        return None
+    shape, indices = shape_of(data), given.value.numpy().astype(np.int64)
+    axis = int(value.attrs.axis or 0) % max(len(shape), 1)
+    if not shape or not indices.size or (value.attrs.axis is None and len(shape) != 1):
+        return None
+    indices = np.where(indices < 0, indices + shape[axis], indices)
+    if indices.min() < 0 or indices.max() >= shape[axis]:
+        return None
+    taken = emit_operator(rewrite, name, Select(axis), data, indices=indices.reshape(-1).astype(np.int32))
+    return taken if indices.ndim == 1 else emit_operator(rewrite, name, Reshape(shape_of(value)), taken)
 
 
 def _integers(argument: Expr) -> list[int] | None:

@@ -3,9 +3,10 @@
 * squeeze, expand_dims and flatten become reshape; split becomes strided_slice; a reshape, transpose, slice, pad or cast
   that changes nothing disappears;
 * one-dimensional convolution and pooling become two-dimensional with W = 1;
+* normalisations and logarithms of softmax become reductions and functions of each element (normalizations.py);
 * a clip by two calls of maximum and minimum becomes one ``clip``.
 
-Values are untouched: the result computes the same floats.
+Values are untouched, but for the rounding of what is spelled: the result computes the same floats.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from tinyseg_tvm.relay_passes.expressions import (
     is_constant,
     shape_of,
 )
+from tinyseg_tvm.relay_passes.normalizations import spell_layer_norm, spell_log_softmax
 from tinyseg_tvm.relay_passes.rewriting import Rewrite, main_pass
 
 
@@ -144,5 +146,7 @@ normalize = main_pass(
     conv1d_to_conv2d,
     pool1d_to_pool2d,
     maximum_minimum_to_clip,
+    spell_layer_norm,
+    spell_log_softmax,
     drop_identity,
 )

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from tvm import relax
 
 from tinyseg_tvm.operators import Operator
 from tinyseg_tvm.relay_passes import operators_registration as registration
@@ -24,7 +23,7 @@ class OperatorCall:
 
     def to_relax(self) -> Call:
         """The Relax call."""
-        constants = [relax.const(np.asarray(self.constants[name], order="C")) for name in self.operator.constant_names]
+        constants = [registration.stored(self.constants[name]) for name in self.operator.constant_names]
         return registration.call(self.operator, *self.activations, *constants)
 
     def on(self, *activations: Expr) -> OperatorCall:

@@ -43,8 +43,12 @@ def accepted_call(operator: Operator, activations: Sequence[Expr], constants: Ma
     inputs = [tensor_type(activation.ty) for activation in activations]
     operator.infer(inputs, {name: TensorType(array.shape, str(array.dtype)) for name, array in constants.items()})
     operator.check(inputs, constants)
-    stored = (relax.const(np.asarray(constants[name], order="C")) for name in operator.constant_names)
-    return call(operator, *activations, *stored)
+    return call(operator, *activations, *(stored(constants[name]) for name in operator.constant_names))
+
+
+def stored(array: np.ndarray) -> Expr:
+    """The Relax constant of an array; its type is named, without which TVM halves integers of 64 bits."""
+    return relax.const(np.asarray(array, order="C"), str(array.dtype))
 
 
 def is_operator_call(expression: Expr | None) -> TypeGuard[Call]:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinyseg_tvm.operators import Operator
-from tinyseg_tvm.operators.arithmetic import float32, forms
+from tinyseg_tvm.operators import Dequantize, Operator
+from tinyseg_tvm.operators.arithmetic import float32, forms, onnx
 from tinyseg_tvm.operators.arithmetic.float32 import FLOAT32_MAX
 from tinyseg_tvm.relay_passes.computations import Computation
-from tinyseg_tvm.relay_passes.expressions import Expr, array_of, is_call, is_constant
+from tinyseg_tvm.relay_passes.expressions import Expr, array_of, dtype_of, is_call, is_constant
 from tinyseg_tvm.relay_passes.float_operands import emit_operator, is_float
+from tinyseg_tvm.relay_passes.operator_calls import called_operator
+from tinyseg_tvm.relay_passes.operators_registration import activations_of
 from tinyseg_tvm.relay_passes.rewriting import Rewrite
 
 
@@ -46,13 +48,28 @@ class PlainComputation(Computation):
         """Sums in order, divided."""
         return float32.Average()
 
+    def reduction(self) -> tuple[Expr, forms.Reduction] | None:
+        """Of the integers that the operand stands for, where it is dequantised."""
+        activation = self.activation()
+        source = None if activation is None else called_operator(self.rewrite.producer(activation))
+        if activation is None or not isinstance(source, Dequantize):
+            return None if activation is None else (activation, float32.Reduction())
+        operand = activations_of(self.rewrite.producer(activation))[0]
+        if dtype_of(operand) != "int8":
+            return activation, float32.Reduction()
+        return operand, onnx.Reduction(source.scale, source.zero_point)
+
     def binary(self) -> float32.Binary:
         """Not clamped."""
         return float32.Binary(-FLOAT32_MAX, FLOAT32_MAX)
 
-    def interpolation(self) -> forms.Interpolation | None:
-        """There is none: bilinear resizing of float32 is left to the long tail."""
-        return None
+    def product_sum(self) -> float32.ProductSum:
+        """Not clamped."""
+        return float32.ProductSum(-FLOAT32_MAX, FLOAT32_MAX)
+
+    def interpolation(self) -> float32.Interpolation:
+        """Fused sums in order."""
+        return float32.Interpolation()
 
     def softmax(self) -> tuple[float32.Softmax, dict[str, np.ndarray]]:
         """Without constants."""

@@ -1,10 +1,12 @@
 """The function attribute ``tinyseg.ports``: how parameters and results map to the model's tensors.
 
     {"inputs": [port, ...], "outputs": [port, ...]}
-    port = {"name", "shape", "dtype", "permutation", "quantized", "exchanged"}
+    port = {"name", "shape", "dtype", "permutation", "quantized", "exchanged", "state", "initial"}
 
 ``shape`` and ``dtype`` are the model's; the device tensor is ``array.transpose(permutation).reshape(device shape)``,
 the device shape being the parameter's or result's own. ``quantized`` and ``exchanged`` as in ``network.Port``.
+``state`` names the state that a parameter is, and that a result becomes; empty for what the user gives and takes. The
+parameter's ``initial`` has its first values as hexadecimal digits, bytes in the model's layout; empty: the zero point.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from tinyseg_tvm.relay_passes.rewriting import Rewrite
 PORTS = "tinyseg.ports"
 MODEL_PORTS = "tinyseg.model_ports"
 """What the frontend records of the model's inputs and outputs: name, shape, dtype."""
+LAYOUT = "tinyseg.layout"
+"""What the frontend records of the layout of maps: "NHWC"; NCHW where it says nothing."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,8 @@ class PortRecord:
     permutation: tuple[int, ...]
     quantized: bool = False
     exchanged: bool = False
+    state: str = ""
+    initial: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,9 +62,14 @@ def ports_of(flow: Dataflow) -> Ports:
     model = flow.attrs.get(MODEL_PORTS, {"inputs": [], "outputs": []})
     default = ["output"] if len(flow.results) == 1 else [f"output{i}" for i in range(len(flow.results))]
     return Ports(
-        _plain([str(port["name"]) for port in model["inputs"]] or [str(p.name) for p in flow.params], flow.params),
-        _plain([str(port["name"]) for port in model["outputs"]] or default, flow.results),
+        _plain(model["inputs"], [str(p.name) for p in flow.params], flow.params),
+        _plain(model["outputs"], default, flow.results),
     )
+
+
+def device_dtype(dtype: str) -> str:
+    """The element type in which the device has a tensor of the model's type, quantised ports aside."""
+    return "float32" if dtype == "float16" else dtype
 
 
 def write_ports(rewrite: Rewrite, ports: Ports) -> None:
@@ -77,6 +88,7 @@ def ports_record(ports: Ports) -> dict[str, list[dict[str, Any]]]:
                 "permutation": list(port.permutation),
                 "quantized": port.quantized,
                 "exchanged": port.exchanged,
+                **({"state": port.state, "initial": port.initial} if port.state else {}),
             }
             for port in records
         ]
@@ -84,12 +96,20 @@ def ports_record(ports: Ports) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def _plain(names: Sequence[str], values: Sequence[Expr]) -> tuple[PortRecord, ...]:
-    """Ports in the model's own layout."""
+def _plain(
+    recorded: Sequence[Mapping[str, Any]], default: Sequence[str], values: Sequence[Expr]
+) -> tuple[PortRecord, ...]:
+    """Ports in the model's own layout: as the frontend recorded them, or of the default names."""
+    names = [(str(port["name"]), str(port["dtype"]), *_state(port)) for port in recorded]
+    names = names or [(name, dtype_of(value), "", "") for name, value in zip(default, values, strict=True)]
     return tuple(
-        PortRecord(name, shape_of(value), dtype_of(value), layouts.identity(len(shape_of(value))))
-        for name, value in zip(names, values, strict=True)
+        PortRecord(name, shape_of(value), dtype, layouts.identity(len(shape_of(value))), state=state, initial=initial)
+        for (name, dtype, state, initial), value in zip(names, values, strict=True)
     )
+
+
+def _state(port: Mapping[str, Any]) -> tuple[str, str]:
+    return str(port.get("state", "")), str(port.get("initial", ""))
 
 
 def _record(port: Mapping[str, Any]) -> PortRecord:
@@ -100,4 +120,5 @@ def _record(port: Mapping[str, Any]) -> PortRecord:
         tuple(int(axis) for axis in port["permutation"]),
         bool(port["quantized"]),
         bool(port.get("exchanged", False)),
+        *_state(port),
     )

@@ -19,6 +19,7 @@ import numpy as np
 from tvm import relax
 
 from tinyseg_tvm.operators.arithmetic.onnx_functions import quantize
+from tinyseg_tvm.operators.tensor_type import QUANTIZED_TYPES
 from tinyseg_tvm.relay_passes.elementwise_evaluation import clip_bounds
 from tinyseg_tvm.relay_passes.expressions import (
     Call,
@@ -31,14 +32,15 @@ from tinyseg_tvm.relay_passes.expressions import (
     shape_of,
     with_operands,
 )
-from tinyseg_tvm.relay_passes.quantization import QUANTIZED_TYPES, Quantization, per_tensor_quantization
+from tinyseg_tvm.relay_passes.quantization import Quantization, per_tensor_quantization
 from tinyseg_tvm.relay_passes.rewriting import Rewrite, main_pass
+from tinyseg_tvm.relay_passes.unpooling import POSITIONS, UNPOOL, with_empty
 
 MOVEMENT = ("reshape", "permute_dims", "strided_slice", "broadcast_to", "tile", "repeat", "flip", "take")
 """Operators that only move elements of their first operand."""
 
-LARGEST = ("nn.max_pool2d", "max")
-"""Operators that pick the largest among elements of their operand."""
+EXTREMES = ("nn.max_pool2d", "max", "min")
+"""Operators that pick the largest or the least among elements of their operand."""
 
 
 CLAMPS = ("nn.relu", "nn.relu6", "clip", "maximum", "minimum")
@@ -47,9 +49,9 @@ CLAMPS = ("nn.relu", "nn.relu6", "clip", "maximum", "minimum")
 
 def moves_elements(value: Expr | None) -> TypeGuard[Call]:
     """True for a call that commutes with a monotonic function applied to each element (concat and pad apart)."""
-    if is_call(value, "image.resize2d"):
-        return value.attrs.method == "nearest_neighbor" and "crop" not in value.attrs.coordinate_transformation_mode
-    return is_call(value, *MOVEMENT, *LARGEST)
+    if is_call(value, "image.resample2d"):
+        return str(value.attrs["method"]) == "nearest"
+    return is_call(value, *MOVEMENT, *EXTREMES)
 
 
 def dequantize_constant_later(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
@@ -79,7 +81,7 @@ def dequantize_later(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
         moved = relax.op.nn.pad(call.args[0], value.attrs.pad_width, "constant", float(quantization.zero_point))
     else:
         moved = with_operands(value, [call.args[0], *list(value.args)[1:]])
-    return with_operands(call, [rewrite.emit(moved, name, quantization), *list(call.args)[1:]])
+    return _on_operand(call, rewrite.emit(moved, name, quantization))
 
 
 def dequantize_concat_later(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
@@ -105,6 +107,24 @@ def arguments_of_extremes(rewrite: Rewrite, value: Expr, _name: str) -> Expr | N
         return None
     source = _dequantized(rewrite, value.args[0])
     return None if source is None else with_operands(value, [source[0].args[0]])
+
+
+def positions_of_maxima(rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
+    """Maxima of dequantised values lie where those of the quantised ones do."""
+    if not is_call(value, POSITIONS):
+        return None
+    source = _dequantized(rewrite, value.args[0])
+    return None if source is None else with_operands(value, [source[0].args[0]])
+
+
+def dequantize_behind_unpooling(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
+    """Values are put back where maxima lay as they are, among zeros that are the zero point."""
+    source = _dequantized(rewrite, value.args[0]) if is_call(value, UNPOOL) else None
+    if source is None:
+        return None
+    call, quantization = source
+    moved = rewrite.emit(with_empty(value, call.args[0], quantization.zero_point), name, quantization)
+    return with_operands(call, [moved, *list(call.args)[1:]])
 
 
 def quantize_earlier(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
@@ -147,24 +167,35 @@ def _quantized(rewrite: Rewrite, call: Call, expression: Expr, quantization: Qua
     elif is_call(source, "concat"):
         operands = [above(field) for field in _fields(rewrite, source)]
         result = rewrite.emit(relax.op.concat(operands, source.attrs.axis), source_name, quantization)
+    elif is_call(source, UNPOOL):
+        moved = with_empty(source, above(source.args[0]), quantization.zero_point)
+        result = rewrite.emit(moved, source_name, quantization)
     elif moves_elements(source):
         moved = with_operands(source, [above(source.args[0]), *list(source.args)[1:]])
         result = rewrite.emit(moved, source_name, quantization)
     else:
         # A quantisation of what was quantised alike before is the same value: an operator is computed once.
         own_name = name if expression.same_as(call.args[0]) else f"{source_name}_quantized"
-        result = rewrite.emit(with_operands(call, [expression, *list(call.args)[1:]]), own_name)
+        result = rewrite.emit(_on_operand(call, expression), own_name)
     rewrite.memory[key] = result
     return result
 
 
 def _dequantized(rewrite: Rewrite, expression: Expr) -> tuple[Expr, Quantization] | None:
-    """The per-tensor ``dequantize`` of 8-bit values that produced ``expression``."""
+    """The per-tensor ``dequantize`` of quantised values that produced ``expression``."""
     call = rewrite.producing_call(expression, "dequantize")
     if call is None or dtype_of(call.args[0]) not in QUANTIZED_TYPES:
         return None
     quantization = per_tensor_quantization(call)
     return None if quantization is None else (call, quantization)
+
+
+def _on_operand(call: Call, operand: Expr) -> Call:
+    """A per-tensor ``quantize`` or ``dequantize`` of another operand, which can have too few axes for the call's."""
+    if int(call.attrs.axis) < len(shape_of(operand)):
+        return with_operands(call, [operand, *list(call.args)[1:]])
+    make = relax.op.quantize if is_call(call, "quantize") else relax.op.dequantize
+    return make(operand, *list(call.args)[1:], axis=0, out_dtype=dtype_of(call))
 
 
 def _fields(rewrite: Rewrite, concat: Call) -> list[Expr]:
@@ -216,5 +247,7 @@ propagate_quantization = main_pass(
     dequantize_later,
     dequantize_concat_later,
     arguments_of_extremes,
+    positions_of_maxima,
+    dequantize_behind_unpooling,
     quantize_earlier,
 )

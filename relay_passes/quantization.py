@@ -1,7 +1,7 @@
 """What is known of a tensor's quantisation, and the attribute ``tinyseg.quantization`` that records it on ``main``.
 
-The attribute maps the name of a parameter or variable to ``[scale, zero_point]``, for every int8 or uint8 tensor whose
-quantisation is known.
+The attribute maps the name of a parameter or variable to ``[scale, zero_point]``, for every tensor of one of
+QUANTIZED_TYPES whose quantisation is known.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tinyseg_tvm.operators.arithmetic.onnx_functions import dequantize, quantize
 from tinyseg_tvm.relay_passes.expressions import Call, Var, array_of, is_constant
 
 QUANTIZATION_ATTRIBUTE = "tinyseg.quantization"
-QUANTIZED_TYPES = ("int8", "uint8")
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,13 @@ def per_tensor_quantization(call: Call) -> Quantization | None:
     if scale.size == 0 or zero_point.size == 0 or np.ptp(scale) != 0 or np.ptp(zero_point.astype(np.int64)) != 0:
         return None
     return Quantization(float(np.float32(scale.flat[0])), int(zero_point.flat[0]))
+
+
+def is_kept(before: Quantization, after: Quantization) -> bool:
+    """Whether each int8 of one quantisation is the same int8 in another: a table between them would be no table."""
+    levels = np.arange(-128, 128).astype(np.int8)
+    values = dequantize(levels, before.scale, before.zero_point)
+    return bool(np.array_equal(quantize(values, after.scale, after.zero_point), levels))
 
 
 def recorded_quantization(attributes: Mapping[str, object], variables: Iterable[Var]) -> dict[Var, Quantization]:

@@ -8,8 +8,9 @@ import numpy as np
 from tvm import relax
 
 from tinyseg_tvm.operators import Dequantize, Quantize
+from tinyseg_tvm.operators.tensor_type import QUANTIZED_TYPES
 from tinyseg_tvm.relay_passes.expressions import Expr, dtype_of, is_call, is_constant
-from tinyseg_tvm.relay_passes.quantization import QUANTIZED_TYPES, per_tensor_quantization
+from tinyseg_tvm.relay_passes.quantization import per_tensor_quantization
 from tinyseg_tvm.relay_passes.quantized_operands import emit_operator, float_constant
 from tinyseg_tvm.relay_passes.rewriting import Rewrite, main_pass
 

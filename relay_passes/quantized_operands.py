@@ -10,7 +10,8 @@ import numpy as np
 import tvm
 from tvm import relax
 
-from tinyseg_tvm.operators import Operator
+from tinyseg_tvm.operators import Operator, Requantize
+from tinyseg_tvm.operators.arithmetic.onnx import VALUE_TYPES
 from tinyseg_tvm.relay_passes.expressions import (
     Expr,
     Var,
@@ -29,7 +30,6 @@ logger = logging.getLogger(__name__)
 
 TO_NHWC = [0, 2, 3, 1]
 TO_NCHW = [0, 3, 1, 2]
-INT8_MIN, INT8_MAX = -128, 127
 
 
 @dataclass(frozen=True)
@@ -42,20 +42,46 @@ class QuantizedConstant:
 
 
 def quantized_result(value: Expr) -> tuple[Expr, Quantization] | None:
-    """What a per-tensor ``quantize`` to int8 quantises, and how."""
-    if not is_call(value, "quantize") or dtype_of(value) != "int8" or not isinstance(value.args[0], tvm.ir.Var):
+    """What a per-tensor ``quantize`` to one of VALUE_TYPES quantises, and how."""
+    if not is_call(value, "quantize") or dtype_of(value) not in VALUE_TYPES:
+        return None
+    if not isinstance(value.args[0], tvm.ir.Var):
         return None
     quantization = per_tensor_quantization(value)
     return None if quantization is None else (value.args[0], quantization)
 
 
 def quantized_activation(rewrite: Rewrite, expression: Expr) -> tuple[Expr, Quantization] | None:
-    """The int8 activation whose ``dequantize`` produced ``expression``, and its quantisation."""
+    """The activation of one of VALUE_TYPES whose ``dequantize`` produced ``expression``, and its quantisation."""
     source = rewrite.producing_call(expression, "dequantize")
-    if source is None or is_constant(source.args[0]) or dtype_of(source.args[0]) != "int8":
+    if source is None or is_constant(source.args[0]) or dtype_of(source.args[0]) not in VALUE_TYPES:
         return None
     quantization = per_tensor_quantization(source)
     return None if quantization is None else (source.args[0], quantization)
+
+
+def computed_type(*dtypes: str) -> str:
+    """The type that an operator of operands and a result of these types computes in: narrower ones are converted."""
+    return "int16" if "int16" in dtypes else "int8"
+
+
+def converted(rewrite: Rewrite, expression: Expr, quantization: Quantization, dtype: str, name: str) -> Expr:
+    """``expression`` of another type in ``dtype``, quantised as before: exact, or saturated where it is narrower."""
+    if dtype_of(expression) == dtype:
+        return expression
+    key = ("converted", expression, dtype)
+    if key not in rewrite.memory:
+        scale, zero_point = quantization.scale, quantization.zero_point
+        low, high = limits_of(dtype)
+        operator = Requantize(scale, zero_point, scale, zero_point, low, high, dtype)
+        rewrite.memory[key] = rewrite.emit(accepted_call(operator, [expression], {}), name, quantization)
+    return rewrite.memory[key]
+
+
+def limits_of(dtype: str) -> tuple[int, int]:
+    """The least and the greatest value of an integer type."""
+    limits = np.iinfo(dtype)
+    return int(limits.min), int(limits.max)
 
 
 def quantized_constant(rewrite: Rewrite, expression: Expr) -> QuantizedConstant | None:

@@ -6,11 +6,11 @@ Passes before carry what the model says; here operators add what their attribute
 from __future__ import annotations
 
 from tinyseg_tvm.network.network import Network
+from tinyseg_tvm.operators.tensor_type import QUANTIZED_TYPES
 from tinyseg_tvm.relay_passes.dataflow import with_main_attrs
 from tinyseg_tvm.relay_passes.expressions import Module
 from tinyseg_tvm.relay_passes.quantization import (
     QUANTIZATION_ATTRIBUTE,
-    QUANTIZED_TYPES,
     Quantization,
     quantization_record,
 )

@@ -1,103 +1,54 @@
-"""Rules for nearest and bilinear resizing, with coordinates as ONNX Runtime computes them (float32).
-
-The ratio of an axis is output size / input size: the sizes rule, also where a model wrote scales.
-"""
+"""Rules for resizing: ``image.resample2d``, whose tables the frontend computed, becomes Resize2d."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from tinyseg_tvm.operators import Resize2d
-from tinyseg_tvm.relay_passes.computations import Computation, computing, copying
-from tinyseg_tvm.relay_passes.expressions import Call, Expr, shape_of
-from tinyseg_tvm.relay_passes.propagate_quantization import moves_elements
+from tinyseg_tvm.operators.arithmetic.onnx import WEIGHT_UNIT
+from tinyseg_tvm.relay_passes.computations import Computation, computing
+from tinyseg_tvm.relay_passes.expressions import Expr, array_of, is_call, is_constant
+from tinyseg_tvm.relay_passes.quantized_operands import emit_operator, to_nchw, to_nhwc
+from tinyseg_tvm.relay_passes.rewriting import Rewrite
 
-_WEIGHT_UNIT = 2048  # a pair of bilinear weights sums to this
-_COORDINATES = ("asymmetric", "half_pixel", "pytorch_half_pixel", "align_corners", "tf_half_pixel_for_nn")
+RESAMPLE = "image.resample2d"
+_TABLES = ("rows", "row_weights", "columns", "column_weights")
 
 
-@copying("image.resize2d")
-def resize_nearest(found: Computation) -> Expr | None:
-    """Nearest resizing."""
-    activation, mode = found.activation(), _coordinates(found.call)
-    if activation is None or mode is None or not moves_elements(found.call):
+def resize_nearest(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
+    """Nearest resizing, of any type."""
+    if not is_call(value, RESAMPLE) or str(value.attrs["method"]) != "nearest" or is_constant(value.args[0]):
         return None
-    constants = {}
-    for table, before, after in _extents(found.call):
-        sources = nearest_sources(source_positions(before, after, mode), before, str(found.call.attrs.rounding_method))
-        constants[f"{table}s"] = sources[:, np.newaxis]
-        constants[f"{table}_weights"] = np.ones((after, 1), np.int32)
-    return found.in_nhwc(Resize2d("nearest"), [activation], constants, str(found.call.attrs.layout))
+    constants = {table: array.astype(np.int32) for table, array in _tables(value).items()}
+    quantization = rewrite.quantization.get(value.args[0])
+    operand = to_nhwc(rewrite, value.args[0], name)
+    resized = emit_operator(rewrite, Resize2d("nearest"), [operand], constants, name=name, quantization=quantization)
+    return None if resized is None else to_nchw(rewrite, resized, name)
 
 
-@computing("image.resize2d")
+@computing(RESAMPLE)
 def resize_linear(found: Computation) -> Expr | None:
-    """Bilinear resizing."""
-    activation, mode = found.activation(), _coordinates(found.call)
-    if activation is None or mode is None or found.call.attrs.method != "linear":
+    """Sums of neighbours."""
+    activation = found.activation()
+    if activation is None or str(found.call.attrs["method"]) == "nearest":
         return None
     interpolation = found.interpolation()
-    if interpolation is None:
-        return None
-    constants = {}
-    for table, before, after in _extents(found.call):
-        positions = source_positions(before, after, mode)
-        constants[f"{table}s"], constants[f"{table}_weights"] = linear_sources(positions, before)
-    return found.in_nhwc(Resize2d("linear", interpolation), [activation], constants, str(found.call.attrs.layout))
+    constants = _tables(found.call)
+    if interpolation.weight_dtype == "int32":
+        for weights in ("row_weights", "column_weights"):
+            constants[weights] = integer_weights(constants[weights])
+    return found.in_nhwc(Resize2d("linear", interpolation), [activation], constants)
 
 
-def _coordinates(call: Call) -> str | None:
-    """The call's coordinate transformation, where it is a known one."""
-    mode = str(call.attrs.coordinate_transformation_mode)
-    return mode if mode in _COORDINATES else None
+def _tables(call: Expr) -> dict[str, np.ndarray]:
+    return dict(zip(_TABLES, (array_of(operand) for operand in list(call.args)[1:]), strict=True))
 
 
-def source_positions(before: int, after: int, mode: str) -> np.ndarray:
-    """Where each of ``after`` elements lies among ``before`` ones: (after,) float32.
-
-    Source: ONNX operator Resize, coordinate_transformation_mode; evaluated in float32 as ONNX Runtime does.
+def integer_weights(weights: np.ndarray) -> np.ndarray:
+    """Weights (N, T) that sum to 1, in units of 1 / 2048, int32: each rounded half to even, the first of a pair so that
+    it sums to the unit, of more the largest.
     """
-    index = np.arange(after, dtype=np.float32)
-    half = np.float32(0.5)
-    scale = np.float32(after) / np.float32(before)
-    if mode == "asymmetric":
-        return np.asarray(index / scale, np.float32)
-    if mode == "align_corners":
-        if after == 1:
-            return np.zeros(1, np.float32)
-        return np.asarray(index * np.float32(before - 1) / np.float32(after - 1), np.float32)
-    if mode == "tf_half_pixel_for_nn":
-        return np.asarray((index + half) / scale, np.float32)
-    if mode == "pytorch_half_pixel" and after == 1:
-        return np.zeros(1, np.float32)
-    return np.asarray((index + half) / scale - half, np.float32)
-
-
-def nearest_sources(positions: np.ndarray, before: int, rounding: str) -> np.ndarray:
-    """Indices of the nearest elements, (len(positions),) int32, by one of ONNX's ``nearest_mode``."""
-    if rounding == "floor":
-        nearest = np.floor(positions)
-    elif rounding == "ceil":
-        nearest = np.ceil(positions)
-    elif rounding == "round_prefer_ceil":
-        nearest = np.floor(positions + np.float32(0.5))
-    else:  # round_prefer_floor, which TVM calls "round"
-        nearest = np.ceil(positions - np.float32(0.5))
-    return np.asarray(np.clip(nearest, 0, before - 1), np.int32)
-
-
-def linear_sources(positions: np.ndarray, before: int) -> tuple[np.ndarray, np.ndarray]:
-    """Indices and integer weights of the two neighbours, each (len(positions), 2) int32; a pair sums to 2048."""
-    clipped = np.clip(positions, np.float32(0), np.float32(before - 1))
-    first = np.floor(clipped).astype(np.int32)
-    second = np.minimum(first + 1, before - 1)
-    weight = np.rint((clipped - first.astype(np.float32)).astype(np.float64) * _WEIGHT_UNIT).astype(np.int32)
-    weight = np.where(second == first, 0, weight)
-    return np.stack([first, second], axis=1), np.stack([_WEIGHT_UNIT - weight, weight], axis=1).astype(np.int32)
-
-
-def _extents(call: Call) -> list[tuple[str, int, int]]:
-    """Name, input size and output size of both axes."""
-    height, width = (2, 3) if str(call.attrs.layout) == "NCHW" else (1, 2)
-    before, after = shape_of(call.args[0]), shape_of(call)
-    return [("row", before[height], after[height]), ("column", before[width], after[width])]
+    rounded = np.rint(weights.astype(np.float64) * WEIGHT_UNIT).astype(np.int32)
+    balanced = np.zeros(len(rounded), np.intp) if weights.shape[1] == 2 else np.abs(rounded).argmax(axis=1)
+    rounded[np.arange(len(rounded)), balanced] += WEIGHT_UNIT - rounded.sum(axis=1)
+    return rounded

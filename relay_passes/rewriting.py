@@ -62,7 +62,7 @@ class Rewrite:
         Args:
             value: a Relax expression; its type is inferred here. A variable or constant is returned as it is.
             name: the wanted name; made unique at the end.
-            quantization: of the result, where it is int8 or uint8.
+            quantization: of the result, where it is quantised.
         """
         if is_bound(value):
             return value
@@ -110,11 +110,17 @@ class Rewrite:
         known = is_variable(expression) and expression in self._readers
         return len(self._readers[expression]) if known else 1
 
-    def stands_for(self, expression: Expr, binding: Binding) -> None:
-        """Says that ``expression`` now stands for the variable of an old binding, whose own uses of it are gone."""
+    def stands_for(self, expression: Expr, binding: Binding) -> bool:
+        """Says that ``expression`` now stands for the variable of an old binding, whose own uses of it are gone.
+
+        True where it stands for no other variable that is still used: it means what that variable meant, which can be
+        another quantisation of the same bytes.
+        """
+        others: list[Binding | None] = []
         if is_variable(expression) and not expression.same_as(binding.var):
             others = [reader for reader in self._readers.get(expression, ()) if reader is not binding]
             self._readers[expression] = others + self._readers[binding.var]
+        return not others
 
 
 Rule: TypeAlias = Callable[[Rewrite, Expr, str], "Expr | None"]
@@ -186,9 +192,9 @@ def rewrite_main(
         else:
             result = rewrite.emit(value, binding.name)
             new[binding.var] = result
-        rewrite.stands_for(result, binding)
-        if binding.var in known:
-            rewrite.quantization.setdefault(result, known[binding.var])
+        alone = rewrite.stands_for(result, binding)
+        if binding.var in known and (alone or result not in rewrite.quantization):
+            rewrite.quantization[result] = known[binding.var]
     leaves = [substitute(result, lambda variable: new.get(variable, variable)) for result in old.results]
     return with_main(module, _finish(rewrite, leaves if results is None else results(rewrite, leaves)))
 

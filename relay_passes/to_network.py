@@ -6,17 +6,19 @@ import tvm
 from tvm import relax
 
 from tinyseg_tvm.errors import TinySegError
-from tinyseg_tvm.network.network import Network, Node, Port, Tensor
+from tinyseg_tvm.network.network import Network, Node, Tensor
 from tinyseg_tvm.operators import TensorType
 from tinyseg_tvm.operators.opaque import Opaque
+from tinyseg_tvm.operators.tensor_type import QUANTIZED_TYPES
 from tinyseg_tvm.relay_passes.dataflow import Binding, Dataflow
 from tinyseg_tvm.relay_passes.derived_tensors import derived_tensors
 from tinyseg_tvm.relay_passes.expressions import Expr, Module, Var, dtype_of, shape_of
 from tinyseg_tvm.relay_passes.identity_operands import identity_operands
 from tinyseg_tvm.relay_passes.legalize_long_tail import CALL_TIR
 from tinyseg_tvm.relay_passes.operator_calls import operator_call
-from tinyseg_tvm.relay_passes.ports import PortRecord, read_ports
-from tinyseg_tvm.relay_passes.quantization import QUANTIZATION_ATTRIBUTE, QUANTIZED_TYPES
+from tinyseg_tvm.relay_passes.ports import read_ports
+from tinyseg_tvm.relay_passes.quantization import QUANTIZATION_ATTRIBUTE
+from tinyseg_tvm.relay_passes.states import port_of, states_of
 
 
 def to_network(module: Module, name: str = "network") -> Network:
@@ -48,26 +50,15 @@ def to_network(module: Module, name: str = "network") -> Network:
         scale, zero_point = known.get(each, (None, None))
         tensors[each] = Tensor(each, types[each], scale, zero_point, derived.get(each, ""))
     ports = read_ports(module)
-    inputs = zip(ports.inputs, (str(param.name) for param in flow.params), strict=True)
-    outputs = zip(ports.outputs, (_tensor_name(r, name) for r in flow.results), strict=True)
+    inputs = list(zip(ports.inputs, (str(param.name) for param in flow.params), strict=True))
+    outputs = list(zip(ports.outputs, (_tensor_name(r, name) for r in flow.results), strict=True))
     return Network(
         name=name,
         tensors=tensors,
         nodes=tuple(nodes),
-        inputs=tuple(_port(record, tensor) for record, tensor in inputs),
-        outputs=tuple(_port(record, tensor) for record, tensor in outputs),
-    )
-
-
-def _port(record: PortRecord, tensor: str) -> Port:
-    return Port(
-        record.name,
-        tensor,
-        record.model_shape,
-        record.model_dtype,
-        record.permutation,
-        quantized=record.quantized,
-        exchanged=record.exchanged,
+        inputs=tuple(port_of(record, tensor) for record, tensor in inputs if not record.state),
+        outputs=tuple(port_of(record, tensor) for record, tensor in outputs if not record.state),
+        states=states_of(inputs, outputs, tensors),
     )
 
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tinyseg_tvm.operators import Operator, Reshape, Transpose
+from tinyseg_tvm.operators import Operator, Rearrange, Reshape, Transpose
+from tinyseg_tvm.operators.constant import Constant
 from tinyseg_tvm.relay_passes import layouts
 from tinyseg_tvm.relay_passes.expressions import Expr, Var, shape_of
 from tinyseg_tvm.relay_passes.layouts import Permutation, Shape
-from tinyseg_tvm.relay_passes.operator_calls import OperatorCall
+from tinyseg_tvm.relay_passes.operator_calls import OperatorCall, operator_call
 from tinyseg_tvm.relay_passes.rewriting import Rewrite
 
 
@@ -57,6 +58,13 @@ class View:
         order: np.ndarray = places.transpose(self.permutation).reshape(-1)
         return order
 
+    @property
+    def layout(self) -> Permutation:
+        """What the view permutes: of what is stored as it is, or of what would be stored most like ``base``."""
+        if self.late is None:
+            return self.permutation
+        return layouts.outermost_first(self.early, self.permutation, self.late)
+
     def reshape(self, shape: Shape, name: str) -> View:
         """This view reshaped."""
         exchanged = layouts.through_reshape(self.early, self.permutation, shape)
@@ -67,6 +75,12 @@ class View:
     def transpose(self, permutation: Permutation, name: str) -> View:
         """This view permuted; ``late`` must be None."""
         return replace(self, permutation=layouts.compose(self.permutation, permutation), name=name)
+
+    def regrouped(self, permutation: Permutation, name: str) -> View | None:
+        """This view permuted behind ``late``; None where that stands in the way."""
+        assert self.late is not None
+        moved = layouts.regrouped(self.early, self.permutation, self.late, permutation)
+        return None if moved is None else View(self.base, moved[0], moved[1], None, name).reshape(moved[2], name)
 
 
 class Views:
@@ -86,19 +100,36 @@ class Views:
 
     def transpose(self, view: View, permutation: Permutation, name: str) -> View:
         """``view`` permuted, made concrete first where its last reshape stands in the way."""
-        if view.late is not None:
-            view = View.of(self.materialise(view), view.name)
-        return view.transpose(permutation, name)
+        if view.late is None:
+            return view.transpose(permutation, name)
+        moved = view.regrouped(permutation, name)
+        return moved or View.of(self.materialise(view), view.name).transpose(permutation, name)
 
     def in_layout(self, view: View, permutation: Permutation) -> Expr:
         """A variable ``w`` with ``w.transpose(permutation)`` equal to the view."""
         return self.materialise(self.transpose(view, layouts.inverse(permutation), view.name))
 
+    def is_constant(self, view: View) -> bool:
+        """Whether what is viewed lies in flash, in whatever order."""
+        call = operator_call(self.rewrite.producer(view.base))
+        return call is not None and isinstance(call.operator, Constant)
+
     def _make(self, view: View) -> Expr:
+        if self.is_constant(view) and not (view.in_order and view.shape == shape_of(view.base)):
+            return self._constant(view)
         if view.in_order:
             return self._reshaped(view.base, view.shape, view.name)
-        moved = self._emit(Transpose(view.permutation), self._reshaped(view.base, view.early, view.name), view.name)
-        return moved if view.late is None else self._reshaped(moved, view.late, view.name)
+        if view.late is None and view.early == shape_of(view.base):
+            return self._emit(Transpose(view.permutation), view.base, view.name)
+        return self._emit(Rearrange(view.early, view.permutation, view.shape), view.base, view.name)
+
+    def _constant(self, view: View) -> Var:
+        """A constant in the view's order."""
+        call = operator_call(self.rewrite.producer(view.base))
+        assert call is not None
+        values = call.constants["values"].reshape(view.early).transpose(view.permutation).reshape(view.shape)
+        stored = OperatorCall(Constant(), (), {"values": np.ascontiguousarray(values)})
+        return self.rewrite.emit(stored.to_relax(), view.name, self.rewrite.quantization.get(view.base))
 
     def _reshaped(self, source: Expr, shape: Shape, name: str) -> Expr:
         return source if shape_of(source) == shape else self._emit(Reshape(shape), source, name)

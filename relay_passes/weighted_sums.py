@@ -1,7 +1,7 @@
 """Rules for convolutions, transposed ones and fully connected layers: int8 by int8 to int32 to int8, or in float32.
 
-What a call says of windows and weights is read once (``_shape``), whatever its arithmetic; that follows from quantised
-operands, or is float32's. Arithmetic per channel after a sum in float32 goes into its weights.
+What a call says of windows and weights is read once (``sum_shape``), whatever its arithmetic; that follows from
+quantised operands, or is float32's. Arithmetic per channel after a sum in float32 goes into its weights.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from tinyseg_tvm.operators import Conv2d, Conv2dTranspose, Dense, Operator
 from tinyseg_tvm.operators.arithmetic import accumulators, float32, forms, onnx
 from tinyseg_tvm.operators.arithmetic.onnx_functions import conv_multiplier, requantize
 from tinyseg_tvm.relay_passes import float_operands, quantized_operands
-from tinyseg_tvm.relay_passes.expressions import Call, Expr, array_of, is_call, is_constant, shape_of
+from tinyseg_tvm.relay_passes.expressions import Call, Expr, array_of, dtype_of, is_call, is_constant, shape_of
 from tinyseg_tvm.relay_passes.float_operands import is_float, is_float_call, per_channel, undone
 from tinyseg_tvm.relay_passes.operator_calls import operator_call
 from tinyseg_tvm.relay_passes.quantization import Quantization
 from tinyseg_tvm.relay_passes.quantized_operands import (
-    INT8_MAX,
-    INT8_MIN,
     QuantizedConstant,
+    computed_type,
+    converted,
     data_movement_above,
     float_constant,
+    limits_of,
     move_alike,
     node_name,
     quantized_activation,
@@ -36,13 +37,11 @@ from tinyseg_tvm.relay_passes.rewriting import Rewrite
 
 logger = logging.getLogger(__name__)
 
-_SUMS = ("nn.conv2d", "nn.conv2d_transpose", "matmul")
+SUMS = ("nn.conv2d", "nn.conv2d_transpose", "matmul")
 _FREE = float32.WeightedSum(-float32.FLOAT32_MAX, float32.FLOAT32_MAX)
 
 # A stored bias scale may be float32(s_x * s_w) computed elsewhere, in another precision or order.
 _BIAS_SCALE_TOLERANCE = 1e-5
-_INT32 = np.iinfo(np.int32)
-_LARGEST_BIAS = 1 << 62  # room for the sum beside it in int64; nothing that large is exact before it is rounded
 
 
 @dataclass(frozen=True)
@@ -64,8 +63,8 @@ class Shape:
     layout: str
 
 
-def _shape(call: Call, weight_rank: int) -> Shape | None:
-    """Of one of ``_SUMS``; None where no operator computes it."""
+def sum_shape(call: Call, weight_rank: int) -> Shape | None:
+    """Of one of ``SUMS``; None where no operator computes it."""
     if is_call(call, "nn.conv2d"):
         return _conv2d(call)
     if is_call(call, "nn.conv2d_transpose"):
@@ -132,10 +131,10 @@ def _padding(values: Sequence[int]) -> tuple[int, int, int, int]:
 
 def lower_weighted_sum(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     """In float32, with constant weights; a bias is folded by ``fold_into_weights``."""
-    if not is_float_call(value, *_SUMS) or not is_constant(value.args[1]):
+    if not is_float_call(value, *SUMS) or not is_constant(value.args[1]):
         return None
     weight = array_of(value.args[1])
-    shape = _shape(value, weight.ndim)
+    shape = sum_shape(value, weight.ndim)
     if shape is None:
         return None
     weight = shape.ordered(weight)
@@ -184,7 +183,10 @@ def fold_into_weights(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
 
 @dataclass(frozen=True)
 class QuantizedSum:
-    """``quantize(f(dequantize(x), dequantize(weight)) + bias)``, taken apart."""
+    """``quantize(f(dequantize(x), dequantize(weight)) + bias)``, taken apart.
+
+    Where the types of activation and result differ, the sum is one of the wider, and the activation is in that here.
+    """
 
     call: Call  # the convolution or matmul
     name: str
@@ -193,25 +195,36 @@ class QuantizedSum:
     weight: QuantizedConstant
     bias: Expr  # float32 expression of a constant, or None
     output: Quantization
+    result_type: str
+
+    @property
+    def dtype(self) -> str:
+        """The type of the values that are summed, and of the results of the sum."""
+        return dtype_of(self.activation)
 
 
 def rewrite_weighted_sum(rewrite: Rewrite, value: Expr, _name: str) -> Expr | None:
-    """Of int8 to int8, with or without bias; weights quantised as a whole or per output channel."""
+    """Of int8 or int16, with or without bias; weights quantised as a whole or per output channel."""
     found = _match(rewrite, value)
-    shape = None if found is None else _shape(found.call, found.weight.values.ndim)
+    shape = None if found is None else sum_shape(found.call, found.weight.values.ndim)
     if found is None or shape is None:
         return None
-    constants = _constants(rewrite, found, shape)
+    constants = integer_constants(rewrite, found, shape)
     if constants is None:
         return None
-    arithmetic = onnx.WeightedSum(found.input.zero_point, found.output.zero_point, INT8_MIN, INT8_MAX)
+    zero_points = (found.input.zero_point, found.output.zero_point)
+    arithmetic = onnx.WeightedSum(*zero_points, *limits_of(found.dtype), dtype=found.dtype)
     operator, name, output = shape.operator(arithmetic), found.name, found.output
-    if not shape.layout:
+    if shape.layout:
+        result = quantized_operands.in_nhwc(
+            rewrite, operator, found.activation, constants, name=name, quantization=output, layout=shape.layout
+        )
+    else:
         operands = [found.activation]
-        return quantized_operands.emit_operator(rewrite, operator, operands, constants, name=name, quantization=output)
-    return quantized_operands.in_nhwc(
-        rewrite, operator, found.activation, constants, name=name, quantization=output, layout=shape.layout
-    )
+        result = quantized_operands.emit_operator(
+            rewrite, operator, operands, constants, name=name, quantization=output
+        )
+    return None if result is None else converted(rewrite, result, output, found.result_type, f"{name}_narrow")
 
 
 def _match(rewrite: Rewrite, value: Expr) -> QuantizedSum | None:
@@ -223,21 +236,22 @@ def _match(rewrite: Rewrite, value: Expr) -> QuantizedSum | None:
     addition = rewrite.producing_call(expression, "add")
     if addition is not None:
         for candidate, other in (addition.args, reversed(addition.args)):
-            if rewrite.producing_call(candidate, *_SUMS) is not None and float_constant(rewrite, other) is not None:
+            if rewrite.producing_call(candidate, *SUMS) is not None and float_constant(rewrite, other) is not None:
                 compute, bias = candidate, other
                 break
-    call = rewrite.producing_call(compute, *_SUMS)
+    call = rewrite.producing_call(compute, *SUMS)
     if call is None or (bias is not None and shape_of(compute) != shape_of(expression)):
         return None
     activation = quantized_activation(rewrite, call.args[0])
     weight = quantized_constant(rewrite, call.args[1])
     if activation is None or weight is None:
         return None
-    name = node_name(rewrite, compute, expression)
-    return QuantizedSum(call, name, activation[0], activation[1], weight, bias, output)
+    name, dtype = node_name(rewrite, compute, expression), computed_type(dtype_of(activation[0]), dtype_of(value))
+    operand = converted(rewrite, *activation, dtype, f"{rewrite.name(activation[0])}_wide")
+    return QuantizedSum(call, name, operand, activation[1], weight, bias, output, dtype_of(value))
 
 
-def _constants(rewrite: Rewrite, found: QuantizedSum, shape: Shape) -> dict[str, np.ndarray] | None:
+def integer_constants(rewrite: Rewrite, found: QuantizedSum, shape: Shape) -> dict[str, np.ndarray] | None:
     """The operator's, in units of the accumulator; None where they are not per output channel or leave int32."""
     scales = found.weight.scales
     if scales.size > 1:
@@ -254,18 +268,24 @@ def _constants(rewrite: Rewrite, found: QuantizedSum, shape: Shape) -> dict[str,
         if quantized is None:
             return None
         bias, multiplier = quantized
-        values, bias, multiplier = _constant_channels(found, values, bias, multiplier)
-        if bias.min() < _INT32.min or bias.max() > _INT32.max:
-            logger.warning(
-                "%s stays in floating point: its bias leaves int32 in units of input x weight scale", found.name
-            )
-            return None
-    narrow = values.min(initial=0) >= INT8_MIN and values.max(initial=0) <= INT8_MAX
-    return {
-        "weight": values.astype(np.int8 if narrow else np.int16),
-        "bias": bias.astype(np.int32),
-        "multiplier": multiplier,
-    }
+        if found.dtype == "int8":
+            values, bias, multiplier = _constant_channels(found, values, bias, multiplier)
+    bias_type = _narrowest(bias, "int32", "int64")
+    if bias_type != "int32" and found.dtype == "int8":
+        logger.warning("%s stays in floating point: its bias leaves int32 in units of input x weight scale", found.name)
+        return None
+    weight_type = _narrowest(values, "int8", "int16")
+    if weight_type is None or bias_type is None:
+        logger.warning("%s stays in floating point: its weights without zero points leave int16", found.name)
+        return None
+    return {"weight": values.astype(weight_type), "bias": bias.astype(bias_type), "multiplier": multiplier}
+
+
+def _narrowest(values: np.ndarray, *dtypes: str) -> str | None:
+    """The first type that holds all of the integers."""
+    low, high = int(values.min(initial=0)), int(values.max(initial=0))
+    limits = ((dtype, *limits_of(dtype)) for dtype in dtypes)
+    return next((dtype for dtype, least, most in limits if least <= low and high <= most), None)
 
 
 def _bias(
@@ -295,7 +315,8 @@ def _bias(
     if not np.isfinite(bias).all():
         logger.warning("%s stays in floating point: its bias leaves int32 in units of input x weight scale", found.name)
         return None
-    return np.clip(bias, -_LARGEST_BIAS, _LARGEST_BIAS).astype(np.int64), multiplier
+    # nothing as large as the bounds is exact before it is rounded
+    return np.clip(bias, -accumulators.LARGEST_BIAS, accumulators.LARGEST_BIAS).astype(np.int64), multiplier
 
 
 def _constant_channels(

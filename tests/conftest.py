@@ -1,6 +1,8 @@
 """What all tests run with: compilers that keep their objects, property tests that try the same examples every time."""
 
 import os
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,9 +30,36 @@ def pytest_configure(config: pytest.Config) -> None:
         prune(str(OBJECTS))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a test that is marked ``sampled(n)``, every n-th set of parameters is for make test, others for releases."""
+    seen: Counter[str] = Counter()
+    for item in items:
+        if item.get_closest_marker("release") or item.get_closest_marker("slow"):
+            continue
+        for mark in item.iter_markers("sampled"):
+            test = item.nodeid.partition("[")[0]
+            if seen[test] % mark.args[0] != 0:
+                item.add_marker(pytest.mark.release)
+            seen[test] += 1
+
+
 @pytest.fixture(scope="session")
 def models_dir() -> Path:
     """Folder of real networks; tests that need it skip where it is absent."""
     if not MODELS.is_dir():
         pytest.skip("the folder of real networks is not present")
     return MODELS
+
+
+@pytest.fixture(autouse=True)
+def the_same_environment() -> Iterator[None]:
+    """A test that leaves variables behind changes what others compile: it fails, and not they."""
+    before = dict(os.environ)
+    yield
+    names = {*before, *os.environ} - {"PYTEST_CURRENT_TEST"}
+    changed = [name for name in sorted(names) if os.environ.get(name) != before.get(name)]
+    for name in changed:
+        os.environ.pop(name, None)
+    os.environ.update({name: before[name] for name in changed if name in before})
+    assert not changed

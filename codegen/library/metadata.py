@@ -9,7 +9,7 @@ from tinyseg_tvm.codegen.library.context import context_bytes
 from tinyseg_tvm.codegen.library.generation import Generation
 from tinyseg_tvm.codegen.library.operator_functions import OperatorFunction
 from tinyseg_tvm.codegen.library.schedule import ScheduleTable
-from tinyseg_tvm.network.network import Port
+from tinyseg_tvm.network.network import Port, State
 
 
 def project_metadata(
@@ -25,6 +25,7 @@ def project_metadata(
         "io": generation.io,
         "inputs": [_port(generation, port) for port in network.inputs],
         "outputs": [_port(generation, port) for port in network.outputs],
+        **({"states": [_state(generation, state) for state in network.states]} if network.states else {}),
         "memory": {
             "arena_bytes": plan.pool_bytes[0],
             "pools": [
@@ -83,6 +84,23 @@ def _operator(generation: Generation, functions: Sequence[OperatorFunction], ind
         "state_bytes": operator.state_bytes,
         "weights_bytes": function.weights_bytes,
         "cycles_estimate": operator.cycles * operator.steps,
+    }
+
+
+def _state(generation: Generation, state: State) -> dict[str, Any]:
+    tensor = generation.network.tensors[state.input.tensor]
+    placement = generation.placement(state.input.tensor)
+    return {
+        "name": state.name,
+        "input": state.input.name,
+        "output": state.output.name,
+        "shape": list(tensor.type.shape),
+        "dtype": tensor.type.dtype,
+        "scale": tensor.scale,
+        "zero_point": tensor.zero_point,
+        "bytes": tensor.type.bytes,
+        "pool": placement.pool,
+        "offset": placement.offsets[0],
     }
 
 

@@ -1,4 +1,4 @@
-"""The C function of every operator of a problem: sources, nodes, sinks."""
+"""The C function of every operator of a problem: sources, nodes, sinks, updates of states."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def node_function(generation: Generation, index: int) -> OperatorFunction:
         state=_block(plan.states[number]),
         scratch=_block(plan.scratch[number]),
         pool=pool,
-        stored=stored_part(generation.storages, node),
+        stored=stored_part(network.name, generation.storages, node),
     )
     variant.emit(view, out)
     for result in range(len(view.outputs)):
@@ -153,5 +153,22 @@ def sink_function(generation: Generation, index: int) -> OperatorFunction:
         statements=(
             f"const int failed = context->io.write_line(context->io.user, {index}u, step, {line}, {size}u);",
             f"return failed != 0 ? {generation.upper}_ERROR_OUTPUT : {generation.upper}_OK;",
+        ),
+    )
+
+
+def update_function(generation: Generation, index: int) -> OperatorFunction:
+    """Copies a line into state ``index``, for the next inference."""
+    state = generation.network.states[index]
+    old, new = (generation.network.tensors[port.tensor].type for port in (state.input, state.output))
+    size = old.line_bytes if old.lines == new.lines else old.bytes
+    source, target = (generation.addresses[port.tensor].function for port in (state.output, state.input))
+    return OperatorFunction(
+        function=generation.names.unique(f"{generation.name}_update_{identifier(state.name, 'state')}"),
+        comment=comment_text(f"state {index}, {state.name}: what the next inference finds"),
+        definitions=(),
+        statements=(
+            f"memcpy({target}(context, step), {source}(context, step), {size}u);",
+            f"return {generation.upper}_OK;",
         ),
     )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import jinja2
+import numpy as np
 
 from tinyseg_tvm.codegen.core import Core
 from tinyseg_tvm.codegen.library.context import context_bytes
@@ -25,19 +27,21 @@ from tinyseg_tvm.codegen.library.operator_functions import (
     node_function,
     sink_function,
     source_function,
+    update_function,
 )
-from tinyseg_tvm.codegen.library.rules import rule_macro, runtime_copies
+from tinyseg_tvm.codegen.library.own_names import under_own_names
+from tinyseg_tvm.codegen.library.rules import rule_macros, runtime_copies
 from tinyseg_tvm.codegen.library.schedule import ScheduleTable, schedule_table
-from tinyseg_tvm.codegen.memories.placement import tensor_addresses
+from tinyseg_tvm.codegen.memories.placement import pool_member, tensor_addresses
 from tinyseg_tvm.codegen.memories.storage_layout import storage_regions
 from tinyseg_tvm.codegen.programs.long_tail import long_tail_files
-from tinyseg_tvm.codegen.text.c_text import C_TYPES, c_float
+from tinyseg_tvm.codegen.text.c_text import C_TYPES, c_array, c_float
 from tinyseg_tvm.codegen.text.constants import ConstantPool
 from tinyseg_tvm.codegen.text.identifiers import Names, comment_text, project_identifier
-from tinyseg_tvm.codegen.text.runtime_files import header_of
+from tinyseg_tvm.codegen.text.runtime_files import header_of, include_path
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network.images import image_of
-from tinyseg_tvm.network.network import Network, Port
+from tinyseg_tvm.network.network import Network, Port, State
 from tinyseg_tvm.network.problem import IoMode
 from tinyseg_tvm.planner.plan import Plan
 from tinyseg_tvm.planner.problem import Problem
@@ -139,6 +143,7 @@ def _fast_contents(
 def _check(network: Network, problem: Problem, plan: Plan, io: IoMode) -> None:
     """Raises TinySegError where the plan exceeds what the driver can count."""
     expected = len(network.nodes) + (len(network.inputs) + len(network.outputs) if io == "line" else 0)
+    expected += len(network.states)
     if len(problem.operators) != expected or len(plan.placements) != len(network.tensors):
         raise AssertionError("the problem and the plan are not of this network and this kind of input and output")
     for operator in problem.operators:
@@ -151,8 +156,8 @@ def _check(network: Network, problem: Problem, plan: Plan, io: IoMode) -> None:
 
 def _reserved_names(identifier: str) -> Names:
     own = (
-        "init run run_schedule io context status observe set_pool weights_begin arena_size_fits context_size_is_stated "
-        "write_image read_image"
+        "init reset run begin begin_run step progress place loop io context status observe set_pool weights_begin "
+        "arena_size_fits context_size_is_stated write_image read_image"
     )
     return Names(tuple(f"{identifier}_{word}" for word in own.split()))
 
@@ -161,10 +166,11 @@ def _functions(generation: Generation) -> list[OperatorFunction]:
     """Functions of the problem's operators, in order."""
     network = generation.network
     nodes = [node_function(generation, index) for index in range(len(network.nodes))]
+    updates = [update_function(generation, k) for k in range(len(network.states))]
     if generation.io == "resident":
-        return nodes
+        return [*nodes, *updates]
     sources = [source_function(generation, k) for k in range(len(network.inputs))]
-    return [*sources, *nodes, *(sink_function(generation, k) for k in range(len(network.outputs)))]
+    return [*sources, *nodes, *(sink_function(generation, k) for k in range(len(network.outputs))), *updates]
 
 
 def _port(generation: Generation, port: Port, macro: str) -> dict[str, Any]:
@@ -189,6 +195,21 @@ def _port(generation: Generation, port: Port, macro: str) -> dict[str, Any]:
     }
 
 
+def _state(generation: Generation, state: State) -> dict[str, Any]:
+    """What the driver says about a state: where it is, and what it is at first."""
+    placement = generation.placement(state.input.tensor)
+    data = np.frombuffer(state.initial.tobytes(), np.uint8)
+    alike = bool((data == data[0]).all())
+    return {
+        "comment": comment_text(f"{state.name}: {state.initial.dtype} {'x'.join(map(str, state.initial.shape))}"),
+        "memory": pool_member(placement.pool),
+        "offset": placement.offsets[0],
+        "bytes": data.size,
+        "fill": int(data[0]),
+        "initial": "" if alike else c_array(data),
+    }
+
+
 def _sources(
     generation: Generation, functions: list[OperatorFunction], table: ScheduleTable, model: str
 ) -> dict[str, str]:
@@ -209,7 +230,10 @@ def _sources(
         "io_lines": int(generation.io == "line"),
         "functions": [f.function for f in functions],
         "operators": functions,
-        "headers": [*sorted({header_of(m) for m in modules}), *sorted(p[4:] for p in long_tail if p.endswith(".h"))],
+        "headers": [
+            *sorted({include_path(header_of(m)) for m in modules}),
+            *sorted(p[4:] for p in long_tail if p.endswith(".h")),
+        ],
         "steps": len(plan.steps),
         "arena_bytes": max(plan.pool_bytes[0], 1),
         "context_bytes": context_bytes(generation.problem, generation.storages),
@@ -218,6 +242,7 @@ def _sources(
         "storages": [{"name": comment_text(s.name), "region": s} for s in generation.storages],
         "inputs": [_port(generation, port, f"INPUT{k}") for k, port in enumerate(network.inputs)],
         "outputs": [_port(generation, port, f"OUTPUT{k}") for k, port in enumerate(network.outputs)],
+        "states": [_state(generation, state) for state in network.states],
         "tensors": list(generation.addresses.values()),
         "table": table,
         "schedule_text": _schedule_text(table),
@@ -234,7 +259,7 @@ def _sources(
     }
     if generation.io == "resident":
         files[f"src/{name}_images.c"] = _render("images.c.jinja", values)
-    copies = runtime_copies(modules, rule_macro(network))
+    copies = under_own_names(runtime_copies(modules, rule_macros(network)), name)
     return files | {f"runtime/{file}": text for file, text in copies.items()}
 
 
@@ -265,7 +290,13 @@ def _schedule_text(table: ScheduleTable) -> str:
 
 
 def _render(template: str, values: Mapping[str, Any]) -> str:
-    environment = jinja2.Environment(
+    return _templates().get_template(template).render(values)
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    """The library's templates, each compiled once."""
+    return jinja2.Environment(
         loader=jinja2.PackageLoader("tinyseg_tvm.codegen.library", "templates"),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -273,4 +304,3 @@ def _render(template: str, values: Mapping[str, Any]) -> str:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    return environment.get_template(template).render(values)

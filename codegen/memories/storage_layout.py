@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network.network import Network, Node
 from tinyseg_tvm.operators import Fetch, Spill
-from tinyseg_tvm.operators.stored_records import Records
+from tinyseg_tvm.operators.stored_records import Records, numbers_bytes
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class StorageRegion:
         name: of the storage.
         block: bytes of the blocks that it is used in.
         bytes: used, from offset 0 on.
-        slots: offset of each slot.
+        slots: offset of each slot; before the first one lie the blocks that keep the numbers of inferences.
         queue: most transfers that are asked for at the same time, rounded up to a power of two.
         written, read: tensor bytes moved per inference.
         written_physical, read_physical: the same with headers, in whole blocks; with a codec this is the most.
@@ -38,10 +39,17 @@ class StorageRegion:
 
 @dataclass(frozen=True)
 class StoredPart:
-    """The storage of one Spill or Fetch: its number, and where the tensor begins in it."""
+    """The storage of one Spill or Fetch: its number, where the tensor begins in it, and what makes its records its own.
+
+    Attributes:
+        storage: number.
+        base: offset in bytes.
+        identity: 32 bits of model, storage, tensor and place, which begin every check sum.
+    """
 
     storage: int
     base: int
+    identity: int
 
 
 def storage_regions(network: Network) -> tuple[StorageRegion, ...]:
@@ -58,13 +66,16 @@ def storage_regions(network: Network) -> tuple[StorageRegion, ...]:
     return tuple(_region(network, name, nodes) for name, nodes in users.items())
 
 
-def stored_part(regions: tuple[StorageRegion, ...], node: Node) -> StoredPart | None:
+def stored_part(model: str, regions: tuple[StorageRegion, ...], node: Node) -> StoredPart | None:
     """Where a node's stored tensor lies; None for operators that use no storage."""
     operator = node.operator
     if not isinstance(operator, Spill | Fetch):
         return None
     number = next(i for i, region in enumerate(regions) if region.name == operator.storage)
-    return StoredPart(number, regions[number].slots[operator.slot])
+    base = regions[number].slots[operator.slot]
+    tensor = (node.outputs if isinstance(operator, Spill) else node.inputs)[0]
+    named = "\0".join((model, operator.storage, tensor, str(number), str(base), str(regions[number].bytes)))
+    return StoredPart(number, base, zlib.crc32(named.encode()))
 
 
 def _stored(network: Network, node: Node) -> Records:
@@ -92,12 +103,13 @@ def _region(network: Network, name: str, nodes: list[Node]) -> StorageRegion:
             queue += min(operator.places, records.count)
             read += tensor_bytes
             read_physical += records.storage_bytes
-    slots, end = {}, 0
+    block = blocks.pop()
+    slots, end = {}, numbers_bytes(block)
     for slot in sorted(sizes):
         slots[slot] = end
         end += sizes[slot]
     return StorageRegion(
-        name, blocks.pop(), end, slots, 1 << (queue - 1).bit_length(), written, read, written_physical, read_physical
+        name, block, end, slots, 1 << (queue - 1).bit_length(), written, read, written_physical, read_physical
     )
 
 

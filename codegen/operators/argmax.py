@@ -7,7 +7,7 @@ import numpy as np
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always, line_cost
 from tinyseg_tvm.operators.argmax import ArgMax
 
-_ELEMENT_TYPES = ("int8", "uint8", "int32", "float32")
+_ELEMENT_TYPES = ("int8", "uint8", "int16", "int32", "float32")
 
 
 def _emit(view: NodeView[ArgMax], out: FunctionWriter) -> None:
@@ -15,7 +15,7 @@ def _emit(view: NodeView[ArgMax], out: FunctionWriter) -> None:
     source = view.inputs[0]
     if source.dtype not in _ELEMENT_TYPES:
         raise view.error(f"elements of {source.dtype} cannot be compared; {', '.join(_ELEMENT_TYPES)} can")
-    out.modules.add("tinyseg_argmax")
+    out.modules.add("tinyseg_argmax_i16" if source.dtype == "int16" else "tinyseg_argmax")
     whole = view.access.whole_reads[0]
     elements = source.shape[-1] if source.shape else 1
     parameters = out.parameters(

@@ -1,15 +1,14 @@
 """What an operator's arithmetic is in C: element types, kernel suffixes, parameters of results, cycles.
 
-Beside library/rules.py, which says what a whole project does of its rule, the only module of the code generator that
-knows rules. A kernel is written once for all rules of integers
-(runtime/portable/tinyseg_requantize.h is what differs), and once for float32.
+Beside binary_kernels.py, which is of functions of two operands, and library/rules.py, which says what a whole project
+does of its rule, the only module of the code generator that knows rules. A kernel is written once for all rules of int8
+(runtime/portable/tinyseg_requantize.h is what differs), once for int16 and once for float32.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,20 +16,17 @@ import numpy.typing as npt
 
 from tinyseg_tvm.codegen.core import Core
 from tinyseg_tvm.codegen.operators.emission import Field, FunctionWriter, NodeView
-from tinyseg_tvm.codegen.operators.integer_forms import (
-    NARROW_BITS,
-    IntegerForm,
-    find_integer_form,
-    find_narrow_product,
-)
 from tinyseg_tvm.codegen.operators.weight_packing import folded_bias
 from tinyseg_tvm.codegen.text.c_text import c_float
 from tinyseg_tvm.operators import Conv2d, Conv2dTranspose, Dense, Operator
-from tinyseg_tvm.operators.arithmetic import Arithmetic, float32, forms, onnx
+from tinyseg_tvm.operators.arithmetic import Arithmetic, accumulators, float32, forms, onnx, tflite
+from tinyseg_tvm.operators.arithmetic.tflite_functions import are_below_half, narrow_multiplier
 from tinyseg_tvm.operators.base import ARITHMETIC
 
-VALUE_DTYPES = ("int8",)
-"""Types of elements that a tinyseg_value of the portable kernels can be."""
+VALUE_DTYPES = ("int8", "int16")
+"""Types of elements of integers that the portable kernels are of."""
+
+_SUFFIXES = {"int8": "", "int16": "_i16", "float32": "_f32"}
 
 WeightedSum = Conv2d | Conv2dTranspose | Dense
 """Operators whose results are weighted sums."""
@@ -38,7 +34,12 @@ WeightedSum = Conv2d | Conv2dTranspose | Dense
 
 def kernel_suffix(arithmetic: Arithmetic) -> str:
     """What the names of kernels, their modules and their structs end with."""
-    return "_f32" if arithmetic.dtype == "float32" else ""
+    return _SUFFIXES[arithmetic.dtype]
+
+
+def value_suffix(view: NodeView[Operator]) -> str:
+    """The same of a node that needs no arithmetic."""
+    return _SUFFIXES[view.inputs[0].dtype]
 
 
 def is_integer(arithmetic: Arithmetic) -> bool:
@@ -47,8 +48,13 @@ def is_integer(arithmetic: Arithmetic) -> bool:
 
 
 def of_values(view: NodeView[Operator]) -> bool:
-    """Whether the node is of integers of the type of values, whatever the rule: what portable kernels compute."""
-    return view.inputs[0].dtype in VALUE_DTYPES
+    """Whether the node is of integers that are values, whatever the rule: what portable kernels compute."""
+    return view.inputs[0].dtype in VALUE_DTYPES and not of_expression(view)
+
+
+def of_expression(view: NodeView[Operator]) -> bool:
+    """Whether the node sums integers and goes on in float32."""
+    return isinstance(getattr(view.operator, ARITHMETIC, None), onnx.ExpressedSum)
 
 
 def of_int8(view: NodeView[Operator]) -> bool:
@@ -59,7 +65,20 @@ def of_int8(view: NodeView[Operator]) -> bool:
 def of_onnx(view: NodeView[Operator]) -> bool:
     """Whether the node is of int8 by the rule ``onnx``, which is what kernels for extensions compute."""
     arithmetic: Arithmetic | None = getattr(view.operator, ARITHMETIC)
-    return of_int8(view) and (arithmetic is None or arithmetic.rule == onnx.RULE)
+    return of_int8(view) and not of_expression(view) and (arithmetic is None or arithmetic.rule == onnx.RULE)
+
+
+def of_fixed_point(view: NodeView[Operator]) -> bool:
+    """Whether the node is of int8 by ``onnx`` or ``tflite``: for kernels that leave the rule to the runtime."""
+    arithmetic: Arithmetic | None = getattr(view.operator, ARITHMETIC)
+    fixed = arithmetic is None or arithmetic.rule in (onnx.RULE, tflite.RULE)
+    return of_int8(view) and not of_expression(view) and fixed
+
+
+def shifts_right(view: NodeView[WeightedSum]) -> bool:
+    """Whether all multipliers are below 1/2, where they are of two words."""
+    constants = view.constants
+    return "shift" not in constants or are_below_half(constants["multiplier"], constants["shift"])
 
 
 def of_float32(view: NodeView[Operator]) -> bool:
@@ -84,10 +103,19 @@ def as_float(value: float) -> float:
     return float(np.float32(value))
 
 
+def quantizer_names(function: str, dtype: str) -> tuple[str, str, str, str]:
+    """Module, struct, kernel and C type of elements of "quantize" to or "dequantize" from a type."""
+    wide = dtype.endswith("16")
+    suffix = "_i16" if wide else ""
+    kernel = f"tinyseg_{function}{suffix}_line"
+    return f"tinyseg_quantize{suffix}", f"tinyseg_quantization{suffix}", kernel, "uint16_t" if wide else "uint8_t"
+
+
 def output_numbers(arithmetic: Arithmetic) -> tuple[int, int, int]:
     """Zero point, least and greatest value of results in integers."""
     made: Any = arithmetic  # all forms of rules of integers have these, some without a clamp
-    return made.output_zero_point, getattr(made, "output_min", -128), getattr(made, "output_max", 127)
+    low, high = made.limits
+    return made.output_zero_point, getattr(made, "output_min", low), getattr(made, "output_max", high)
 
 
 def output_value(zero_point: int, low: int = -128, high: int = 127) -> tuple[str, ...]:
@@ -110,25 +138,44 @@ class LineKernel:
     tap: str
 
 
-def line_kernel(name: str, view: NodeView[WeightedSum], out: FunctionWriter) -> LineKernel:
-    """The kernel ``name`` for a node's arithmetic and weights, whose modules are named."""
+def line_kernel(name: str, view: NodeView[WeightedSum], out: FunctionWriter, family: str = "") -> LineKernel:
+    """The kernel ``name`` for a node's arithmetic and weights, whose modules are named.
+
+    ``family``: what its name has behind the type, where it is one of several for that.
+    """
     arithmetic = view.operator.arithmetic
     suffix = kernel_suffix(arithmetic)
-    wide = "_w16" if view.constants["weight"].dtype == np.int16 else ""
-    out.modules.add(f"tinyseg_{name}{suffix}{wide}")
+    sums = "_sums" if of_expression(view) else ""
+    wide = "_w16" if view.constants["weight"].dtype == np.int16 else _sums_suffix(view)
+    out.modules.add(f"tinyseg_{name}{suffix}{family}{sums}{wide}")
     if not is_integer(arithmetic):
         out.modules.add("tinyseg_fma_f32")
     return LineKernel(
         f"tinyseg_{name}{suffix}",
-        f"tinyseg_{name}{suffix}_line{wide}",
+        f"tinyseg_{name}{suffix}_line{family}{sums}{wide}",
         f"tinyseg_transpose{suffix}_tap",
     )
 
 
+def sum_dtype(view: NodeView[WeightedSum]) -> str:
+    """Element type of the sums of the kernel that ``line_kernel`` names."""
+    arithmetic = view.operator.arithmetic
+    if not is_integer(arithmetic):
+        return "float32"
+    return "int64" if arithmetic.accumulator_bytes(view.constants) > 4 else "int32"
+
+
+def _sums_suffix(view: NodeView[WeightedSum]) -> str:
+    """What the name of a kernel of int8 weights ends with by the type of its sums."""
+    return "_s64" if sum_dtype(view) == "int64" else ""
+
+
 def sum_bias(view: NodeView[WeightedSum]) -> np.ndarray:
     """The biases of integers as kernels begin their sums with them: the operand's zero point is folded in."""
-    zero = view.operator.arithmetic.operand_zero
-    return folded_bias(view.constants["bias"], view.constants["weight"], zero)
+    zero, constants = view.operator.arithmetic.operand_zero, view.constants
+    if sum_dtype(view) == "int64":
+        return accumulators.folded_bias(constants["bias"], constants["weight"], zero)
+    return folded_bias(constants["bias"], constants["weight"], zero)
 
 
 def sum_parameters(
@@ -154,12 +201,59 @@ def sum_parameters(
     if isinstance(arithmetic, float32.WeightedSum):
         clamp = clamp_value(arithmetic.output_min, arithmetic.output_max)
         return {"bias": out.constant(bias_name, view.constants["bias"]), "clamp": clamp}
+    bias = sum_bias(view) if bias is None else bias.astype(sum_dtype(view))
     fields: dict[str, Field] = {
-        "bias": out.constant(bias_name, arrange(sum_bias(view) if bias is None else bias)),
-        "multiplier": out.constant("multiplier", arrange(view.constants["multiplier"])),
-        "output": output_value(*output_numbers(arithmetic)),
+        "bias": out.constant(bias_name, arrange(bias)),
+        "multiplier": out.constant("multiplier", arrange(sum_multipliers(view))),
+        "output": output_value(0) if of_expression(view) else output_value(*output_numbers(arithmetic)),
     }
     return {**fields, "input_zero_point": arithmetic.operand_zero} if padding else fields
+
+
+def sum_multipliers(view: NodeView[WeightedSum]) -> np.ndarray:
+    """A ``tinyseg_multiplier`` per output channel."""
+    constants = view.constants
+    arithmetic = view.operator.arithmetic
+    if isinstance(arithmetic, tflite.WeightedSum):
+        made = narrow_factor if arithmetic.rounds_once else fixed_point
+        return made(constants["multiplier"], constants["shift"])
+    return constants["multiplier"]
+
+
+def fixed_point(multiplier: npt.ArrayLike, shift: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """Multipliers of the rule ``tflite`` as tinyseg_tflite.h reads them: two words in one number.
+
+    0 is given as 2^-32, which makes 0 of every accumulator, so that multipliers are 2^30 at least.
+    """
+    found, exponents = np.asarray(multiplier, np.int64), np.asarray(shift, np.int64)
+    right = np.where(found == 0, 31, -exponents)
+    twice = (2 * np.where(found == 0, 1 << 30, found)).astype(np.uint64)
+    words: npt.NDArray[np.int64] = ((twice << np.uint64(32)) | (right & 0xFFFFFFFF).astype(np.uint64)).view(np.int64)
+    return words
+
+
+def narrow_factor(multiplier: npt.ArrayLike, shift: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """Multipliers of sums that are rounded once, as tinyseg_tflite_i16.h reads them; 0 as 2^-48."""
+    factor = np.asarray(narrow_multiplier(multiplier))
+    right = np.where(factor == 0, 48, 15 - np.asarray(shift, np.int64))
+    return np.asarray((np.where(factor == 0, 1, factor) << 32) | right)
+
+
+def product_parameters(arithmetic: forms.ProductSum) -> dict[str, Field]:
+    """Fields of ``tinyseg_matmul`` or ``tinyseg_matmul_f32`` that results need."""
+    if isinstance(arithmetic, float32.ProductSum):
+        return {"clamp": clamp_value(arithmetic.output_min, arithmetic.output_max)}
+    if not isinstance(arithmetic, onnx.ProductSum):
+        raise AssertionError(f"no kernel multiplies by {arithmetic}")
+    multiplier: int | float = as_float(arithmetic.multiplier)
+    if isinstance(arithmetic, tflite.ProductSum):
+        multiplier = int((narrow_factor if arithmetic.dtype == "int16" else fixed_point)(*arithmetic.fixed_point))
+    return {
+        "lhs_zero_point": arithmetic.lhs_zero_point,
+        "rhs_zero_point": arithmetic.rhs_zero_point,
+        "multiplier": multiplier,
+        "output": output_value(*output_numbers(arithmetic)),
+    }
 
 
 def softmax_cycles(arithmetic: Arithmetic, core: Core) -> int:
@@ -169,14 +263,35 @@ def softmax_cycles(arithmetic: Arithmetic, core: Core) -> int:
     return 60 if core.has_fpu else 600
 
 
-def softmax_parameters(arithmetic: Arithmetic) -> dict[str, Field]:
-    """Fields of the softmax kernel's struct that its results need; none for float32, whose kernel has no struct."""
-    if isinstance(arithmetic, onnx.Softmax):
+def softmax_kernel(arithmetic: Arithmetic) -> str:
+    """Module of the softmax of integers."""
+    if isinstance(arithmetic, tflite.LogSoftmax):
+        return "tinyseg_log_softmax_tflite"
+    if isinstance(arithmetic, tflite.Softmax):
+        return f"tinyseg_softmax_tflite{'_wide' if arithmetic.wide_result else kernel_suffix(arithmetic)}"
+    return f"tinyseg_softmax{kernel_suffix(arithmetic)}"
+
+
+def softmax_parameters(arithmetic: Arithmetic, out: FunctionWriter) -> dict[str, Field]:
+    """Fields of the softmax kernel's struct that its results need, beside a table that is the node's constant."""
+    if isinstance(arithmetic, tflite.LogSoftmax):
+        return {"least": arithmetic.least, "multiplier": arithmetic.multiplier, "right": -arithmetic.shift}
+    if isinstance(arithmetic, tflite.Softmax):
+        if arithmetic.dtype == "int8":
+            return {}
+        exponentials, reciprocals = tflite.softmax_tables()
         return {
-            "output_scale": as_float(arithmetic.output_scale),
-            "output": output_value(arithmetic.output_zero_point),
+            "exponentials": out.constant("exponentials", exponentials),
+            "reciprocals": out.constant("reciprocals", reciprocals),
+            "multiplier": int(fixed_point(arithmetic.multiplier, arithmetic.shift)),
         }
-    return {}
+    assert isinstance(arithmetic, onnx.Softmax)
+    scaled: dict[str, Field] = {} if arithmetic.dtype == "int8" else {"input_scale": as_float(arithmetic.input_scale)}
+    return {
+        "output_scale": as_float(arithmetic.output_scale),
+        "output": output_value(*output_numbers(arithmetic)),
+        **scaled,
+    }
 
 
 def clamp_value(low: float, high: float) -> tuple[str, ...]:
@@ -193,144 +308,94 @@ def window_parameters(
     arithmetic: forms.Average | None, out: FunctionWriter, counts: npt.ArrayLike = ()
 ) -> dict[str, Field]:
     """Fields of ``tinyseg_pool2d`` that results need, with a multiplier for each count; a maximum needs none."""
+    if isinstance(arithmetic, tflite.Average):
+        return {
+            "multiplier": out.constant("multiplier", _divisors(arithmetic, counts)),
+            "input_zero_point": arithmetic.operand_zero,
+            "output": _average_output(arithmetic),
+        }
     if isinstance(arithmetic, onnx.Average):
         return {
             "multiplier": out.constant("multiplier", arithmetic.multiplier(counts)),
             "input_zero_point": arithmetic.input_zero_point,
-            "output": output_value(arithmetic.output_zero_point),
+            "output": output_value(*output_numbers(arithmetic)),
         }
     return {"multiplier": "NULL", "input_zero_point": 0, "output": output_value(0)}
 
 
-def global_pool_parameters(arithmetic: forms.Average | None, count: int) -> dict[str, Field]:
-    """Fields of ``tinyseg_global_pool`` that results need; a maximum needs none."""
+def global_pool_parameters(arithmetic: forms.Average | None, count: int, dtype: str) -> dict[str, Field]:
+    """Fields of the struct of values of ``dtype`` that results need; a maximum needs none."""
+    wide = dtype == "int16"  # whose kernel takes the zero point from each value
+    if isinstance(arithmetic, tflite.Average):
+        zero = arithmetic.operand_zero
+        return {
+            "multiplier": int(_divisors(arithmetic, count)),
+            **({"input_zero_point": zero} if wide else {"zero": count * zero}),
+            "output": _average_output(arithmetic),
+        }
     if isinstance(arithmetic, onnx.Average):
+        zero = arithmetic.input_zero_point
         return {
             "multiplier": float(arithmetic.multiplier(count)),
+            **({"input_zero_point": zero} if wide else {"zero": count * zero}),
+            "output": output_value(*output_numbers(arithmetic)),
+        }
+    return {"multiplier": 0.0, "input_zero_point" if wide else "zero": 0, "output": output_value(0)}
+
+
+def reduce_divisor(function: str, count: int) -> float:
+    """What kernels of sums divide by, where ``count`` values become one."""
+    return float(count if function in ("mean", "variance") else 1)
+
+
+def reduce_parameters(
+    arithmetic: forms.Average | forms.Reduction | None, function: str, count: int
+) -> dict[str, Field]:
+    """Fields of ``tinyseg_reduce`` beside the span, or of ``tinyseg_reduction``; a maximum needs none of those.
+
+    Args:
+        arithmetic: how results are made.
+        function: of the operator Reduce.
+        count: values that become one.
+    """
+    divisor = reduce_divisor(function, count)
+    if isinstance(arithmetic, onnx.Reduction):
+        scale, zero_point = as_float(arithmetic.input_scale), arithmetic.input_zero_point
+        return {"count": count, "divisor": divisor, "scale": scale, "zero_point": zero_point}
+    if isinstance(arithmetic, onnx.Average):
+        return {
+            "multiplier": float(arithmetic.multiplier(divisor)),
             "zero": count * arithmetic.input_zero_point,
             "output": output_value(arithmetic.output_zero_point),
         }
     return {"multiplier": 0.0, "zero": 0, "output": output_value(0)}
 
 
-def interpolation_parameters(arithmetic: forms.Interpolation | None, unit: int) -> dict[str, Field]:
-    """Fields of ``tinyseg_resize2d`` that results need."""
+def _divisors(arithmetic: tflite.Average, counts: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """What tinyseg_averaged_to takes for sums of so many values."""
+    divisors = np.asarray(counts, np.int64)
+    if arithmetic.rescaled:
+        return fixed_point(*arithmetic.fixed_point(divisors))
+    return (-divisors if arithmetic.ties_up else divisors) & 0xFFFFFFFF  # no multiplier: see tinyseg_averaged_to
+
+
+def _average_output(arithmetic: tflite.Average) -> tuple[str, ...]:
+    """Initialiser of ``tinyseg_output``: averages of codes have their zero point already."""
+    zero_point = arithmetic.output_zero_point if arithmetic.rescaled else 0
+    return output_value(zero_point, arithmetic.output_min, arithmetic.output_max)
+
+
+def interpolation_parameters(arithmetic: forms.Interpolation | None) -> dict[str, Field]:
+    """Fields of the structs of ``tinyseg_resize2d`` and ``tinyseg_resample2d`` that results need; none for float32."""
+    if isinstance(arithmetic, tflite.Interpolation):
+        divisor = tflite.RESIZE_UNIT * tflite.RESIZE_UNIT  # no multiplier: see tinyseg_averaged_to
+        if arithmetic.dtype == "int16":
+            divisor = (1 - divisor.bit_length()) & 0xFFFFFFFF  # powers of two: see tinyseg_tflite_i16.h
+        return {"multiplier": divisor, "input_zero_point": 0, "output": output_value(0, *arithmetic.limits)}
     if not isinstance(arithmetic, onnx.Interpolation):
-        raise AssertionError(f"no kernel interpolates by {arithmetic}")
+        return {}
     return {
-        "multiplier": float(arithmetic.multiplier(unit)),
+        "multiplier": float(arithmetic.multiplier),
         "input_zero_point": arithmetic.input_zero_point,
-        "output": output_value(arithmetic.output_zero_point),
+        "output": output_value(*output_numbers(arithmetic)),
     }
-
-
-@lru_cache(maxsize=4096)
-def _integer_form(function: str, arithmetic: onnx.Binary) -> IntegerForm | None:
-    """As find_integer_form, remembered: costs are asked for more than once."""
-    return find_integer_form(function, arithmetic)
-
-
-@lru_cache(maxsize=4096)
-def _narrow_product(function: str, arithmetic: onnx.Binary) -> IntegerForm | None:
-    """As find_narrow_product, remembered."""
-    return find_narrow_product(function, arithmetic)
-
-
-def extension_form(function: str, arithmetic: forms.Binary) -> IntegerForm | None:
-    """What the extensions' kernels compute: a product of 32 bits, or a sum without ties. None: they do not."""
-    if not isinstance(arithmetic, onnx.Binary):
-        return None
-    form = (_narrow_product if function == "mul" else _integer_form)(function, arithmetic)
-    return form if form is not None and form.ties == 0 else None
-
-
-def binary_cycles(function: str, arithmetic: forms.Binary, core: Core) -> float:
-    """Estimated cycles of one value of a binary function by portable kernels."""
-    if not isinstance(arithmetic, onnx.Binary):
-        return 1.5 * float_cycles(core)
-    if _integer_form(function, arithmetic) is not None:
-        return 14
-    return 70 if core.has_fpu else 500
-
-
-@dataclass(frozen=True)
-class BinaryKernel:
-    """The kernel that computes a binary function.
-
-    Attributes:
-        modules: of the runtime.
-        function: name of the C function.
-        struct: of its parameters.
-        fields: of the struct, but for ``period``.
-    """
-
-    modules: tuple[str, ...]
-    function: str
-    struct: str
-    fields: dict[str, Field]
-
-
-def binary_kernel(function: str, arithmetic: forms.Binary, *, swapped: bool, family: str) -> BinaryKernel:
-    """The kernel of a binary function.
-
-    Args:
-        function: of the arithmetic's functions.
-        arithmetic: how results are made.
-        swapped: the kernel's first operand is the operator's right one.
-        family: "_dsp" or "_mve" for that extension's kernel, "" for the portable one.
-    """
-    if isinstance(arithmetic, float32.Binary):
-        symbol = _SYMBOLS[function]
-        fields: dict[str, Field] = {
-            "function": f"'{_EXCHANGED.get(function, symbol) if swapped else symbol}'",
-            "clamp": clamp_value(arithmetic.output_min, arithmetic.output_max),
-        }
-        modules = ("tinyseg_elementwise_f32", "tinyseg_fma_f32")
-        return BinaryKernel(modules, "tinyseg_elementwise_f32_line", "tinyseg_elementwise_f32", fields)
-    assert isinstance(arithmetic, onnx.Binary)
-    product = function == "mul"
-    form = (_narrow_product if family and product else _integer_form)(function, arithmetic)
-    module = f"tinyseg_{'product' if product else 'linear'}{family}" if family else "tinyseg_elementwise"
-    zero_points = (arithmetic.lhs_zero_point, arithmetic.rhs_zero_point)
-    if swapped:
-        zero_points = zero_points[::-1]
-    fields = {"minimum": arithmetic.output_min, "maximum": arithmetic.output_max}
-    if form is None:
-        struct, kernel = "tinyseg_elementwise", "tinyseg_elementwise_line"
-        scales = (as_float(arithmetic.lhs_scale), as_float(arithmetic.rhs_scale))
-        if swapped:
-            scales = scales[::-1]
-        symbol = _SYMBOLS[function]
-        fields |= {
-            "a_scale": scales[0],
-            "b_scale": scales[1],
-            "output_scale": as_float(arithmetic.output_scale),
-            "a_zero_point": zero_points[0],
-            "b_zero_point": zero_points[1],
-            "output_zero_point": arithmetic.output_zero_point,
-            "function": f"'{_EXCHANGED.get(function, symbol) if swapped else symbol}'",
-        }
-    elif family and product:
-        struct, kernel = "tinyseg_narrow_product", f"tinyseg_product{family}_line"
-        fields |= {
-            "offset": form.offset >> NARROW_BITS,
-            "shift": form.shift - NARROW_BITS,
-            "factor": form.factors[0],
-            "a_zero_point": zero_points[0],
-            "b_zero_point": zero_points[1],
-        }
-    else:
-        fields |= {"offset": form.offset, "shift": form.shift, "ties": form.ties}
-        if product:
-            struct, kernel = "tinyseg_product", "tinyseg_product_line"
-            fields |= {"factor": form.factors[0], "a_zero_point": zero_points[0], "b_zero_point": zero_points[1]}
-        else:
-            struct, kernel = "tinyseg_linear", f"tinyseg_linear{family}_line"
-            factors = form.factors[::-1] if swapped else form.factors
-            fields |= {"a_factor": factors[0], "b_factor": factors[1]}
-    return BinaryKernel((module,), kernel, struct, fields)
-
-
-_SYMBOLS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "max": ">", "min": "<"}
-_EXCHANGED = {"sub": "r", "div": "d", "max": "M", "min": "m"}
-"""Letters of the kernels for binary functions, and for those whose operands are exchanged."""

@@ -12,6 +12,7 @@ from tinyseg_tvm.codegen.operators.arithmetic import (
     of_onnx,
     of_values,
     requantize_cycles,
+    value_suffix,
     window_parameters,
 )
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant
@@ -60,16 +61,19 @@ def _float_cost(view: NodeView[AveragePool2d]) -> Cost:
     return Cost(0, round(float_cycles(view.core) * math.prod(kernel) * view.outputs[0].line_elements) + 100)
 
 
-def _emit(view: NodeView[AveragePool2d], out: FunctionWriter, module: str = "tinyseg_pool2d", family: str = "") -> None:
+def _emit_portable(view: NodeView[AveragePool2d], out: FunctionWriter) -> None:
+    _emit(view, out, f"tinyseg_pool2d{value_suffix(view)}", value_suffix(view))
+
+
+def _emit(view: NodeView[AveragePool2d], out: FunctionWriter, module: str, family: str) -> None:
     operator = view.operator
     pixels = math.prod(operator.kernel)
     fixed = operator.count_include_pad or not any(operator.padding)
     counts = np.asarray([pixels]) if fixed else np.arange(1, pixels + 1)
     out.modules.add(module)
     results = window_parameters(operator.arithmetic, out, counts)
-    emit_windows(
-        view, out, "tinyseg_pool2d", f"tinyseg_average_pool2d{family}_line", {**results, "fixed_count": int(fixed)}
-    )
+    struct, kernel = f"tinyseg_pool2d{value_suffix(view)}", f"tinyseg_average_pool2d{family}_line"
+    emit_windows(view, out, struct, kernel, {**results, "fixed_count": int(fixed)})
 
 
 def _emit_family(view: NodeView[AveragePool2d], out: FunctionWriter, family: str) -> None:
@@ -86,6 +90,6 @@ def _emit_float(view: NodeView[AveragePool2d], out: FunctionWriter) -> None:
 VARIANTS: tuple[Variant[AveragePool2d], ...] = (
     Variant("average_pool2d mve", _suits_mve, _mve_cost, lambda view, out: _emit_family(view, out, "mve")),
     Variant("average_pool2d dsp", _suits_dsp, _dsp_cost, lambda view, out: _emit_family(view, out, "dsp")),
-    Variant("average_pool2d portable", of_values, _cost, _emit),
+    Variant("average_pool2d portable", of_values, _cost, _emit_portable),
     Variant("average_pool2d float32", of_float32, _float_cost, _emit_float),
 )

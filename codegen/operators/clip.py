@@ -1,9 +1,9 @@
-"""Clamps of float32."""
+"""Clamps of float32 and int16."""
 
 from __future__ import annotations
 
-from tinyseg_tvm.codegen.operators.arithmetic import clamp_value, float_cycles
-from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always
+from tinyseg_tvm.codegen.operators.arithmetic import clamp_value, float_cycles, of_float32
+from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, line_cost
 from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.clip import Clip
 
@@ -22,4 +22,17 @@ def _emit(view: NodeView[Clip], out: FunctionWriter) -> None:
     out.write(f"tinyseg_clip_f32_line({parameters}, {source}, {target}, {elements}u);")
 
 
-VARIANTS: tuple[Variant[Clip], ...] = (Variant("clip float32", always, _cost, _emit),)
+def _of_int16(view: NodeView[Clip]) -> bool:
+    return view.inputs[0].dtype == "int16"
+
+
+def _emit_int16(view: NodeView[Clip], out: FunctionWriter) -> None:
+    out.modules.add("tinyseg_elementwise_i16")
+    bounds = f"{int(view.operator.low)}, {int(view.operator.high)}"
+    out.write(f"tinyseg_clip_i16_line({bounds}, {out.line(0)}, {out.output()}, {view.outputs[0].line_elements}u);")
+
+
+VARIANTS: tuple[Variant[Clip], ...] = (
+    Variant("clip float32", of_float32, _cost, _emit),
+    Variant("clip int16", _of_int16, line_cost(6.0), _emit_int16),
+)

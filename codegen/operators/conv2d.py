@@ -24,11 +24,20 @@ from tinyseg_tvm.codegen.operators.convolution_window import (
     window_fields,
 )
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant
+from tinyseg_tvm.codegen.operators.expressed_sums import expressed_variant, target
+from tinyseg_tvm.codegen.operators.int16_extensions import EXTENSIONS, Extension
 from tinyseg_tvm.codegen.operators.narrow_convolution import CONVOLUTION as NARROW
 from tinyseg_tvm.codegen.operators.pair_packing import portable_cost
+from tinyseg_tvm.codegen.operators.scheduled_convolution import Call, convolution_of
 from tinyseg_tvm.codegen.operators.scheduled_depthwise import VARIANTS as DEPTHWISE
 from tinyseg_tvm.codegen.operators.sum_costs import float_sum_cost, sum_cost
-from tinyseg_tvm.codegen.operators.weight_packing import overlapping_blocks, pack_convolution
+from tinyseg_tvm.codegen.operators.weight_packing import (
+    Interleave,
+    interleave,
+    overlapping_blocks,
+    pack_convolution,
+)
+from tinyseg_tvm.codegen.operators.wide_channels import beside_wide_channels
 from tinyseg_tvm.codegen.operators.winograd import WINOGRAD
 from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.conv2d import Conv2d
@@ -40,9 +49,11 @@ def _is_depthwise(view: NodeView[Conv2d]) -> bool:
     return some and is_depthwise(view)
 
 
-def _emit_conv2d(view: NodeView[Conv2d], out: FunctionWriter) -> None:
+def _emit_conv2d(
+    view: NodeView[Conv2d], out: FunctionWriter, family: str = "", interleave: Interleave = interleave
+) -> None:
     groups, weight = view.operator.groups, view.constants["weight"]
-    kernel = line_kernel("conv2d", view, out)
+    kernel = line_kernel("conv2d", view, out, family)
     blocks = weight if is_integer(view.operator.arithmetic) else overlapping_blocks(weight, groups)
     channels = piece_channels(view)
     columns, window = convolution_columns(view), convolution_window(view)
@@ -50,14 +61,14 @@ def _emit_conv2d(view: NodeView[Conv2d], out: FunctionWriter) -> None:
         view,
         kernel.struct,
         {
-            "weight": out.constant("weight", pack_convolution(blocks, groups, channels)),
+            "weight": out.constant("weight", pack_convolution(blocks, groups, channels, interleave)),
             **sum_parameters(view, out),
             **convolution_fields(columns, window, channels, weight.shape[0], out),
             "groups": groups,
         },
     )
     declare_lines(view, out)
-    out.write(f"{kernel.function}({parameters}, lines, {out.output()});")
+    out.write(f"{kernel.function}({parameters}, lines, {target(view, out)});")
 
 
 def _portable_cost(view: NodeView[Conv2d]) -> Cost:
@@ -110,7 +121,42 @@ def _supports(computes: Callable[[NodeView[Conv2d]], bool], *, depthwise: bool) 
     return lambda view: computes(view) and _is_depthwise(view) == depthwise
 
 
-VARIANTS: tuple[Variant[Conv2d], ...] = (
+def _extended(extension: Extension) -> Variant[Conv2d]:
+    """The kernel of int16 for cores with an extension."""
+
+    def suits(view: NodeView[Conv2d]) -> bool:
+        runs = [channels // view.operator.groups for channels in piece_channels(view)]
+        return not _is_depthwise(view) and extension.suits(view, runs)
+
+    def cost(view: NodeView[Conv2d]) -> Cost:
+        outputs, rows, _, _ = view.constants["weight"].shape
+        cycles = extension.cycles_per_product(view, outputs // view.operator.groups)
+        return sum_cost(cycles, view, 40.0 + 8.0 * rows * len(view.inputs))
+
+    def emit(view: NodeView[Conv2d], out: FunctionWriter) -> None:
+        _emit_conv2d(view, out, extension.family, extension.interleaved)
+
+    return Variant(f"conv2d int16 {extension.name}", suits, cost, emit)
+
+
+def _whole(view: NodeView[Conv2d]) -> tuple[Call, ...]:
+    """The node as one convolution, of any groups."""
+    return (
+        Call(
+            convolution_of(
+                view,
+                [view.constants["weight"]],
+                piece_channels(view),
+                convolution_columns(view),
+                convolution_window(view),
+                padded=any(view.operator.padding),
+                output_step=view.outputs[0].shape[3],
+            )
+        ),
+    )
+
+
+_OF_INTEGERS: tuple[Variant[Conv2d], ...] = (
     *depthwise_mve.VARIANTS,
     *conv2d_mve.VARIANTS,
     *conv2d_dsp.VARIANTS,
@@ -120,6 +166,13 @@ VARIANTS: tuple[Variant[Conv2d], ...] = (
     NARROW,
     Variant("depthwise portable", _supports(of_values, depthwise=True), _portable_depthwise_cost, _emit_depthwise),
     Variant("conv2d portable", _supports(of_values, depthwise=False), _portable_cost, _emit_conv2d),
+)
+
+VARIANTS: tuple[Variant[Conv2d], ...] = (
+    *_OF_INTEGERS,
+    *(_extended(extension) for extension in EXTENSIONS),
+    *beside_wide_channels(_OF_INTEGERS, _whole, declare_lines),
+    expressed_variant("conv2d expressed", _portable_cost, _emit_conv2d, pixels=2),
     Variant(
         "depthwise float32",
         _supports(of_float32, depthwise=True),

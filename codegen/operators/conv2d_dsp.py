@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinyseg_tvm.codegen.operators.arithmetic import of_onnx, sum_bias, sum_parameters
+from tinyseg_tvm.codegen.operators.arithmetic import of_fixed_point, sum_bias, sum_parameters
 from tinyseg_tvm.codegen.operators.convolution_window import (
     convolution_columns,
     convolution_fields,
@@ -28,7 +28,7 @@ from tinyseg_tvm.operators.conv2d import Conv2d
 
 
 def _suits(view: NodeView[Conv2d]) -> bool:
-    if not (view.core.has_dsp and of_onnx(view)):
+    if not (view.core.has_dsp and of_fixed_point(view)):
         return False
     weight = view.constants["weight"]
     return weight.dtype == np.int8 and (view.operator.groups == 1 or weight.shape[3] >= 4)

@@ -12,11 +12,14 @@ from tinyseg_tvm.codegen.operators.arithmetic import (
     sum_parameters,
 )
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant
+from tinyseg_tvm.codegen.operators.expressed_sums import expressed_variant, target
 from tinyseg_tvm.codegen.operators.pair_packing import portable_cost
 from tinyseg_tvm.codegen.operators.sum_costs import float_sum_cost, sum_cost
-from tinyseg_tvm.codegen.operators.transposed_geometry import phase_taps
-from tinyseg_tvm.codegen.operators.transposed_tiles import TILES
+from tinyseg_tvm.codegen.operators.transposed_geometry import declare_phase_lines, phase_taps
+from tinyseg_tvm.codegen.operators.transposed_tiles import TILES, transposed_calls
 from tinyseg_tvm.codegen.operators.weight_packing import pack_convolution
+from tinyseg_tvm.codegen.operators.wide_channels import beside_wide_channels
+from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.conv2d_transpose import Conv2dTranspose
 
 
@@ -48,7 +51,7 @@ def _emit(view: NodeView[Conv2dTranspose], out: FunctionWriter) -> None:
         },
     )
     _gather_lines(view, out, rows)
-    out.write(f"{kernel.function}({parameters}, lines, {out.output()});")
+    out.write(f"{kernel.function}({parameters}, lines, {target(view, out)});")
 
 
 def _gather_lines(view: NodeView[Conv2dTranspose], out: FunctionWriter, rows: int) -> None:
@@ -65,14 +68,24 @@ def _gather_lines(view: NodeView[Conv2dTranspose], out: FunctionWriter, rows: in
     out.write("}")
 
 
-VARIANTS: tuple[Variant[Conv2dTranspose], ...] = (
+def _portable_cost(view: NodeView[Conv2dTranspose]) -> Cost:
+    return portable_cost(sum_cost(3.6, view, 30.0), view)
+
+
+_OF_INTEGERS: tuple[Variant[Conv2dTranspose], ...] = (
     *transposed_phases.VARIANTS,
     *TILES,
     Variant(
         "conv2d_transpose portable",
         of_values,
-        lambda view: portable_cost(sum_cost(3.6, view, 30.0), view),
+        _portable_cost,
         _emit,
     ),
+)
+
+VARIANTS: tuple[Variant[Conv2dTranspose], ...] = (
+    *_OF_INTEGERS,
+    *beside_wide_channels(_OF_INTEGERS, transposed_calls, declare_phase_lines),
+    expressed_variant("conv2d_transpose expressed", _portable_cost, _emit, pixels=1),
     Variant("conv2d_transpose float32", of_float32, lambda view: float_sum_cost(4.2, view, 30.0), _emit),
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyseg_tvm.codegen.operators.emission import Field, FunctionWriter, NodeView
+from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.operators import Conv2d, Dense
 
 
@@ -77,7 +78,14 @@ def window_fields(columns: Columns, window: Window) -> dict[str, Field]:
 
 
 def piece_fields(channels: Sequence[int], out: FunctionWriter) -> dict[str, Field]:
-    """Parameters of the input's pieces; stores the constant."""
+    """Parameters of the input's pieces; stores the constant.
+
+    Raises:
+        TinySegError: a piece has more channels than a kernel can count.
+    """
+    most = np.iinfo(np.uint16).max
+    if max(channels) > most:
+        raise TinySegError(f"it reads {max(channels)} channels of a pixel: kernels read {most} at most")
     return {"piece_channels": out.constant("piece_channels", np.asarray(channels, np.uint16)), "pieces": len(channels)}
 
 

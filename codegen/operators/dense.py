@@ -9,15 +9,19 @@ import numpy as np
 from tinyseg_tvm.codegen.operators.arithmetic import (
     is_integer,
     line_kernel,
+    of_fixed_point,
     of_float32,
     of_onnx,
     of_values,
     sum_bias,
+    sum_dtype,
     sum_parameters,
 )
 from tinyseg_tvm.codegen.operators.convolution_window import POINT, Columns, convolution_fields, vector_columns
 from tinyseg_tvm.codegen.operators.direct_convolution import declare_direct_dsp, direct_dsp_cycles
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, packed_weight
+from tinyseg_tvm.codegen.operators.expressed_sums import expressed_variant, target
+from tinyseg_tvm.codegen.operators.int16_extensions import EXTENSIONS, Extension
 from tinyseg_tvm.codegen.operators.mve_packing import VECTOR, WIDEST_PIXEL, filled, pack_dense_vectors
 from tinyseg_tvm.codegen.operators.narrow_convolution import POINTWISE as NARROW
 from tinyseg_tvm.codegen.operators.pair_packing import (
@@ -33,7 +37,16 @@ from tinyseg_tvm.codegen.operators.pair_packing import (
 from tinyseg_tvm.codegen.operators.scheduled_convolution import Call, convolution_of
 from tinyseg_tvm.codegen.operators.scheduled_windows import scheduled_variants
 from tinyseg_tvm.codegen.operators.sum_costs import float_sum_cost, sum_cost
-from tinyseg_tvm.codegen.operators.weight_packing import overlapping_blocks, pack_convolution, pack_dense
+from tinyseg_tvm.codegen.operators.weight_packing import (
+    Interleave,
+    interleave,
+    overlapping_blocks,
+    pack_convolution,
+    pack_dense,
+)
+from tinyseg_tvm.codegen.operators.wide_channels import beside_wide_channels
+from tinyseg_tvm.codegen.operators.wide_terms import beside_wide_terms
+from tinyseg_tvm.codegen.text.c_text import C_TYPES
 from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.dense import Dense
 
@@ -63,23 +76,23 @@ def _pixels(view: NodeView[Dense]) -> float:
     return view.outputs[0].line_elements / view.outputs[0].shape[-1]
 
 
-def _emit(view: NodeView[Dense], out: FunctionWriter) -> None:
+def _emit(view: NodeView[Dense], out: FunctionWriter, family: str = "", interleave: Interleave = interleave) -> None:
     weight = view.constants["weight"]
-    kernel = line_kernel("dense", view, out)
+    kernel = line_kernel("dense", view, out, family)
     lines = view.inputs[0].lines if view.operator.flatten else 1
     parameters = out.parameters(
         view,
         kernel.struct,
         {
-            "weight": out.constant("weight", pack_dense(weight, lines)),
+            "weight": out.constant("weight", pack_dense(weight, lines, interleave)),
             **sum_parameters(view, out, padding=False),
             **_sizes(view, lines),
         },
     )
     index, result = ("step", "0u") if view.operator.flatten else ("0u", "step")
-    state = out.state_as("int32_t" if is_integer(view.operator.arithmetic) else "float")
-    source, target = out.line(0), out.output(result)
-    out.write(f"{kernel.function}({parameters}, {index}, {source}, {state}, {target});")
+    state = out.state_as("void" if view.inputs[0].dtype == "int16" else C_TYPES[sum_dtype(view)])
+    source = out.line(0)
+    out.write(f"{kernel.function}({parameters}, {index}, {source}, {state}, {target(view, out, result)});")
 
 
 def _sizes(view: NodeView[Dense], lines: int) -> dict[str, int]:
@@ -90,23 +103,25 @@ def _sizes(view: NodeView[Dense], lines: int) -> dict[str, int]:
     }
 
 
-def _emit_pointwise(view: NodeView[Dense], out: FunctionWriter) -> None:
+def _emit_pointwise(
+    view: NodeView[Dense], out: FunctionWriter, family: str = "", interleave: Interleave = interleave
+) -> None:
     weight = _as_convolution(view.constants["weight"])
-    kernel = line_kernel("conv2d", view, out)
+    kernel = line_kernel("conv2d", view, out, family)
     blocks = weight if is_integer(view.operator.arithmetic) else overlapping_blocks(weight, 1)
     channels = [weight.shape[3]]
     parameters = out.parameters(
         view,
         kernel.struct,
         {
-            "weight": out.constant("weight", pack_convolution(blocks, 1, channels)),
+            "weight": out.constant("weight", pack_convolution(blocks, 1, channels, interleave)),
             **sum_parameters(view, out),
             **convolution_fields(vector_columns(view), POINT, channels, weight.shape[0], out),
             "groups": 1,
         },
     )
     out.write(f"const {out.element()} *const line = {out.line(0)};")
-    out.write(f"{kernel.function}({parameters}, &line, {out.output()});")
+    out.write(f"{kernel.function}({parameters}, &line, {target(view, out)});")
 
 
 def _emit_dsp(view: NodeView[Dense], out: FunctionWriter) -> None:
@@ -144,7 +159,7 @@ def _emit_blocks(
 
 
 def _suits_dsp(view: NodeView[Dense]) -> bool:
-    suits = view.core.has_dsp and of_onnx(view)
+    suits = view.core.has_dsp and of_fixed_point(view)
     return suits and view.constants["weight"].dtype == np.int8
 
 
@@ -241,7 +256,25 @@ def _float_cost(view: NodeView[Dense]) -> Cost:
     return float_sum_cost(3.2, view, once=60)
 
 
-VARIANTS: tuple[Variant[Dense], ...] = (
+def _extended(extension: Extension) -> tuple[Variant[Dense], ...]:
+    """The kernels of int16 for cores with an extension: of a whole map, and of each line's vectors."""
+
+    def suits(view: NodeView[Dense]) -> bool:
+        return extension.suits(view, [view.inputs[0].line_elements if _flattens(view) else view.inputs[0].shape[-1]])
+
+    def cost(view: NodeView[Dense]) -> Cost:
+        return sum_cost(extension.cycles_per_product(view, view.outputs[0].shape[-1]), view)
+
+    def emitted_by(emit: Callable[..., None]) -> Callable[[NodeView[Dense], FunctionWriter], None]:
+        return lambda view, out: emit(view, out, extension.family, extension.interleaved)
+
+    return (
+        Variant(f"dense int16 {extension.name}", _all(_flattens, suits), cost, emitted_by(_emit)),
+        Variant(f"pointwise int16 {extension.name}", _all(_pointwise, suits), cost, emitted_by(_emit_pointwise)),
+    )
+
+
+_OVER_LINES: tuple[Variant[Dense], ...] = (
     Variant(
         "dense mve",
         _all(_flattens, _suits_mve),
@@ -256,6 +289,10 @@ VARIANTS: tuple[Variant[Dense], ...] = (
         _emit_dsp,
         packed_weight(lambda view: _dense_bytes(view, 4, 4)),
     ),
+    Variant("dense portable", _all(of_values, _flattens), lambda view: sum_cost(3.2, view), _emit),
+)
+
+_POINTWISE: tuple[Variant[Dense], ...] = (
     Variant(
         "pointwise dsp",
         _all(_pointwise, _suits_dsp),
@@ -272,8 +309,17 @@ VARIANTS: tuple[Variant[Dense], ...] = (
     ),
     NARROW,
     *scheduled_variants("dense", _calls, _one_line),
-    Variant("dense portable", _all(of_values, _flattens), lambda view: sum_cost(3.2, view), _emit),
     Variant("pointwise portable", _all(of_values, _pointwise), lambda view: sum_cost(2.2, view, 30.0), _emit_pointwise),
+)
+
+VARIANTS: tuple[Variant[Dense], ...] = (
+    *_OVER_LINES,
+    *_POINTWISE,
+    *(variant for extension in EXTENSIONS for variant in _extended(extension)),
+    *beside_wide_channels((*_OVER_LINES, *_POINTWISE), _calls, _one_line),
+    *beside_wide_terms(_OVER_LINES),
+    expressed_variant("dense expressed", lambda view: sum_cost(3.2, view), _emit, 1, _flattens),
+    expressed_variant("pointwise expressed", lambda view: sum_cost(2.2, view, 30.0), _emit_pointwise, 2, _pointwise),
     Variant("dense float32", _all(of_float32, _is_vector), _float_cost, _emit),
     Variant("pointwise float32", _all(of_float32, lambda view: not _is_vector(view)), _float_cost, _emit_pointwise),
 )

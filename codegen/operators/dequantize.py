@@ -1,8 +1,10 @@
-"""int8 or uint8 to float32."""
+"""Integers of 8 or 16 bits to float32."""
 
 from __future__ import annotations
 
-from tinyseg_tvm.codegen.operators.arithmetic import as_float
+import numpy as np
+
+from tinyseg_tvm.codegen.operators.arithmetic import as_float, quantizer_names
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always
 from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.dequantize import Dequantize
@@ -14,18 +16,19 @@ def _cost(view: NodeView[Dequantize]) -> Cost:
 
 def _emit(view: NodeView[Dequantize], out: FunctionWriter) -> None:
     operator = view.operator
-    out.modules.add("tinyseg_quantize")
+    module, struct, kernel, element = quantizer_names("dequantize", view.inputs[0].dtype)
+    out.modules.add(module)
     parameters = out.parameters(
         view,
-        "tinyseg_quantization",
+        struct,
         {
             "scale": as_float(operator.scale),
             "zero_point": operator.zero_point,
-            "minimum": -128 if view.inputs[0].dtype == "int8" else 0,
+            "minimum": int(np.iinfo(view.inputs[0].dtype).min),
         },
     )
-    source, target = out.line(0, ctype="uint8_t"), out.output()
-    out.write(f"tinyseg_dequantize_line({parameters}, {source}, {target}, {view.outputs[0].line_elements}u);")
+    source, target = out.line(0, ctype=element), out.output()
+    out.write(f"{kernel}({parameters}, {source}, {target}, {view.outputs[0].line_elements}u);")
 
 
 VARIANTS: tuple[Variant[Dequantize], ...] = (Variant("dequantize portable", always, _cost, _emit),)

@@ -5,14 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from tinyseg_tvm.codegen.operators.arithmetic import (
-    binary_cycles,
-    binary_kernel,
-    extension_form,
-    of_float32,
-    of_onnx,
-    of_values,
-)
+from tinyseg_tvm.codegen.operators.arithmetic import of_float32, of_int8, of_values
+from tinyseg_tvm.codegen.operators.binary_kernels import binary_cycles, binary_kernel, extension_form
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant
 from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.elementwise import Elementwise, full_operand
@@ -36,14 +30,14 @@ def _is_product(view: NodeView[Binary]) -> bool:
 
 
 def _suits_dsp(view: NodeView[Binary]) -> bool:
-    if not of_onnx(view) or not view.core.has_dsp:
+    if not of_int8(view) or not view.core.has_dsp:
         return False
     form = extension_form(view.operator.function, view.operator.arithmetic)
     return form is not None and (_is_product(view) or form.shift in DSP_SHIFTS)
 
 
 def _suits_mve(view: NodeView[Binary]) -> bool:
-    if not of_onnx(view) or not view.core.has_mve:
+    if not of_int8(view) or not view.core.has_mve:
         return False
     return extension_form(view.operator.function, view.operator.arithmetic) is not None
 

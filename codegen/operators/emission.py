@@ -16,7 +16,7 @@ import numpy as np
 
 from tinyseg_tvm.codegen.core import Core
 from tinyseg_tvm.codegen.memories.storage_layout import StoredPart
-from tinyseg_tvm.codegen.text.c_text import C_TYPES, c_float
+from tinyseg_tvm.codegen.text.c_text import C_TYPES, c_float, c_integer
 from tinyseg_tvm.codegen.text.constants import ConstantPool
 from tinyseg_tvm.codegen.text.runtime_files import out_of_range, struct_fields
 from tinyseg_tvm.codegen.tuning_records import signature_of
@@ -33,6 +33,7 @@ VALUE_TYPE = "tinyseg_value"
 
 Op = TypeVar("Op", bound=Operator)
 Op_co = TypeVar("Op_co", bound=Operator, covariant=True)
+Answer = TypeVar("Answer")
 Op_contra = TypeVar("Op_contra", bound=Operator, contravariant=True)
 
 
@@ -74,6 +75,17 @@ class NodeView(Generic[Op_co]):
     def signature(self) -> str:
         """What records of the tuner know the node by."""
         return signature_of(self.operator, self.inputs, self.outputs, self.constants)
+
+    @cached_property
+    def _answers(self) -> dict[Callable[[NodeView[Any]], Any], Any]:
+        return {}
+
+    def once(self, question: Callable[[NodeView[Any]], Answer]) -> Answer:
+        """What ``question`` finds of the node; asked once."""
+        if question not in self._answers:
+            self._answers[question] = question(self)
+        answer: Answer = self._answers[question]
+        return answer
 
     def error(self, what: str) -> TinySegError:
         """An error that names the node."""
@@ -167,7 +179,7 @@ class FunctionWriter:
                 held = C_TYPES[view.outputs[0].dtype] if ctype == VALUE_TYPE else ctype
                 if isinstance(value, int) and out_of_range(held, value):
                     raise view.error(f"{name.replace('_', ' ')} {value} exceeds the kernel's range ({held})")
-                text = str(value)
+                text = c_integer(value) if isinstance(value, int) else value
             lines.append(f"        .{name} = {text},")
         return "{\n" + "\n".join(lines) + "\n    }"
 

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import math
 
-from tinyseg_tvm.codegen.operators.arithmetic import float_cycles, of_float32, of_int8, of_values, window_parameters
+from tinyseg_tvm.codegen.operators.arithmetic import (
+    float_cycles,
+    of_float32,
+    of_int8,
+    of_values,
+    value_suffix,
+    window_parameters,
+)
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant
 from tinyseg_tvm.codegen.operators.pooling import emit_windows
 from tinyseg_tvm.network.cost import Cost
@@ -42,10 +49,14 @@ def _float_cost(view: NodeView[MaxPool2d]) -> Cost:
     return Cost(0, round(float_cycles(view.core) * math.prod(kernel) * view.outputs[0].line_elements) + 100)
 
 
-def _emit(view: NodeView[MaxPool2d], out: FunctionWriter, family: str = "") -> None:
+def _emit_portable(view: NodeView[MaxPool2d], out: FunctionWriter) -> None:
+    _emit(view, out, value_suffix(view))
+
+
+def _emit(view: NodeView[MaxPool2d], out: FunctionWriter, family: str) -> None:
     out.modules.add(f"tinyseg_pool2d{family}")
     results = {**window_parameters(None, out), "fixed_count": 0}
-    emit_windows(view, out, "tinyseg_pool2d", f"tinyseg_max_pool2d{family}_line", results)
+    emit_windows(view, out, f"tinyseg_pool2d{value_suffix(view)}", f"tinyseg_max_pool2d{family}_line", results)
 
 
 def _emit_float(view: NodeView[MaxPool2d], out: FunctionWriter) -> None:
@@ -56,6 +67,6 @@ def _emit_float(view: NodeView[MaxPool2d], out: FunctionWriter) -> None:
 VARIANTS: tuple[Variant[MaxPool2d], ...] = (
     Variant("max_pool2d mve", _suits_mve, _mve_cost, lambda view, out: _emit(view, out, "_mve")),
     Variant("max_pool2d dsp", _suits_dsp, _dsp_cost, lambda view, out: _emit(view, out, "_dsp")),
-    Variant("max_pool2d portable", of_values, _cost, _emit),
+    Variant("max_pool2d portable", of_values, _cost, _emit_portable),
     Variant("max_pool2d float32", of_float32, _float_cost, _emit_float),
 )

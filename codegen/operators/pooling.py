@@ -5,15 +5,20 @@ from __future__ import annotations
 from tinyseg_tvm.codegen.operators.emission import Field, FunctionWriter, NodeView
 from tinyseg_tvm.operators.average_pool2d import AveragePool2d
 from tinyseg_tvm.operators.max_pool2d import MaxPool2d
+from tinyseg_tvm.operators.max_positions import MaxPositions
 
 
 def emit_windows(
-    view: NodeView[AveragePool2d | MaxPool2d], out: FunctionWriter, struct: str, kernel: str, results: dict[str, Field]
+    view: NodeView[AveragePool2d | MaxPool2d | MaxPositions],
+    out: FunctionWriter,
+    struct: str,
+    kernel: str,
+    results: dict[str, Field],
 ) -> None:
     """Write the call of a kernel over windows.
 
     Args:
-        view: an AveragePool2d or MaxPool2d.
+        view: the node.
         out: where to.
         struct: the kernel's parameters.
         kernel: its name.
@@ -21,6 +26,7 @@ def emit_windows(
     """
     operator = view.operator
     dilation = operator.dilation if isinstance(operator, MaxPool2d) else (1, 1)
+    dilated: dict[str, Field] = {} if isinstance(operator, MaxPositions) else {"dilation": dilation[1]}
     windows: dict[str, Field] = {
         "channels": view.inputs[0].shape[3],
         "input_width": view.inputs[0].shape[2],
@@ -28,10 +34,9 @@ def emit_windows(
         "kernel_height": operator.kernel[0],
         "kernel_width": operator.kernel[1],
         "stride": operator.strides[1],
-        "dilation": dilation[1],
         "pad_left": operator.padding[1],
     }
-    parameters = out.parameters(view, struct, {**windows, **results})
+    parameters = out.parameters(view, struct, {**windows, **dilated, **results})
     out.window(
         1,
         operator.kernel[0],

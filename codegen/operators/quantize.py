@@ -1,31 +1,37 @@
-"""float32 to int8 or uint8."""
+"""float32 to integers of 8 or 16 bits."""
 
 from __future__ import annotations
 
-from tinyseg_tvm.codegen.operators.arithmetic import as_float
+import numpy as np
+
+from tinyseg_tvm.codegen.operators.arithmetic import as_float, quantizer_names
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always
 from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.quantize import Quantize
 
+_CYCLES, _CYCLES_BY_SOFTWARE, _CYCLES_ON_ARMV6M = 32, 250, 600  # of an element: almost all of them are its division
+
 
 def _cost(view: NodeView[Quantize]) -> Cost:
-    return Cost(0, (32 if view.core.has_fpu else 250) * view.outputs[0].line_elements)
+    by_software = _CYCLES_BY_SOFTWARE if view.core.has_wide_multiply else _CYCLES_ON_ARMV6M
+    return Cost(0, (_CYCLES if view.core.has_fpu else by_software) * view.outputs[0].line_elements)
 
 
 def _emit(view: NodeView[Quantize], out: FunctionWriter) -> None:
     operator = view.operator
-    out.modules.add("tinyseg_quantize")
+    module, struct, kernel, element = quantizer_names("quantize", operator.output_dtype)
+    out.modules.add(module)
     parameters = out.parameters(
         view,
-        "tinyseg_quantization",
+        struct,
         {
             "scale": as_float(operator.scale),
             "zero_point": operator.zero_point,
-            "minimum": -128 if operator.output_dtype == "int8" else 0,
+            "minimum": int(np.iinfo(operator.output_dtype).min),
         },
     )
-    source, target = out.line(0), out.output(ctype="uint8_t")
-    out.write(f"tinyseg_quantize_line({parameters}, {source}, {target}, {view.outputs[0].line_elements}u);")
+    source, target = out.line(0), out.output(ctype=element)
+    out.write(f"{kernel}({parameters}, {source}, {target}, {view.outputs[0].line_elements}u);")
 
 
 VARIANTS: tuple[Variant[Quantize], ...] = (Variant("quantize portable", always, _cost, _emit),)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tinyseg_tvm.codegen.operators.arithmetic import WeightedSum, output_numbers
+from tinyseg_tvm.codegen.operators.arithmetic import WeightedSum, output_numbers, sum_multipliers
 from tinyseg_tvm.codegen.operators.column_staging import ColumnStaging
 from tinyseg_tvm.codegen.operators.convolution_window import Columns, Window
 from tinyseg_tvm.codegen.operators.emission import NodeView
@@ -22,7 +22,7 @@ class Convolution:
     Attributes:
         weights: of each, (O, KH, KW, I) int8; I is 1 where it is depthwise.
         biases: of each, (O,) int32 with the input's zero point folded in.
-        multiplier: (O,) float32.
+        multiplier: (O,), a ``tinyseg_multiplier`` each.
         channels: of each piece of the input, as many as a result takes.
         columns: where the windows lie.
         window: rows, taps and dilation.
@@ -115,7 +115,7 @@ def convolution_of(
     return Convolution(
         tuple(weights),
         tuple(folded_bias(bias, weight, arithmetic.operand_zero) for weight in weights),
-        np.tile(view.constants["multiplier"], repeated),
+        np.tile(sum_multipliers(view), repeated),
         tuple(channels),
         columns,
         window,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tinyseg_tvm.codegen.core import Core
-from tinyseg_tvm.codegen.operators.arithmetic import requantize_cycles
+from tinyseg_tvm.codegen.operators.arithmetic import WeightedSum, of_fixed_point, requantize_cycles, shifts_right
 from tinyseg_tvm.codegen.operators.convolution_window import (
     convolution_columns,
     convolution_window,
@@ -55,6 +55,12 @@ class ChannelFamily(Family):
     run: Run
     run_name: str
 
+    def computes(self, view: NodeView[WeightedSum]) -> bool:
+        """Those for the DSP extension leave the rule to the runtime; those for vectors take multipliers below 1/2."""
+        if self.kernel is V7mChannelKernel:
+            return super().computes(view)
+        return of_fixed_point(view) and (self.kernel is not MveChannelKernel or shifts_right(view))
+
     @property
     def name(self) -> str:
         """For reports."""
@@ -80,6 +86,7 @@ class ChannelFamily(Family):
             convolution.zero_point,
             convolution.output,
             1,
+            str(convolution.multiplier.dtype),
         )
         kernel = self.kernel.of(shortest, weight[..., 0], bias, convolution.multiplier)
         run = self.run(kernel, core) if kernel.suits else 0

@@ -18,7 +18,7 @@ from tinyseg_tvm.codegen.operators.arithmetic import WeightedSum, of_onnx, requa
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant
 from tinyseg_tvm.codegen.operators.scheduled_convolution import Call, Convolution
 from tinyseg_tvm.codegen.programs.long_tail import PLACEHOLDER, WORKSPACE_ALIGNMENT
-from tinyseg_tvm.codegen.programs.tiled import TiledProgram, cycles, lowered, ranked
+from tinyseg_tvm.codegen.programs.tiled import TiledProgram, c_type, cycles, lowered, ranked
 from tinyseg_tvm.codegen.tuning_records import program_key
 from tinyseg_tvm.network.cost import Cost
 
@@ -40,6 +40,10 @@ class Family(ABC):
 
     runs_on: Callable[[Core], bool]
     stack: int
+
+    def computes(self, view: NodeView[WeightedSum]) -> bool:
+        """Whether the micro-kernels have a node's element type and rule."""
+        return of_onnx(view)
 
     @property
     @abstractmethod
@@ -91,10 +95,10 @@ def program_variant(kind: str, family: Family, calls: Calls[Summing], lines: Lin
     """
 
     def scheduled(view: NodeView[Summing]) -> list[Scheduled]:
-        if not family.runs_on(view.core) or not of_onnx(view) or view.constants["weight"].dtype != np.int8:
+        if not family.runs_on(view.core) or not family.computes(view) or view.constants["weight"].dtype != np.int8:
             return []
         found = []
-        for each in calls(view):
+        for each in view.once(calls):
             call = family.taken(each)
             program = family.program(call.convolution, view.core) if call else None
             if call is None or program is None:
@@ -103,11 +107,11 @@ def program_variant(kind: str, family: Family, calls: Calls[Summing], lines: Lin
         return found
 
     def supports(view: NodeView[Summing]) -> bool:
-        found = scheduled(view)
+        found = view.once(scheduled)
         return bool(found) and (not family.stack or 0 < _most_staged(found) <= family.stack)
 
     def cost(view: NodeView[Summing]) -> Cost:
-        found = scheduled(view)
+        found = view.once(scheduled)
         total = 0.0
         for each in found:
             staging = each.call.staging.cycles if each.call.staging else 0.0
@@ -116,7 +120,7 @@ def program_variant(kind: str, family: Family, calls: Calls[Summing], lines: Lin
         return Cost(0, round(total) + 1) if family.stack else Cost(_most_staged(found), round(total))
 
     def emit(view: NodeView[Summing], out: FunctionWriter) -> None:
-        found = scheduled(view)
+        found = view.once(scheduled)
         workspace = out.scratch or "NULL"
         if family.stack:
             array = found[0].program.staged
@@ -126,8 +130,8 @@ def program_variant(kind: str, family: Family, calls: Calls[Summing], lines: Lin
         _emit(found, family, workspace, out)
 
     def flash(view: NodeView[Summing]) -> int:
-        found = scheduled(view)
-        total = 4 * found[0].call.convolution.multiplier.size
+        found = view.once(scheduled)
+        total = found[0].call.convolution.multiplier.nbytes
         for each in found:
             sets = len(each.call.convolution.weights)
             total += sets * (each.program.weight_bytes + 4 * each.program.kernel.sum.channels)
@@ -135,11 +139,11 @@ def program_variant(kind: str, family: Family, calls: Calls[Summing], lines: Lin
         return total + max((each.program.padding for each in found if each.call.convolution.padded), default=0)
 
     def code(view: NodeView[Summing]) -> int:
-        different = {(each.program, each.decisions) for each in scheduled(view)}
+        different = {(each.program, each.decisions) for each in view.once(scheduled)}
         return sum(program.code_bytes(decisions) for program, decisions in different)
 
     def programs(view: NodeView[Summing]) -> dict[str, tuple[Any, ...]]:
-        different = dict.fromkeys(each.program for each in scheduled(view))
+        different = dict.fromkeys(each.program for each in view.once(scheduled))
         requantize = requantize_cycles(view.core)
         return {program_key(program.kernel): ranked(program, requantize) for program in different}
 
@@ -187,7 +191,7 @@ def _arguments(each: Scheduled, family: Family, suffix: str, workspace: str, out
     constants = [
         ("int8_t", out.constant(f"weight{suffix}", np.concatenate(packed)) + offset[0]),
         ("int32_t", out.constant(f"bias{suffix}", np.concatenate(convolution.biases)) + offset[1]),
-        ("float", out.constant("multiplier", convolution.multiplier)),
+        (c_type(str(convolution.multiplier.dtype)), out.constant("multiplier", convolution.multiplier)),
     ]
     # the generated functions know no const
     arguments = [f"(int8_t *)(uintptr_t)({line.format(i)})" for i in range(program.lines)]

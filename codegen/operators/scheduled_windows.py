@@ -9,15 +9,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tinyseg_tvm.codegen.core import Core
-from tinyseg_tvm.codegen.operators.emission import Variant
+from tinyseg_tvm.codegen.operators.arithmetic import WeightedSum as ScheduledSum
+from tinyseg_tvm.codegen.operators.arithmetic import of_fixed_point, shifts_right
+from tinyseg_tvm.codegen.operators.emission import NodeView, Variant
 from tinyseg_tvm.codegen.operators.pair_packing import can_join
 from tinyseg_tvm.codegen.operators.scheduled_convolution import Call, Convolution
 from tinyseg_tvm.codegen.operators.scheduled_programs import Calls, Family, Lines, Summing, program_variant
+from tinyseg_tvm.codegen.programs.windows.direct_dsp_kernels import WORD, DirectDspKernel
 from tinyseg_tvm.codegen.programs.windows.dsp_kernels import DspKernel
 from tinyseg_tvm.codegen.programs.windows.kernels import MicroKernel
 from tinyseg_tvm.codegen.programs.windows.mve_kernels import MveKernel
 from tinyseg_tvm.codegen.programs.windows.program import WindowProgram
-from tinyseg_tvm.codegen.programs.windows.sum import Line, Segment, WeightedSum
+from tinyseg_tvm.codegen.programs.windows.sum import Line, Segment, WeightedSum, staged_copies
 from tinyseg_tvm.codegen.programs.windows.v7m_kernels import V7mKernel
 
 MOST_SEGMENTS = 32  # windows that a micro-kernel lists on the stack
@@ -38,10 +41,16 @@ class WindowFamily(Family):
     staged_pixels: int
     columns: bool = False
 
+    def computes(self, view: NodeView[ScheduledSum]) -> bool:
+        """Those for the vector extension have the rules in their own instructions, for multipliers below 1/2."""
+        return of_fixed_point(view) and (self.kernel is not MveKernel or shifts_right(view))
+
     @property
     def name(self) -> str:
         """For reports."""
         lines = "columns" if self.columns else "lines"
+        if self.kernel is DirectDspKernel:
+            return f"tiles {self.kernel.name}, by {self.staged_pixels} pixel{'s' * (self.staged_pixels > 1)}"
         what = {0: lines, 1: "1 pixel"}.get(self.staged_pixels, f"{self.staged_pixels} pixels")
         return f"tiles {self.kernel.name}, {what} staged{' on the stack' if self.stack else ''}"
 
@@ -60,10 +69,12 @@ class WindowFamily(Family):
         if segments > MOST_SEGMENTS or convolution.columns.outputs < self.staged_pixels:
             return None
         weighted_sum = self._weighted_sum(convolution)
-        if self.kernel is not DspKernel:
+        if self.kernel is DirectDspKernel and not _lies_in_words(weighted_sum):
+            return None
+        if not issubclass(self.kernel, DspKernel):
             return WindowProgram(self.kernel(weighted_sum))
         sets = zip(convolution.weights, convolution.biases, strict=True)
-        return WindowProgram(DspKernel(weighted_sum, all(can_join(weight, bias, 1) for weight, bias in sets)))
+        return WindowProgram(self.kernel(weighted_sum, all(can_join(weight, bias, 1) for weight, bias in sets)))
 
     def weights(self, convolution: Convolution, number: int) -> Sequence[np.ndarray]:
         """Of each segment."""
@@ -93,7 +104,18 @@ class WindowFamily(Family):
             self.kernel.tile_pixels,
             self.staged_pixels,
             self.kernel.tile_channels,
+            str(convolution.multiplier.dtype),
         )
+
+
+def _has_dsp_alone(core: Core) -> bool:
+    return core.has_dsp and not core.has_mve
+
+
+def _lies_in_words(weighted_sum: WeightedSum) -> bool:
+    """Whether segments are whole words, and nothing is padding."""
+    whole = all(segment.values % WORD == 0 for segment in weighted_sum.segments)
+    return whole and not staged_copies(weighted_sum)
 
 
 def _families(
@@ -106,7 +128,8 @@ def _families(
 
 
 FAMILIES = (
-    *_families(DspKernel, lambda core: core.has_dsp and not core.has_mve, 0, 2, 4),
+    *_families(DspKernel, _has_dsp_alone, 0, 2, 4),
+    *(WindowFamily(_has_dsp_alone, 0, DirectDspKernel, pixels) for pixels in (1, 2)),
     *_families(MveKernel, lambda core: core.has_mve, 1, 4),
     *(WindowFamily(lambda core: core.has_mve, stack, MveKernel, 0, columns=True) for stack in (0, MOST_STACK)),
     *_families(V7mKernel, lambda core: core.has_wide_multiply and not core.has_dsp, 1, 2),

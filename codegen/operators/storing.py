@@ -44,6 +44,7 @@ def storage_call(
         {
             "codec": codec,
             "base": out.stored.base,
+            "identity": out.stored.identity,
             "line_bytes": records.line_bytes,
             "pixel_bytes": pixel_bytes(view.inputs[0]),
             "record_bytes": records.record_bytes,

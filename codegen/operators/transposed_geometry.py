@@ -57,13 +57,13 @@ def axis_phases(view: NodeView[Conv2dTranspose], axis: int) -> list[Phase]:
 
 
 def suits_phases(view: NodeView[Conv2dTranspose]) -> bool:
-    """Whether every remainder has a convolution, of int8 weights, worth the kernels for ordinary ones."""
+    """Whether every remainder has a convolution worth the kernels for ordinary ones."""
     operator = view.operator
     weight = view.constants["weight"]
     every_phase = all(phase.taps for axis in (0, 1) for phase in axis_phases(view, axis))
     dense = operator.groups == 1 or weight.shape[3] >= 4
     wide = view.outputs[0].shape[2] >= operator.strides[1]
-    return weight.dtype == np.int8 and every_phase and dense and wide
+    return every_phase and dense and wide
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ from tinyseg_tvm.operators.conv2d_transpose import Conv2dTranspose
 
 
 def _suits(view: NodeView[Conv2dTranspose]) -> bool:
-    return of_onnx(view) and suits_phases(view)
+    return of_onnx(view) and view.constants["weight"].dtype == np.int8 and suits_phases(view)
 
 
 def _suits_dsp(view: NodeView[Conv2dTranspose]) -> bool:

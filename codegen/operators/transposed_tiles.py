@@ -18,7 +18,8 @@ from tinyseg_tvm.codegen.operators.transposed_geometry import (
 from tinyseg_tvm.operators.conv2d_transpose import Conv2dTranspose
 
 
-def _calls(view: NodeView[Conv2dTranspose]) -> tuple[Call, ...]:
+def transposed_calls(view: NodeView[Conv2dTranspose]) -> tuple[Call, ...]:
+    """Ordinary convolutions of one group that a node is; none if it is not made of such."""
     operator = view.operator
     if operator.groups != 1 or not suits_phases(view):
         return ()
@@ -73,4 +74,4 @@ def _meets_padding(view: NodeView[Conv2dTranspose]) -> bool:
     return False
 
 
-TILES = scheduled_variants("conv2d_transpose", _calls, declare_phase_lines)
+TILES = scheduled_variants("conv2d_transpose", transposed_calls, declare_phase_lines)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
+
+from tinyseg_tvm.operators.arithmetic import accumulators
 
 BLOCK = 4  # output channels that a kernel accumulates together
 
@@ -17,13 +19,20 @@ def interleave(matrix: np.ndarray) -> np.ndarray:
     return np.concatenate([blocks.reshape(-1), matrix[blocked:].reshape(-1)])
 
 
-def pack_convolution(weight: np.ndarray, groups: int, piece_channels: Sequence[int]) -> np.ndarray:
+Interleave = Callable[[np.ndarray], np.ndarray]
+"""How (O, K) becomes a kernel's blocks, as ``interleave``."""
+
+
+def pack_convolution(
+    weight: np.ndarray, groups: int, piece_channels: Sequence[int], interleave: Interleave = interleave
+) -> np.ndarray:
     """(O, KH, KW, I / groups) as [group] blocks of [row][piece][tap][channel][4].
 
     Args:
         weight: of any type.
         groups: the convolution's groups; more than one only with one piece.
         piece_channels: channels of each piece, their sum is I.
+        interleave: makes the blocks.
     """
     outputs = weight.shape[0]
     if len(piece_channels) > 1:
@@ -50,12 +59,11 @@ def overlapping_blocks(weight: np.ndarray, groups: int) -> np.ndarray:
     return np.asarray(grouped[:, rows].reshape(-1, *weight.shape[1:]))
 
 
-def pack_dense(weight: np.ndarray, lines: int) -> np.ndarray:
+def pack_dense(weight: np.ndarray, lines: int, interleave: Interleave = interleave) -> np.ndarray:
     """(O, I) as [line] blocks of [element][4], for an input of I elements in ``lines`` lines."""
     return np.concatenate([interleave(part) for part in np.split(weight, lines, axis=1)])
 
 
 def folded_bias(bias: np.ndarray, weight: np.ndarray, input_zero_point: int) -> np.ndarray:
     """``bias - zero_point * sum(weight)`` per output channel, int32 (wraps, as the kernels' additions do)."""
-    sums = weight.reshape(weight.shape[0], -1).astype(np.int64).sum(axis=1)
-    return np.asarray(bias.astype(np.int64) - input_zero_point * sums).astype(np.int32)
+    return accumulators.folded_bias(bias, weight, input_zero_point).astype(np.int32)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from tinyseg_tvm.codegen.operators.arithmetic import (
-    of_onnx,
+    of_fixed_point,
     output_numbers,
     output_value,
     requantize_cycles,
     sum_bias,
+    sum_multipliers,
 )
 from tinyseg_tvm.codegen.operators.convolution_window import declare_lines, piece_channels, piece_fields
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, packed_weight
@@ -67,8 +68,16 @@ def sums_are_exact(weight: np.ndarray, bias: np.ndarray, input_zero_point: int) 
 
 
 def multipliers_are_exact(multiplier: np.ndarray) -> bool:
-    """Whether an eighth of each (float32) is exact, so that it scales eight times a sum to the very same bits."""
+    """Whether an eighth of each is exact in float32, so that it scales eight times a sum to the very same bits."""
     return bool(((multiplier == 0) | (multiplier >= LEAST_MULTIPLIER)).all())
+
+
+def _multipliers(view: NodeView[Conv2d]) -> np.ndarray | None:
+    """As the kernel takes them: those of float32 scale eight times a sum; None where they are not exact."""
+    multipliers = sum_multipliers(view)
+    if multipliers.dtype != np.float32:
+        return multipliers
+    return multipliers / np.float32(8) if multipliers_are_exact(multipliers) else None
 
 
 def pack_winograd(weight: np.ndarray, bias: np.ndarray, piece_channels: list[int]) -> tuple[np.ndarray, int]:
@@ -115,9 +124,9 @@ def suits_winograd(view: NodeView[Conv2d]) -> bool:
     form = weight.shape[2] == 3 and operator.strides[1] == 1 and operator.dilation[1] == 1 and operator.groups == 1
     return (
         view.core.has_dsp
-        and of_onnx(view)
+        and of_fixed_point(view)
         and form
-        and multipliers_are_exact(view.constants["multiplier"])
+        and _multipliers(view) is not None
         and sums_are_exact(weight, view.constants["bias"], operator.arithmetic.operand_zero)
     )
 
@@ -161,13 +170,15 @@ def emit_winograd(view: NodeView[Conv2d], out: FunctionWriter) -> None:
     weight = view.constants["weight"]
     channels = piece_channels(view)
     words, pairs = pack_winograd(weight, sum_bias(view), channels)
+    multipliers = _multipliers(view)
+    assert multipliers is not None
     out.modules.add("tinyseg_conv2d_winograd")
     parameters = out.parameters(
         view,
         "tinyseg_conv2d_winograd",
         {
             "weight": out.constant("weight", words),
-            "multiplier": out.constant("multiplier", view.constants["multiplier"] / np.float32(8)),
+            "multiplier": out.constant("multiplier", multipliers),
             **piece_fields(channels, out),
             "pairs": pairs,
             "input_width": view.inputs[0].shape[2],

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 
-def constants_and_output(channels: int, weights: int, pixels: int, row: int) -> dict[str, Any]:
+def constants_and_output(channels: int, weights: int, pixels: int, row: int, multiplier: str) -> dict[str, Any]:
     """The parameters ``weight bias multiplier out``, by name.
 
     Args:
@@ -18,13 +18,14 @@ def constants_and_output(channels: int, weights: int, pixels: int, row: int) -> 
         weights: of a channel, as packed.
         pixels: of the output line.
         row: values from an output pixel to the next one.
+        multiplier: type of what sums are multiplied by.
     """
     from tvm.script.ir_builder import tirx
 
     return {
         "weight": tirx.arg("weight", tirx.Buffer((channels, weights), "int8")),
         "bias": tirx.arg("bias", tirx.Buffer((channels,), "int32")),
-        "multiplier": tirx.arg("multiplier", tirx.Buffer((channels,), "float32")),
+        "multiplier": tirx.arg("multiplier", tirx.Buffer((channels,), multiplier)),
         "out": tirx.arg("out", tirx.Buffer((pixels, row), "int8")),
     }
 

@@ -28,12 +28,12 @@ class CFunction:
     numbers: tuple[int, ...] = ()
 
 
-def result_shapes(pixels: int, channels: int, weights: int) -> Shapes:
-    """The buffers of a tile beside its values: constants, sums and results."""
+def result_shapes(pixels: int, channels: int, weights: int, multiplier: str) -> Shapes:
+    """The buffers of a tile beside its values: constants, sums and results; ``multiplier`` is the type of that."""
     return {
         "weight": ((channels, weights), "int8"),
         "bias": ((channels,), "int32"),
-        "multiplier": ((channels,), "float32"),
+        "multiplier": ((channels,), multiplier),
         "sums": ((pixels, channels), "int32"),
         "out": ((pixels, channels), "int8"),
     }

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyseg_tvm.codegen.text.runtime_files import include_path
 from tinyseg_tvm.errors import TinySegError
 
 PLACEHOLDER = "tinyseg_long_tail"
@@ -43,7 +44,9 @@ def lower_program(prim_func: Any) -> LoweredProgram:
     Raises:
         TinySegError: TVM's C generator cannot express the program.
     """
-    return lower_placed(prim_func, None)
+    from tinyseg_tvm.codegen.programs.wrapping import wrap_arithmetic
+
+    return lower_placed(wrap_arithmetic(prim_func), None)
 
 
 def lower_placed(prim_func: Any, offsets: Mapping[str, int] | None) -> LoweredProgram:
@@ -216,7 +219,7 @@ def long_tail_files(name: str, functions: Sequence[str], headers: Sequence[str] 
         '#pragma GCC diagnostic ignored "-Wshadow"\n'
         '#pragma GCC diagnostic ignored "-Wsign-compare"\n'
         "#endif\n"
-        f'#include "{name}_tvm.h"\n\n' + "".join(f'#include "{header}"\n' for header in headers) + "\n"
+        f'#include "{name}_tvm.h"\n\n' + "".join(f'#include "{include_path(header)}"\n' for header in headers) + "\n"
         "#include <math.h>\n#include <stddef.h>\n#include <string.h>\n\n" + "\n".join(functions)
     )
     return {f"src/{name}_tvm.c": source, f"src/{name}_tvm.h": header}

@@ -30,6 +30,15 @@ CALL = 100.0  # cycles of a line around its tiles
 D = TypeVar("D")
 
 
+FIXED_POINT = "int64"
+"""Type of multipliers of two words (runtime/portable/tinyseg_tflite.h)."""
+
+
+def c_type(multiplier: str) -> str:
+    """C's name of a type of multipliers."""
+    return {"float32": "float", FIXED_POINT: "int64_t"}[multiplier]
+
+
 class LineSum(Protocol):
     """What is computed of an output line, as all programs have it."""
 
@@ -73,7 +82,7 @@ class TiledProgram(ABC, Generic[D]):
     ``D`` is a frozen dataclass of integers, or of what is as good as one: what a schedule decides.
 
     Its parameters in C: each line; the bytes from column to column of each, where ``steps`` are taken; weight int8,
-    bias int32 with the zero point folded in, multiplier float32, the results, and the workspace, if there is one.
+    bias int32 with the zero point folded in, the multiplier, the results, and the workspace, if there is one.
 
     Attributes:
         kernel: the micro-kernels.

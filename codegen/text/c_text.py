@@ -27,6 +27,14 @@ def c_float(value: float) -> str:
     return f"{text}f"
 
 
+_LEAST_INT64 = "(-9223372036854775807LL - 1)"  # C has no literal of it: it would be minus one that is too large
+
+
+def c_integer(value: int) -> str:
+    """A literal of an integer of at most 64 bits."""
+    return _LEAST_INT64 if value == -(2**63) else str(value)
+
+
 def _literals(array: np.ndarray) -> Iterable[str]:
     flat = array.reshape(-1)
     if flat.dtype == np.float32:
@@ -36,7 +44,7 @@ def _literals(array: np.ndarray) -> Iterable[str]:
     if flat.dtype == np.int32:
         return ("(-2147483647 - 1)" if v == -(2**31) else str(v) for v in flat.tolist())
     if flat.dtype == np.int64:
-        return ("(-9223372036854775807LL - 1)" if v == -(2**63) else f"{v}LL" for v in flat.tolist())
+        return (_LEAST_INT64 if v == -(2**63) else f"{v}LL" for v in flat.tolist())
     if flat.dtype == np.uint64:
         return (f"{v}ULL" for v in flat.tolist())
     if flat.dtype == np.uint32:

@@ -12,6 +12,20 @@ from tinyseg_tvm.codegen.text.identifiers import Names
 _ALIGNMENT = 4
 
 
+# Where the C compiler says that its code needs no executable stack, so must this: for bare metal GCC says nothing, and
+# its linker warns of those that are silent once one is not.
+_ASSEMBLER_END = (
+    "",
+    "#if defined(__linux__) || defined(__clang__)",
+    '    .section .note.GNU-stack,"",%progbits',
+    "#endif",
+    "#else",
+    "#error ELF assemblers only",
+    "#endif",
+    "",
+)
+
+
 @dataclass(frozen=True)
 class Constant:
     """An array in flash: its symbol, and its byte offset in the binary."""
@@ -111,8 +125,7 @@ class ConstantPool:
                 f"    .size {symbol}, {max(constant.array.nbytes, 1)}",
                 f"    .set {symbol}, {begin} + {offset}",
             ]
-        lines += ["", '    .section .note.GNU-stack,"",%progbits', "#else", "#error ELF assemblers only", "#endif", ""]
-        return "\n".join(lines)
+        return "\n".join([*lines, *_ASSEMBLER_END])
 
     def _assembler_in_sections(self, name: str, apart: frozenset[str]) -> str:
         """Every constant included by itself; those not ``apart`` follow each other in one section."""
@@ -132,5 +145,4 @@ class ConstantPool:
                 f"{symbol}:",
                 f'    .incbin "{name}.bin", {constant.offset}, {size}' if size else "    .byte 0",
             ]
-        lines += ["", '    .section .note.GNU-stack,"",%progbits', "#else", "#error ELF assemblers only", "#endif", ""]
-        return "\n".join(lines)
+        return "\n".join([*lines, *_ASSEMBLER_END])

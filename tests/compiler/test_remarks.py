@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import tvm
 from tvm import te
@@ -9,7 +11,7 @@ from tvm import te
 from tests.codegen.harness import NetworkBuilder, problem_of, spread_plan
 from tests.end_to_end.small_models import segmenter, with_float_ports
 from tinyseg_tvm import relay
-from tinyseg_tvm.compiler.alternatives import alternatives
+from tinyseg_tvm.compiler.alternatives import outlook
 from tinyseg_tvm.compiler.planned import Planned
 from tinyseg_tvm.compiler.remarks import detours
 from tinyseg_tvm.operators import Dequantize, Elementwise, Quantize, TensorType, Transpose
@@ -23,10 +25,10 @@ def float_ports():
     return relay.frontend.from_onnx(with_float_ports(segmenter(24, 32, 2)), name="net")
 
 
-@pytest.mark.parametrize("options", ["", " -io=line", " -stream-axis=rows -board=mps2_an386 -ram=64K"])
+@pytest.mark.parametrize("options", ["", " -io=line", " -stream-axis=rows -board=mps2_an386"])
 def test_float_ports_are_said_with_what_quantised_ones_save(float_ports, options: str) -> None:
     built = relay.build(float_ports, f"c -tinyseg{options}")
-    quantised = f"c -tinyseg -io-type=quantized{options}".replace(" -ram=64K", "").replace(" -stream-axis=rows", "")
+    quantised = f"c -tinyseg -io-type=quantized{options}".replace(" -stream-axis=rows", "")
     smaller = relay.build(float_ports, f"{quantised} -stream-axis={built.axis}").memory.total
     assert smaller < built.memory.total
     remark = built.remarks[-1]
@@ -35,10 +37,24 @@ def test_float_ports_are_said_with_what_quantised_ones_save(float_ports, options
     assert remark.endswith(f"takes {smaller / 1024:.1f} KiB, {saved / 1024:.1f} KiB less")
 
 
-def test_a_plan_that_takes_long_to_find_compares_the_ports_alone(float_ports) -> None:
-    remark = relay.build(float_ports, "c -tinyseg -max-recompute=5").remarks[-1]
+@pytest.mark.parametrize("option", ["-max-recompute=5", "-ram=64K"])
+def test_a_plan_that_takes_long_to_find_or_fills_the_ram_compares_the_ports_alone(float_ports, option: str) -> None:
+    remark = relay.build(float_ports, f"c -tinyseg {option}").remarks[-1]
     pixels = 24 * 32
     assert remark.endswith(f"int8, {4 * pixels / 1024:.1f} KiB in place of {4 * 4 * pixels / 1024:.1f} KiB")
+
+
+def test_conversions_of_ports_are_said_to_take_time_where_there_is_no_floating_point_unit(float_ports) -> None:
+    shares = {}
+    for core in ("cortex-m0", "cortex-m3", "cortex-m4"):
+        said = [r for r in relay.build(float_ports, f"c -tinyseg -mcpu={core}").remarks if "floating point unit" in r]
+        found = [re.fullmatch(rf"{core} has no .* about (\d+) % .*", remark) for remark in said]
+        shares[core] = [int(match[1]) for match in found if match]
+        assert len(said) == len(shares[core])
+    assert 5 <= shares["cortex-m3"][0] <= shares["cortex-m0"][0] < 60
+    assert shares["cortex-m4"] == []
+    quantized = relay.build(float_ports, "c -tinyseg -mcpu=cortex-m0 -io-type=quantized")
+    assert not [remark for remark in quantized.remarks if "floating point unit" in remark]
 
 
 def test_quantised_ports_are_said_nothing_of(float_ports) -> None:
@@ -53,15 +69,15 @@ def test_quantised_ports_are_said_nothing_of(float_ports) -> None:
 
 def test_quantised_ports_are_among_the_alternatives(float_ports) -> None:
     built = relay.build(float_ports, "c -tinyseg -stream-axis=rows")
-    found = alternatives(built.lowered, built.situation, quantized=built.quantized_ports)
+    found = outlook(built.lowered, built.situation, quantized=built.quantized_ports).alternatives
     for io, how in (("resident", "resident I/O"), ("line", "I/O by line")):
         (row,) = [each for each in found if each.label == f"by rows, {how}, quantized ports"]
-        assert row.arguments == f"--io-type quantized --io {io} --stream-axis rows"
-        asked = relay.build(float_ports, f"c -tinyseg -io-type=quantized -io={io} -stream-axis=rows")
+        assert row.arguments == f"--objective ram --io-type quantized --io {io} --stream-axis rows"
+        asked = relay.build(float_ports, f"c -tinyseg -objective=ram -io-type=quantized -io={io} -stream-axis=rows")
         assert row.ram == asked.memory.total
         (plain,) = [each for each in found if each.label == f"by rows, {how}"]
         assert row.ram < plain.ram
-    assert "quantized" not in " ".join(each.label for each in alternatives(built.lowered, built.situation))
+    assert "quantized" not in " ".join(each.label for each in outlook(built.lowered, built.situation).alternatives)
 
 
 MAP = TensorType((1, 8, 6, 4), "float32")

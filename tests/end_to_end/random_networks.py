@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -59,10 +59,14 @@ def _arithmetic(function: str) -> list[onnx.Binary]:
             output_scale=1.0 if function == "mul" else 0.2,
             output_min=low,
             output_max=high,
-            **{name: int(rng.choice([0, -128, int(rng.integers(-128, 128))])) for name in names},
+            **_zero_points(rng, names),
         )
         for low, high in ((-128, 127), (-128, 127), (-5, 127), (-128, 40))
     ]
+
+
+def _zero_points(rng: np.random.Generator, names: Sequence[str]) -> dict[str, Any]:
+    return {name: int(rng.choice([0, -128, int(rng.integers(-128, 128))])) for name in names}
 
 
 ARITHMETIC = {function: _arithmetic(function) for function in ("add", "sub", "mul")}
@@ -104,7 +108,7 @@ class Growth:
     def weighted_sum(self) -> onnx.WeightedSum:
         return onnx.WeightedSum(self.zero_point(), **self.clamp())
 
-    def clamp(self) -> dict[str, int]:
+    def clamp(self) -> dict[str, Any]:
         low, high = self.choice([(-128, 127), (-128, 127), (-5, 127), (-128, 40)])
         return {"output_zero_point": self.zero_point(), "output_min": low, "output_max": high}
 

@@ -1,6 +1,6 @@
 """Many generated libraries in one host program, built with sanitizers: compiling is what takes time.
 
-The libraries share the runtime's kernels, as they would in a product with several networks.
+The libraries share one copy of the runtime's kernels, which has therefore no project's names.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ def build_program(entries: Sequence[Entry], directory: Path) -> list[Member]:
             entry.network, entry.problem, entry.plan, name=f"n{number}", core=HOST, io=entry.io, metadata={}
         )
         made[f"src/main{number}.c"] = _main(number, entry.network).encode()
-        for path, content in made.items():
+        for path, text in made.items():
+            content = text.replace(f" n{number}_tinyseg_".encode(), b" tinyseg_") if path.endswith(".h") else text
             assert files.setdefault(path, content) == content or path == "metadata.json", f"{path} differs"
     files["src/main.c"] = _dispatcher(len(entries)).encode()
     files["Makefile"] = _MAKEFILE.format(flags=" ".join([*FLAGS, *SANITIZE])).encode()

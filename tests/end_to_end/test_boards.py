@@ -39,11 +39,13 @@ def test_every_board_is_tested() -> None:
     assert set(BOARDS) <= set(board_names())
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("io", MODES)
 @pytest.mark.parametrize("board", BOARDS)
 def test_the_network_is_exact_on_every_board_and_keeps_the_promised_memory(module, board, io, tmp_path) -> None:
     factory = factory_of(module, board, io)
-    result = generate_project(board, factory, tmp_path / "project").run(count="none")
+    project = generate_project(board, factory, tmp_path / "project")
+    result = project.run(count="none")
     assert result.status == 0
     assert result.mismatches == 0
     assert len(result.outputs) == 2
@@ -53,6 +55,13 @@ def test_the_network_is_exact_on_every_board_and_keeps_the_promised_memory(modul
         assert 0 < result.ram.stack <= promised.stack
         assert result.ram.static <= promised.static
         assert result.ram.total <= promised.total
+        depths = project.deepest_stacks(result.elf)
+        run, program = depths["run"], depths["program"]
+        assert not program.unbounded
+        assert run.bytes < program.bytes
+        # The code's most is what a run can take; of a network whose every path is gone it is what a run took.
+        assert result.ram.stack <= program.bytes <= result.ram.stack + 512
+        assert run.path[0] == "segmenter_run"
 
 
 @pytest.mark.parametrize("axis", ["rows", "columns"])

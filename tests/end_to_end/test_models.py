@@ -87,13 +87,14 @@ def test_every_network_of_the_folder_is_tested(models_dir: Path) -> None:
     assert {path.stem for path in models_dir.glob("onnx/*.onnx")} == {*LAYERWISE_BOUND, *FLOAT}
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", parameters(LAYERWISE_BOUND))
 def test_firmware_equals_the_reference_and_layer_by_layer_keeps_its_bound(models_dir, name, tmp_path) -> None:
     """On the QEMU board where it fits, else on the host; layer by layer, which is quick to plan."""
     try:
-        factory = factory_of(models_dir, name, board=BOARD, layerwise=True, stream_axis="rows")
+        factory = factory_of(models_dir, name, board=BOARD, objective="ram", layerwise=True, stream_axis="rows")
     except DoesNotFitError:
-        factory = factory_of(models_dir, name, board="host", layerwise=True, stream_axis="rows")
+        factory = factory_of(models_dir, name, board="host", objective="ram", layerwise=True, stream_axis="rows")
     bound = LAYERWISE_BOUND[name]
     if bound is not None:
         assert factory.memory.arena <= (bound + ROUNDED) * KIB
@@ -119,7 +120,7 @@ def test_streamed_firmware_equals_the_reference(models_dir, name, tmp_path) -> N
 def test_float_firmware_agrees_with_onnxruntime(models_dir, name, tmp_path) -> None:
     """Within 1e-4 of the largest value."""
     onnxruntime = pytest.importorskip("onnxruntime")
-    factory = factory_of(models_dir, name, board=BOARD, layerwise=True, stream_axis="rows")
+    factory = factory_of(models_dir, name, board=BOARD, objective="ram", layerwise=True, stream_axis="rows")
     device = random_inputs(factory.network, seed=0)
     result = generate_project(factory.board, factory, tmp_path / "project").run([device], layout="device", count="none")
     assert result.status == 0
@@ -176,7 +177,7 @@ BARS = (
     Bar("mlperf_vww_96_int8", "auto", "line", 15),
     Bar("tflm_person_detect", "auto", "resident", 17),
     Bar("tflm_person_detect", "auto", "line", 14),
-    Bar("mlperf_resnet8_int8", "auto", "line", 14, quick=True),
+    Bar("mlperf_resnet8_int8", "auto", "line", 14),
     Bar("mlperf_kws_ref_model", "auto", "line", 7, quick=True),
     Bar("tinyengine_vww", "auto", "line", 20, io_type="quantized"),
     Bar("tinyengine_mcunetv2_large", "auto", "line", 260, io_type="quantized"),
@@ -191,6 +192,7 @@ def test_streamed_firmware_keeps_the_bar(models_dir: Path, bar: Bar, tmp_path: P
         models_dir,
         bar.model,
         board=BOARD,
+        objective="ram",
         stream_axis=bar.axis,
         io=bar.io,
         io_type=bar.io_type,

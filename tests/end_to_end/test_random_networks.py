@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from tests.codegen.harness import assert_equal_to_reference, problem_of, random_inputs
 from tests.decided_networks import by_columns
 from tests.end_to_end import random_networks
+from tests.end_to_end.random_int16_networks import random_int16_network
 from tests.end_to_end.random_networks import random_network
 from tests.end_to_end.shared_program import Entry, build_program
 from tinyseg_tvm.errors import TinySegError
@@ -21,15 +23,19 @@ from tinyseg_tvm.planner.optimiser import plan as optimise
 from tinyseg_tvm.planner.validator import validate
 
 BATCH = 25
-FAST = range(100)  # the first batch by make test, the others by make test-release
+FAST = range(100)  # the first QUICK by make test, the others by make test-release
+QUICK = 12
 RELEASE = range(1000, 1400)
 SLOW = range(1400, 3000)
 
 
-def planned(seed: int) -> Entry:
+Grow = Callable[[int], Network]
+
+
+def planned(seed: int, grow: Grow = random_network) -> Entry:
     """The seed's network along a random axis, with random I/O, layer by layer or streamed; its plan is validated."""
     rng = np.random.default_rng([seed, 1])
-    network = random_network(seed)
+    network = grow(seed)
     columns, line_io, layerwise, thorough = rng.random(4) < (0.5, 0.5, 0.2, 0.2)
     if columns:
         network = along_columns(network)
@@ -56,8 +62,8 @@ def _arrays(network: Network):
     return zip(network.inputs, random_inputs(network, np.random.default_rng(0)), strict=True)
 
 
-def check(seeds: range, directory: Path) -> None:
-    members = build_program([planned(seed) for seed in seeds], directory)
+def check(seeds: range, directory: Path, grow: Grow = random_network) -> None:
+    members = build_program([planned(seed, grow) for seed in seeds], directory)
     for seed, member in zip(seeds, members, strict=True):
         try:
             assert_equal_to_reference(member, random_inputs(member.network, np.random.default_rng(seed)))
@@ -69,9 +75,14 @@ def batches(seeds: range, *marks: pytest.MarkDecorator) -> list[object]:
     return [pytest.param(seeds[first : first + BATCH], marks=marks) for first in range(0, len(seeds), BATCH)]
 
 
-@pytest.mark.parametrize("seeds", [*batches(FAST[:BATCH]), *batches(FAST[BATCH:], pytest.mark.release)], ids=str)
+@pytest.mark.parametrize("seeds", [FAST[:QUICK], *batches(FAST[QUICK:], pytest.mark.release)], ids=str)
 def test_random_networks_are_exact(seeds: range, tmp_path: Path) -> None:
     check(seeds, tmp_path)
+
+
+@pytest.mark.parametrize("seeds", [FAST[:6], pytest.param(FAST[6:], marks=pytest.mark.release)], ids=str)
+def test_random_networks_of_int16_are_exact(seeds: range, tmp_path: Path) -> None:
+    check(seeds, tmp_path, random_int16_network)
 
 
 @pytest.mark.parametrize("seeds", [*batches(RELEASE, pytest.mark.release), *batches(SLOW, pytest.mark.slow)], ids=str)

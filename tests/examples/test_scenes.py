@@ -1,5 +1,6 @@
 import numpy as np
 from canvas import Canvas
+from dataset import write
 from scenes import CALIBRATION_SEEDS, TEST_SEEDS, TRAINING_SEEDS, quantised, scene
 
 
@@ -30,6 +31,13 @@ def test_vehicles_cover_a_plausible_share_and_some_scenes_have_hardly_any():
 def test_the_sets_are_disjoint():
     sets = [set(TRAINING_SEEDS), set(CALIBRATION_SEEDS), set(TEST_SEEDS)]
     assert len(set.union(*sets)) == sum(map(len, sets))
+
+
+def test_a_data_set_holds_scenes_and_masks(tmp_path):
+    write(tmp_path / "set.npz", range(200_000, 200_002), workers=1)
+    stored, one = np.load(tmp_path / "set.npz"), scene(200_001)
+    assert (stored["images"][1] == one.image).all()
+    assert (stored["masks"][1] == one.mask).all()
 
 
 def test_the_input_is_the_pixel_minus_128():

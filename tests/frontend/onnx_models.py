@@ -159,3 +159,23 @@ def check(
 
 def operators(graph: Graph) -> list[str]:
     return [node.op_type for node in graph.nodes]
+
+
+def small_network() -> onnx.ModelProto:
+    """A convolution, a pool and a dense layer: weights of int8 and of float32."""
+    rng = np.random.default_rng(0)
+    core = [
+        node("DequantizeLinear", "w s_w z_w", "wf", axis=0),
+        node("Conv", "x wf", "c", "conv", pads=[1, 1, 1, 1]),
+        node("Relu", "c", "r", "relu"),
+        node("MaxPool", "r", "p", "pool", kernel_shape=[2, 2], strides=[2, 2]),
+        node("Flatten", "p", "f"),
+        node("Gemm", "f g", "y", "gemm"),
+    ]
+    constants = {
+        "w": rng.integers(-128, 128, (4, 2, 3, 3)).astype(np.int8),
+        "s_w": np.full(4, 0.01, np.float32),
+        "z_w": np.zeros(4, np.int8),
+        "g": rng.standard_normal((16, 3)).astype(np.float32),
+    }
+    return quantized(core, [1, 2, 4, 4], [1, 3], constants)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 from tests.frontend.onnx_models import model, node, port
 
@@ -21,6 +21,21 @@ def _with(
     return model(nodes, [port("x", [2, 3], dtype)], [port("y", None, dtype)], constants, opset)
 
 
+def _body(nodes: list[onnx.NodeProto], inputs: list[str], outputs: list[str]) -> onnx.GraphProto:
+    """The graph of a branch or an iteration, whose inputs of one letter are float32."""
+    types = {"i": TensorProto.INT64, "go": TensorProto.BOOL, "on": TensorProto.BOOL}
+    values = [
+        [helper.make_tensor_value_info(name, types.get(name, TensorProto.FLOAT), None) for name in names]
+        for names in (inputs, outputs)
+    ]
+    return helper.make_graph(nodes, "body", *values)
+
+
+_TRUE = np.array(True)
+_NEGATED = _body([node("Neg", "x", "b")], [], ["b"])
+_ITERATION = _body([node("Identity", "go", "on"), node("Neg", "v", "b")], ["i", "go", "v"], ["on", "b"])
+_STEP = _body([node("Add", "h p", "s"), node("Neg", "s", "b")], ["h", "p"], ["s", "b"])
+
 OWN: dict[str, onnx.ModelProto] = {
     "BlackmanWindow": _with([node("BlackmanWindow", "n", "w"), node("Mul", "x w", "y")], {"n": np.int32(3)}),
     "CastLike": _with([node("CastLike", "c x", "w"), node("Mul", "x w", "y")], {"c": np.array([1, 2, 3], np.int64)}),
@@ -32,11 +47,28 @@ OWN: dict[str, onnx.ModelProto] = {
     "HammingWindow": _with([node("HammingWindow", "n", "w"), node("Mul", "x w", "y")], {"n": np.int32(3)}),
     "HannWindow": _with([node("HannWindow", "n", "w"), node("Mul", "x w", "y")], {"n": np.int32(3)}),
     "LayerNormalization": _with([node("LayerNormalization", "x c", "y")], {"c": np.array([1, 2, 3], F)}),
+    "If": _with(
+        [node("If", "c", "w", then_branch=_NEGATED, else_branch=_NEGATED), node("Relu", "w", "y")], {"c": _TRUE}
+    ),
+    "Loop": _with([node("Loop", "n c x", "y", body=_ITERATION)], {"n": np.int64(2), "c": _TRUE}),
+    "Scan": _with([node("Scan", "h x", "f y", body=_STEP, num_scan_inputs=1)], {"h": np.zeros(3, F)}),
+    "MelWeightMatrix": _with(
+        [node("MelWeightMatrix", "a b c d e", "w"), node("MatMul", "x w", "y")],
+        {"a": np.int64(4), "b": np.int64(4), "c": np.int64(8000), "d": F(0), "e": F(4000)},
+    ),
     "Not": model([node("Not", "x", "y")], [port("x", [2, 3], "bool")], [port("y", [2, 3], "bool")]),
     "Range": _with([node("Range", "a b c", "w"), node("Mul", "x w", "y")], {"a": F(0), "b": F(3), "c": F(1)}),
     "Shape": _with([node("Shape", "x", "s"), node("Cast", "s", "w", to=1), node("MatMul", "w x", "y")], {}),
     "Size": _with([node("Size", "x", "s"), node("Cast", "s", "w", to=1), node("Add", "x w", "y")], {}),
     "GlobalLpPool": model([node("GlobalLpPool", "x", "y")], [port("x", [1, 2, 4, 4])], [port("y", [1, 2, 1, 1])]),
+    "MaxUnpool": model(
+        [
+            node("MaxPool", "x", "p i", kernel_shape=[2, 2], strides=[2, 2]),
+            node("MaxUnpool", "p i", "y", kernel_shape=[2, 2], strides=[2, 2]),
+        ],
+        [port("x", [1, 2, 4, 4])],
+        [port("y", [1, 2, 4, 4])],
+    ),
     "MaxRoiPool": model(
         [node("MaxRoiPool", "x r", "y", pooled_shape=[2, 2])],
         [port("x", [1, 2, 4, 4])],

@@ -38,7 +38,7 @@ def int8(rng: Rng) -> int:
     return int(pick(rng, [-128, 127, 0, int(rng.integers(-128, 128)), int(rng.integers(-128, 128))]))
 
 
-def clamp(rng: Rng) -> dict[str, int]:
+def clamp(rng: Rng) -> dict[str, Any]:
     low, high = pick(rng, [(-128, 127), (-128, 127), (-128, 127), (-5, 127), (-128, 40), (-20, 20)])
     return {"output_zero_point": int8(rng), "output_min": low, "output_max": high}
 
@@ -138,7 +138,9 @@ def elementwise(rng: Rng) -> Case:
     shape = pick(rng, [(1, 3, 5, 7), (1, 2, 4, 16), (1, 3, 1, 5), (3, 9)])
     other = pick(rng, [shape, shape, shape, (1, 1, 1, shape[-1]) if len(shape) == 4 else shape])
     scales = np.float32(rng.uniform(0.005, 0.1, 3)) if rng.integers(3) else np.array([0.05, 0.05, 0.1], np.float32)
-    result = dict(zip(("output_zero_point", "output_min", "output_max"), clamp(rng).values(), strict=True))
+    result: dict[str, Any] = dict(
+        zip(("output_zero_point", "output_min", "output_max"), clamp(rng).values(), strict=True)
+    )
     function = pick(rng, ["add", "add", "sub", "mul"])
     arithmetic = onnx.Binary(float(scales[0]), int8(rng), float(scales[1]), int8(rng), float(scales[2]), **result)
     return Case(Elementwise(function, arithmetic), (int8_array(rng, shape), int8_array(rng, other)), {})

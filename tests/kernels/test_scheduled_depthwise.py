@@ -155,15 +155,15 @@ def check_on_host(number: int, network: Network, inputs: list[np.ndarray], direc
     assert_equal_to_reference(program, inputs)
 
 
-@pytest.mark.parametrize("number", some(NUMBERS, (0, 2, 3, 5, 6)))
+@pytest.mark.parametrize("number", some(NUMBERS, (0, 3, 6)))
 def test_depthwise_tiles_equal_the_reference(number, only, tmp_path):
     taken = only(number)
-    network, inputs = network_of(["depthwise"], 12, 40 + number)
+    network, inputs = network_of(["depthwise"], 8, 40 + number)
     check_on_host(number, network, inputs, tmp_path)
-    assert len(taken) > 6
+    assert len(taken) > 4
 
 
-@pytest.mark.parametrize("number", some((0, 2, 3, 5, 6), (2, 3, 6)))
+@pytest.mark.parametrize("number", some((0, 2, 3, 5, 6), (3,)))
 def test_rare_shapes_equal_the_reference(number, only, tmp_path):
     taken = only(number)
     check_on_host(number, *rare_network(number), tmp_path, "-DTINYSEG_REQUANTIZE_INTEGER=1")
@@ -181,16 +181,16 @@ def test_many_depthwise_tiles_equal_the_reference(number, seed, only, tmp_path):
 OTHER_BOARDS = {1: "mps2_an500", 2: "mps2_an505"}  # for some of the variants
 
 
-@pytest.mark.parametrize("number", some(NUMBERS, (0, 2, 3, 5, 6)))
+@pytest.mark.parametrize("number", some(NUMBERS, (0, 3, 6)))
 def test_depthwise_tiles_equal_the_reference_on_boards(number, only, tmp_path):
     taken = only(number)
-    network, inputs = network_of(["depthwise"], 16, 50 + number)
+    network, inputs = network_of(["depthwise"], 10, 50 + number)
     board = OTHER_BOARDS.get(number, BOARDS[family_of(number)])
     assert run_on_board(board, network, inputs, tmp_path / "project") == []
-    assert len(taken) > 6
+    assert len(taken) > 5
 
 
-@pytest.mark.parametrize("number", some((0, 2, 3, 5, 6), (0, 5, 6)))
+@pytest.mark.parametrize("number", some((0, 2, 3, 5, 6), (5,)))
 def test_rare_shapes_equal_the_reference_on_a_board(number, only, tmp_path):
     only(number)
     assert run_on_board(BOARDS[family_of(number)], *rare_network(5), tmp_path / "project") == []
@@ -476,6 +476,6 @@ def test_inner_loops_are_under_1_kib(core, tmp_path):
                 sources += out.sources
                 modules |= out.modules
     for path, text in long_tail_files("net", sources, sorted(header_of(module) for module in modules)).items():
-        (tmp_path / Path(path).name).write_text(text)
+        (tmp_path / Path(path).name).write_text(text.replace("../runtime/", ""))
     loops = innermost_loops(compiled(tmp_path / "net_tvm.c", core, tmp_path))
     assert 500 < max(loop.bytes for loop in loops) < LARGEST_LOOP

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from tinyseg_tvm.codegen.programs import tiled
 from tinyseg_tvm.codegen.programs.tiled import scheduled
 from tinyseg_tvm.codegen.programs.windows import dsp_kernels
 from tinyseg_tvm.codegen.programs.windows import program as window_program
+from tinyseg_tvm.codegen.programs.windows.direct_dsp_kernels import DirectDspKernel
 from tinyseg_tvm.codegen.programs.windows.dsp_kernels import DspKernel
 from tinyseg_tvm.codegen.programs.windows.kernels import MicroKernel
 from tinyseg_tvm.codegen.programs.windows.mve_passes import Passes
@@ -36,6 +37,8 @@ from tinyseg_tvm.operators.arithmetic import onnx
 KINDS = ["conv2d", "conv2d", "dense", "conv2d", "conv2d_transpose"]
 CORES = {"dsp": Core("host", has_dsp=True), "mve": Core("host", has_dsp=True, has_mve=True), "v7m": Core("host")}
 DSP_LINES, MVE_PIXEL, V7M_PIXEL = (next(f for f in FAMILIES if f.kernel.name == name) for name in ("dsp", "mve", "v7m"))
+DIRECT = [f for f in FAMILIES if f.kernel is DirectDspKernel]  # of whole words without padding only
+STAGING = [f for f in FAMILIES if f.kernel is not DirectDspKernel]
 
 
 def named(family: WindowFamily) -> str:
@@ -53,12 +56,25 @@ LONG = (  # channels of each piece, outputs, kernel, stride, width, padding on b
 )
 
 
-def long_windows() -> tuple[Network, list[np.ndarray]]:
+WORDS = (  # as above: whole words, of which the sums of one have more than eight outputs, or fewer, or rounds left over
+    ((640,), 32, (1, 1), 1, 1, 0),
+    ((8,), 24, (1, 1), 1, 1, 0),
+    ((52,), 16, (1, 1), 1, 5, 0),
+    ((28, 4), 11, (1, 1), 2, 9, 0),
+    ((4,), 7, (3, 3), 1, 8, 0),
+    ((12,), 2, (1, 3), 2, 9, 0),
+    ((16,), 8, (3, 1), 1, 6, 0),
+    ((36,), 8, (1, 1), 1, 2, 0),
+    ((20,), 16, (1, 1), 1, 7, 0),
+)
+
+
+def long_windows(convolutions: Sequence[tuple[Any, ...]] = LONG) -> tuple[Network, list[np.ndarray]]:
     """Convolutions whose windows take many rounds of inner loops, with values left over, and one beside its map."""
     rng = np.random.default_rng(3)
     builder = NetworkBuilder("long")
     inputs: list[np.ndarray] = []
-    for number, (channels, outputs, kernel, stride, width, pad) in enumerate(LONG):
+    for number, (channels, outputs, kernel, stride, width, pad) in enumerate(convolutions):
         operator = Conv2d(
             (1, stride), (0, pad, 0, pad), (1, 1), 1, onnx.WeightedSum(int(rng.integers(-128, 128)), 3, -128, 127)
         )
@@ -135,7 +151,8 @@ def check_on_host(family: WindowFamily, seed: int, each: int, directory: Path) -
     assert_equal_to_reference(program, inputs)
 
 
-@pytest.mark.parametrize("family", FAMILIES, ids=named)
+@pytest.mark.sampled(2)
+@pytest.mark.parametrize("family", STAGING, ids=named)
 def test_tiles_equal_the_reference(family, only_tiles, tmp_path):
     taken = only_tiles(family)
     check_on_host(family, 5 + family.staged_pixels, 10, tmp_path)
@@ -143,7 +160,7 @@ def test_tiles_equal_the_reference(family, only_tiles, tmp_path):
 
 
 @pytest.mark.parametrize("seed", SWEEPS)
-@pytest.mark.parametrize("family", FAMILIES, ids=named)
+@pytest.mark.parametrize("family", STAGING, ids=named)
 def test_many_tiles_equal_the_reference(family, seed, only_tiles, tmp_path):
     only_tiles(family)
     check_on_host(family, 100 + seed, 60, tmp_path)
@@ -156,17 +173,38 @@ BOARDS = {
 }
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     "family",
-    [pytest.param(f, marks=pytest.mark.release if f.stack else ()) for f in FAMILIES],
+    [pytest.param(f, marks=pytest.mark.release if f.stack else ()) for f in STAGING],
     ids=named,
 )
 def test_tiles_equal_the_reference_on_boards(family, only_tiles, tmp_path):
     boards = BOARDS[family.kernel.name]
     only_tiles(family)
     network, inputs = networks(20 + family.staged_pixels, 15)
-    board = boards[FAMILIES.index(family) % len(boards)]
+    board = boards[STAGING.index(family) % len(boards)]
     assert run_on_board(board, network, inputs, tmp_path / "project") == []
+
+
+@pytest.mark.parametrize("family", DIRECT, ids=named)
+def test_whole_words_are_summed_where_they_lie(family, only_tiles, tmp_path):
+    taken = only_tiles(family)
+    network, inputs = long_windows(WORDS)
+    core = CORES["dsp"]
+    problem = build_problem(network, io="resident", cost=lambda node: operators.kernel_cost(node, network, core))
+    direct = [operator for operator in problem.operators if operator.kernel.endswith(family.name)]
+    assert len(direct) == len([case for case in WORDS if case[4] >= family.staged_pixels])
+    assert all(operator.scratch_bytes == 0 for operator in direct)
+    assert len(set(taken)) > 1
+    assert_equal_to_reference(build(network, problem, spread_plan(problem), tmp_path, core=core), inputs)
+
+
+@pytest.mark.release
+@pytest.mark.parametrize("family", DIRECT, ids=named)
+def test_whole_words_equal_the_reference_on_a_board(family, only_tiles, tmp_path):
+    only_tiles(family)
+    assert run_on_board("mps2_an386", *long_windows(WORDS), tmp_path / "project") == []
 
 
 @pytest.mark.parametrize("family", [DSP_LINES, MVE_PIXEL, V7M_PIXEL], ids=named)
@@ -203,7 +241,9 @@ def test_inner_loops_of_passes_stay_under_1_kib():
         channels, taps, stride, segments = (int(rng.integers(1, n)) for n in (300, 6, 3, 8))
         layout = Layout.of(channels * taps, channels * stride)
         bounds = (-5, -100, 100)
-        passes = Passes.of(((layout, segments),), int(rng.integers(1, 5)), int(rng.integers(1, 40)), bounds)
+        passes = Passes.of(
+            ((layout, segments),), int(rng.integers(1, 5)), int(rng.integers(1, 40)), bounds, fixed_point=False
+        )
         sizes.append(largest_inner_loop(passes.statement))
     assert 900 < max(sizes) < 1024
 
@@ -219,8 +259,13 @@ def test_a_mutated_micro_kernel_is_found(only_tiles, tmp_path, monkeypatch):
 @pytest.mark.release
 @pytest.mark.parametrize(
     ("family", "right", "wrong"),
-    [(DSP_LINES, "smlad", "smladx"), (MVE_PIXEL, "vmladava.s8", "vmladava.u8"), (V7M_PIXEL, "mla", "mls")],
-    ids=["dsp", "mve", "v7m"],
+    [
+        (DSP_LINES, "smlad", "smladx"),
+        (DIRECT[0], "ror #8", "ror #16"),
+        (MVE_PIXEL, "vmladava.s8", "vmladava.u8"),
+        (V7M_PIXEL, "mla", "mls"),
+    ],
+    ids=["dsp", "direct", "mve", "v7m"],
 )
 def test_a_mutated_instruction_is_found_on_a_board(family, right, wrong, only_tiles, tmp_path, monkeypatch):
     only_tiles(family)
@@ -230,8 +275,9 @@ def test_a_mutated_instruction_is_found_on_a_board(family, right, wrong, only_ti
         return [line.replace(right, wrong) for line in true_body(kernel, *tile)]
 
     monkeypatch.setattr(family.kernel, "body", mutated)
-    network, inputs = networks(20, 10)
-    assert run_on_board(BOARDS[family.kernel.name][0], network, inputs, tmp_path / "project") != []
+    network, inputs = long_windows(WORDS) if family in DIRECT else networks(20, 10)
+    board = BOARDS[family.kernel.name.split()[0]][0]
+    assert run_on_board(board, network, inputs, tmp_path / "project") != []
 
 
 def any_program() -> WindowProgram:

@@ -80,7 +80,11 @@ def runtime_of_int16(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_portable_kernels_mix_no_int8_with_values(runtime_of_int16: Path) -> None:
     kernels = sorted(path.name for path in (RUNTIME / "portable").glob("*.c"))
-    subprocess.run(["gcc", *FLAGS, "-fsyntax-only", *kernels], cwd=runtime_of_int16, check=True)
+    of_tflite = [name for name in kernels if name.endswith("_tflite.c")]
+    assert of_tflite
+    others = [name for name in kernels if name not in of_tflite]
+    for names, rule in ((others, []), (of_tflite, ["-DTINYSEG_RULE_TFLITE"])):
+        subprocess.run(["gcc", *FLAGS, *rule, "-fsyntax-only", *names], cwd=runtime_of_int16, check=True)
 
 
 def test_portable_kernels_compute_values_of_another_type(runtime_of_int16: Path) -> None:
@@ -93,7 +97,11 @@ def test_portable_kernels_compute_values_of_another_type(runtime_of_int16: Path)
 def test_no_signature_of_a_kernel_for_values_says_int8() -> None:
     named = re.compile(r"^(?:void|TINYSEG_IN\w+ \w+|static \w+) \w+\([^)]*\bint8_t\b", re.MULTILINE)
     of_int8 = {path.name for path in (RUNTIME / "portable").glob("*.[ch]") if named.search(path.read_text())}
-    assert of_int8 == {"tinyseg_argmax.h", "tinyseg_softmax.c", "tinyseg_softmax.h"}
+    indices = {"tinyseg_argmax.h", "tinyseg_unpool2d.h"}
+    softmax = {f"tinyseg_softmax{name}" for name in (".c", ".h", "_tflite.h", "_tflite_body.h")}
+    vectors = {f"tinyseg_{name}_tflite.{kind}" for name in ("l2_normalize", "log_softmax") for kind in "ch"}
+    wide = {f"tinyseg_wide_{name}" for name in ("channels.c", "channels.h", "channels_body.h", "terms.c", "terms.h")}
+    assert of_int8 == {*indices, *softmax, *vectors, *wide, "tinyseg_reduction.c", "tinyseg_reduction.h"}
 
 
 def test_a_parameter_that_is_no_value_of_the_result_is_refused() -> None:

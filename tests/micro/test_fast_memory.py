@@ -165,12 +165,16 @@ def test_a_board_may_use_its_fast_memory_by_itself_and_0_switches_it_off(module,
 
 
 def test_a_stated_limit_covers_fast_memory(module) -> None:
-    free = relay.build(module[0], "c -tinyseg -board=mps2_an386 -layerwise", module[1])
+    free = relay.build(module[0], "c -tinyseg -board=mps2_an386 -objective=ram -layerwise", module[1])
     limit = free.memory.total + 2048
-    fits = relay.build(module[0], f"c -tinyseg -board=mps2_an386 -layerwise -ram={limit} -fast=2K", module[1])
+    fits = relay.build(
+        module[0], f"c -tinyseg -board=mps2_an386 -objective=ram -layerwise -ram={limit} -fast=2K", module[1]
+    )
     assert free.memory.total < fits.memory.total <= limit
     with pytest.raises(DoesNotFitError, match="--fast 0"):
-        relay.build(module[0], f"c -tinyseg -board=mps2_an386 -layerwise -ram={limit - 16} -fast=2064", module[1])
+        relay.build(
+            module[0], f"c -tinyseg -board=mps2_an386 -objective=ram -layerwise -ram={limit - 16} -fast=2064", module[1]
+        )
 
 
 # ---- On the board --------------------------------------------------------------------------------
@@ -223,11 +227,12 @@ def test_kernels_and_weights_are_used_where_the_startup_code_copied_them(made, b
     assert {symbol for symbol in linked if within(image, symbol, factory.board, "weights")} == linked & weights
     assert linked & weights
     assert linked - weights  # some stay in flash, or the limit meant nothing
-    kernels = [s for s in image.symbols if s.function and re.fullmatch(r"tinyseg_\w+_line", s.name)]
+    kernels = [s for s in image.symbols if s.function and re.fullmatch(r"net_tinyseg_\w+_line", s.name)]
     assert any(within(image, kernel.name, factory.board, "code") for kernel in kernels) == bool(modules)
     programs = {s.name for s in image.symbols if s.function and "_tvm" in s.name}
     functions = {function for content in factory.fast_contents for function in content.functions}
-    assert {name for name in programs if within(image, name, factory.board, "code")} == programs & functions
+    inside = {name.partition(".")[0] for name in programs if within(image, name, factory.board, "code")}
+    assert inside == {name.partition(".")[0] for name in programs} & functions  # of a clone of GCC's, too
     assert bool(programs & functions) == (board == "blocks")
     assert bool(modules) == (board == "blocks")
     assert loaded_into(Path(result.elf), factory.board) == 0

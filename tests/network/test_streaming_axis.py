@@ -29,8 +29,10 @@ from tinyseg_tvm.operators import (
     MaxPool2d,
     Operator,
     Pad,
+    Rearrange,
     Reshape,
     Resize2d,
+    Select,
     Slice,
     Softmax,
     TensorType,
@@ -118,7 +120,16 @@ def test_lines_become_columns():
     assert columns.nodes[0].constants["weight"].shape == (4, 2, 3, 3)
 
 
-def unary(build: Builder, rng: np.random.Generator, source: str, choice: int) -> str:  # noqa: PLR0912
+def blocks(shape: tuple[int, ...], order: int) -> Operator:
+    """Blocks of pixels become channels."""
+    _, height, width, channels = shape
+    rows, columns = 2 - height % 2, 2 - width % 2
+    split = (1, height // rows, rows, width // columns, columns, channels)
+    permutation = ((0, 1, 3, 2, 4, 5), (0, 1, 3, 5, 4, 2))[order]
+    return Rearrange(split, permutation, (1, height // rows, width // columns, rows * columns * channels))
+
+
+def unary(build: Builder, rng: np.random.Generator, source: str, choice: int) -> str:  # noqa: C901, PLR0912
     """One of the operators that take one map."""
     _, height, width, channels = build.shape(source)
     if choice == 0:
@@ -161,6 +172,12 @@ def unary(build: Builder, rng: np.random.Generator, source: str, choice: int) ->
         return build.add(Concat(3), source, build.add(Lookup("int8"), source, table=table))
     if choice == 11:
         return build.add(Concat(int(rng.integers(1, 3))), source, source)
+    if choice == 15:
+        axis = int(rng.integers(1, 4))
+        indices = np.arange(build.shape(source)[axis])[::-1].astype(np.int32)
+        return build.add(Select(axis), source, indices=indices)
+    if choice == 14:
+        return build.add(blocks(build.shape(source), int(rng.integers(2))), source)
     if choice == 12:
         return build.add(clamp("dense", False), source, **weights(rng, 5, channels))
     return build.add(
@@ -180,14 +197,16 @@ def head(build: Builder, rng: np.random.Generator, source: str, choice: int) -> 
         return build.add(Reshape((1, channels)), pooled)
     if choice == 3:
         return build.add(Reshape((1, height * width * channels)), build.add(Transpose((0, 3, 1, 2)), source))
+    if choice == 4:
+        return build.add(Rearrange((1, height, width, channels), (0, 3, 1, 2), (1, channels * height * width)), source)
     return source
 
 
 @settings(max_examples=120, suppress_health_check=list(HealthCheck))
 @given(
     st.integers(0, 2**32 - 1),
-    st.lists(st.integers(0, 13), min_size=1, max_size=4),
-    st.integers(0, 4),
+    st.lists(st.integers(0, 15), min_size=1, max_size=4),
+    st.integers(0, 5),
     st.tuples(st.integers(6, 9), st.integers(6, 9)),
 )
 def test_random_chains_compute_the_same(seed, choices, last, extents):

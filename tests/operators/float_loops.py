@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import itertools
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +19,11 @@ from tinyseg_tvm.operators import (
     ElementwiseConstant,
     GlobalPool,
     MaxPool2d,
+    Pointwise,
+    Reduce,
 )
+from tinyseg_tvm.operators.arithmetic import expressions
+from tinyseg_tvm.operators.matmul import Matmul
 
 f32 = np.float32
 LOWEST = f32(np.finfo(np.float32).min)
@@ -210,6 +216,138 @@ def gather(case: Case) -> np.ndarray:
     return np.array(result, table.dtype).reshape(case.output_types[0].shape)
 
 
+def reduced_elements(case: Case) -> Iterator[tuple[tuple[int, ...], list[Any]]]:
+    """Every place of the result, with the elements that become it in their order."""
+    op, data = of_type(case.operator, Reduce), case.inputs[0]
+    last = data.ndim - 1
+    width = data.shape[-1] // op.groups if op.groups else 1
+    for place in np.ndindex(*case.output_types[0].shape):
+        extents = [range(data.shape[axis]) if axis in op.axes else range(at, at + 1) for axis, at in enumerate(place)]
+        if op.groups:
+            first = place[last] // width * width
+            extents[last] = range(first, first + width)
+        yield place, [data[index] for index in itertools.product(*extents)]
+
+
+def reduce(case: Case) -> np.ndarray:
+    op = of_type(case.operator, Reduce)
+    result = np.zeros(case.output_types[0].shape, np.float32)
+    for place, values in reduced_elements(case):
+        first = {"product": f32(1), "max": LOWEST, "min": -LOWEST}.get(op.function, f32(0))
+        squares = f32(0)
+        for number, x in enumerate(values, 1):
+            if op.function in ("max", "min"):
+                first = x if (x > first if op.function == "max" else x < first) else first
+            elif op.function == "product":
+                first = f32(first * x)
+            elif op.function == "variance":
+                apart = f32(x - first)
+                first = f32(first + f32(apart * f32(f32(1) / f32(number))))
+                squares = f32(squares + f32(apart * f32(x - first)))
+            else:
+                first = f32(first + x)
+        count = f32(len(values))
+        result[place] = {"mean": f32(first / count), "variance": f32(squares / count)}.get(op.function, first)
+    return result
+
+
+def resize2d(case: Case) -> np.ndarray:
+    x, rows, columns = case.inputs[0][0], case.constants["rows"], case.constants["columns"]
+    row_weights, column_weights = case.constants["row_weights"], case.constants["column_weights"]
+    result = np.zeros(case.output_types[0].shape, np.float32)
+    for _, y0, x0, c in np.ndindex(*result.shape):
+        acc = f32(0)
+        for row, row_weight in zip(rows[y0], row_weights[y0], strict=True):
+            for column, column_weight in zip(columns[x0], column_weights[x0], strict=True):
+                if row_weight != 0:
+                    acc = fma(x[row, column, c], row_weight * column_weight, acc)
+        result[0, y0, x0, c] = acc
+    return result
+
+
+def products(case: Case, index: tuple[int, ...]) -> Iterator[tuple[Any, Any]]:
+    """The pairs of values whose products element ``index`` of a product of matrices sums, in their order."""
+    op = of_type(case.operator, Matmul)
+    row, column = (index[1] if op.inside else index[-2]), index[-1]
+    batches = ((0, index[2]) if op.inside else (0, 0, *index[:-2]))[-2:]
+
+    def element(array: np.ndarray, inside: bool, i: int, j: int) -> Any:
+        shape = (1, array.shape[2]) if inside else (1, 1, *array.shape[:-2])[-2:]
+        outer, inner = (at % extent for at, extent in zip(batches, shape, strict=True))
+        if inside:
+            return array[0, i, inner, j].item()
+        return array[(outer, inner)[4 - array.ndim :]][i, j].item()
+
+    for k in range(case.inputs[0].shape[-1]):
+        at = (column, k) if op.transposed else (k, column)
+        yield element(case.inputs[0], op.inside, row, k), element(case.inputs[1], op.rhs_inside, *at)
+
+
+def matmul(case: Case) -> np.ndarray:
+    result = np.zeros(case.output_types[0].shape, np.float32)
+    for index in np.ndindex(*result.shape):
+        total = f32(0)
+        for a, b in products(case, index):
+            total = fma(f32(a), f32(b), total)
+        result[index] = clamped(total, case.operator.clamp)
+    return result
+
+
+SCALARS: dict[str, Callable[..., Any]] = {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "div": lambda a, b: a / b,
+    "max": lambda a, b: a if a > b else b,
+    "min": lambda a, b: a if a < b else b,
+    "less": lambda a, b: a < b,
+    "less_equal": lambda a, b: a <= b,
+    "greater": lambda a, b: a > b,
+    "greater_equal": lambda a, b: a >= b,
+    "equal": lambda a, b: a == b,
+    "not_equal": lambda a, b: a != b,
+    "and": lambda a, b: a != 0 and b != 0,
+    "or": lambda a, b: a != 0 or b != 0,
+    "xor": lambda a, b: (a != 0) != (b != 0),
+    "identity": lambda a: a,
+    "not": lambda a: a == 0,
+    "where": lambda c, a, b: a if c != 0 else b,
+    "neg": lambda a: -a,
+    "abs": abs,
+    "sign": lambda a: (a > 0) * 1 - (a < 0) * 1,
+    "sqrt": np.sqrt,
+}
+"""Functions that are one operation; those in a sequence are held against the C library in test_elementary_functions."""
+
+
+def pointwise(case: Case) -> np.ndarray:
+    op = of_type(case.operator, Pointwise)
+    result = np.zeros(case.output_types[0].shape, op.output_dtype)
+    operands = {f"x{number}": array for number, array in enumerate(case.inputs)} | dict(case.constants)
+    spread = {name: np.broadcast_to(array, result.shape) for name, array in operands.items()}
+    for place in np.ndindex(*result.shape):
+        made: list[np.float32] = []
+        for instruction in expressions.instructions_of(op.expression):
+            values = [
+                made[int(name[1:])] if name[0] == "t" else f32(spread[name][place] if name in spread else name)
+                for name in instruction.operands
+            ]
+            if instruction.function == "dequantize":
+                value = f32(int(spread[instruction.operands[0]][place]) - int(instruction.operands[2])) * values[1]
+            elif instruction.function == "quantize":
+                limits = np.iinfo(op.output_dtype)
+                steps = f32(0) if np.isnan(values[0]) else np.rint(values[0] / values[1])
+                value = f32(min(max(float(steps) + int(instruction.operands[2]), limits.min), limits.max))
+            elif instruction.function in SCALARS:
+                value = f32(SCALARS[instruction.function](*values))
+            else:
+                function = expressions.FUNCTIONS[instruction.function][1]
+                value = f32(function(*(np.array([each]) for each in values))[0])
+            made.append(value)
+        result[place] = made[-1]
+    return result
+
+
 LOOPS = {
     "average_pool2d float32": average_pool2d,
     "clip": clip,
@@ -219,7 +357,11 @@ LOOPS = {
     "elementwise float32": elementwise,
     "elementwise_constant float32": elementwise_constant,
     "global_pool float32": global_pool,
+    "reduce float32": reduce,
+    "matmul float32": matmul,
+    "pointwise": pointwise,
     "max_pool2d float32": max_pool2d,
+    "resize2d float32": resize2d,
     "softmax float32": softmax,
     "gather": gather,
 }

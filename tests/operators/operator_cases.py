@@ -10,9 +10,12 @@ from typing import Any, TypeVar
 import numpy as np
 from hypothesis import strategies as st
 
+from tests.operators import int16_cases
+from tests.operators.int16_cases import of_int16
 from tinyseg_tvm.operators import (
     ArgMax,
     AveragePool2d,
+    ChannelLookup,
     Clip,
     Concat,
     Conv2d,
@@ -28,16 +31,26 @@ from tinyseg_tvm.operators import (
     MaxPool2d,
     Operator,
     Pad,
+    Pointwise,
     Quantize,
+    Rearrange,
+    Reduce,
     Reshape,
     Resize2d,
+    Select,
     Slice,
     Softmax,
     TensorType,
     Transpose,
 )
-from tinyseg_tvm.operators.arithmetic import float32, onnx
+from tinyseg_tvm.operators.arithmetic import expressions, float32, onnx
+from tinyseg_tvm.operators.arithmetic.cell_functions import FUNCTIONS
 from tinyseg_tvm.operators.arithmetic.float32 import FLOAT32_MAX
+from tinyseg_tvm.operators.constant import Constant
+from tinyseg_tvm.operators.matmul import Matmul
+from tinyseg_tvm.operators.max_positions import MaxPositions
+from tinyseg_tvm.operators.max_unpool2d import MaxUnpool2d
+from tinyseg_tvm.operators.recurrent import FUNCTION_COUNT, GATES, Recurrent
 
 T = TypeVar("T")
 
@@ -229,6 +242,16 @@ def lookup(draw: Any) -> Case:
 
 
 @st.composite
+def channel_lookup(draw: Any) -> Case:
+    case = draw(lookup())
+    channels = case.inputs[0].shape[-1]
+    rng = draw(generators)
+    tables = np.stack([rng.permutation(case.constants["table"]) for _ in range(channels)])
+    dtype = of_type(case.operator, Lookup).output_dtype
+    return Case(ChannelLookup(dtype), case.inputs, {"tables": tables})
+
+
+@st.composite
 def elementwise(draw: Any) -> Case:
     rng = draw(generators)
     lhs, rhs = draw(
@@ -322,6 +345,59 @@ def slices(draw: Any) -> Case:
 
 
 @st.composite
+def max_positions(draw: Any) -> Case:
+    rng, kernel = draw(generators), (draw(st.integers(1, 3)), draw(st.integers(2, 3)))
+    before = (draw(st.integers(0, kernel[0] - 1)), draw(st.integers(0, kernel[1] - 1)))
+    shape = (1, draw(st.integers(3, 6)), draw(st.integers(3, 6)), draw(st.integers(1, 3)))
+    strides = (draw(st.integers(1, 3)), draw(st.integers(1, 3)))
+    operator = MaxPositions(kernel, strides, (*before, 0, 0), draw(st.booleans()))
+    data = int8_array(rng, shape) if draw(st.booleans()) else float_array(rng, shape)
+    return Case(operator, (data,), {})
+
+
+@st.composite
+def max_unpool2d(draw: Any) -> Case:
+    rng, kernel = draw(generators), (draw(st.integers(1, 3)), draw(st.integers(2, 3)))
+    strides = (draw(st.integers(1, 3)), draw(st.integers(1, 3)))
+    padding = (draw(st.integers(0, kernel[0] - 1)), draw(st.integers(0, kernel[1] - 1)))
+    shape = (1, draw(small), draw(small), draw(st.integers(1, 3)))
+    extent = tuple(max(1, (n - 1) * s + k - p) for n, s, k, p in zip(shape[1:3], strides, kernel, padding, strict=True))
+    values = array_of(rng, shape, draw(st.sampled_from(["int8", "float32"])))
+    positions = rng.integers(0, kernel[0] * kernel[1], shape).astype(np.uint8)
+    return Case(MaxUnpool2d(kernel, strides, padding, extent, 3.0), (values, positions), {})
+
+
+@st.composite
+def select(draw: Any) -> Case:
+    rng = draw(generators)
+    shape = draw(shapes)
+    axis = draw(st.integers(0, len(shape) - 1))
+    indices = rng.integers(0, shape[axis], draw(st.integers(1, 5))).astype(np.int32)
+    return Case(Select(axis), (array_of(rng, shape, draw(dtypes)),), {"indices": indices})
+
+
+REARRANGEMENTS = [  # of maps, vectors and batches: shuffled pixels, blocks, rows and columns among channels, no lines
+    ((1, 3, 2, 6), (1, 3, 2, 2, 3), (0, 1, 2, 4, 3), (1, 3, 2, 6)),
+    ((1, 4, 6, 2), (1, 2, 2, 2, 3, 2), (0, 1, 3, 2, 4, 5), (1, 2, 2, 12)),
+    ((1, 4, 6, 2), (1, 2, 2, 2, 3, 2), (0, 1, 3, 5, 4, 2), (1, 2, 2, 12)),
+    ((1, 3, 2, 12), (1, 3, 2, 2, 3, 2), (0, 1, 3, 2, 4, 5), (1, 6, 6, 2)),
+    ((1, 4, 3, 2), (1, 4, 3, 2), (0, 3, 1, 2), (1, 24)),
+    ((1, 4, 3, 4), (1, 4, 3, 2, 2), (0, 4, 1, 3, 2), (1, 2, 4, 6)),
+    ((1, 6, 4), (1, 3, 2, 4), (0, 2, 1, 3), (1, 6, 4)),
+    ((2, 3, 4), (2, 3, 2, 2), (0, 3, 1, 2), (2, 2, 6)),
+    ((1, 6, 2), (1, 4, 3), (0, 2, 1), (1, 2, 6)),
+    ((12,), (3, 4), (1, 0), (12,)),
+]
+
+
+@st.composite
+def rearrange(draw: Any) -> Case:
+    before, early, permutation, after = draw(st.sampled_from(REARRANGEMENTS))
+    data = array_of(draw(generators), before, draw(dtypes))
+    return Case(Rearrange(early, permutation, after), (data,), {})
+
+
+@st.composite
 def reshape(draw: Any) -> Case:
     rng = draw(generators)
     shapes_of = [
@@ -365,19 +441,39 @@ def resize_table(extent: int, result: int, linear: bool) -> tuple[np.ndarray, np
     return np.stack([low, np.minimum(low + 1, extent - 1)], 1), np.stack([2048 - weight, weight], 1)
 
 
+TAPS = [(2048,), (1024, 1024), (-300, 2348), (300, -400, 2148), (500, 600, -452, 1400)]
+"""Weights that sum to the unit, none of them small."""
+
+
 @st.composite
-def resize2d(draw: Any) -> Case:
+def tap_table(draw: Any, extent: int) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct sources, up to four, and integer weights, some 0 or negative."""
+    rng, rows = draw(generators), draw(small)
+    taps = min(draw(st.integers(1, 4)), extent)
+    weights = np.zeros((rows, taps), np.int32)
+    for row in weights:
+        chosen = TAPS[rng.integers(0, len([each for each in TAPS if len(each) <= taps]))]
+        row[: len(chosen)] = chosen
+        rng.shuffle(row)
+    sources = np.stack([rng.permutation(extent)[:taps] for _ in range(rows)])
+    return sources.astype(np.int32), weights
+
+
+RESIZE_TABLES = ("rows", "row_weights", "columns", "column_weights")
+
+
+@st.composite
+def resize2d(draw: Any, methods: tuple[str, ...] = ("nearest", "linear", "taps")) -> Case:
     rng = draw(generators)
-    linear = draw(st.booleans())
+    method = draw(st.sampled_from(methods))
     height, width, rows, columns = (draw(small) for _ in range(4))
-    constants = dict(
-        zip(
-            ("rows", "row_weights", "columns", "column_weights"),
-            (*resize_table(height, rows, linear), *resize_table(width, columns, linear)),
-            strict=True,
-        )
-    )
-    if linear:
+    if method == "taps":
+        tables = (*draw(tap_table(height)), *draw(tap_table(width)))
+    else:
+        linear = method == "linear"
+        tables = (*resize_table(height, rows, linear), *resize_table(width, columns, linear))
+    constants = dict(zip(RESIZE_TABLES, tables, strict=True))
+    if method != "nearest":
         arithmetic = onnx.Interpolation(0.1, draw(int8s), draw(st.sampled_from([0.1, 0.08, 0.3])), draw(int8s))
         operator, dtype = Resize2d("linear", arithmetic), "int8"
     else:
@@ -385,6 +481,16 @@ def resize2d(draw: Any) -> Case:
     shape = (1, height, width, draw(st.integers(1, 4)))
     data = int8_array(rng, shape) if dtype == "int8" else array_of(rng, shape, dtype)
     return Case(operator, (data,), constants)
+
+
+@st.composite
+def float_resize2d(draw: Any) -> Case:
+    rng, height, width = draw(generators), draw(small), draw(small)
+    constants = dict(zip(RESIZE_TABLES, (*draw(tap_table(height)), *draw(tap_table(width))), strict=True))
+    for name in ("row_weights", "column_weights"):
+        constants[name] = (constants[name] / 2048 * rng.uniform(0.9, 1.1)).astype(np.float32)
+    data = float_array(rng, (1, height, width, draw(st.integers(1, 4))))
+    return Case(Resize2d("linear", float32.Interpolation()), (data,), constants)
 
 
 FLOAT_CLAMPS = [(-FLOAT32_MAX, FLOAT32_MAX), (-FLOAT32_MAX, FLOAT32_MAX), (0.0, FLOAT32_MAX), (0.0, 6.0), (-2.5, 40.0)]
@@ -461,6 +567,27 @@ def float_global_pool(draw: Any) -> Case:
     return Case(draw(st.sampled_from([average, GlobalPool("max")])), (data,), {})
 
 
+@st.composite
+def expressed(draw: Any, plain: Callable[[], st.SearchStrategy[Case]]) -> Case:
+    """A sum of integers that goes on in float32, with functions of it and of a number per channel."""
+    case = draw(plain())
+    rng = draw(generators)
+    multiplier = case.constants["multiplier"] / 20
+    others = {}
+    steps = draw(
+        st.sampled_from(["identity x0", "sigmoid x0; mul x0 t0", "add x0 c0", "add x0 c0; tanh t0; mul t1 c1"])
+    )
+    for name in ("c0", "c1"):
+        if name in steps:
+            others[name] = rng.normal(0, 3, multiplier.shape).astype(np.float32)
+    dtype = draw(st.sampled_from(["float32", "int8"]))
+    if dtype == "int8":
+        steps += f"; quantize t{steps.count(';')} 0.05 {draw(int8s)}"
+    zero_point = of_type(case.arithmetic, onnx.WeightedSum).input_zero_point
+    operator = replace(case.operator, arithmetic=onnx.ExpressedSum(zero_point, steps, dtype))
+    return Case(operator, case.inputs, {**case.constants, "multiplier": multiplier, **others})
+
+
 float_functions = st.sampled_from(["add", "sub", "mul", "div", "max", "min"])
 
 
@@ -503,17 +630,257 @@ def gather(draw: Any) -> Case:
     return Case(Gather(), (indices,), {"table": array_of(rng, (rows, *row), draw(dtypes))})
 
 
+def reductions(shape: tuple[int, ...]) -> st.SearchStrategy[Reduce]:
+    """Reductions without an arithmetic of tensors of a shape."""
+    axes = st.lists(st.integers(0, len(shape) - 1), min_size=1, unique=True).map(lambda found: tuple(sorted(found)))
+    groups = st.sampled_from([0, 0, *(number for number in range(1, shape[-1] + 1) if shape[-1] % number == 0)])
+    made = st.builds(
+        lambda axes, groups: Reduce("max", axes, 0 if axes[-1] == len(shape) - 1 else groups), axes, groups
+    )
+    return made.filter(lambda operator: not refused(operator, shape))
+
+
+def refused(operator: Reduce, shape: tuple[int, ...]) -> bool:
+    try:
+        operator.infer([TensorType(shape, "int8")], {})
+    except ValueError:
+        return True
+    return False
+
+
+reduced_shapes = st.sampled_from(
+    [(5,), (4, 6), (1, 4, 6), (2, 3, 4), (1, 4, 3, 6), (1, 1, 3, 4), (3, 2, 2, 4), (1, 3, 2, 2, 4)]
+)
+
+
+@st.composite
+def reduce(draw: Any) -> Case:
+    shape = draw(reduced_shapes)
+    operator = draw(reductions(shape))
+    scale, zero_point = draw(scales), draw(int8s)
+    arithmetic: onnx.Average | onnx.Reduction | None
+    kind = draw(st.sampled_from(["extreme", "average", "real", "real"]))
+    if kind == "extreme":
+        function, arithmetic = draw(st.sampled_from(["max", "min"])), None
+    elif kind == "average":
+        function = draw(st.sampled_from(["sum", "mean"]))
+        arithmetic = onnx.Average(scale, zero_point, scale * draw(st.sampled_from([1.0, 0.7, 9.0])), draw(int8s))
+    else:
+        function = draw(st.sampled_from(["sum", "mean", "product", "variance"]))
+        arithmetic = onnx.Reduction(scale, zero_point)
+    data = int8_array(draw(generators), shape)
+    return Case(replace(operator, function=function, arithmetic=arithmetic), (data,), {})
+
+
+@st.composite
+def float_reduce(draw: Any) -> Case:
+    shape = draw(reduced_shapes)
+    operator = draw(reductions(shape))
+    function = draw(st.sampled_from(["max", "min", "sum", "mean", "product", "variance"]))
+    arithmetic = None if function in ("max", "min") else float32.Reduction()
+    data = draw(generators).normal(1, 3, shape).astype(np.float32)
+    return Case(replace(operator, function=function, arithmetic=arithmetic), (data,), {})
+
+
+@st.composite
+def constant(draw: Any) -> Case:
+    shape = draw(st.sampled_from([(1, 3, 2, 4), (1, 5, 2), (2, 3), (4,), ()]))
+    return Case(Constant(), (), {"values": array_of(draw(generators), shape, draw(dtypes))})
+
+
+def tflite_cases() -> dict[str, Callable[[], st.SearchStrategy[Case]]]:
+    """Those of the rule ``tflite``: geometry as above, with other results."""
+    from tests.operators import tflite_variants
+
+    kinds: dict[str, tuple[Callable[..., st.SearchStrategy[Case]], Callable[[], st.SearchStrategy[Case]]]] = {
+        **{kind: (tflite_variants.weighted_sum, strategy) for kind, strategy in _WEIGHTED_SUMS.items()},
+        "average_pool2d": (tflite_variants.average, partial(pools, average=True)),
+        "global_pool": (tflite_variants.average, global_pool),
+        "matmul": (tflite_variants.product_sum, matmul),
+        "elementwise": (tflite_variants.binary, elementwise),
+        "elementwise_constant": (tflite_variants.binary, elementwise_constant),
+        "resize2d": (tflite_variants.interpolation, partial(resize2d, methods=("nearest", "linear"))),
+    }
+    return {
+        **{f"{kind} tflite": partial(variant, strategy) for kind, (variant, strategy) in kinds.items()},
+        **{
+            f"{kind} tflite int16": partial(variant, partial(_as_int16, strategy))
+            for kind, (variant, strategy) in kinds.items()
+        },
+        "softmax tflite": partial(tflite_variants.softmax, softmax),
+        "l2_normalize tflite": partial(tflite_variants.l2_normalize, softmax),
+        "softmax tflite int16": partial(tflite_variants.softmax, partial(_as_int16, softmax)),
+        "unary tflite": tflite_variants.unary,
+        "resize2d tflite": partial(tflite_variants.interpolation, resize2d),
+    }
+
+
+def _as_int16(strategy: Callable[[], st.SearchStrategy[Case]]) -> st.SearchStrategy[Case]:
+    return of_int16(strategy())
+
+
+_WEIGHTED_SUMS: dict[str, Callable[[], st.SearchStrategy[Case]]] = {
+    "conv2d": conv2d,
+    "conv2d_transpose": conv2d_transpose,
+    "dense": dense,
+}
+
+
+@st.composite
+def matrices(draw: Any) -> tuple[Matmul, tuple[tuple[int, ...], tuple[int, ...]]]:
+    """A product of matrices without its arithmetic, and the shapes of its operands."""
+    rows, inner, columns = draw(st.integers(1, 4)), draw(st.integers(1, 5)), draw(st.integers(1, 6))
+    transposed, ranks = draw(st.booleans()), draw(st.tuples(st.integers(2, 4), st.integers(2, 4)))
+    inside, rhs_inside = (ranks == (4, 4) and draw(st.booleans()) for _ in range(2))
+    outer = 1 if inside or rhs_inside else draw(st.integers(1, 2))
+    batch = draw(st.integers(1, 3))
+
+    def shape(rank: int, matrix: tuple[int, int], behind: bool) -> tuple[int, ...]:
+        batches = tuple(draw(st.sampled_from([1, extent])) for extent in (outer, batch))
+        if behind:
+            return (1, matrix[0], batches[1], matrix[1])
+        return (*batches, *matrix)[4 - rank :]
+
+    operator = Matmul(inside, rhs_inside, transposed, onnx.ProductSum(0, 0, 1.0, 0, -128, 127))
+    right = (columns, inner) if transposed else (inner, columns)
+    return operator, (shape(ranks[0], (rows, inner), inside), shape(ranks[1], right, rhs_inside))
+
+
+@st.composite
+def matmul(draw: Any) -> Case:
+    operator, shapes = draw(matrices())
+    rng = draw(generators)
+    spread = float(np.float32(rng.uniform(0.2, 2) * 50 / (73 * 73 * np.sqrt(shapes[0][-1]))))
+    arithmetic = onnx.ProductSum(draw(int8s), draw(int8s), spread, **draw(clamps()))
+    return Case(replace(operator, arithmetic=arithmetic), tuple(int8_array(rng, shape) for shape in shapes), {})
+
+
+@st.composite
+def float_matmul(draw: Any) -> Case:
+    operator, shapes = draw(matrices())
+    rng = draw(generators)
+    arithmetic = float32.ProductSum(**draw(float_clamps()))
+    return Case(replace(operator, arithmetic=arithmetic), tuple(float_array(rng, shape) for shape in shapes), {})
+
+
+@st.composite
+def recurrent(draw: Any) -> Case:
+    cell = draw(st.sampled_from(sorted(GATES)))
+    batch, units, width, steps = (draw(st.integers(1, most)) for most in (2, 4, 4, 5))
+    is_lstm = cell == "lstm"
+    functions = draw(st.tuples(*[st.sampled_from(sorted(FUNCTIONS))] * FUNCTION_COUNT[cell]))
+    operator = Recurrent(
+        cell=cell,
+        units=units,
+        batch=batch,
+        reverse=draw(st.booleans()),
+        sequence=draw(st.booleans()),
+        states=is_lstm and draw(st.booleans()),
+        initial=draw(st.sampled_from(["zero", "constant", "operand"])),
+        functions=functions,
+        alphas=tuple(draw(st.sampled_from([0.2, 0.75, 1.0])) for _ in functions),
+        betas=tuple(draw(st.sampled_from([0.5, 1.5])) for _ in functions),
+        clip=draw(st.sampled_from([0.0, 0.5, 3.0])),
+        coupled=is_lstm and draw(st.booleans()),
+        reset_after=cell == "gru" and draw(st.booleans()),
+        quantized=draw(st.booleans()),
+        peephole=is_lstm and draw(st.booleans()),
+    )
+    rng = draw(generators)
+    shapes = {
+        "weight": (operator.rows, width),
+        "recurrence": (operator.rows, units),
+        "bias": (operator.rows,),
+        "weight_scale": (operator.rows,),
+        "recurrence_scale": (operator.rows,),
+        "recurrent_bias": (units,),
+        "peepholes": (3, units),
+        "initial_states": (operator.state_count, batch * units),
+    }
+
+    def values(name: str) -> np.ndarray:
+        if operator.quantized and name in ("weight", "recurrence"):
+            return np.asarray(rng.integers(-128, 128, shapes[name], dtype=np.int8))
+        spread = 0.01 if name.endswith("_scale") else 0.7
+        return np.asarray(rng.normal(0, spread, shapes[name]).astype(np.float32))
+
+    operands = [(steps, batch * width)]
+    operands += [(1, batch * units)] * (operator.state_count if operator.initial == "operand" else 0)
+    inputs = tuple(rng.normal(0, 1, shape).astype(np.float32) for shape in operands)
+    return Case(operator, inputs, {name: values(name) for name in operator.constant_names})
+
+
+BROADCASTS = [
+    (
+        (1, 5, 4, 3),
+        [(1, 5, 4, 3), (1, 1, 1, 3), (1, 5, 4, 1), (1, 5, 1, 3), (1, 1, 4, 3), (1, 1, 4, 1), (1, 5, 1, 1), ()],
+    ),
+    ((1, 6, 5), [(1, 6, 5), (1, 6, 1), (1, 1, 5), (1,)]),
+    ((2, 3, 4), [(2, 3, 4), (1, 3, 4), (2, 1, 4), (2, 3, 1), (4,)]),
+    ((4, 3), [(4, 3), (4, 1), (1, 3), (3,)]),
+    ((5,), [(5,), (1,), ()]),
+]  # shapes of results, and of operands that broadcast to them
+
+
+@st.composite
+def pointwise(draw: Any) -> Case:
+    """Each operand enters a sum of functions of its own, of arguments for which none is infinite or undefined."""
+    rng = draw(generators)
+    shape, others = draw(st.sampled_from(BROADCASTS))
+    activations = [shape, *draw(st.lists(st.sampled_from(others), max_size=2))]
+    fixed = [each for each in draw(st.lists(st.sampled_from(others), max_size=1)) if len(each) == len(shape)]
+    steps, inputs, terms = [], [], []
+    for number, each in enumerate(activations):
+        inputs.append(
+            np.asarray(array_of(rng, each, draw(st.sampled_from(["float32", "float32", "int8", "uint8", "int16"]))))
+        )
+        if inputs[-1].dtype == np.int8:
+            inputs[-1] = np.asarray(int8_array(rng, each))
+        if inputs[-1].dtype != np.float32:
+            steps.append(f"dequantize x{number} {f32(draw(scales))} {draw(st.integers(-20, 20))}")
+        terms.append(f"x{number}" if inputs[-1].dtype == np.float32 else f"t{len(steps) - 1}")
+        steps += [f"max {terms[-1]} -20", f"min t{len(steps)} 20"]
+        terms[-1] = f"t{len(steps) - 1}"
+        function = draw(st.sampled_from([*sorted(UNARY), *sorted(BINARY)]))
+        if function in ("sqrt", "log", "pow"):
+            steps += [f"abs {terms[-1]}", f"add t{len(steps)} 0.25"]
+            terms[-1] = f"t{len(steps) - 1}"
+        steps.append(f"{function} {terms[-1]}" if function in UNARY else f"{function} {terms[-1]} {draw(NUMBERS)}")
+        steps.append(f"add t{len(steps) - 1} {terms[-1]}")  # no function hides its operand
+        terms[-1] = f"t{len(steps) - 1}"
+    terms += [f"c{number}" for number in range(len(fixed))]
+    total = terms[0]
+    for term in terms[1:]:
+        steps.append(f"{draw(st.sampled_from(['add', 'sub', 'mul']))} {total} {term}")
+        total = f"t{len(steps) - 1}"
+    dtype = draw(st.sampled_from(["float32", "int8", "uint8", "int16"]))
+    if dtype != "float32":
+        steps.append(f"quantize {total} {f32(draw(scales))} {draw(st.integers(0, 40))}")
+    constants = {f"c{number}": rng.normal(0, 3, each).astype(np.float32) for number, each in enumerate(fixed)}
+    return Case(Pointwise("; ".join(steps), dtype), tuple(inputs), constants)
+
+
+f32 = np.float32
+UNARY = {name for name, (operands, _) in expressions.FUNCTIONS.items() if operands == 1}
+BINARY = {name for name, (operands, _) in expressions.FUNCTIONS.items() if operands == 2}
+NUMBERS = st.sampled_from([0.5, -1.25, 2.0, 3.0])
+
 CASES: dict[str, Callable[[], st.SearchStrategy[Case]]] = {
     "argmax": argmax,
     "average_pool2d": lambda: pools(average=True),
     "average_pool2d float32": lambda: float_pools(average=True),
+    "channel_lookup": channel_lookup,
     "clip": clip,
     "concat": concat,
+    "constant": constant,
     "conv2d": conv2d,
+    "conv2d expressed": lambda: expressed(conv2d),
     "conv2d float32": float_conv2d,
     "conv2d_transpose": conv2d_transpose,
+    "conv2d_transpose expressed": lambda: expressed(conv2d_transpose),
     "conv2d_transpose float32": float_conv2d_transpose,
     "dense": dense,
+    "dense expressed": lambda: expressed(dense),
     "dense float32": float_dense,
     "depth_to_space": depth_to_space,
     "dequantize": dequantize,
@@ -525,15 +892,43 @@ CASES: dict[str, Callable[[], st.SearchStrategy[Case]]] = {
     "global_pool": global_pool,
     "global_pool float32": float_global_pool,
     "lookup": lookup,
+    "max_positions": max_positions,
+    "max_unpool2d": max_unpool2d,
+    "matmul": matmul,
+    "matmul float32": float_matmul,
     "max_pool2d": lambda: pools(average=False),
     "max_pool2d float32": lambda: float_pools(average=False),
     "pad": pad,
+    "pointwise": pointwise,
     "quantize": quantize,
+    "rearrange": rearrange,
+    "reduce": reduce,
+    "reduce float32": float_reduce,
+    "recurrent": recurrent,
     "reshape": reshape,
     "resize2d": resize2d,
+    "resize2d float32": float_resize2d,
+    "select": select,
     "slice": slices,
     "softmax": softmax,
     "softmax float32": float_softmax,
     "transpose": transpose,
+    "argmax int16": lambda: of_int16(argmax()),
+    "average_pool2d int16": lambda: of_int16(pools(average=True)),
+    "clip int16": lambda: int16_cases.clip(Case, shapes),
+    "conv2d int16": lambda: of_int16(conv2d()),
+    "conv2d_transpose int16": lambda: of_int16(conv2d_transpose()),
+    "dense int16": lambda: of_int16(dense()),
+    "dequantize int16": lambda: int16_cases.dequantize(Case, shapes),
+    "elementwise int16": lambda: of_int16(elementwise()),
+    "elementwise_constant int16": lambda: of_int16(elementwise_constant()),
+    "global_pool int16": lambda: of_int16(global_pool()),
+    "matmul int16": lambda: of_int16(matmul()),
+    "max_pool2d int16": lambda: of_int16(pools(average=False)),
+    "quantize int16": lambda: int16_cases.quantize(Case, shapes),
+    "requantize": lambda: int16_cases.requantize(Case, shapes),
+    "resize2d int16": lambda: of_int16(resize2d(methods=("nearest", "linear"))),
+    "softmax int16": lambda: of_int16(softmax()),
+    **tflite_cases(),
 }
-"""A strategy of cases for every operator kind, and for its other arithmetics (kind, rule)."""
+"""A strategy of cases for every operator kind, and for its other arithmetics (kind, rule) and types (kind, type)."""

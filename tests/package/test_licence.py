@@ -10,7 +10,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 IDENTIFIER = "SPDX-License-Identifier: Apache-2.0"
 COPIED = ("codegen/runtime", "codegen/library/templates", "tinyseg_tvm/micro/port")
-C_LIKE = {".c", ".h", ".ld", ".S"}
+COMMENTS = {
+    **dict.fromkeys((".c", ".h", ".ld", ".S", ".ino"), "/* {} */"),
+    ".md": "<!-- {} -->",
+    ".pdsc": "<!-- {} -->",
+}
+"""By a file's suffix; a number sign elsewhere."""
 
 
 def sources() -> list[Path]:
@@ -26,8 +31,7 @@ def test_there_are_files_of_every_sort() -> None:
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_a_file_names_its_licence_in_the_first_line(path: Path) -> None:
-    c_like = Path(path.name.removesuffix(".jinja")).suffix in C_LIKE
-    expected = f"/* {IDENTIFIER} */" if c_like else f"# {IDENTIFIER}"
+    expected = COMMENTS.get(Path(path.name.removesuffix(".jinja")).suffix, "# {}").format(IDENTIFIER)
     assert path.read_text(encoding="utf-8").partition("\n")[0] == expected
 
 

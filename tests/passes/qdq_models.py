@@ -16,7 +16,8 @@ OPSET = 17
 class QdqModel:
     """A graph under construction; methods return tensor names."""
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, opset: int = OPSET) -> None:
+        self.opset = opset
         self.random = np.random.default_rng(seed)
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: list[onnx.TensorProto] = []
@@ -77,10 +78,10 @@ class QdqModel:
         zero_points = np.zeros(scales.shape)
         return self.dequantize(values, scales, zero_points, np.int32, **({"axis": 0} if scales.ndim else {}))
 
-    def build(self, *outputs: str) -> onnx.ModelProto:
+    def build(self, *outputs: str, opset: int = 0) -> onnx.ModelProto:
         results = [helper.make_empty_tensor_value_info(name) for name in outputs]
         graph = helper.make_graph(self.nodes, "model", self.inputs, results, self.initializers)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset or self.opset)], ir_version=10)
         inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True)
         types = {value.name: value for value in inferred.graph.value_info}
         types.update({value.name: value for value in inferred.graph.output if value.type.HasField("tensor_type")})

@@ -1,5 +1,7 @@
 """With quantised I/O the edges carry one byte per element."""
 
+from dataclasses import replace
+
 import numpy as np
 from tvm import relax
 
@@ -38,6 +40,27 @@ def test_the_model_sees_the_same_values():
     x = np.random.default_rng(0).normal(scale=20, size=(1, 4, 4, 3)).astype(np.float32)
     plain, quantised = to_network(module), to_network(io_type_quantized(module))
     np.testing.assert_array_equal(reference.run(plain, [x])[0], reference.run(quantised, [x])[0])
+
+
+def test_a_port_means_what_its_dequantize_says():
+    """Bytes that a table left as they were were taken otherwise by what made them; two meanings need two ports."""
+    other = replace(DEQUANTIZE, scale=DEQUANTIZE.scale * 2, zero_point=7)
+
+    def before(b, x):
+        return b(other, b(max_pool(), b(QUANTIZE, x)))
+
+    def twice(b, x):
+        y = b(max_pool(), b(QUANTIZE, x))
+        return [b(other, y), b(DEQUANTIZE, y)]
+
+    attrs = {"tinyseg.quantization": {"max_pool2d": [DEQUANTIZE.scale, DEQUANTIZE.zero_point]}}
+    x = np.random.default_rng(0).normal(scale=20, size=(1, 4, 4, 3)).astype(np.float32)
+    for build in (before, twice):
+        module = main(FLOAT, build, **attrs)
+        plain, quantised = to_network(module), to_network(io_type_quantized(module))
+        for ours, theirs in zip(reference.run(quantised, [x]), reference.run(plain, [x]), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+        assert quantised.outputs[0].quantized
 
 
 def test_a_float_input_with_another_reader_stays_float():

@@ -41,6 +41,29 @@ def test_a_permutation_exchanged_with_a_reshape_gives_the_same_elements(case):
     np.testing.assert_array_equal(x.reshape(early).transpose(late), wanted)
 
 
+@given(permuted_and_reshaped(), st.randoms(use_true_random=False))
+def test_a_reshape_exchanged_with_a_permutation_gives_the_same_elements(case, random):
+    shape, permutation, target = case
+    order = tuple(random.sample(range(len(target)), len(target)))
+    wanted = np.arange(math.prod(shape)).reshape(shape).transpose(permutation).reshape(target).transpose(order)
+    found = layouts.regrouped(shape, permutation, target, order)
+    if found is not None:
+        early, late, new = found
+        np.testing.assert_array_equal(np.arange(math.prod(shape)).reshape(early).transpose(late).reshape(new), wanted)
+
+
+@pytest.mark.parametrize(
+    ("shape", "permutation", "target", "wanted"),
+    [
+        ((1, 5, 4, 2, 3), (0, 4, 3, 1, 2), (1, 6, 5, 4), NHWC_TO_NCHW),  # shuffled channels
+        ((1, 5, 2, 4, 2, 3), (0, 2, 4, 5, 1, 3), (1, 12, 5, 4), NHWC_TO_NCHW),  # blocks of pixels into channels
+        ((1, 5, 4, 3), NHWC_TO_NCHW, (1, 60), (0, 1)),
+    ],
+)
+def test_what_is_reshaped_lies_best_as_it_did_before(shape, permutation, target, wanted):
+    assert layouts.outermost_first(shape, permutation, target) == wanted
+
+
 @pytest.mark.parametrize(
     ("shape", "permutation", "target", "wanted"),
     [

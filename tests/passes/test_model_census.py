@@ -33,6 +33,7 @@ QUANTISED = [
 ]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in QUANTISED]
 )

@@ -33,6 +33,34 @@ def test_transpose_between_dequantize_and_quantize_works_on_int8() -> None:
     expect(propagate_quantization, Before, Expected)
 
 
+def test_a_maximum_with_fewer_axes_than_the_quantisation_before_it_is_picked_on_int8() -> None:
+    """The axis that a per-tensor quantisation has, but does not need, is none of the result's."""
+
+    @I.ir_module
+    class Before:
+        @R.function
+        def main(x: R.Tensor((1, 40), "int8")) -> R.Tensor((1,), "int8"):
+            with R.dataflow():
+                real = R.dequantize(x, R.const(0.5, "float32"), R.const(3, "int8"), axis=1)
+                most = R.max(real, axis=[1])
+                q = R.quantize(most, R.const(0.25, "float32"), R.const(-7, "int8"), axis=0)
+                R.output(q)
+            return q
+
+    @I.ir_module
+    class Expected:
+        @R.function
+        def main(x: R.Tensor((1, 40), "int8")) -> R.Tensor((1,), "int8"):
+            with R.dataflow():
+                most = R.max(x, axis=[1])
+                most_2 = R.dequantize(most, R.const(0.5, "float32"), R.const(3, "int8"), axis=0)
+                q = R.quantize(most_2, R.const(0.25, "float32"), R.const(-7, "int8"), axis=0)
+                R.output(q)
+            return q
+
+    expect(propagate_quantization, Before, Expected)
+
+
 def test_relu_clamps_the_quantised_value_at_its_zero_point() -> None:
     @I.ir_module
     class Before:

@@ -6,7 +6,8 @@ import pytest
 
 from tests.planner.networks import mobilenet, resnet, squeeze_excite, tiny_unet, two_heads
 from tinyseg_tvm.errors import DoesNotFitError
-from tinyseg_tvm.planner.cascade import demand, flow, frontier, layer_by_layer
+from tinyseg_tvm.planner import optimiser
+from tinyseg_tvm.planner.cascade import Manner, cascade, flow, layer_by_layer
 from tinyseg_tvm.planner.liveness import lifetimes, live_bound
 from tinyseg_tvm.planner.optimiser import Objective, plan
 from tinyseg_tvm.planner.packing import pack
@@ -62,12 +63,8 @@ def test_every_order_of_steps_is_complete_and_valid(build):
     table = step_table(problem)
     steps = flow(table)
     everything = range(len(problem.operators))
-    for order in (
-        demand(steps, everything),
-        demand(steps, everything, eager=True),
-        frontier(steps, everything),
-        layer_by_layer(steps, everything),
-    ):
+    orders = [cascade(steps, manner, everything).tolist() for manner in Manner]
+    for order in (*orders, layer_by_layer(steps, everything)):
         validate(problem, pack(table, order, 1))
 
 
@@ -81,16 +78,28 @@ def test_a_plan_is_made_within_the_budget_or_the_blocker_is_named():
         plan(short, effort=0.1)
 
 
+def test_a_problem_is_planned_once_whatever_its_limit():
+    problem = mobilenet(96, io="line")
+    best = plan(problem, effort=0.1)
+    assert plan(dataclasses.replace(problem, pools=(Pool("arena", best.pool_bytes[0]),)), effort=0.1) is best
+    other = dataclasses.replace(
+        problem, operators=(dataclasses.replace(problem.operators[0], scratch_bytes=8), *problem.operators[1:])
+    )
+    assert plan(other, effort=0.1) is not best
+
+
 def test_the_fastest_plan_is_layer_by_layer_where_that_fits():
     problem = resnet()
     steps = plan(problem, objective=Objective.FASTEST).steps
     assert sum(a != b for a, b in zip(steps, steps[1:], strict=False)) == len(problem.operators) - 1  # noqa: RUF007
 
 
-def test_plans_are_deterministic_and_progress_ends_at_one():
+def test_plans_are_deterministic_and_progress_ends_at_one(monkeypatch):
     problem = two_heads()
     shares = []
+    monkeypatch.setattr(optimiser, "_KNOWN", {})
     first = plan(problem, effort=0.1, progress=lambda _, share: shares.append(share))
+    monkeypatch.setattr(optimiser, "_KNOWN", {})
     assert plan(problem, effort=0.1) == first
     assert shares == sorted(shares)
     assert shares[-1] == 1.0

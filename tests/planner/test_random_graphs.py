@@ -4,7 +4,7 @@ import hypothesis.strategies as st
 from hypothesis import given, settings
 
 from tests.planner.networks import Builder
-from tinyseg_tvm.planner.cascade import demand, flow, frontier
+from tinyseg_tvm.planner.cascade import Manner, cascade, flow
 from tinyseg_tvm.planner.layerwise import plan_layerwise
 from tinyseg_tvm.planner.liveness import lifetimes, live_bound
 from tinyseg_tvm.planner.optimiser import plan
@@ -64,16 +64,26 @@ def test_every_kind_of_plan_is_valid_and_not_below_its_bound(problem):
     steps = flow(table)
     everything = range(len(problem.operators))
     segments = Segments(steps, everything)
-    for order in (
-        demand(steps, everything),
-        demand(steps, everything, eager=True),
-        frontier(steps, everything),
-        segments.join(best_cuts(segments)),
-    ):
+    orders = [cascade(steps, manner, everything).tolist() for manner in Manner]
+    for order in (*orders, segments.join(best_cuts(segments))):
         packed = pack(table, order, 3)
         validate(problem, packed)
         assert packed.pool_bytes[0] >= live_bound(lifetimes(table, order))
     validate(problem, plan_layerwise(problem, tries=2))
+
+
+class _Exhaustive(Segments):
+    """Judges whatever it is asked for."""
+
+    def within(self, begin, end, limit, enough=0):
+        return super().within(begin, end, None, enough)
+
+
+@given(graphs())
+@settings(max_examples=80)
+def test_segments_that_are_not_judged_would_not_have_changed_the_cuts(problem):
+    steps, everything = flow(step_table(problem)), range(len(problem.operators))
+    assert best_cuts(Segments(steps, everything)) == best_cuts(_Exhaustive(steps, everything))
 
 
 @given(graphs())

@@ -8,7 +8,7 @@ from tinyseg_tvm.planner.rectangles import Blocks, first_fit
 
 
 def random_blocks(rng):
-    """Single rectangles, staircases and buffers with gaps in time."""
+    """Single rectangles, staircases, which climb or not, and buffers with gaps in time."""
     rows, first = [], [0]
     for _ in range(int(rng.integers(1, 60))):
         begin = int(rng.integers(0, 80))
@@ -52,6 +52,18 @@ def test_no_byte_has_two_owners(seed, compiled):
             mine[low : low + int(blocks.size[r]), int(blocks.birth[r]) : int(blocks.end[r])] = True
         owner += mine
     assert owner.max() <= 1
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_staircases_of_thousands_of_lines_are_placed_without_a_look_at_each_pair(compiled):
+    """Three of them, of which the second lies under the third: as ranges of each pair they would take gigabytes."""
+    lines = 20_000
+    numbers = np.arange(lines)
+    first = np.array([0, lines, 2 * lines, 3 * lines])
+    birth = np.concatenate([np.zeros(lines, dtype=np.int64), numbers, numbers])
+    end = np.concatenate([numbers + 1, numbers + 2, np.full(lines, lines + 2)])
+    blocks = Blocks(first, np.tile(numbers * 8, 3), np.full(3 * lines, 8), birth, end, 8)
+    assert first_fit(blocks, np.array([2, 0, 1]), compiled=compiled).tolist() == [8, lines * 8 + 8, 0]
 
 
 def test_without_a_compiler_first_fit_in_python_answers(monkeypatch):

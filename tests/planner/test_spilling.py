@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.planner.networks import mobilenet, resnet, squeeze_excite, tiny_unet, two_heads
 from tinyseg_tvm.errors import TinySegError
-from tinyseg_tvm.planner.cascade import demand, flow, frontier
+from tinyseg_tvm.planner.cascade import Manner, cascade, flow
 from tinyseg_tvm.planner.liveness import lifetimes, live_bound
 from tinyseg_tvm.planner.optimiser import plan
 from tinyseg_tvm.planner.packing import pack
@@ -62,7 +62,7 @@ def test_every_order_of_a_spilled_network_can_be_packed_and_is_valid(problem):
     check_problem(problem)
     steps, table = flow(step_table(problem)), step_table(problem)
     everything = range(len(problem.operators))
-    for order in (demand(steps, everything), demand(steps, everything, eager=True), frontier(steps, everything)):
+    for order in (cascade(steps, manner, everything) for manner in Manner):
         validate(problem, pack(table, order, 1))
 
 

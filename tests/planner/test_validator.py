@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from tests.planner.networks import mobilenet, resnet, squeeze_excite, tiny_unet, two_heads
-from tinyseg_tvm.planner.cascade import demand, flow
+from tinyseg_tvm.planner.cascade import Manner, cascade, flow
 from tinyseg_tvm.planner.packing import pack
 from tinyseg_tvm.planner.plan import Block, Placement, Plan
 from tinyseg_tvm.planner.problem import Access, Operator, Pool, Problem, Role, Tensor
@@ -15,7 +15,7 @@ from tinyseg_tvm.planner.validator import PlanError, check_problem, validate
 
 def streamed(problem: Problem) -> Plan:
     table = step_table(problem)
-    return pack(table, demand(flow(table), range(len(problem.operators))), tries=2)
+    return pack(table, cascade(flow(table), Manner.DEMAND, range(len(problem.operators))), tries=2)
 
 
 @pytest.fixture(scope="module")

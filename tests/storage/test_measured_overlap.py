@@ -41,6 +41,7 @@ def spilled_unet(ahead, ring):
     return with_spills(network, decisions), decisions
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("rate", "ahead", "ring"), [(150_000, 1, 1), (60_000, 3, 2), (60_000, 0, 1)])
 def test_the_measured_overlap_is_that_of_the_cost_model(rate, ahead, ring, tmp_path):
     network, decisions = spilled_unet(ahead, ring)

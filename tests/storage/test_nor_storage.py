@@ -108,7 +108,8 @@ int main(void)
 def wear(tmp_path_factory: pytest.TempPathFactory) -> list[int]:
     folder: Path = tmp_path_factory.mktemp("nor")
     (folder / "main.c").write_text(PROGRAM)
-    sources = [DRIVERS / "nor_storage.c", DRIVERS / "nor_simulator.c", runtime_path("tinyseg_storage.c")]
+    sources = [DRIVERS / "nor_storage.c", DRIVERS / "nor_simulator.c"]
+    sources += [runtime_path("tinyseg_storage.c"), runtime_path("tinyseg_crc32.c")]
     options = [f"-DSECTORS={SECTORS}", f"-I{DRIVERS}", *include_options()]
     command = ["gcc", *FLAGS, *SANITIZE, *options, "main.c", *map(str, sources), "-o", "program"]
     subprocess.run(command, cwd=folder, check=True)

@@ -30,6 +30,7 @@ def both_skips(**options: Any) -> Network:
     return spilled(network, "skip1", ("join1",), slot=1, **deeper)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("options", VARIANTS.values(), ids=list(VARIANTS))
 def test_spilled_tensors_come_back_unchanged(options, tmp_path):
     io: IoMode = "line" if "ahead" in options else "resident"
@@ -66,6 +67,7 @@ def test_two_consumers_fetch_the_same_tensor(tmp_path):
     assert result.storage.read == 2 * result.storage.written
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("storage", ["file", "psram", "nor", "eeprom"])
 def test_spilled_tensors_come_back_unchanged_on_a_cortex_m4(storage, tmp_path):
     result = project(both_skips(storage=storage), "mps2_an386", tmp_path / "out").run(watch_writes=True)

@@ -19,7 +19,7 @@ from tinyseg_tvm.micro import generate_project
 from tinyseg_tvm.network import liveness, reference
 from tinyseg_tvm.network.problem import build_problem
 from tinyseg_tvm.network.spilling import Medium, medium_for, transfer_of, transfers
-from tinyseg_tvm.operators import Conv2d
+from tinyseg_tvm.operators import Conv2d, TensorType
 from tinyseg_tvm.operators.arithmetic import onnx
 from tinyseg_tvm.planner.problem import Tensor
 from tinyseg_tvm.planner.spilling import SpillDecision
@@ -72,7 +72,7 @@ def test_rings_grow_for_a_slow_storage_where_there_is_memory(module, tmp_path):
         'name = "slow"\nkind = "file"\ncapacity = 100_000\nblock_bytes = 1\nlatency_microseconds = 100\n'
         "read_bytes_per_second = 3_000_000\nwrite_bytes_per_second = 3_000_000\n"
     )
-    wide = relay.build(module[0], f"{TARGET} -storage={slow} -ram=64K", module[1])
+    wide = relay.build(module[0], f"{TARGET} -objective=ram -storage={slow} -ram=64K", module[1])
     assert max(max(d.transfer.ring, d.transfer.ahead) for d in wide.planned.spilled) > 1
     assert wide.timing.waiting < 0.5 * wide.timing.transferring
     again = build_problem(wide.network, io="resident").operators  # the network's nodes say what the planner decided
@@ -117,6 +117,13 @@ def test_tensors_without_many_zeros_are_not_coded():
     size = {name: mixed.tensors[name].type.line_bytes for name in mixed.tensors}
     ways = [of(Tensor(name, 16, size[name])) for name in ("skip0", "skip1", "x")]
     assert [way and way.codec for way in ways] == ["none", "mask", "none"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "stays"), [((1, 65536, 1, 1), True), ((1, 4, 65535, 1), True), ((1, 65535, 1, 8), False)]
+)
+def test_tensors_whose_records_have_no_numbers_or_lengths_stay_in_memory(shape, stays):
+    assert (transfer_of(TensorType(shape, "int8"), Medium("sd")) is None) == stays
 
 
 @pytest.mark.parametrize(

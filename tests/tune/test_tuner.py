@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.end_to_end.small_models import one_convolution, segmenter
+from tests.micro.probed_boards import behind_gdb
 from tinyseg_tvm import relay
 from tinyseg_tvm.codegen.operators import NodeView, emitter_for, scheduled_programs
 from tinyseg_tvm.codegen.programs import tiled
@@ -83,6 +85,20 @@ def test_a_kernel_that_computes_something_else_is_refused(module, monkeypatch):
         operator.cycles_per_step(candidate)
 
 
+@pytest.mark.release
+def test_on_a_board_what_is_measured_is_counted_there(module):
+    """Cycles by SysTick, of QEMU behind its GDB server: an instruction lasts 128 ns of its 40 ns."""
+    view, factory = view_of_a_convolution(module)
+    candidate = candidates_of(view)[0]
+    board = behind_gdb("mps2_an386", "-icount", "shift=7", cycles="systick")
+    counted = IsolatedOperator(view, board).cycles_per_step(candidate)
+    estimated = IsolatedOperator(view, factory.board).cycles_per_step(candidate)
+    assert counted == pytest.approx(estimated * 128 / 40, rel=0.4)  # estimates: more than a cycle per instruction
+    silent = dataclasses.replace(board, cycles="dwt")  # which QEMU has not
+    with pytest.raises(TinySegError, match=r"no cycles are counted on .* \(dwt\) stands still"):
+        IsolatedOperator(view, silent).cycles_per_step(candidate)
+
+
 def test_decisions_make_a_difference_to_what_is_measured(module):
     view, factory = view_of_a_convolution(module)
     kernel = next(c.kernel for c in candidates_of(view) if c.decisions)
@@ -97,9 +113,9 @@ def test_decisions_make_a_difference_to_what_is_measured(module):
 @pytest.mark.parametrize(
     ("target", "trials", "message"),
     [
-        ("c -tinyseg", 8, "'host' has no emulator"),
+        ("c -tinyseg", 8, "'host' has neither an emulator nor"),
         (TARGET, 0, "1 or more are needed"),
-        ("c -tinyseg -board=mps2_an386 -mcpu=cortex-m0plus", 8, "emulator of 'mps2_an386' is a cortex-m4"),
+        ("c -tinyseg -board=mps2_an386 -mcpu=cortex-m0plus", 8, "measured on, 'mps2_an386', is a cortex-m4"),
     ],
 )
 def test_what_cannot_be_tuned_is_refused(module, target, trials, message):

@@ -8,6 +8,9 @@ MEMORY_KINDS = ("flash", "weights", "ram", "slow", "fast")
 FAST_CONTENTS = ("code", "weights")
 STORAGE_KINDS = ("file", "sd", "timed", "nor", "psram", "eeprom", "uart")
 FPU_KINDS = ("none", "single", "double")
+FAMILIES = ("stm32f4", "stm32f7", "stm32h7", "stm32l4", "stm32u5", "nrf52", "nrf53", "rp2040", "rp2350", "max78000")
+"""Whose clock, flash and image the start-up code knows: folders of micro/port/families."""
+CYCLE_COUNTERS = ("", "none", "dwt", "systick")
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,52 @@ class Qemu:
 
 
 @dataclass(frozen=True)
+class Debug:
+    """The GDB server that reaches the board: one that is started, or one that listens already.
+
+    Attributes:
+        server: its program and arguments, with ``{port}`` to be filled in; empty for none.
+        connect: ``HOST:PORT`` of one that listens; empty for none.
+        reset: the server's command (GDB's ``monitor``) that resets and halts the processor. Empty: programs are started
+            at their entry, as behind a debugger that has just reset the board.
+    """
+
+    server: tuple[str, ...] = ()
+    connect: str = ""
+    reset: str = ""
+
+
+@dataclass(frozen=True)
+class RegisterChange:
+    """Bits of a register that are cleared, then ones that are set."""
+
+    address: int
+    set: int = 0
+    clear: int = 0
+
+
+@dataclass(frozen=True)
+class Uart:
+    """The serial line that reaches the board.
+
+    Attributes:
+        driver: a file of micro/port/uart.
+        address: of the peripheral's registers.
+        baud: speed, in bits per second.
+        device: the other end: a serial device of this computer, or ``HOST:PORT``; empty where each run names it.
+        clock_hz: of the peripheral; 0 for the board's.
+        setup: registers that give it its clock and pins, in order.
+    """
+
+    driver: str
+    address: int
+    baud: int = 115_200
+    device: str = ""
+    clock_hz: int = 0
+    setup: tuple[RegisterChange, ...] = ()
+
+
+@dataclass(frozen=True)
 class Board:
     """A board: core, clock, memories, storages, and how to run a program on it.
 
@@ -122,6 +171,13 @@ class Board:
         flash_command, run_command: programs with ``{elf}`` and ``{directory}`` to be filled in; empty where
             there are none. ``run_command`` runs the firmware with semihosting and ``{directory}`` as its folder.
         toml: the description's text.
+        cycles: what counts cycles on the board: ``dwt`` (the trace unit's counter), ``systick`` or ``none``; empty for
+            what the core has.
+        debug: the GDB server that reaches it; None where there is none.
+        uart: the serial line that reaches it, likewise.
+        family: whose start-up sets clock, flash and caches (one of ``FAMILIES``); empty: all stays as a reset or a boot
+            loader leaves it.
+        flash_wait_states: of the flash at this clock, for families that are told.
     """
 
     name: str
@@ -136,6 +192,11 @@ class Board:
     flash_command: tuple[str, ...]
     run_command: tuple[str, ...]
     toml: str
+    family: str = ""
+    flash_wait_states: int = 0
+    cycles: str = ""
+    debug: Debug | None = None
+    uart: Uart | None = None
 
     @property
     def is_host(self) -> bool:
@@ -146,6 +207,13 @@ class Board:
     def is_emulated(self) -> bool:
         """Whether programs are run by an emulator."""
         return self.qemu is not None
+
+    @property
+    def cycle_counter(self) -> str:
+        """``dwt``, ``systick`` or ``none``. Armv6-M has no counter in its trace unit; QEMU counts no cycles."""
+        if self.is_host or self.is_emulated:
+            return "none"
+        return self.cycles or ("dwt" if self.core.version > 6 else "systick")
 
     def memory(self, kind: str) -> Memory | None:
         """The board's memory of a kind, None where it has none."""

@@ -29,6 +29,6 @@ def run(arguments: argparse.Namespace) -> int:
     from tinyseg_tvm.cli.front import front_of, print_figures
 
     factory = compile_model(arguments)
-    choices = [] if arguments.brief else front_of(factory, arguments.quiet)
-    print_figures(factory, choices, as_json=arguments.json)
+    front = None if arguments.brief else front_of(factory, arguments.quiet)
+    print_figures(factory, front, as_json=arguments.json)
     return 0

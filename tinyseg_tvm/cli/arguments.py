@@ -7,13 +7,15 @@ import dataclasses
 import re
 from pathlib import Path
 
-from tinyseg_tvm.compiler.options import BuildOptions, options_from_text
+from tinyseg_tvm.compiler.options import FLAGS, BuildOptions, options_from_text
 from tinyseg_tvm.errors import UsageError
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """The model file and how its open dimensions are fixed."""
-    parser.add_argument("model", type=Path, metavar="MODEL", help="an ONNX file (float32, QDQ or QOperator)")
+    parser.add_argument(
+        "model", type=Path, metavar="MODEL", help="an ONNX file (float32, QDQ or QOperator) or a TensorFlow Lite file"
+    )
     parser.add_argument(
         "--shape",
         action="append",
@@ -23,7 +25,27 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         "(may be given several times)",
     )
     parser.add_argument("--batch", type=int, default=1, help="value of an open batch dimension (default: 1)")
+    parser.add_argument(
+        "--state",
+        action="append",
+        default=[],
+        metavar="OUTPUT=INPUT",
+        help="an output that the next inference finds as its input; it stays in the arena (may be given several times)",
+    )
     parser.add_argument("--name", default="", help="name of the C library (default: from the file's name)")
+
+
+def add_transport(parser: argparse.ArgumentParser) -> None:
+    """How programs get to their board."""
+    parser.add_argument(
+        "--transport", default="", help="qemu, gdb, uart or command (default: the first that the board has)"
+    )
+    parser.add_argument(
+        "--server", default="", metavar="HOST:PORT", help="a GDB server that listens, in place of the board's own"
+    )
+    parser.add_argument(
+        "--port", default="", metavar="DEVICE", help="serial device (or HOST:PORT), in place of the board's own"
+    )
 
 
 def add_build_options(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +57,7 @@ def add_build_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--mcpu", default="", help="core, where it is not the board's own")
     group.add_argument("--ram", default="", metavar="N", help="limit of the whole program's RAM, e.g. 64K")
-    group.add_argument("--objective", default="", help="ram (default), speed or pareto")
+    group.add_argument("--objective", default="", help="balanced (default), ram, speed or pareto")
     group.add_argument("--max-recompute", default="", metavar="PCT", help="extra MACs allowed, percent (default: 0)")
     group.add_argument("--max-written", default="", metavar="N", help="bytes written to storage per inference")
     group.add_argument("--storage", default="", help="storages of the board or TOML files, with commas (default: none)")
@@ -46,7 +68,7 @@ def add_build_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--stream-axis",
         default="",
-        help="auto (default: rows with --io line, else what needs less RAM), rows or columns",
+        help="auto (default: rows with --io line, else what serves the objective), rows or columns",
     )
     group.add_argument("--io", default="", help="resident (default): I/O in the arena; line: a callback per line")
     group.add_argument(
@@ -61,6 +83,9 @@ def add_build_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--tuning", default="", metavar="FILE", help="records of 'tinyseg tune' (default: estimates)")
     group.add_argument("--layerwise", action="store_true", help="run layer by layer, for comparison")
+    group.add_argument(
+        "--keep-dead", action="store_true", help="keep channels that have no part in the results, for comparison"
+    )
 
 
 def build_options(arguments: argparse.Namespace) -> BuildOptions:
@@ -68,10 +93,9 @@ def build_options(arguments: argparse.Namespace) -> BuildOptions:
     from tinyseg_tvm.relay.target import parse_target
 
     base = parse_target(arguments.target) if arguments.target else BuildOptions()
-    names = [field.name for field in dataclasses.fields(BuildOptions) if field.name != "layerwise"]
+    names = [field.name for field in dataclasses.fields(BuildOptions) if field.name not in FLAGS]
     given = {name.replace("_", "-"): getattr(arguments, name) for name in names if getattr(arguments, name)}
-    if arguments.layerwise:
-        given["layerwise"] = "true"
+    given |= {name: "true" for name in FLAGS if getattr(arguments, name)}
     return options_from_text(given, base)
 
 
@@ -89,3 +113,27 @@ def parse_shapes(texts: list[str]) -> dict[str, list[int] | int]:
         extents = [int(part) for part in dimensions.split("x")]
         shapes[name] = extents if len(extents) > 1 else extents[0]
     return shapes
+
+
+def parse_states(texts: list[str], inputs: list[str], outputs: list[str]) -> dict[str, str]:
+    """``["hidden_out=hidden_in"]`` as ``{"hidden_out": "hidden_in"}``; names may hold ``=`` themselves.
+
+    Args:
+        texts: as given.
+        inputs: names of the model's.
+        outputs: likewise.
+
+    Raises:
+        UsageError: not of that form, or an output twice.
+    """
+    states: dict[str, str] = {}
+    for text in texts:
+        cuts = [(text[:at], text[at + 1 :]) for at, letter in enumerate(text) if letter == "="]
+        known = [cut for cut in cuts if cut[0] in outputs and cut[1] in inputs]
+        output, name = (known or cuts or [("", "")])[0]
+        if not output or not name:
+            raise UsageError(f"--state {text}: write OUTPUT=INPUT, two names of the model")
+        if output in states:
+            raise UsageError(f"--state {text}: output {output!r} is bound twice")
+        states[output] = name
+    return states

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 EXAMPLES = """examples:
@@ -19,8 +20,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Builds; prints the program's path."""
+    """Builds; prints the program's path, and beside the output the most stack that the network can take."""
     from tinyseg_tvm.micro import Project
+    from tinyseg_tvm.report.text import stack_sentence
 
-    print(Project(arguments.directory).build(jobs=arguments.jobs, sanitize=arguments.sanitize))
+    project = Project(arguments.directory)
+    elf = project.build(jobs=arguments.jobs, sanitize=arguments.sanitize)
+    print(elf)
+    if (depth := project.deepest_stacks(elf).get("run")) is not None:
+        print(stack_sentence(f"{project.library.name}_run", depth.bytes, depth.path, depth.unbounded), file=sys.stderr)
     return 0

@@ -14,6 +14,7 @@ import numpy as np
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.micro.results import RunResult
 from tinyseg_tvm.network import Network, agreement
+from tinyseg_tvm.network.states import initial_states
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ def compare(network: Network, inputs: list[np.ndarray], result: RunResult) -> li
     for record in result.observations:
         observed.setdefault((record.node, record.output), {})[record.line] = record.data
     tensors = {port.tensor: array for port, array in zip(network.inputs, inputs, strict=True)}
+    tensors |= initial_states(network)
     rows = []
     for number, node in enumerate(network.nodes):
         expected = node.operator.reference([tensors[name] for name in node.inputs], node.constants)
@@ -53,9 +55,11 @@ def compare(network: Network, inputs: list[np.ndarray], result: RunResult) -> li
         for output, name in enumerate(node.outputs):
             kind = network.tensors[name].type
             lines = observed.get((number, output), {})
-            if len(lines) != kind.lines:
+            if set(lines) != set(range(kind.lines)):
                 raise TinySegError(f"operator {node.name!r}: the firmware showed {len(lines)} of {kind.lines} lines")
             data = b"".join(lines[line] for line in range(kind.lines))
+            if len(data) != kind.bytes:
+                raise TinySegError(f"operator {node.name!r}: its lines have {len(data)} of {kind.bytes} bytes")
             got = tensors[name] = np.frombuffer(data, kind.dtype).reshape(kind.shape)
             differs = wrong(expected[output], got).reshape(kind.lines, -1)
             values += got.size

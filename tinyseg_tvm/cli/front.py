@@ -4,37 +4,38 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
 from typing import Any
 
 from tinyseg_tvm.cli.compilation import ProgressBar
-from tinyseg_tvm.compiler.alternatives import Alternative, alternatives, ladder, points
+from tinyseg_tvm.compiler.alternatives import Outlook, ladder, outlook, points
 from tinyseg_tvm.relay import Factory
 from tinyseg_tvm.report.points import Point
 from tinyseg_tvm.report.tables import Cell, kib, render
 
 
-def front_of(factory: Factory, quiet: bool) -> list[Alternative]:
+def front_of(factory: Factory, quiet: bool) -> Outlook:
     """The alternatives, with a progress bar while they are planned."""
     with ProgressBar(quiet) as progress:
-        return alternatives(factory.lowered, factory.situation, progress, factory.quantized_ports)
+        return outlook(factory.lowered, factory.situation, progress, factory.quantized_ports)
 
 
-def front_points(factory: Factory, choices: Sequence[Alternative]) -> list[Point]:
-    """The alternatives as points of a picture."""
-    return points(choices, factory.macs - factory.planned.recomputed_macs)
+def front_points(factory: Factory, front: Outlook | None) -> list[Point]:
+    """The alternatives as points of a picture; none where nothing was asked."""
+    return points(front.alternatives, factory.macs - factory.planned.recomputed_macs) if front else []
 
 
-def front_figures(choices: list[Alternative]) -> dict[str, Any]:
-    """``alternatives``, and which of them the usual memory sizes fit: ``ladder``."""
+def front_figures(front: Outlook) -> dict[str, Any]:
+    """``alternatives``, which of them the usual memory sizes fit: ``ladder``, and what kernels cost: ``speeds``."""
     return {
-        "alternatives": [dataclasses.asdict(choice) for choice in choices],
-        "ladder": [{"bytes": rung.bytes, "fits": rung.fits and rung.fits.label} for rung in ladder(choices)],
+        "alternatives": [dataclasses.asdict(choice) for choice in front.alternatives],
+        "ladder": [{"bytes": rung.bytes, "fits": rung.fits and rung.fits.label} for rung in ladder(front.alternatives)],
+        "speeds": [dataclasses.asdict(point) for point in front.speeds],
     }
 
 
-def front_text(choices: list[Alternative]) -> str:
-    """One row per alternative (columns of storage only where some alternative writes), and the ladder."""
+def front_text(front: Outlook) -> str:
+    """Rows of alternatives (columns of storage only where some alternative writes), the ladder, and rows of kernels."""
+    choices = front.alternatives
     headers = ["whole program's RAM", "bytes", "", "extra MACs", "ms"]
     rows: list[list[Cell]] = [
         [c.label, c.ram, kib(c.ram), c.recomputed_macs, f"{1e3 * c.seconds:.0f}"] for c in choices
@@ -46,19 +47,37 @@ def front_text(choices: list[Alternative]) -> str:
             row += [choice.written, f"{1e3 * choice.joules:.2f}", None if life is None else f"{life / 1e6:.2f}"]
     table = render([[*row, choice.arguments] for row, choice in zip(rows, choices, strict=True)], [*headers, "options"])
     steps = [[kib(rung.bytes), rung.fits.label if rung.fits else "does not fit"] for rung in ladder(choices)]
-    return table + "\n\n" + render(steps, ["SRAM", "fits"])
+    return "\n\n".join([table, render(steps, ["SRAM", "fits"]), _speeds_text(front)])
 
 
-def print_figures(factory: Factory, choices: list[Alternative], *, as_json: bool) -> None:
-    """What was built and, where there are any, the alternatives: as text or as one JSON object."""
+def _speeds_text(front: Outlook) -> str:
+    """A row per point: what it takes, and what it takes more, and saves, beside least RAM."""
+    least = front.speeds[0]
+    rows: list[list[Cell]] = [
+        [
+            "balanced" if point.balanced else "",
+            point.ram,
+            kib(point.ram),
+            f"+{100 * (point.ram / least.ram - 1):.1f} %",
+            point.cycles,
+            f"{1e3 * point.seconds:.1f}",
+            f"-{100 * (1 - point.cycles / least.cycles):.1f} %" if least.cycles else "",
+            point.flash,
+            f"{100 * (point.flash / least.flash - 1):+.1f} %" if least.flash else "",
+            point.arguments,
+        ]
+        for point in front.speeds
+    ]
+    headers = ["RAM for faster kernels", "bytes", "", "more", "cycles", "ms", "saved", "flash", "more", "options"]
+    return render(rows, headers)
+
+
+def print_figures(factory: Factory, front: Outlook | None, *, as_json: bool) -> None:
+    """What was built and, where they were asked for, the alternatives: as text or as one JSON object."""
     if as_json:
-        print(
-            json.dumps(
-                {**factory.figures, "remarks": factory.remarks, **(front_figures(choices) if choices else {})},
-                sort_keys=True,
-            )
-        )
+        figures = {**factory.figures, "remarks": factory.remarks, **(front_figures(front) if front else {})}
+        print(json.dumps(figures, sort_keys=True))
         return
     print(factory.report())
-    if choices:
-        print("\n" + front_text(choices))
+    if front:
+        print("\n" + front_text(front))

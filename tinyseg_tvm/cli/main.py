@@ -1,6 +1,6 @@
 """The command line ``tinyseg``: one module per verb, results on stdout, logs on stderr.
 
-Exit codes: 0 ok, 1 user error, 2 usage, 3 does not fit.
+Exit codes: 0 ok, 1 user error, 2 usage, 3 does not fit, 130 interrupted.
 
 A verb's module is imported when it is the verb: help and small verbs need not wait for TVM.
 """
@@ -19,7 +19,22 @@ from pathlib import Path
 from tinyseg_tvm import __version__
 from tinyseg_tvm.errors import TinySegError
 
-VERBS = ("analyze", "compile", "tune", "build", "run", "verify", "report", "flash", "ops", "boards", "serve-storage")
+VERBS = (
+    "quantize",
+    "evaluate",
+    "analyze",
+    "compile",
+    "tune",
+    "build",
+    "run",
+    "verify",
+    "report",
+    "flash",
+    "ops",
+    "boards",
+    "serve-storage",
+)
+INTERRUPTED = 130  # 128 and the number of SIGINT, as shells have it
 
 EXAMPLES = """examples:
   tinyseg analyze model.onnx --board mps2_an386
@@ -61,7 +76,17 @@ def _module_name(verb: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one verb; returns the exit code."""
+    """Runs one verb; returns the exit code. An interruption is one line, whatever is being imported or done."""
+    try:
+        return _run_verb(arguments)
+    except KeyboardInterrupt as error:
+        # Python remembers that an exec() of text was interrupted (dataclasses are made so), and ``python -m`` would end
+        # by SIGINT and not with our code. The next exec() that ends well makes it forget.
+        exec("")
+        return _fail(": ".join(("interrupted", *map(str, error.args))), INTERRUPTED)
+
+
+def _run_verb(arguments: Sequence[str] | None) -> int:
     words = sys.argv[1:] if arguments is None else list(arguments)
     # No option before the verb takes a value, so the verb is the first word that is no option.
     parsed = parser(next((word for word in words if not word.startswith("-")), "")).parse_args(words)
@@ -75,8 +100,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except OSError as error:
         return _fail(f"{error.filename or 'file system'}: {error.strerror or error}", 1)
-    except KeyboardInterrupt:
-        return _fail("interrupted", 130)
     except Exception as error:  # the last resort: one line, and the details where they are asked for
         if parsed.verbose:
             traceback.print_exc()
@@ -85,7 +108,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"tinyseg: error: {message}", file=sys.stderr)
+    harmless = "".join(c if c.isprintable() or c in "\n\t" else "?" for c in message)  # for terminals
+    print(f"tinyseg: error: {harmless}", file=sys.stderr)
     return code
 
 

@@ -1,6 +1,6 @@
-"""Print the supported operators.
+"""Print the supported operators of ONNX and of TensorFlow Lite.
 
-Generated from the code: the front end's conversions and the operators of the lowered network.
+ONNX: from the front end's conversions and the operators of the lowered network. TensorFlow Lite: by type.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+from typing import Any
 
 EXAMPLES = """examples:
   tinyseg ops
@@ -21,13 +22,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints the matrix."""
+    """Prints both matrices."""
     from tinyseg_tvm.frontend import supported_operators
+    from tinyseg_tvm.frontend.tflite.support import NOTES, OPERATOR_TYPES, TYPES
     from tinyseg_tvm.report.tables import render
 
     operators = sorted(supported_operators(), key=lambda operator: operator.name)
     if arguments.json:
-        print(json.dumps([dataclasses.asdict(operator) for operator in operators], indent=2, sort_keys=True))
-    else:
-        print(render([[o.name, str(o.route), o.detail] for o in operators], ["ONNX operator", "route", "how it runs"]))
+        rows: list[dict[str, Any]] = [{"format": "onnx", **dataclasses.asdict(operator)} for operator in operators]
+        rows += [{"format": "tflite", "name": name, "types": types} for name, types in sorted(OPERATOR_TYPES.items())]
+        rows += [
+            {"format": "tflite", "name": name, "types": [], "detail": note} for name, note in sorted(NOTES.items())
+        ]
+        print(json.dumps(rows, indent=2, sort_keys=True))
+        return 0
+    print(render([[o.name, str(o.route), o.detail] for o in operators], ["ONNX operator", "route", "how it runs"]))
+    cells = {name: ["yes" if column in types else "-" for column in TYPES] for name, types in OPERATOR_TYPES.items()}
+    print()
+    print(render([[name, *row] for name, row in sorted(cells.items())], ["TensorFlow Lite operator", *TYPES]))
+    print()
+    print(render([[name, note] for name, note in sorted(NOTES.items())], ["also", "what becomes of it"]))
     return 0

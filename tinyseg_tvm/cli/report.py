@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     from tinyseg_tvm.cli.front import front_of, front_points
 
     factory = compile_model(arguments)
-    choices = [] if arguments.brief else front_of(factory, arguments.quiet)
-    for path in factory.write_reports(arguments.output, points=front_points(factory, choices)):
+    front = None if arguments.brief else front_of(factory, arguments.quiet)
+    for path in factory.write_reports(arguments.output, points=front_points(factory, front)):
         print(path)
     return 0

@@ -1,4 +1,4 @@
-"""Run a project's firmware on its board (the host, QEMU, or the board's run command) and measure it.
+"""Run a project's firmware on its board (the host, QEMU, by GDB server, serial line or command) and measure it.
 
 Without --input the project's own test vectors are run. Outputs are compared byte by byte with the reference executor;
 those that floating point of the long tail has part in may differ by its tolerance.
@@ -11,10 +11,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tinyseg_tvm.cli import arguments as shared
+
 EXAMPLES = """examples:
   tinyseg run out
   tinyseg run out --json
   tinyseg run out --input image.npy --output mask.npy
+  tinyseg run out --server localhost:3333      (a GDB server that listens: OpenOCD, pyOCD, J-Link, ...)
+  tinyseg run out --port /dev/ttyACM0          (a serial line)
 """
 
 
@@ -27,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--profile", action="store_true", help="count instructions per function (QEMU)")
     parser.add_argument("--sanitize", action="store_true", help="address and undefined-behaviour sanitizers (host)")
+    shared.add_transport(parser)
     parser.add_argument("--timeout", type=float, default=600.0, metavar="SECONDS", help="default: 600")
     parser.add_argument("--json", action="store_true", help="print exactly one JSON object")
 
@@ -38,25 +43,30 @@ def run(arguments: argparse.Namespace) -> int:
     from tinyseg_tvm.cli import vectors
     from tinyseg_tvm.errors import TinySegError, UsageError
     from tinyseg_tvm.micro import Project
-    from tinyseg_tvm.network import reference
+    from tinyseg_tvm.network.reference_process import run_apart
 
     metadata = vectors.project_metadata(arguments.directory)
     network = vectors.project_network(arguments.directory)
     if arguments.output and len(arguments.output) != len(network.outputs):
         raise UsageError(f"--output: the network has {len(network.outputs)} outputs, {len(arguments.output)} are named")
     inputs = vectors.read_inputs(network, arguments.input) if arguments.input else None
-    result = Project(arguments.directory).run(
+    project = Project(arguments.directory)
+    result = project.run(
         None if inputs is None else [inputs],
         layout="device",
         profile=arguments.profile,
         sanitize=arguments.sanitize,
         timeout=arguments.timeout,
+        transport=arguments.transport,
+        server=arguments.server,
+        port=arguments.port,
     )
     if result.status != 0 or not result.outputs:
         raise TinySegError(f"the firmware returned status {result.status} (see include/{network.name}.h)")
     figures = result.as_dict()
+    figures["most_stack"] = {key: depth.as_dict() for key, depth in project.deepest_stacks(result.elf).items()}
     if inputs is not None:
-        expected = reference.run(network, inputs, layout="device")
+        (expected,) = run_apart(network, [inputs])
         figures["mismatches"] = vectors.mismatches(expected, result.outputs[0])
         references = [expected]
     else:
@@ -80,7 +90,9 @@ def _text(figures: dict[str, Any]) -> str:
     ram, flash, storage = figures["ram"], figures["flash"], figures["storage"]
     fast = figures["fast"]
     fast_row = ["  of static, copies in fast memory", f"code {fast['code']:,} B, weights {fast['weights']:,} B"]
-    per_mac = f" ({figures['instructions'] / figures['macs']:.2f} per MAC)" if figures["macs"] else ""
+    most = figures["most_stack"]
+    sizes = ", ".join(f"{most[key]['bytes']:,} B" for key in ("run", "program") if most)
+    stack_rows = [["  most stack by the code: network, program", sizes]] if most else []
     rows = [
         ["board", figures["board"]],
         ["bytes that differ from the reference", f"{figures['mismatches']}"],
@@ -88,9 +100,12 @@ def _text(figures: dict[str, Any]) -> str:
         ["RAM, whole program", f"{ram['total']:,} B"],
         ["  arena (resident I/O included)", f"{ram['arena']:,} B"],
         ["  static, stack, slow", f"{ram['static']:,} B, {ram['stack']:,} B, {ram['slow']:,} B"],
+        *stack_rows,
         *([fast_row] if fast["total"] else []),
         ["flash", f"{flash['total']:,} B (code {flash['code']:,}, weights {flash['weights']:,})"],
-        ["instructions", f"{figures['instructions']:,}{per_mac}"],
+        ["instructions", _counted(figures["instructions"], figures["macs"])],
+        ["cycles", _counted(figures["cycles"], figures["macs"])],
+        *([] if figures["milliseconds"] is None else [["milliseconds", f"{figures['milliseconds']:.3f}"]]),
         ["MACs, of them recomputed", f"{figures['macs']:,}, {figures['recomputed_macs']:,}"],
         ["storage written, read", f"{storage['written']:,} B, {storage['read']:,} B"],
     ]
@@ -100,3 +115,10 @@ def _text(figures: dict[str, Any]) -> str:
             [[f"{n:,}", name] for name, n in figures["profile"].items()], ["instructions", "function"]
         )
     return text
+
+
+def _counted(count: int | None, macs: int) -> str:
+    """A count, and how many that is for each multiply-accumulate."""
+    if count is None:
+        return "not measured"
+    return f"{count:,} ({count / macs:.2f} per MAC)" if macs else f"{count:,}"

@@ -1,4 +1,4 @@
-"""Measure kernels for a model on a board's emulator, and record the best: for 'compile --tuning'.
+"""Measure kernels for a model on a board or its emulator, and record the best: for 'compile --tuning'.
 
 Operators are run alone, with the kernels and tiles that promise to save the most time of a whole inference, in which
 waiting for storage counts too. The records hold for other models with operators of the same shapes.
@@ -33,17 +33,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Tunes, writes the records, prints what they change."""
-    from tinyseg_tvm.cli.compilation import ProgressBar
+    from tinyseg_tvm.cli.compilation import ProgressBar, import_model
     from tinyseg_tvm.codegen.tuning_records import save_records
     from tinyseg_tvm.errors import UsageError
-    from tinyseg_tvm.relay import frontend
     from tinyseg_tvm.tune import tune
 
     if not arguments.output.absolute().parent.is_dir():
         raise UsageError(f"-o {arguments.output}: there is no folder {arguments.output.absolute().parent}")
     options = shared.build_options(arguments)
-    shapes = shared.parse_shapes(arguments.shape)
-    mod, params = frontend.from_onnx(arguments.model, shapes=shapes, batch=arguments.batch)
+    mod, params = import_model(arguments)
     with ProgressBar(arguments.quiet) as progress:
         name = arguments.name or arguments.model.stem
         tuned = tune(mod, options, params, name=name, trials=arguments.trials, progress=progress)

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-import json
+import io
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tinyseg_tvm.errors import TinySegError, UsageError
+from tinyseg_tvm.given import LARGEST_STATEMENT, Table, check, check_links, parse_json, read_regular, shown
+from tinyseg_tvm.micro.stated import FOLDERS, METADATA
 from tinyseg_tvm.network import Network, Port, agreement, reference
 from tinyseg_tvm.network.serialization import load_network
 
 NETWORK_FILE = Path("tests", "network.npz")
 METADATA_FILE = Path("metadata.json")
+LARGEST_NETWORK = 1 << 31  # bytes
+LONGEST_HEADER = 10_000  # bytes of a .npy file before its values
+LARGEST_ELEMENT = 8  # bytes of a value
 
 
 def project_network(directory: Path) -> Network:
     """The lowered network that a project carries for its reference executor."""
+    check_links(directory, FOLDERS)
     path = directory / NETWORK_FILE
     try:
-        return load_network(path.read_bytes(), str(path))
+        return load_network(read_regular(path, LARGEST_NETWORK), str(path))
     except FileNotFoundError:
         raise TinySegError(
             f"{directory}: not a project made by 'tinyseg compile' ({NETWORK_FILE} is missing)"
@@ -30,12 +37,13 @@ def project_network(directory: Path) -> Network:
 def project_metadata(directory: Path) -> dict[str, Any]:
     """The project's metadata.json."""
     path = directory / METADATA_FILE
+    check_links(directory, FOLDERS)
     try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        content: dict[str, Any] = parse_json(read_regular(path, LARGEST_STATEMENT), str(path))
+    except OSError as error:
         raise TinySegError(f"{path}: {error}; is {directory} a project made by 'tinyseg compile'?") from None
-    if not isinstance(content, dict):
-        raise TinySegError(f"{path}: damaged; compile the model again")
+    check(METADATA, content, str(path))
+    check(Table({}, ("promised",)), content, str(path))
     return content
 
 
@@ -49,14 +57,37 @@ def read_inputs(network: Network, paths: list[Path]) -> list[np.ndarray]:
         raise UsageError(f"--input: the network has {len(network.inputs)} inputs, {len(paths)} files are given")
     arrays = []
     for port, path in zip(network.inputs, paths, strict=True):
+        array = _read_array(path, math.prod(port.model_shape))
         try:
-            array = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise UsageError(f"--input {path}: no readable .npy file ({error})") from None
-        if not isinstance(array, np.ndarray):
-            raise UsageError(f"--input {path}: must be a .npy file with one array")
-        arrays.append(reference.to_device(network, port, array))
+            arrays.append(reference.to_device(network, port, array))
+        except UsageError as error:
+            raise UsageError(f"--input {path}: {error}") from None
     return arrays
+
+
+def _read_array(path: Path, elements: int) -> np.ndarray:
+    """The array of a .npy file of at most so many elements; the header is believed only where the file is as long.
+
+    Raises:
+        UsageError: it is none, or another one.
+    """
+    try:
+        data = read_regular(path, LONGEST_HEADER + LARGEST_ELEMENT * elements)
+        stream = io.BytesIO(data)
+        version = np.lib.format.read_magic(stream)
+        read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
+        if read is None:
+            raise ValueError(f"version {version}, must be 1.0 or 2.0")
+        shape, fortran, dtype = read(stream, max_header_size=LONGEST_HEADER)
+        if dtype.hasobject or dtype.fields or dtype.subdtype or dtype.kind not in "biuf":
+            raise ValueError(f"its values are of type {dtype}, must be numbers")
+        if len(data) - stream.tell() != math.prod(shape) * dtype.itemsize:
+            raise ValueError(f"shape {shape} of {dtype} does not fit the file's {len(data)} bytes")
+        return np.frombuffer(data, dtype, offset=stream.tell()).reshape(shape, order="F" if fortran else "C")
+    except TinySegError as error:
+        raise UsageError(f"--input: {error}") from None
+    except Exception as error:  # NumPy evaluates the header as a Python literal: many kinds of errors
+        raise UsageError(f"--input {path}: no readable .npy file ({shown(str(error))})") from None
 
 
 def model_outputs(network: Network, outputs: tuple[np.ndarray, ...]) -> list[np.ndarray]:

@@ -10,6 +10,8 @@ import argparse
 import json
 from pathlib import Path
 
+from tinyseg_tvm.cli import arguments as shared
+
 EXAMPLES = """examples:
   tinyseg verify out
   tinyseg verify out --input image.npy --json
@@ -20,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
     parser.add_argument("directory", type=Path, metavar="DIR", help="a project made by 'tinyseg compile'")
     parser.add_argument("--input", type=Path, action="append", default=[], metavar="X.npy", help="one per model input")
+    shared.add_transport(parser)
     parser.add_argument("--timeout", type=float, default=600.0, metavar="SECONDS", help="default: 600")
     parser.add_argument("--json", action="store_true", help="print exactly one JSON object")
 
@@ -35,7 +38,14 @@ def run(arguments: argparse.Namespace) -> int:
     network = vectors.project_network(arguments.directory)
     inputs = vectors.read_inputs(network, arguments.input) if arguments.input else random_inputs(network, seed=0)
     result = Project(arguments.directory).run(
-        [inputs], layout="device", observe=True, count="none", timeout=arguments.timeout
+        [inputs],
+        layout="device",
+        observe=True,
+        count="none",
+        timeout=arguments.timeout,
+        transport=arguments.transport,
+        server=arguments.server,
+        port=arguments.port,
     )
     rows = compare(network, inputs, result)
     bad = sum(row.differing for row in rows)

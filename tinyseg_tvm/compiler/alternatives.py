@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tinyseg_tvm.compiler.fronts import recomputing_points, spilling_points
+from tinyseg_tvm.compiler.kernel_points import SpeedPoint, speed_points
 from tinyseg_tvm.compiler.memory import promised_memory
 from tinyseg_tvm.compiler.options import BuildOptions
 from tinyseg_tvm.compiler.planned import Planned
@@ -22,6 +23,7 @@ from tinyseg_tvm.report.points import Point
 RECOMPUTE_PERCENT = 35.0  # of the MACs: how far the ladder looks unless more is allowed
 MOST_SPILLING = 5  # plans with storage that are shown
 KIB = 1024
+LEAST = "--objective ram"
 MODES: Mapping[IoMode, str] = {"resident": "resident I/O", "line": "I/O by line"}
 
 
@@ -51,6 +53,19 @@ class Alternative:
 
 
 @dataclass(frozen=True)
+class Outlook:
+    """What else a network could need.
+
+    Attributes:
+        alternatives: ways to run it with the kernels of least scratch, those with least restriction and work first.
+        speeds: what RAM for faster kernels costs and saves, with the I/O that was asked for.
+    """
+
+    alternatives: list[Alternative]
+    speeds: list[SpeedPoint]
+
+
+@dataclass(frozen=True)
 class Rung:
     """A memory size and the first alternative (cheapest first) that fits it, None where none does."""
 
@@ -58,13 +73,13 @@ class Rung:
     fits: Alternative | None
 
 
-def alternatives(
+def outlook(
     lowered: LoweredModule,
     situation: Situation,
     progress: Progress | None = None,
     quantized: LoweredModule | None = None,
-) -> list[Alternative]:
-    """Ways to run the network, those with least restriction and work first. RAM limits are ignored.
+) -> Outlook:
+    """Plans the network in other ways. RAM limits are ignored.
 
     Args:
         lowered: streaming along rows.
@@ -77,6 +92,7 @@ def alternatives(
     percent = max(options.max_recompute, RECOMPUTE_PERCENT)
     found: list[Alternative] = []
     best: dict[IoMode, tuple[int, str]] = {}  # arena and axis of the best plan, by kind of I/O
+    asked: list[Planned] = []  # of the I/O that was asked for, by axis
     for label, arguments, chosen in _ways(free):
         different = replace(unlimited, options=chosen)
         try:
@@ -86,6 +102,8 @@ def alternatives(
         found.append(_alternative(label, arguments, planned, different))
         if not chosen.layerwise and (chosen.io not in best or planned.arena_bytes < best[chosen.io][0]):
             best[chosen.io] = planned.arena_bytes, planned.axis
+        if not chosen.layerwise and chosen.io == free.io:
+            asked.append(planned)
     if quantized is not None:
         found += list(_with_quantized_ports(quantized, unlimited, {io: axis for io, (_, axis) in best.items()}))
     smallest = best.get(free.io)
@@ -95,7 +113,7 @@ def alternatives(
         if point.recomputed_macs:
             total = sum(operator.macs for operator in point.problem.operators) - point.recomputed_macs
             share = 100 * point.recomputed_macs / total
-            arguments = f"--io {free.io} --stream-axis {point.axis} --max-recompute {share + 0.05:.1f}"
+            arguments = f"{LEAST} --io {free.io} --stream-axis {point.axis} --max-recompute {share + 0.05:.1f}"
             found.append(_alternative(f"recompute {share:.1f} % of the MACs", arguments, point, recomputing))
     name = options.storage or next((storage.name for storage in situation.board.storages), "")
     if name:
@@ -104,9 +122,9 @@ def alternatives(
         for point in spilling_points(lowered, spilling, progress, MOST_SPILLING):
             if point.written_bytes and (smallest is None or point.arena_bytes < smallest[0]):
                 kib = -(-point.written_bytes // 1024)
-                arguments = f"--io {free.io} --stream-axis {point.axis} --storage {name} --max-written {kib}K"
+                arguments = f"{LEAST} --io {free.io} --stream-axis {point.axis} --storage {name} --max-written {kib}K"
                 found.append(_alternative(f"write {kib} KiB to {name}", arguments, point, spilling))
-    return found
+    return Outlook(found, speed_points(asked, replace(unlimited, options=free), free.io))
 
 
 def ladder(choices: list[Alternative]) -> list[Rung]:
@@ -132,10 +150,10 @@ def points(choices: Sequence[Alternative], macs: int) -> list[Point]:
 
 def _ways(free: BuildOptions) -> Iterator[tuple[str, str, BuildOptions]]:
     axes = ("rows", "columns") if free.stream_axis == "auto" else (free.stream_axis,)
-    yield "layer by layer", "--layerwise", replace(free, layerwise=True, stream_axis=axes[0])
+    yield "layer by layer", f"{LEAST} --layerwise", replace(free, layerwise=True, stream_axis=axes[0])
     for io, how in MODES.items():
         for axis in axes:
-            arguments = f"--io {io} --stream-axis {axis}"
+            arguments = f"{LEAST} --io {io} --stream-axis {axis}"
             yield f"by {axis}, {how}", arguments, replace(free, io=io, stream_axis=axis)
 
 
@@ -149,7 +167,7 @@ def _with_quantized_ports(
             layerwise=False, storage="", max_written=None,
         )  # fmt: skip
         different = replace(situation, options=options)
-        arguments = f"--io-type quantized --io {io} --stream-axis {axis}"
+        arguments = f"{LEAST} --io-type quantized --io {io} --stream-axis {axis}"
         planned = plan_network(quantized, different)
         yield _alternative(f"by {axis}, {MODES[io]}, quantized ports", arguments, planned, different)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -9,6 +11,7 @@ from tinyseg_tvm import codegen
 from tinyseg_tvm.compiler.memory import overhead_bytes
 from tinyseg_tvm.compiler.planned import Planned
 from tinyseg_tvm.compiler.situation import Situation
+from tinyseg_tvm.errors import DoesNotFitError
 from tinyseg_tvm.network import Network
 from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.network.network import Node
@@ -28,9 +31,19 @@ def arena_problem(network: Network, situation: Situation) -> Problem:
     return replace(problem, pools=(Pool("arena", available, ARENA_ALIGNMENT),))
 
 
+@contextmanager
+def whole_program(network: Network, situation: Situation, problem: Problem) -> Iterator[None]:
+    """Lets a refusal of a plan of ``problem`` say what RAM the whole program needs in place of the arena."""
+    try:
+        yield
+    except DoesNotFitError as error:
+        beside = beside_arena(network, situation, problem) if error.needed_bytes else 0
+        raise DoesNotFitError(str(error), error.needed_bytes + beside) from None
+
+
 def beside_arena(network: Network, situation: Situation, problem: Problem) -> int:
     """Bytes that a limit of RAM must hold beside the arena of a network's problem."""
-    return overhead_bytes(situation.board, problem, network) + situation.fast_reserve
+    return overhead_bytes(situation, problem, network) + situation.fast_reserve
 
 
 def least_scratch_cost(network: Network, node: Node, situation: Situation) -> Cost:
@@ -43,6 +56,5 @@ def arena_limit(planned: Planned, situation: Situation) -> int:
 
     A stated limit may be used up; without one the smallest arena stays the smallest.
     """
-    options = situation.options
-    growing = options.ram is not None or options.objective == "speed"
-    return max(planned.arena_bytes, (planned.problem.pools[0].bytes or 0) if growing else 0)
+    limit = planned.problem.pools[0].bytes if situation.options.kernels_use_up_ram else None
+    return max(planned.arena_bytes, limit or 0)

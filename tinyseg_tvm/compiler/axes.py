@@ -11,7 +11,6 @@ from tinyseg_tvm.compiler.situation import Situation
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network import Network
 from tinyseg_tvm.planner.progress import Progress, part, silent
-from tinyseg_tvm.relay_passes.exchange_rows_and_columns import exchange_rows_and_columns
 from tinyseg_tvm.relay_passes.lowered_module import LoweredModule
 
 logger = logging.getLogger(__name__)
@@ -62,7 +61,7 @@ def _oriented(lowered: LoweredModule, axis: str) -> Iterator[Oriented]:
         yield Oriented("rows", lowered)
     if axis in ("auto", "columns"):
         try:
-            yield Oriented("columns", lowered.after(exchange_rows_and_columns(lowered.network.name)))
+            yield Oriented("columns", lowered.exchanged)
         except TinySegError as error:
             if axis == "columns":
                 raise

@@ -1,136 +1,167 @@
-"""The fastest kernels that a plan has room for.
+"""The kernels of a plan: the fastest that an arena has room for, or those that balance RAM and time.
 
 Plans are made with the kernels of least scratch memory. Where an operator runs while memory is left, a faster kernel
-with more scratch costs nothing: the arena stays as large as the plan's peak, or grows to a stated budget. Scratch is
-put into the gaps between the lines of the plan as it is; or everything is placed anew. What saves more cycles is taken.
+with more scratch costs nothing. Scratch is put into the gaps between the lines of the plan as it is; or everything is
+placed anew. What serves the objective better is taken.
 """
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
-import numpy as np
-
-from tinyseg_tvm import codegen
-from tinyseg_tvm.compiler.arena import arena_limit
+from tinyseg_tvm.compiler.arena import arena_limit, beside_arena
+from tinyseg_tvm.compiler.flash_room import FlashRoom
+from tinyseg_tvm.compiler.kernel_front import KernelFront, KernelPoint, cycles_of, kernel_front
+from tinyseg_tvm.compiler.objective import balance, inference_seconds
 from tinyseg_tvm.compiler.planned import Planned
 from tinyseg_tvm.compiler.situation import Situation
-from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.network.problem import first_node
 from tinyseg_tvm.planner.gaps import first_fit, gaps, slots_of
-from tinyseg_tvm.planner.liveness import Lifetimes, lifetimes, live_profile
+from tinyseg_tvm.planner.optimiser import fits
 from tinyseg_tvm.planner.packing import pack
-from tinyseg_tvm.planner.plan import Plan
-from tinyseg_tvm.planner.problem import Operator, Problem
-from tinyseg_tvm.planner.step_table import step_table
+from tinyseg_tvm.planner.problem import Problem
 
 SHARES = (1.0, 0.9, 0.7, 0.5, 0.25)  # of the room that live bytes leave; packing may not reach all of it
 TRIES = 4  # placements per share
-CODE_BYTES = 96 << 10  # of flash: driver, kernels, port; a generous guess
+MOST_ARENAS = 3  # that are placed to see which one balances RAM and time
+WORTH_SLOWER = 1.2  # a balanced plan has no kernel so much slower than another one
+WORTH_RAM = 1.1  # that so much of the least RAM has room for
 
 
 def with_fast_kernels(planned: Planned, situation: Situation) -> Planned:
-    """The plan with faster kernels where the arena and the board's flash have room for them; the schedule stays.
+    """The plan with the kernels that serve the objective best; the schedule stays.
 
     Args:
         planned: with the smallest kernels.
         situation: whose core has the kernels; its options say whether the arena may grow.
     """
-    network, problem, plan = planned.network, planned.problem, planned.plan
-    limit = arena_limit(planned, situation)
-    life = lifetimes(step_table(problem), plan.steps)
-    offset = first_node(network, situation.options.io)
-    choices = {
-        offset + i: codegen.kernel_choices(node, network, situation.core) for i, node in enumerate(network.nodes)
-    }
-    if situation.board.flash_bytes is not None:
-        choices = _within_flash(problem, choices, situation.board.flash_bytes - CODE_BYTES)
-    candidates = [_in_gaps(problem, plan, life, choices, limit)]
-    anew = _placed_anew(problem, plan, life, choices, limit)
-    if anew is not None:
-        candidates.append(anew)
-    faster, placed = min(candidates, key=lambda candidate: _cycles(candidate[0]))
-    return replace(planned, problem=faster, plan=placed)
+    return choose_kernels(kernel_front(planned, situation), situation)
 
 
-def _cycles(problem: Problem) -> int:
-    return sum(operator.cycles * operator.steps for operator in problem.operators)
+def choose_kernels(front: KernelFront, situation: Situation) -> Planned:
+    """As ``with_fast_kernels``, of a plan whose front is known."""
+    if not situation.options.balances:
+        return fastest_within(front, situation, arena_limit(front.planned, situation))
+    return _within_flash(front, situation, partial(_balanced, situation=situation))
 
 
-def _within_flash(problem: Problem, choices: dict[int, tuple[Cost, ...]], limit: int) -> dict[int, tuple[Cost, ...]]:
-    """The choices without those of the largest constants, until any of the remaining together fit.
+def fastest_within(front: KernelFront, situation: Situation, limit: int) -> Planned:
+    """The plan with the fastest kernels that an arena and the board's flash have room for."""
+    return _within_flash(front, situation, partial(_fastest, limit=limit))
 
-    Those go first that save the fewest cycles per byte; the kernels of least scratch stay, for there is no other plan.
-    """
-    kept = dict(choices)
-    while sum(max(cost.flash_bytes for cost in costs) for costs in kept.values()) > limit:
-        ways = []
-        for number, costs in kept.items():
-            largest = max(costs, key=lambda cost: cost.flash_bytes)
-            others = tuple(cost for cost in costs if cost is not largest)
-            if largest is costs[0] or largest.flash_bytes == costs[0].flash_bytes:
-                continue
-            saved = largest.flash_bytes - max(cost.flash_bytes for cost in others)
-            lost = min(cost.cycles_per_step for cost in others) - min(cost.cycles_per_step for cost in costs)
-            ways.append((lost * problem.operators[number].steps / max(saved, 1), number, others))
-        if not ways:
+
+def _within_flash(front: KernelFront, situation: Situation, choose: Callable[[KernelFront], Planned]) -> Planned:
+    """What is chosen of a front, without the kernels that the board's flash has no room for."""
+    network = front.planned.network
+    first = first_node(network, situation.options.io)
+    flash = FlashRoom(network, first, situation.board, situation.core, len(situation.storages))
+    rooms = [operator.scratch_bytes for operator in front.planned.problem.operators]
+    chosen = choose(front)
+    while not flash.is_ample(front.choices) and flash.excess(chosen.problem.operators):
+        fewer = flash.fewer(front.choices, chosen.problem.operators, rooms)
+        if fewer is None:
             break
-        _, number, others = min(ways)
-        kept[number] = others
-    return kept
+        front = front.among(fewer)
+        chosen = choose(front)
+    return chosen
 
 
-def _placed_anew(
-    problem: Problem, plan: Plan, life: Lifetimes, choices: dict[int, tuple[Cost, ...]], limit: int
-) -> tuple[Problem, Plan] | None:
-    """Kernels by the bytes that are not alive, and a new placement of everything; None where no share of them fits."""
-    table = life.table
-    profile = live_profile(life)
+def _fastest(front: KernelFront, limit: int) -> Planned:
+    """The fastest kernels of a front that an arena has room for."""
+    in_gaps = _in_gaps(front, limit)
     for share in SHARES:
-        operators = list(problem.operators)
-        for number, costs in choices.items():
-            room = operators[number].scratch_bytes + int(share * _room(profile, life, number, limit))
-            operators[number] = _chosen(operators[number], costs, room)
-        if operators == list(table.problem.operators):
-            return None
-        faster = replace(problem, operators=tuple(operators))
-        packed = pack(step_table(faster), plan.steps, TRIES)
-        if sum(packed.pool_bytes) <= limit and _fits(faster, packed):
-            return faster, packed
-    return None
+        anew = _placed_anew(front, limit, share)
+        if anew is None:
+            break
+        if anew.arena_bytes <= limit and fits(anew.problem, anew.plan):
+            return min(in_gaps, anew, key=lambda planned: cycles_of(planned.problem.operators))
+    return in_gaps
+
+
+def balance_bound(front: KernelFront, situation: Situation) -> float:
+    """What no plan of a front is balanced better than (``objective.balance``)."""
+    return min(_promises(front, situation, front.points))[0]
 
 
 def scratch_rooms(planned: Planned, situation: Situation) -> list[int]:
     """Bytes of scratch that each operator can have at the most."""
-    problem, limit = planned.problem, arena_limit(planned, situation)
-    life = lifetimes(step_table(problem), planned.plan.steps)
-    profile = live_profile(life)
+    limit, front = arena_limit(planned, situation), KernelFront(planned, {})
     return [
-        operator.scratch_bytes + _room(profile, life, number, limit)
-        for number, operator in enumerate(problem.operators)
+        operator.scratch_bytes + max(limit - busy - operator.scratch_bytes, 0)
+        for operator, busy in zip(planned.problem.operators, front.busy, strict=True)
     ]
 
 
-def _room(profile: np.ndarray, life: Lifetimes, number: int, limit: int) -> int:
-    """Bytes that stay free of an arena throughout an operator's steps."""
-    slots = slots_of(life, number)
-    busy = int(profile[slots].max()) if len(slots) else 0
-    return max(limit - busy, 0)
+def _balanced(front: KernelFront, situation: Situation) -> Planned:
+    """The best balance of RAM and time; of points of the front, those that promise it are placed until none can win."""
+    planned, points = front.planned, front.points
+    beside = beside_arena(planned.network, situation, planned.problem)
+    fair = int(WORTH_RAM * (planned.arena_bytes + beside)) - beside
+    slowest = tuple(WORTH_SLOWER * operator.cycles for operator in front.within(fair).operators)
+
+    def is_fair(problem: Problem) -> bool:
+        return all(operator.cycles <= most for operator, most in zip(problem.operators, slowest, strict=True))
+
+    points = points[bisect_left(points, True, key=lambda point: is_fair(front.within(point.arena_bytes))) :]
+    promising = sorted(_promises(front, situation, points))
+    best: Planned | None = None
+    least = math.inf
+    for promise, arena in promising[:MOST_ARENAS]:
+        if promise >= least:
+            break
+        for candidate in (_in_gaps(front, arena), _placed_anew(front, arena)):
+            if candidate is None or not is_fair(candidate.problem) or not fits(planned.problem, candidate.plan):
+                continue
+            found = balance(inference_seconds(candidate, situation), candidate.arena_bytes + beside)
+            if found < least:
+                best, least = candidate, found
+    return _fastest(front, planned.arena_bytes) if best is None else best
 
 
-def _in_gaps(
-    problem: Problem, plan: Plan, life: Lifetimes, choices: dict[int, tuple[Cost, ...]], limit: int
-) -> tuple[Problem, Plan]:
+def _promises(front: KernelFront, situation: Situation, points: Sequence[KernelPoint]) -> list[tuple[float, int]]:
+    """The balance of points, and their arenas, if they could be placed without waste; nothing is better placed."""
+    planned = front.planned
+    beside = beside_arena(planned.network, situation, planned.problem)
+    seconds, cycles = inference_seconds(planned, situation), cycles_of(planned.problem.operators)
+    return [
+        (
+            balance(seconds - (cycles - point.cycles) / situation.board.clock_hz, point.arena_bytes + beside),
+            point.arena_bytes,
+        )
+        for point in points
+    ]
+
+
+def _placed_anew(front: KernelFront, arena: int, share: float = 1.0) -> Planned | None:
+    """The fastest kernels for the bytes that are not alive, and a new placement of everything; None: nothing is new.
+
+    It may take more than the arena.
+    """
+    planned = front.planned
+    faster = front.within(arena, share)
+    if faster == planned.problem:
+        return None
+    packed = pack(replace(front.life.table, problem=faster), planned.plan.steps, TRIES)  # the same lines and steps
+    return replace(planned, problem=faster, plan=packed)
+
+
+def _in_gaps(front: KernelFront, limit: int) -> Planned:
     """Every line and state stays where it is; each operator's scratch goes where nothing lies during its steps."""
+    problem, plan, life = front.planned.problem, front.planned.plan, front.life
     operators, scratch = list(problem.operators), list(plan.scratch)
     used = list(plan.pool_bytes)
-    for number, costs in choices.items():
+    for number, costs in front.choices.items():
         if len(costs) < 2:
             continue
-        free = gaps(problem, plan, life, slots_of(life, number), limit - sum(used), scratch=False)
+        grown = replace(plan, pool_bytes=tuple(used))
+        free = gaps(problem, grown, life, slots_of(life, number), limit - sum(used), scratch=False)
         widest = max((gap.bytes for gap in free), default=0)
         operator = operators[number]
-        chosen = _chosen(operator, costs, widest)
+        chosen = front.operator(number, widest)
         if chosen.cycles >= operator.cycles or chosen.scratch_bytes > widest:
             continue
         operators[number] = chosen
@@ -141,22 +172,4 @@ def _in_gaps(
             scratch[number] = place
             used[place.pool] = max(used[place.pool], place.offset + chosen.scratch_bytes)
     faster = replace(problem, operators=tuple(operators))
-    return faster, replace(plan, scratch=tuple(scratch), pool_bytes=tuple(used))
-
-
-def _chosen(operator: Operator, costs: tuple[Cost, ...], room: int) -> Operator:
-    """The operator with the fastest kernel of so much scratch."""
-    fitting = [cost for cost in costs if cost.scratch_bytes <= room]
-    best = min(fitting or costs[:1], key=lambda cost: (cost.cycles_per_step, cost.flash_bytes))
-    return replace(
-        operator,
-        kernel=best.kernel,
-        scratch_bytes=best.scratch_bytes,
-        cycles=best.cycles_per_step,
-        flash_bytes=best.flash_bytes,
-    )
-
-
-def _fits(problem: Problem, plan: Plan) -> bool:
-    sizes = zip(problem.pools, plan.pool_bytes, strict=True)
-    return all(pool.bytes is None or used <= pool.bytes for pool, used in sizes)
+    return replace(front.planned, problem=faster, plan=replace(plan, scratch=tuple(scratch), pool_bytes=tuple(used)))

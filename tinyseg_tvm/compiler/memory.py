@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tinyseg_tvm import codegen
-from tinyseg_tvm.boards import Board, Storage, static_memory
+from tinyseg_tvm.boards import Storage, static_memory
 from tinyseg_tvm.compiler.planned import Planned
 from tinyseg_tvm.compiler.situation import Situation
 from tinyseg_tvm.network import Network
@@ -15,13 +15,15 @@ from tinyseg_tvm.planner.problem import Problem
 SLOW_STORAGES = ("psram",)  # kinds that take their bytes from writable memory
 
 
-def static_bytes(board: Board, problem: Problem, network: Network | None = None) -> int:
-    """.data and .bss of the firmware outside the arena: startup, test harness, and the network's context.
+def static_bytes(situation: Situation, problem: Problem, network: Network | None = None) -> int:
+    """.data and .bss of the firmware outside the arena: startup, test harness, storages, and the network's context.
 
     ``network``: with its spills, where it has any.
     """
     regions = codegen.storage_regions(network) if network else ()
-    return static_memory.static_bytes(board, codegen.context_bytes(problem, regions), len(regions))
+    storages = {storage.name: storage for storage in situation.storages}
+    used = [(storages[region.name], region.bytes) for region in regions]
+    return static_memory.static_bytes(situation.board, codegen.context_bytes(problem, regions), used)
 
 
 def slow_bytes(storages: Sequence[Storage], network: Network) -> int:
@@ -30,9 +32,9 @@ def slow_bytes(storages: Sequence[Storage], network: Network) -> int:
     return sum(region.bytes for region in codegen.storage_regions(network) if region.name in slow)
 
 
-def overhead_bytes(board: Board, problem: Problem, network: Network | None = None) -> int:
+def overhead_bytes(situation: Situation, problem: Problem, network: Network | None = None) -> int:
     """What the whole program needs beside the arena: static data and stack."""
-    return static_bytes(board, problem, network) + board.stack_bytes
+    return static_bytes(situation, problem, network) + situation.board.stack_bytes
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,7 @@ class Memory:
 
 def promised_memory(planned: Planned, situation: Situation, fast: int = 0) -> Memory:
     """RAM of the firmware that a plan becomes; ``fast``: bytes of copies in fast memory."""
-    board = situation.board
-    arena, stack = planned.arena_bytes, board.stack_bytes
-    static = static_bytes(board, planned.problem, planned.network) + fast
+    arena, stack = planned.arena_bytes, situation.board.stack_bytes
+    static = static_bytes(situation, planned.problem, planned.network) + fast
     slow = slow_bytes(situation.storages, planned.network)
     return Memory(arena + static + stack + slow, arena=arena, io=0, static=static, stack=stack, slow=slow)

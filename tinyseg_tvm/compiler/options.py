@@ -12,7 +12,7 @@ from tinyseg_tvm.network.problem import IoMode
 from tinyseg_tvm.operators.stored_records import CODECS
 
 _CHOICES = {
-    "objective": ("ram", "speed", "pareto"),
+    "objective": ("balanced", "ram", "speed", "pareto"),
     "stream_axis": ("auto", "rows", "columns"),
     "io": ("resident", "line"),
     "io_type": ("model", "quantized"),
@@ -28,19 +28,22 @@ class BuildOptions:
         board: board name or path of a board's TOML file.
         mcpu: core name; empty for the board's own core.
         ram: whole-program RAM limit in bytes (also the linker's); None for the board's RAM.
-        objective: ``ram`` least RAM, ``speed`` fastest plan within ``ram``, ``pareto`` least RAM, and the command
-            line shows what else RAM could be traded for.
+        objective: ``balanced`` little RAM, and more of it for kernels where that saves time worth it
+            (``objective.balance``), or the fastest kernels within ``ram`` where that is stated; ``ram`` least RAM, of
+            which kernels take what a stated ``ram`` leaves; ``speed`` fastest plan within ``ram`` or the board's;
+            ``pareto`` least RAM, and the command line shows what else RAM could be traded for.
         max_recompute: extra multiply-accumulates allowed, percent of the network's.
         max_written: bytes that may be written to storage per inference; None for no limit.
         storage: storage names of the board or paths of storages' TOML files, with commas between; empty for none.
         codec: of lines in storage: ``none``, a codec's name, or ``auto``: where it saves more time than it takes.
         frame_rate: inferences per second, for the lifetime of storages that wear.
         stream_axis: lines are ``rows`` or ``columns`` of the feature maps; ``auto``: rows with I/O by line, else what
-            needs less RAM.
+            serves the objective better.
         io: model inputs and outputs are resident in the arena, or handed over line by line.
         io_type: port types as in the model, or ``quantized`` (edge quantise/dequantise dropped).
         effort: search effort of the planner, 1 (default) or more.
         layerwise: run layer by layer instead of line by line.
+        keep_dead: keep channels that have no part in the results, for comparison.
         fast: bytes of the board's fast memories for copies of kernels and weights, counted as RAM; None: what the board
             says by itself.
         tuning: file of records of the tuner, for the same core; empty: the kernels' estimates alone.
@@ -49,7 +52,7 @@ class BuildOptions:
     board: str = "host"
     mcpu: str = ""
     ram: int | None = None
-    objective: str = "ram"
+    objective: str = "balanced"
     max_recompute: float = 0.0
     max_written: int | None = None
     storage: str = ""
@@ -60,6 +63,7 @@ class BuildOptions:
     io_type: str = "model"
     effort: int = 1
     layerwise: bool = False
+    keep_dead: bool = False
     fast: int | None = None
     tuning: str = ""
 
@@ -82,6 +86,25 @@ class BuildOptions:
             raise UsageError(f"-ram={self.ram}: must be 1 byte or more")
         if self.fast is not None and self.fast < 0:
             raise UsageError(f"-fast={self.fast}: must be 0 bytes or more")
+
+    @property
+    def balances(self) -> bool:
+        """Whether RAM and time are weighed against each other."""
+        return self.objective == "balanced" and self.ram is None
+
+    @property
+    def kernels_use_up_ram(self) -> bool:
+        """Whether kernels may take as much RAM as there is: a stated limit, or the board's where time alone counts."""
+        return self.ram is not None or self.objective == "speed"
+
+    @property
+    def fills_ram(self) -> bool:
+        """Whether a plan that takes more of the RAM that there is is better where it takes less time."""
+        return self.objective == "speed" or (self.objective == "balanced" and self.ram is not None)
+
+
+FLAGS = ("layerwise", "keep_dead")
+"""Options that take no value."""
 
 
 def options_from_text(values: Mapping[str, str], base: BuildOptions | None = None) -> BuildOptions:
@@ -107,7 +130,7 @@ def _convert(name: str, key: str, text: str) -> object:
             return parse_size(text)
         except UsageError as error:
             raise UsageError(f"-{key}={text}: {error}") from None
-    if name == "layerwise":
+    if name in FLAGS:
         if text not in ("", "1", "true", "0", "false"):
             raise UsageError(f"-{key}={text}: takes no value")
         return text in ("", "1", "true")

@@ -21,7 +21,7 @@ class Planned:
         recomputed_macs: multiply-accumulates of the clones.
         spilled: what goes to storage.
         live_without_writing: most bytes alive if nothing were written; 0 where that was not asked.
-        ram_by_rows: bytes of the whole program along rows, where columns were chosen of both; 0: else.
+        ram_by_rows: least bytes of the whole program along rows, where lines are columns but need not be; 0: else.
     """
 
     axis: str

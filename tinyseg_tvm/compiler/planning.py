@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
-from tinyseg_tvm.compiler.arena import arena_problem, beside_arena
+from tinyseg_tvm.compiler.arena import arena_problem, whole_program
 from tinyseg_tvm.compiler.axes import Oriented, axis_of, by_axis
 from tinyseg_tvm.compiler.decided_network import recomputing
 from tinyseg_tvm.compiler.memory import promised_memory
@@ -15,6 +16,7 @@ from tinyseg_tvm.errors import DoesNotFitError
 from tinyseg_tvm.planner.layerwise import plan_layerwise
 from tinyseg_tvm.planner.optimiser import Objective, check_fits
 from tinyseg_tvm.planner.optimiser import plan as optimise
+from tinyseg_tvm.planner.plan import Plan
 from tinyseg_tvm.planner.problem import Problem
 from tinyseg_tvm.planner.progress import Progress
 from tinyseg_tvm.planner.recompute_search import Point, pareto, plan_with_recomputation
@@ -22,7 +24,19 @@ from tinyseg_tvm.relay_passes.lowered_module import LoweredModule
 
 
 def plan_network(lowered: LoweredModule, situation: Situation, progress: Progress | None = None) -> Planned:
-    """The plan that serves the objective best.
+    """The plan of least RAM among those of the axes, with the kernels of least scratch.
+
+    Raises:
+        DoesNotFitError: none keeps the RAM limit.
+        TinySegError: columns are demanded of a network that cannot stream along them.
+    """
+    return min(plans_by_axis(lowered, situation, progress), key=lambda choice: choice.arena_bytes)
+
+
+def plans_by_axis(
+    lowered: LoweredModule, situation: Situation, progress: Progress | None = None
+) -> tuple[Planned, ...]:
+    """The best plan along each axis that the options allow, where there is one; with the kernels of least scratch.
 
     Raises:
         DoesNotFitError: none keeps the RAM limit.
@@ -41,42 +55,45 @@ def plan_network(lowered: LoweredModule, situation: Situation, progress: Progres
             needed = promised_memory(choices[-1], situation).total
         except DoesNotFitError as error:
             refusals.append(f"by {oriented.axis}, {error}")
-            beside = beside_arena(oriented.network, situation, problem)
-            needed = error.needed_bytes + beside if error.needed_bytes else 0
+            needed = error.needed_bytes
             budgets += [needed] if needed else []
         by_rows = needed if oriented.axis == "rows" else by_rows
     if not choices:
         raise DoesNotFitError(_refusal(situation, refusals, budgets), min(budgets, default=0))
-    if options.objective == "speed":
-        chosen = min(choices, key=lambda choice: (choice.recomputed_macs, len(choice.plan.steps), choice.arena_bytes))
-    else:
-        chosen = min(choices, key=lambda choice: choice.arena_bytes)
-    return replace(chosen, ram_by_rows=by_rows) if chosen.axis == "columns" else chosen
+    return tuple(replace(choice, ram_by_rows=by_rows if choice.axis == "columns" else 0) for choice in choices)
 
 
 def _best(oriented: Oriented, situation: Situation, problem: Problem, progress: Progress) -> Planned:
     """The best plan along one axis without storage."""
     options = situation.options
-    if options.layerwise:
-        plan = plan_layerwise(problem)
-        check_fits(problem, plan)
-        return Planned(oriented.axis, oriented.lowered, problem, plan)
     percent, effort = options.max_recompute, options.effort
-    if percent and options.objective != "speed":
-        return _fitting(
-            of_point(oriented, plan_with_recomputation(problem, percent, effort=effort, progress=progress)), problem
-        )
     objective = Objective.FASTEST if options.objective == "speed" else Objective.SMALLEST
+    recomputes = percent and not options.layerwise
     try:
-        plan = optimise(problem, objective=objective, effort=effort, progress=progress)
+        if recomputes and not options.fills_ram:
+            point = plan_with_recomputation(problem, percent, effort=effort, progress=progress)
+            return _fitting(of_point(oriented, point), situation)
+        with whole_program(oriented.network, situation, problem):
+            plan = _plan(problem, situation, objective, progress)
         return Planned(oriented.axis, oriented.lowered, problem, plan)
     except DoesNotFitError:
-        if not percent:
+        if not recomputes or not options.fills_ram:
             raise
     front = pareto(problem, max_percent=percent, effort=effort, progress=progress)
-    fitting = [p for p in front if problem.pools[0].bytes is None or p.ram <= problem.pools[0].bytes]
-    point = min(fitting or front, key=lambda p: p.macs if fitting else p.ram)
-    return _fitting(of_point(oriented, point), problem)
+    least = min(front, key=lambda point: point.ram)
+    for point in sorted(front, key=lambda point: point.macs):
+        with contextlib.suppress(DoesNotFitError):
+            return _fitting(of_point(oriented, point), situation)
+    return _fitting(of_point(oriented, least), situation)
+
+
+def _plan(problem: Problem, situation: Situation, objective: Objective, progress: Progress) -> Plan:
+    """The best plan of a problem as it is."""
+    if not situation.options.layerwise:
+        return optimise(problem, objective=objective, effort=situation.options.effort, progress=progress)
+    plan = plan_layerwise(problem)
+    check_fits(problem, plan)
+    return plan
 
 
 def of_point(oriented: Oriented, point: Point) -> Planned:
@@ -86,10 +103,12 @@ def of_point(oriented: Oriented, point: Point) -> Planned:
     return Planned(oriented.axis, decided, chosen.problem, point.plan, point.extra_macs)
 
 
-def _fitting(planned: Planned, problem: Problem) -> Planned:
-    """The plan, if it keeps the limits of ``problem``."""
-    check_fits(replace(planned.problem, pools=problem.pools), planned.plan)
-    return planned
+def _fitting(planned: Planned, situation: Situation) -> Planned:
+    """The plan, with the RAM limit, if it keeps it: what is computed twice counts its steps beside the arena, too."""
+    limited = replace(planned.problem, pools=arena_problem(planned.network, situation).pools)
+    with whole_program(planned.network, situation, limited):
+        check_fits(limited, planned.plan)
+    return replace(planned, problem=limited)
 
 
 def _refusal(situation: Situation, refusals: list[str], budgets: list[int]) -> str:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 from tinyseg_tvm.compiler.memory import promised_memory
 from tinyseg_tvm.compiler.planned import Planned
-from tinyseg_tvm.compiler.planning import plan_network
+from tinyseg_tvm.compiler.program import plan_program
 from tinyseg_tvm.compiler.situation import Situation
 from tinyseg_tvm.network import Network, Node, Port
+from tinyseg_tvm.network.channel_removal import Removed
 from tinyseg_tvm.network.images import image_of
 from tinyseg_tvm.network.problem import line_access
 from tinyseg_tvm.operators import Dequantize, Quantize
@@ -23,6 +24,7 @@ from tinyseg_tvm.report.memory import Kind, memory_map
 from tinyseg_tvm.report.tables import kib
 
 WORTH_SAYING = 0.01  # of the whole program's RAM
+MUCH_OF_THE_TIME = 0.05  # of the estimated cycles
 MOST_DETOURS = 8  # operators that are named
 _OTHER = "use an operator that runs by line in its place"
 _CONVERSIONS = (Quantize, Dequantize, Spill, Fetch)
@@ -45,8 +47,27 @@ def orientation(planned: Planned, situation: Situation, name: str) -> list[str]:
     if situation.options.io == "line":
         return [f"lines of {', '.join(ports)} are columns of the image, as --stream-axis columns asks for"]
     way = f"{name}_write_image() and {name}_read_image() take images by rows"
-    cost = f"; --stream-axis rows takes {kib(planned.ram_by_rows)} in all" if planned.ram_by_rows else ""
+    cost = f"; --stream-axis rows takes {kib(planned.ram_by_rows)} or more" if planned.ram_by_rows else ""
     return [f"{', '.join(ports)} lie in the arena column by column: {way}{cost}"]
+
+
+def half_ports(network: Network) -> list[str]:
+    """Says which ports are of float16 in the model, for the program computes in float32."""
+    names = [port.name for port in _ports(network) if port.model_dtype == "float16"]
+    types = sorted({network.tensors[port.tensor].type.dtype for port in _ports(network) if port.name in names})
+    return [f"{', '.join(names)} are float16 in the model, and carry {'/'.join(types)}"] if names else []
+
+
+def removed(channels: Removed | None) -> list[str]:
+    """Says which channels were left out, for they have no part in the results."""
+    if channels is None:
+        return []
+    parts = (("weights", channels.weights, channels.all_weights), ("MACs", channels.macs, channels.all_macs))
+    less = ", ".join(f"{100 * count / of:.0f} % of the {name}" for name, count, of in parts if count)
+    return [
+        f"{channels.channels:,} of {channels.all_channels:,} channels have no part in the results and are left out"
+        + (f", with {less}" if less else "")
+    ]
 
 
 def has_float_ports(network: Network) -> bool:
@@ -62,7 +83,8 @@ def port_bytes(network: Network) -> int:
 def float_ports(planned: Planned, quantized: LoweredModule | None, situation: Situation, total: int) -> list[str]:
     """Says what ``--io-type quantized`` would save, where it is worth a sentence.
 
-    A plan with storage or recomputation takes long to find: the bytes of the ports alone are compared then.
+    A plan with storage or recomputation takes long to find, and one whose kernels may use up the RAM takes as much of
+    it: the bytes of the ports alone are compared then.
 
     Args:
         planned: the plan with the model's port types.
@@ -81,13 +103,39 @@ def float_ports(planned: Planned, quantized: LoweredModule | None, situation: Si
     types = "/".join(sorted({*changed.values()}))
     what = f"{', '.join(changed)} carry float32: with --io-type quantized they carry {types}"
     options = situation.options
-    if options.storage or options.max_recompute:
+    if options.storage or options.max_recompute or options.kernels_use_up_ram:
         return [f"{what}, {kib(port_bytes(quantized.network))} in place of {kib(port_bytes(planned.network))}"]
     same_axis = replace(situation, options=replace(options, stream_axis=planned.axis))
-    smaller = promised_memory(plan_network(quantized, same_axis), same_axis).total
+    smaller = promised_memory(plan_program(quantized, same_axis), same_axis).total
     if total - smaller < WORTH_SAYING * total:
         return []
     return [f"{what}, and the program takes {kib(smaller)}, {kib(total - smaller)} less"]
+
+
+def software_float(planned: Planned, quantized: LoweredModule | None, situation: Situation) -> list[str]:
+    """Says what the conversions of float32 ports cost on a core without floating point unit, where that is much.
+
+    Args:
+        planned: the plan with the model's port types.
+        quantized: the module with quantised ports; None where they would not be smaller.
+        situation: what was planned for.
+    """
+    if quantized is None or situation.core.has_fpu:
+        return []
+    kept = {node.name for node in quantized.network.nodes}
+    left_out = {
+        node.name
+        for node in planned.network.nodes
+        if isinstance(node.operator, Quantize | Dequantize) and node.name not in kept
+    }
+    cycles = {operator.name: operator.cycles * operator.steps for operator in planned.problem.operators}
+    share = sum(cycles[name] for name in left_out) / max(sum(cycles.values()), 1)
+    if share < MUCH_OF_THE_TIME:
+        return []
+    return [
+        f"{situation.core.name} has no floating point unit: converting float32 ports by software takes about "
+        f"{100 * share:.0f} % of the cycles, which --io-type quantized saves"
+    ]
 
 
 def detours(planned: Planned, total: int) -> list[str]:

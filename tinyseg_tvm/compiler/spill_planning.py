@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from tinyseg_tvm.compiler.arena import arena_problem, least_scratch_cost
+from tinyseg_tvm.compiler.arena import arena_problem, least_scratch_cost, whole_program
 from tinyseg_tvm.compiler.axes import Oriented
 from tinyseg_tvm.compiler.decided_network import settled
 from tinyseg_tvm.compiler.planned import Planned
@@ -13,6 +13,7 @@ from tinyseg_tvm.compiler.situation import Situation
 from tinyseg_tvm.errors import DoesNotFitError
 from tinyseg_tvm.network import Network
 from tinyseg_tvm.network.spilling import transfers
+from tinyseg_tvm.operators.stored_records import numbers_bytes
 from tinyseg_tvm.planner.optimiser import plan
 from tinyseg_tvm.planner.problem import Problem
 from tinyseg_tvm.planner.progress import Progress, part
@@ -25,7 +26,7 @@ SEARCHING = 0.7  # share of the work; planning the state that is chosen is the r
 
 
 def best_with_storage(oriented: Oriented, situation: Situation, problem: Problem, progress: Progress) -> Planned:
-    """The plan with the least RAM within the budgets; for speed, the one that writes least and fits.
+    """The plan with the least RAM within the budgets; where RAM may be filled, the one that writes least and fits.
 
     Args:
         oriented: the network.
@@ -36,11 +37,11 @@ def best_with_storage(oriented: Oriented, situation: Situation, problem: Problem
     Raises:
         DoesNotFitError: none keeps the RAM limit, or the storages are too small.
     """
-    speed = situation.options.objective == "speed"
+    fills = situation.options.fills_ram
     states = spilling_states(oriented.network, situation, problem, progress)
     limit = problem.pools[0].bytes
     cheapest = sorted(states, key=lambda state: (state.written, state.choice.recomputed.extra_macs, state.live))
-    if speed:
+    if fills:
         order = [state for state in cheapest if limit is None or state.live <= limit]
     else:
         order = sorted(states, key=lambda state: (state.live, state.written))
@@ -57,7 +58,7 @@ def best_with_storage(oriented: Oriented, situation: Situation, problem: Problem
             return replace(planned, live_without_writing=unwritten)
         except DoesNotFitError as error:
             refusal = error
-            if not speed:  # all others need more
+            if not fills:  # all others need more
                 break
     assert refusal is not None
     raise refusal
@@ -66,7 +67,7 @@ def best_with_storage(oriented: Oriented, situation: Situation, problem: Problem
 def spilling_states(network: Network, situation: Situation, problem: Problem, progress: Progress) -> tuple[State, ...]:
     """What the search over keeping, spilling and recomputing finds."""
     options = situation.options
-    room = sum(storage.capacity for storage in situation.storages)
+    room = sum(storage.capacity - numbers_bytes(storage.block_bytes) for storage in situation.storages)
     fastest = min(situation.media, key=lambda medium: situation.models[medium.name].read_seconds(TYPICAL_RECORD))
     return search(
         problem,
@@ -97,5 +98,6 @@ def _planned(
     progress: Progress,
 ) -> Planned:
     problem = arena_problem(decided.network, situation)
-    best = plan(problem, effort=situation.options.effort, progress=part(progress, SEARCHING, 1.0))
+    with whole_program(decided.network, situation, problem):
+        best = plan(problem, effort=situation.options.effort, progress=part(progress, SEARCHING, 1.0))
     return Planned(axis, decided, problem, best, state.choice.recomputed.extra_macs, decisions)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
-from tinyseg_tvm.compiler.arena import arena_limit
+from tinyseg_tvm.compiler.arena import arena_limit, beside_arena
 from tinyseg_tvm.compiler.decided_network import staging
 from tinyseg_tvm.compiler.planned import Planned
 from tinyseg_tvm.compiler.situation import Situation
 from tinyseg_tvm.network.spilling import deeper
+from tinyseg_tvm.planner.plan import Plan
+from tinyseg_tvm.planner.problem import Problem
 from tinyseg_tvm.planner.spilling import SpillDecision, Transfer
 from tinyseg_tvm.planner.staging import stage
 
@@ -38,6 +41,17 @@ def with_fitting_staging(planned: Planned, situation: Situation) -> Planned:
         situation.board.clock_hz,
         transfer,
         arena_limit(planned, situation) - planned.arena_bytes,
+        partial(_fits, planned, situation),
     )
     decided = staging(planned.decided, staged.decisions)
     return replace(planned, decided=decided, problem=staged.problem, plan=staged.plan, spilled=staged.decisions)
+
+
+def _fits(
+    planned: Planned, situation: Situation, problem: Problem, plan: Plan, decisions: tuple[SpillDecision, ...]
+) -> bool:
+    """Whether the RAM limit holds: each transfer that may wait has a place in the network's context."""
+    if situation.ram_limit is None:
+        return True
+    network = staging(planned.decided, decisions).network
+    return sum(plan.pool_bytes) + beside_arena(network, situation, problem) <= situation.ram_limit

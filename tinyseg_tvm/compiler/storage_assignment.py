@@ -10,6 +10,7 @@ from tinyseg_tvm.errors import DoesNotFitError
 from tinyseg_tvm.network import Network
 from tinyseg_tvm.network.spilling import Medium, medium_for, transfer_of
 from tinyseg_tvm.operators import Spill
+from tinyseg_tvm.operators.stored_records import numbers_bytes
 from tinyseg_tvm.planner.spilling import SpillDecision
 from tinyseg_tvm.planner.storage_model import StorageModel, cost_of, traffic_of
 
@@ -47,12 +48,15 @@ def assign(
         [way for medium in situation.media for way in _ways(network, decision, medium, models[medium.name], rate)]
         for decision in decisions
     ]
-    left = {storage.name: storage.capacity for storage in storages}
+    left = {storage.name: storage.capacity - numbers_bytes(storage.block_bytes) for storage in storages}
     settled: dict[int, SpillDecision] = {}
     for number in sorted(range(len(decisions)), key=lambda n: _regret(ways[n]), reverse=True):
         fitting = [way for way in ways[number] if way.bytes <= left[way.decision.transfer.storage]]
         if not fitting:
-            room = ", ".join(f"{storage.name} {storage.capacity:,} bytes" for storage in storages)
+            room = ", ".join(
+                f"{each.name} {each.capacity - numbers_bytes(each.block_bytes):,} of {each.capacity:,} bytes"
+                for each in storages
+            )
             size = min((way.bytes for way in ways[number]), default=0)
             raise DoesNotFitError(
                 f"tensor {decisions[number].tensor!r} ({size:,} bytes) does not fit the storage ({room}) beside the "

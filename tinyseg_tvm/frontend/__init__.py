@@ -1,6 +1,7 @@
 """Reads ONNX models: loads them safely, normalises the graph, imports it into Relax with the node names kept.
 
 ``from_onnx(model) -> (module, {})`` is the entry, ``supported_operators()`` the matrix behind ``tinyseg ops``.
+``from_tflite`` reads TensorFlow Lite models: see the package ``tflite``, which has other forms.
 
 What later stages find in ``main``, whatever the file looked like:
 
@@ -30,9 +31,11 @@ clamp             ``nn.relu``, or ``clip`` with two constant bounds, or ``maximu
                   May stand on int8, too (values of 4 bits)
 pad               ``nn.pad`` (constant); other modes are TVM's ``call_tir``
 reshape           ``reshape`` to a constant shape for Reshape, Flatten, Squeeze, Unsqueeze; no two in a row
-resize            ``image.resize2d`` with constant size, layout NCHW
+resize            ``image.resample2d`` (resample_operator.py) of maps NCHW: tables of sources and weights
 batch norm        none: in the float weights, or ``multiply`` and ``add`` with constants (1, C, 1, 1)
 DepthToSpace      ``reshape``, ``permute_dims``, ``reshape``
+control flow      none: If, Loop and Scan are the nodes that they run
+16-bit floats     none: float32
 removed           Identity, Dropout, casts, transposes and reshapes that change nothing, nodes nobody reads
 ================  ==================================================================================================
 
@@ -42,5 +45,6 @@ QOperator models come in the same forms; the float operator has the QLinear node
 
 from tinyseg_tvm.frontend.onnx_model import from_onnx
 from tinyseg_tvm.frontend.operator_support import OperatorSupport, supported_operators
+from tinyseg_tvm.frontend.tflite import from_tflite, is_tflite
 
-__all__ = ["OperatorSupport", "from_onnx", "supported_operators"]
+__all__ = ["OperatorSupport", "from_onnx", "from_tflite", "is_tflite", "supported_operators"]

@@ -1,20 +1,12 @@
-"""Replaces calls of ONNX functions by their bodies.
-
-Two kinds: functions that the model brings along (PyTorch's exporter writes some), and operators that ONNX itself
-defines by other operators and that TVM does not import (Celu, Swish, ...).
-"""
+"""Replaces calls of functions that the model brings along (PyTorch's exporter writes some) by their bodies."""
 
 from __future__ import annotations
-
-from collections.abc import Collection
 
 import onnx
 from onnx import inliner
 
 from tinyseg_tvm.errors import TinySegError
 
-# Operators of ONNX with a function body that neither TVM nor our rewrites know. Their bodies use known operators.
-EXPANDED = ("Celu", "Swish", "BlackmanWindow", "HammingWindow", "HannWindow", "MeanVarianceNormalization")
 _MAX_DEPTH = 32
 _MAX_NODES = 1 << 16
 
@@ -25,26 +17,10 @@ def inline_functions(model: onnx.ModelProto) -> onnx.ModelProto:
     Raises:
         TinySegError: functions call themselves, or expand to more than 65,536 nodes.
     """
-    if model.functions:
-        _check_calls(model)
-        model = inliner.inline_local_functions(model)
-    called = {node.op_type for node in model.graph.node if node.domain in ("", "ai.onnx")}
-    if wanted := sorted(called.intersection(EXPANDED)):
-        _spell_defaults(model, wanted)
-        model = inliner.inline_selected_functions(model, [("", name) for name in wanted], False, True)
-    return model
-
-
-def _spell_defaults(model: onnx.ModelProto, operators: Collection[str]) -> None:
-    """Give calls of ONNX's own functions the attributes that they leave out: the inliner takes those for absent."""
-    opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 0)
-    for node in model.graph.node:
-        if node.op_type not in operators or not onnx.defs.has(node.op_type, opset):
-            continue
-        given = {attribute.name for attribute in node.attribute}
-        for name, attribute in onnx.defs.get_schema(node.op_type, opset).attributes.items():
-            if name not in given and attribute.default_value.type != onnx.AttributeProto.UNDEFINED:
-                node.attribute.append(attribute.default_value)
+    if not model.functions:
+        return model
+    _check_calls(model)
+    return inliner.inline_local_functions(model)
 
 
 def _check_calls(model: onnx.ModelProto) -> None:

@@ -8,8 +8,9 @@ inference (inference.py) found out.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from tinyseg_tvm.errors import TinySegError
 
 # Every rewrite after modernise() sees at least this opset's forms; newer models keep theirs.
 CANONICAL_OPSET = 21
+OWN_DOMAIN = "tinyseg"
+"""Of nodes that rewrites make and ONNX has no operator for; their attribute ``shape`` is that of the only result."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +52,52 @@ class Node:
         """The tensor's name, or the empty string where the input is omitted."""
         return self.inputs[index] if index < len(self.inputs) else ""
 
+    def reads(self) -> list[str]:
+        """The tensors that the node depends on: its inputs, and what its bodies take from the graph around."""
+        bodies = [value for value in self.attributes.values() if isinstance(value, Body)]
+        return list(dict.fromkeys([*filter(None, self.inputs), *(name for body in bodies for name in body.captured())]))
+
     @property
     def qualified_type(self) -> str:
         """The operator's type with its domain, unless that is ONNX's own."""
         return f"{self.domain}.{self.op_type}" if self.domain else self.op_type
+
+
+@dataclass(frozen=True)
+class Body:
+    """A graph that is an attribute: a branch of an If, the body of a Loop or a Scan.
+
+    What it does not define itself are tensors of the graph around it.
+    """
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    nodes: tuple[Node, ...]
+    constants: Mapping[str, np.ndarray]
+
+    @property
+    def defined(self) -> set[str]:
+        """The names of its own tensors."""
+        return {*self.inputs, *self.constants, *(name for node in self.nodes for name in node.outputs)}
+
+    def captured(self) -> list[str]:
+        """The tensors that it takes from around it."""
+        read = dict.fromkeys([*(name for node in self.nodes for name in node.reads()), *self.outputs])
+        return [name for name in read if name not in self.defined]
+
+    def renamed(self, names: Mapping[str, str]) -> Body:
+        """The body for a graph around it whose tensors have other names."""
+        own = self.defined
+        outer = {name: new for name, new in names.items() if name not in own}
+        nodes = [
+            replace(
+                node,
+                inputs=[outer.get(name, name) for name in node.inputs],
+                attributes={k: v.renamed(outer) if isinstance(v, Body) else v for k, v in node.attributes.items()},
+            )
+            for node in self.nodes
+        ]
+        return replace(self, nodes=tuple(nodes), outputs=tuple(outer.get(name, name) for name in self.outputs))
 
 
 @dataclass(frozen=True)
@@ -64,8 +109,10 @@ class Unsupported:
     reason: str
     remedy: str
 
-    def __str__(self) -> str:
-        return f"  {self.name} ({self.op_type}): {self.reason}. Remedy: {self.remedy}"
+    @property
+    def node(self) -> str:
+        """Name and operator."""
+        return f"{self.name} ({self.op_type})"
 
 
 @dataclass
@@ -81,6 +128,7 @@ class Graph:
     types: dict[str, ValueType]
     declared: dict[str, tuple[int | None, ...]] = field(default_factory=dict)  # shapes the file claims
     four_bit: dict[str, str] = field(default_factory=dict)  # constants stored in 4 bits ("int4", "uint4"), unpacked
+    half: set[str] = field(default_factory=set)  # inputs and outputs that are float16 in the file, and float32 here
     inferred: dict[str, dict[str, ValueType]] = field(default_factory=dict)  # inference.py's memory
     unsupported: list[Unsupported] = field(default_factory=list)
     _counter: Iterator[int] = field(default_factory=itertools.count)
@@ -90,10 +138,16 @@ class Graph:
         self.unsupported.append(Unsupported(node.name, node.qualified_type, reason, remedy))
 
     def raise_unsupported(self) -> None:
-        """Raise one error that lists every refused node."""
-        if self.unsupported:
-            lines = "\n".join(map(str, dict.fromkeys(self.unsupported)))
-            raise TinySegError(f"{len(dict.fromkeys(self.unsupported))} unsupported node(s) in the model:\n{lines}")
+        """Raise one error that lists every refused node; what is equally wrong with several is said once."""
+        refused: dict[tuple[str, str], list[str]] = {}
+        for each in dict.fromkeys(self.unsupported):
+            refused.setdefault((each.reason, each.remedy), []).append(each.node)
+        if refused:
+            lines = "".join(
+                f"\n  {_some(nodes)}: {reason}. Remedy: {remedy}" for (reason, remedy), nodes in refused.items()
+            )
+            count = sum(map(len, refused.values()))
+            raise TinySegError(f"{count} unsupported node(s) in the model:{lines}")
 
     def fresh(self, stem: str) -> str:
         """A tensor name that no tensor of the graph has."""
@@ -190,7 +244,7 @@ class Graph:
         for node in reversed(self.nodes):
             if live.intersection(node.outputs):
                 kept.append(node)
-                live.update(node.inputs)
+                live.update(node.reads())
         self.nodes = kept[::-1]
         self.constants = {name: value for name, value in self.constants.items() if name in live}
         alive = live.union(self.inputs, *(node.outputs for node in self.nodes))
@@ -211,6 +265,14 @@ class Graph:
         return None if found is None else found.dtype
 
 
+_NAMED = 3  # nodes that are named of those with one fault
+
+
+def _some(nodes: Sequence[str]) -> str:
+    more = f" and {len(nodes) - _NAMED} more" if len(nodes) > _NAMED else ""
+    return ", ".join(nodes[:_NAMED]) + more
+
+
 def node_error(node: Node, message: str, remedy: str) -> TinySegError:
     """The error for a node: where, what, remedy."""
     return TinySegError(f"node '{node.name}' ({node.qualified_type}): {message}. Remedy: {remedy}")
@@ -222,7 +284,11 @@ def node_proto(node: Node) -> onnx.NodeProto:
     for key, value in node.attributes.items():
         if isinstance(value, list | tuple) and not value:
             continue
-        attribute = numpy_helper.from_array(value, key) if isinstance(value, np.ndarray) else value
+        attribute = value
+        if isinstance(value, np.ndarray):
+            attribute = numpy_helper.from_array(value, key)
+        elif isinstance(value, dict):
+            attribute = json.dumps(value)
         proto.attribute.append(helper.make_attribute(key, attribute))
     return proto
 

@@ -18,9 +18,11 @@ import onnx
 from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from tinyseg_tvm.frontend.graph import Graph, Node, ValueType, node_error, node_proto, type_proto
+from tinyseg_tvm.frontend.graph import OWN_DOMAIN, Body, Graph, Node, ValueType, node_error, node_proto, type_proto
+from tinyseg_tvm.frontend.indices import check_constant_indices
 from tinyseg_tvm.frontend.reading import check_size
 from tinyseg_tvm.frontend.rewrites.resizes import resize_sizes
+from tinyseg_tvm.frontend.rewrites.windows import windowed_shape
 
 # Inference looks at the values of small inputs only (shapes, axes, pads, scales of Resize).
 _DATA_ELEMENTS = 1024
@@ -33,6 +35,9 @@ _PARAMETERS = {
     "GroupNormalization": (1, 2),
     "InstanceNormalization": (1, 2),
     "LayerNormalization": (1, 2),
+    "LSTM": (3, 4, 5, 6, 7),
+    "GRU": (3, 4, 5),
+    "RNN": (3, 4, 5),
     "Pad": (2,),
     "Resize": (1, 2),
     "Upsample": (1,),
@@ -52,12 +57,14 @@ def infer(graph: Graph) -> None:
     kept: list[Node] = []
     for node in graph.nodes:
         _read_parameters(graph, node, dequantized)
+        check_constant_indices(graph, node)
         if _move_constant(graph, node, dequantized):
             pass
         elif _fold(graph, node, dequantized):
             continue
         kept.append(node)
-        _infer_node(graph, node)
+        infer_node(graph, node)
+        check_constant_indices(graph, node)  # of what its result's shape limits
         if _is_constant_dequantizer(graph, node):
             dequantized[node.outputs[0]] = node
     graph.nodes = kept
@@ -78,6 +85,9 @@ def _read_parameters(graph: Graph, node: Node, dequantized: dict[str, Node]) -> 
     for index in () if node.domain else _PARAMETERS.get(node.op_type, ()):
         if (source := dequantized.get(node.input(index))) is not None:
             node.inputs[index] = graph.add_constant(node.input(index), _dequantized(graph, source))
+    for index, name in enumerate(node.inputs if node.op_type == "Range" else ()):
+        if (value := graph.constant(name)) is not None and value.shape == (1,):  # as in ONNX's body of AffineGrid
+            node.inputs[index] = graph.add_constant(name, value.reshape(()))
 
 
 def _dequantized(graph: Graph, node: Node) -> np.ndarray:
@@ -112,7 +122,7 @@ def _move_constant(graph: Graph, node: Node, dequantized: dict[str, Node]) -> bo
         return False
     before = graph.types[source.inputs[0]].shape
     moved = Node(node.name, node.op_type, [source.inputs[0], *node.inputs[1:]], list(node.outputs), node.attributes)
-    _infer_node(graph, moved)
+    infer_node(graph, moved)
     after = graph.types[node.outputs[0]].shape
     axis = None
     if graph.constants[source.inputs[1]].size > 1:
@@ -137,7 +147,17 @@ def _moved_axis(node: Node, before: tuple[int, ...], after: tuple[int, ...], axi
     return matches[0] if matches else None
 
 
-def _infer_node(graph: Graph, node: Node) -> None:
+def _has_body(node: Node) -> bool:
+    return any(isinstance(value, Body) for value in node.attributes.values())
+
+
+def infer_node(graph: Graph, node: Node) -> None:
+    """Find the types of the node's results; those of unknown operators and operands stay unknown."""
+    if _has_body(node):
+        return
+    if node.domain == OWN_DOMAIN:
+        graph.types[node.outputs[0]] = ValueType("float32", tuple(node.attributes["shape"]))
+        return
     present = [name for name in node.inputs if name]
     # Rewrites leave most nodes alone, and a constant's name never gets another value of the same type.
     key = repr((node, graph.opset, [graph.types.get(name) for name in present]))
@@ -149,6 +169,16 @@ def _infer_node(graph: Graph, node: Node) -> None:
     if node.op_type == "Resize" and (sizes := resize_sizes(graph, node)) is not None:
         graph.types[node.outputs[0]] = ValueType(graph.types[node.inputs[0]].dtype, sizes)
         check_size(graph.types[node.outputs[0]], f"node '{node.name}' (Resize)")
+        return
+    if node.op_type == "MaxUnpool" and (extent := graph.constant(node.input(2))) is not None:
+        graph.types[node.outputs[0]] = ValueType(graph.types[node.inputs[0]].dtype, tuple(map(int, extent)))
+        check_size(graph.types[node.outputs[0]], f"node '{node.name}' (MaxUnpool)")
+        return
+    if (windowed := windowed_shape(graph, node)) is not None:
+        dtypes = (graph.types[node.inputs[0]].dtype, "int64")  # a MaxPool's second result are indices
+        graph.types.update(
+            {name: ValueType(d, windowed) for name, d in zip(node.outputs, dtypes, strict=False) if name}
+        )
         return
     if node.op_type == "GroupNormalization" and not node.domain:  # a function, and deprecated as opset 18 defines it
         graph.types[node.outputs[0]] = graph.types[node.inputs[0]]
@@ -192,19 +222,24 @@ def _value_type(proto: onnx.TypeProto) -> ValueType | None:
 
 def _fold(graph: Graph, node: Node, dequantized: dict[str, Node]) -> bool:
     """Replace the node by constants where possible. True where it is gone."""
-    if node.domain or node.op_type in _RANDOM or any(isinstance(v, onnx.GraphProto) for v in node.attributes.values()):
+    if node.domain or node.op_type in _RANDOM or _has_body(node):
         return False
     if node.op_type in ("Shape", "Size") and (shape := graph.shape(node.inputs[0])) is not None:
         start, end = node.attributes.get("start", 0), node.attributes.get("end", len(shape))
         extent = np.array(shape, np.int64)
         _set_constant(graph, node.outputs[0], extent[start:end] if node.op_type == "Shape" else extent.prod())
         return True
+    if node.op_type == "EyeLike" and (value := graph.types.get(node.inputs[0])) is not None and len(value.shape) == 2:
+        dtype = node.attributes.get("dtype")
+        chosen = value.dtype if dtype is None else helper.tensor_dtype_to_np_dtype(dtype)
+        _set_constant(graph, node.outputs[0], np.eye(*value.shape, node.attributes.get("k", 0), chosen))
+        return True
     present = [name for name in node.inputs if name]
     if _is_constant_dequantizer(graph, node) or any(n not in graph.constants and n not in dequantized for n in present):
         return False
     if not present and node.op_type != "Constant":
         return False
-    _infer_node(graph, node)
+    infer_node(graph, node)
     sizes = [graph.types[name] for name in node.outputs if name in graph.types]
     size = sum(int(np.prod(value.shape)) * np.dtype(value.dtype).itemsize for value in sizes)
     if size > _MAX_FOLDED_BYTES:
@@ -214,9 +249,9 @@ def _fold(graph: Graph, node: Node, dequantized: dict[str, Node]) -> bool:
             "use a smaller one",
         )
     values = {name: _dequantized(graph, dequantized[name]) for name in present if name in dequantized}
-    for name, value in zip(node.outputs, _evaluate(graph, node, values), strict=False):
+    for name, result in zip(node.outputs, _evaluate(graph, node, values), strict=False):
         if name:
-            _set_constant(graph, name, value)
+            _set_constant(graph, name, result)
     return True
 
 

@@ -77,7 +77,7 @@ def load_model(model: onnx.ModelProto | str | os.PathLike[str]) -> tuple[onnx.Mo
     path = Path(model)
     data = read_regular_file(path, "model file", MAX_FILE_BYTES)
     if data[4:8] == b"TFL3":
-        raise TinySegError(f"{path} is a TensorFlow Lite file, not ONNX. Remedy: convert it, for example with tf2onnx")
+        raise TinySegError(f"{path} is a TensorFlow Lite file, not ONNX. Remedy: read it with from_tflite")
     return parse(data, str(path)), path.parent, hashlib.sha256(data).hexdigest()
 
 
@@ -134,7 +134,7 @@ def model_digest(digest: str, model: onnx.ModelProto, constants: dict[str, np.nd
 
 
 def tensor_array(tensor: onnx.TensorProto, folder: Path | None, where: str) -> np.ndarray:
-    """The tensor's values; int4 and uint4 come unpacked as int8 and uint8.
+    """The tensor's values; int4 and uint4 come unpacked as int8 and uint8, floats of 16 bits as float32.
 
     Raises:
         TinySegError: the declared size contradicts the bytes present, or the type is not supported.
@@ -163,7 +163,7 @@ def tensor_array(tensor: onnx.TensorProto, folder: Path | None, where: str) -> n
     if tensor.data_type in (TensorProto.INT4, TensorProto.UINT4):
         return array.astype(np.int8 if tensor.data_type == TensorProto.INT4 else np.uint8)
     if tensor.data_type in (TensorProto.BFLOAT16, TensorProto.FLOAT16):
-        return array.astype(np.float32) if tensor.data_type == TensorProto.BFLOAT16 else array
+        return array.astype(np.float32)
     return np.ascontiguousarray(array).reshape(dims)
 
 

@@ -23,6 +23,8 @@ from tinyseg_tvm.frontend.reading import read_graph
 Model: TypeAlias = onnx.ModelProto | str | os.PathLike[str]
 Shapes: TypeAlias = Mapping[str, Sequence[int] | int]
 
+LARGEST_BATCH = (1 << 31) - 1
+
 
 def normalized_graph(model: Model, shapes: Shapes | None = None, batch: int = 1) -> tuple[Graph, str]:
     """The model's graph in the normalised forms, and the SHA-256 (hex) of the model.
@@ -73,7 +75,7 @@ def from_onnx(
         Module attributes: ``tinyseg.model_hash`` (SHA-256 of the file, hex), ``tinyseg.model_name`` (printable).
         Function attribute ``tinyseg.model_ports``: ``{"inputs": [...], "outputs": [...]}`` in the model's order, each
         ``{"name", "parameter", "shape", "dtype"}``; ``name`` is the model's own, ``parameter`` its printable form (the
-        Relax parameter's name for inputs).
+        Relax parameter's name for inputs). ``dtype`` is the file's: a parameter or result of float16 is float32.
 
     Raises:
         TinySegError: the file is broken, a dimension has no value, or nodes are unsupported (all are listed).
@@ -81,6 +83,8 @@ def from_onnx(
     """
     if shape is not None and shapes is not None:
         raise UsageError("from_onnx: shape and shapes are two names of one argument; give one of them")
+    if isinstance(batch, bool) or not isinstance(batch, int) or not 1 <= batch <= LARGEST_BATCH:
+        raise UsageError(f"batch is {batch!r}, must be an integer from 1 to {LARGEST_BATCH}")
     graph, digest = normalized_graph(model, _checked_shapes(shape if shapes is None else shapes), batch)
     _check_types(graph, dtype)
     module = import_graph(graph)
@@ -129,11 +133,16 @@ def _check_types(graph: Graph, dtype: object) -> None:
     for name, wanted in dtype.items():
         if name not in graph.inputs:
             raise UsageError(f"from_onnx: dtype names {name!r}, and the model's inputs are {', '.join(graph.inputs)}")
-        if wanted != graph.types[name].dtype:
+        if wanted != (held := _port_type(graph, name)):
             raise UsageError(
-                f"from_onnx: input {name!r} is {graph.types[name].dtype} in the model, not {wanted!r}; for int8 ports "
+                f"from_onnx: input {name!r} is {held} in the model, not {wanted!r}; for int8 ports "
                 "of a quantised model build with -io-type=quantized"
             )
+
+
+def _port_type(graph: Graph, name: str) -> str:
+    """The element type of an input or output in the file."""
+    return "float16" if name in graph.half else graph.types[name].dtype
 
 
 def _ports(graph: Graph, names: Sequence[str], parameters: Sequence[str]) -> list[dict[str, Any]]:
@@ -142,7 +151,7 @@ def _ports(graph: Graph, names: Sequence[str], parameters: Sequence[str]) -> lis
             "name": tensor,
             "parameter": text,
             "shape": list(graph.types[tensor].shape),
-            "dtype": graph.types[tensor].dtype,
+            "dtype": _port_type(graph, tensor),
         }
         for tensor, text in zip(names, parameters, strict=True)
     ]

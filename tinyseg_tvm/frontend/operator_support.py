@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 import onnx
 
-from tinyseg_tvm.errors import TinySegError
-from tinyseg_tvm.frontend.functions import EXPANDED
+from tinyseg_tvm.frontend.contributed import DYNAMIC
+from tinyseg_tvm.frontend.definitions import ALWAYS
+from tinyseg_tvm.frontend.function_bodies import EXPANDED
 from tinyseg_tvm.frontend.graph import Graph
 from tinyseg_tvm.frontend.importing import converter_names
+from tinyseg_tvm.frontend.rewrites.fused_operators import FUSED
 from tinyseg_tvm.frontend.rewrites.qoperators import EXPANSIONS, MICROSOFT
 from tinyseg_tvm.operators import OPERATORS, Lookup
 
@@ -24,41 +26,41 @@ INTEGER |= {name: operator.kind for operator in OPERATORS.values() if operator i
 INTEGER |= {name: f"clamp of the producer, else {INTEGER[name]}" for name in ("Relu", "Clip")}
 INTEGER |= {name: f"{INTEGER[name]}, {Lookup.kind}" for name in ("QuantizeLinear", "DequantizeLinear")}
 
+INTEGER |= {"MatMul": f"{INTEGER['MatMul']}, of two activations {OPERATORS['matmul'].kind}"}
+
 REWRITTEN: dict[str, str] = {
-    **dict.fromkeys(EXPANDED, "ONNX's own definition by other operators"),
+    **dict.fromkeys(EXPANDED[""], "ONNX's own definition by other operators"),
+    **{name: "defined by other operators" for domain, name in ALWAYS if not domain},
     "Identity": "removed",
     "Dropout": "removed",
+    "If": "the branch that is taken, where the condition is constant",
+    "Loop": "its iterations, where they do not depend on data",
+    "Scan": "its iterations",
     "Constant": "folded",
     "ConstantOfShape": "folded",
     "Shape": "folded",
     "Size": "folded",
+    "EyeLike": "folded",
+    "MelWeightMatrix": "folded",
     "GroupNormalization": "InstanceNormalization of groups",
+    "LpNormalization": "ReduceL1 or ReduceL2, and Div",
     "BatchNormalization": "folded into the weights, else multiply and add",
     "Mean": "add and divide",
     "Scatter": "ScatterElements",
-    "ConvInteger": "QDQ form where the scales are constant, else long tail",
-    "MatMulInteger": "QDQ form where the scales are constant, else long tail",
+    "DynamicQuantizeLinear": "its definition in float32",
+    "ConvInteger": "QDQ form where the scales are constant, float32 where they are computed",
+    "MatMulInteger": "QDQ form where the scales are constant, float32 where they are computed",
 }
 
-_CONTROL = ("control flow has no static schedule", "export with constant conditions, or unroll the loop")
 _DYNAMIC = ("its result's shape depends on the data", "do this step in the application, behind the network")
-_RECURRENT = (
-    "recurrent layers are not supported",
-    "export one time step of the cell as MatMul, Add, Sigmoid and Tanh, with the state as input and output",
-)
-_DYNAMIC_SCALE = ("its scale is computed at run time", "quantise the model statically")
 _RANDOM = ("random numbers are not reproducible", "export the model in inference mode")
 _SEQUENCE = ("sequences and optionals are not tensors", "export the model with plain tensors")
 _TEXT = ("strings are not supported on the device", "tokenise in the application")
 _DEFAULT = ("no implementation", "replace it by supported operators (tinyseg ops), or run it in the application")
 
 REFUSED: dict[str, tuple[str, str]] = {
-    **dict.fromkeys(("If", "Loop", "Scan", "SequenceMap"), _CONTROL),
-    **dict.fromkeys(("NonZero", "Unique", "Compress", "NonMaxSuppression", "AllClassNMS", "MaxUnpool"), _DYNAMIC),
-    **dict.fromkeys(("LSTM", "GRU", "RNN"), _RECURRENT),
-    "DynamicQuantizeLinear": _DYNAMIC_SCALE,
-    "OneHot": ("no implementation", "export it as Equal and Where"),
-    "Attention": ("no implementation", "export attention as MatMul, Softmax and MatMul"),
+    "SequenceMap": _SEQUENCE,
+    **dict.fromkeys(("NonZero", "Unique", "NonMaxSuppression", "AllClassNMS"), _DYNAMIC),
     **dict.fromkeys(
         ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial"), _RANDOM
     ),
@@ -69,8 +71,17 @@ REFUSED: dict[str, tuple[str, str]] = {
         ),
         _SEQUENCE,
     ),
-    **dict.fromkeys(("StringNormalizer", "StringConcat", "StringSplit", "RegexFullMatch", "TfIdfVectorizer"), _TEXT),
+    **dict.fromkeys(("StringNormalizer", "StringConcat", "StringSplit", "RegexFullMatch"), _TEXT),
 }  # fmt: skip
+
+_BLOCKS = ("its weights are quantised in blocks of 4 bits or fewer", "quantise to int8, per channel (QDQ)")
+REFUSED_MICROSOFT: dict[str, tuple[str, str]] = {
+    **dict.fromkeys(
+        ("MatMulNBits", "MatMulBnb4", "MatMulFpQ4", "GatherBlockQuantized", "MatMulNBitsMlp", "MatMulNBitsQkv"), _BLOCKS
+    ),
+    "DynamicQuantizeLSTM": ("its states are quantised at run time", "leave LSTM out of the quantisation"),
+    "QAttention": ("its scores are quantised at run time", "quantise the model statically, before it is fused"),
+}
 
 # Operators of com.microsoft that are ONNX's own under another domain. TVM itself ignores domains, but no others of
 # that domain have a type: ONNX has no inference for them.
@@ -103,6 +114,12 @@ def supported_operators() -> tuple[OperatorSupport, ...]:
     for name in EXPANSIONS:
         prefix = "" if name in ("QLinearConv", "QLinearMatMul") else f"{MICROSOFT}."
         rows[prefix + name] = OperatorSupport(prefix + name, "rewritten", "QDQ form")
+    for name in (*FUSED, *DYNAMIC):
+        full = f"{MICROSOFT}.{name}"
+        rows[full] = OperatorSupport(full, "rewritten", "the operators that it is made of")
+    for name, (why, remedy) in REFUSED_MICROSOFT.items():
+        full = f"{MICROSOFT}.{name}"
+        rows[full] = OperatorSupport(full, "unsupported", f"{why}; {remedy}")
     return tuple(sorted(rows.values(), key=lambda row: row.name.lower()))
 
 
@@ -117,25 +134,12 @@ def refuse_unknown_operators(graph: Graph) -> None:
                 graph.refuse(node, *REFUSED[node.op_type])
             elif node.op_type not in known:
                 graph.refuse(node, *_DEFAULT)
-        elif node.domain != MICROSOFT or node.op_type not in _MICROSOFT_IMPORTED:
+        elif node.op_type in EXPANDED.get(node.domain, ()) or (node.domain, node.op_type) in ALWAYS:
+            continue
+        elif node.domain == MICROSOFT and node.op_type in REFUSED_MICROSOFT:
+            graph.refuse(node, *REFUSED_MICROSOFT[node.op_type])
+        elif node.domain != MICROSOFT or node.op_type not in (*_MICROSOFT_IMPORTED, *FUSED, *DYNAMIC):
             graph.refuse(node, f"operators of domain {node.domain} are not supported", _DEFAULT[1])
-
-
-def refuse_constant_outputs(graph: Graph) -> None:
-    """Refuse outputs that no inference changes: the device would copy constants.
-
-    Raises:
-        TinySegError: some output depends on no input.
-    """
-    varying = set(graph.inputs)
-    for node in graph.nodes:
-        if varying.intersection(node.inputs):
-            varying.update(node.outputs)
-    if constant := [name for name in graph.outputs if name not in varying]:
-        raise TinySegError(
-            f"graph output(s) {constant} depend on no input: their values never change. Remedy: remove them from the "
-            "model's outputs, and keep the values in the application"
-        )
 
 
 _DEVICE_TYPES = ("float32", "float64", "bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")

@@ -1,7 +1,7 @@
 """Turns an onnx.ModelProto into a Graph, checking its structure on the way.
 
 Checked: operator set, every tensor has exactly one producer, every input exists, no cycle, all shapes static and of a
-size a microcontroller could address, usable quantisation parameters come later (validation.py).
+size a microcontroller could address. Floats of 16 bits become float32: constants, inputs, and what a Cast makes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import onnx
 from onnx import AttributeProto, TensorProto, helper
 
 from tinyseg_tvm.errors import TinySegError
-from tinyseg_tvm.frontend.graph import Graph, Node, ValueType, node_error
+from tinyseg_tvm.frontend.graph import Body, Graph, Node, ValueType, node_error
 from tinyseg_tvm.frontend.loading import MAX_TENSOR_BYTES, dtype_name, four_bit_type, tensor_array
 from tinyseg_tvm.frontend.names import NameSupply
 
@@ -33,7 +33,13 @@ _INPUT_TYPES = {
     TensorProto.INT32: "int32",
     TensorProto.INT64: "int64",
     TensorProto.BOOL: "bool",
+    TensorProto.FLOAT16: "float32",
+    TensorProto.BFLOAT16: "float32",
 }
+# Floats of 16 bits are widened as they are read: there is no arithmetic in them.
+_HALF = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
+# Attributes that name an element type.
+_TYPE_ATTRIBUTES = ("to", "dtype", "output_dtype", "output_datatype")
 
 
 def read_graph(model: onnx.ModelProto, folder: Path | None, shapes: ShapeRequest, batch: int) -> Graph:
@@ -57,9 +63,11 @@ def read_graph(model: onnx.ModelProto, folder: Path | None, shapes: ShapeRequest
     graph.outputs = [value.name for value in proto.output]
     for value in (*proto.value_info, *proto.output):
         graph.declared[value.name] = _declared_shape(value)
+    ports = (*proto.input, *proto.output)
+    graph.half = {value.name for value in ports if value.type.tensor_type.elem_type == TensorProto.FLOAT16}
     supply = NameSupply()
-    graph.nodes = [_node(node, index, folder, supply) for index, node in enumerate(proto.node)]
-    _check_producers(graph)
+    graph.nodes = _named_nodes(proto, folder, supply)
+    check_producers(graph)
     graph.sort()
     return graph
 
@@ -68,6 +76,8 @@ def _opset(model: onnx.ModelProto) -> int:
     versions = {entry.domain: entry.version for entry in model.opset_import}
     version = versions.get("", versions.get("ai.onnx"))
     newest = onnx.defs.onnx_opset_version()
+    if version is None and not any(node.domain in ("", "ai.onnx") for node in model.graph.node):
+        return int(newest)  # nothing in the model is of that set
     if version is None:
         raise TinySegError("the model names no version of ONNX's operator set. Remedy: export the model again")
     if not OLDEST_OPSET <= version <= newest:
@@ -132,7 +142,7 @@ def _input_type(value: onnx.ValueInfoProto, shapes: ShapeRequest, batch: int, sy
     if tensor.elem_type not in _INPUT_TYPES:
         raise TinySegError(
             f"{where} has element type {dtype_name(tensor.elem_type)}, which is not supported. "
-            f"Remedy: use one of {sorted(_INPUT_TYPES.values())}"
+            f"Remedy: use one of {sorted({*_INPUT_TYPES.values(), 'float16'})}"
         )
     requested = shapes.get(value.name)
     if isinstance(requested, int):
@@ -192,7 +202,11 @@ def _resolve(
 
 
 def check_size(value: ValueType, where: str) -> None:
-    """Raise TinySegError for a tensor without elements or above MAX_TENSOR_BYTES."""
+    """Raise TinySegError for a tensor with a dimension below 0, which aborts ONNX's inference behind, or above
+    MAX_TENSOR_BYTES.
+    """
+    if any(extent < 0 for extent in value.shape):
+        raise TinySegError(f"{where} would have the negative shape {list(value.shape)}. Remedy: correct the model")
     size = math.prod(value.shape) * np.dtype(value.dtype).itemsize
     if size > MAX_TENSOR_BYTES:
         raise TinySegError(
@@ -201,8 +215,19 @@ def check_size(value: ValueType, where: str) -> None:
         )
 
 
-def _node(proto: onnx.NodeProto, index: int, folder: Path | None, supply: NameSupply) -> Node:
-    name = supply.unique(proto.name, f"{proto.op_type or 'node'}_{index}")
+def _named_nodes(proto: onnx.GraphProto, folder: Path | None, supply: NameSupply) -> list[Node]:
+    return [
+        read_node(node, supply.unique(node.name, f"{node.op_type or 'node'}_{index}"), folder)
+        for index, node in enumerate(proto.node)
+    ]
+
+
+def read_node(proto: onnx.NodeProto, name: str, folder: Path | None = None) -> Node:
+    """A node under the name given; ``folder`` is where external data of its attributes may lie.
+
+    Raises:
+        TinySegError: it has no type, or an attribute that cannot be read.
+    """
     domain = "" if proto.domain == "ai.onnx" else proto.domain
     node = Node(name, proto.op_type, list(proto.input), list(proto.output), {}, domain)
     if not proto.op_type:
@@ -218,20 +243,34 @@ def _attribute(attribute: onnx.AttributeProto, node: Node, folder: Path | None) 
     where = f"node '{node.name}' ({node.qualified_type}), attribute {attribute.name!r}"
     if attribute.type == AttributeProto.TENSOR:
         return tensor_array(attribute.t, folder, where)
+    if attribute.type == AttributeProto.GRAPH:
+        return _body(attribute.g, folder)
     try:
         value = helper.get_attribute_value(attribute)
     except ValueError as error:
         raise TinySegError(f"{where}: {error}") from None
+    if attribute.name in _TYPE_ATTRIBUTES and value in _HALF:
+        return int(TensorProto.FLOAT)
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
+    if attribute.type == AttributeProto.STRINGS:
+        return [text.decode("utf-8", "replace") for text in value]
     return list(value) if attribute.type in (AttributeProto.INTS, AttributeProto.FLOATS) else value
 
 
-def _check_producers(graph: Graph) -> None:
+def _body(proto: onnx.GraphProto, folder: Path | None) -> Body:
+    supply, constants = NameSupply(), _constants(proto, folder)
+    nodes = tuple(_named_nodes(proto, folder, supply))
+    inputs = tuple(value.name for value in proto.input if value.name not in constants)
+    return Body(inputs, tuple(value.name for value in proto.output), nodes, constants)
+
+
+def check_producers(graph: Graph) -> None:
+    """Raise TinySegError unless every tensor that is read has exactly one producer."""
     if not graph.nodes:
         raise TinySegError("the model has no nodes. Remedy: the file may be damaged; export it again")
-    if not graph.outputs or not graph.inputs:
-        raise TinySegError("the model has no inputs or no outputs. Remedy: export the model again")
+    if not graph.outputs:
+        raise TinySegError("the model has no outputs. Remedy: export the model again")
     known = {*graph.inputs, *graph.constants}
     for node in graph.nodes:
         for name in node.outputs:

@@ -3,6 +3,7 @@
 from tinyseg_tvm.micro.faults import DeviceFaultError
 from tinyseg_tvm.micro.generate import generate_project
 from tinyseg_tvm.micro.library import Library, PortShape, ProjectSource, read_library
+from tinyseg_tvm.micro.packages import generate_package
 from tinyseg_tvm.micro.project import Project
 from tinyseg_tvm.micro.results import Flash, Observation, Ram, RunResult, StorageTraffic, StrayWrite
 
@@ -18,6 +19,7 @@ __all__ = [
     "RunResult",
     "StorageTraffic",
     "StrayWrite",
+    "generate_package",
     "generate_project",
     "read_library",
 ]

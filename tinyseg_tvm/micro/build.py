@@ -16,16 +16,17 @@ SHOWN_CHARACTERS = 4000
 
 @dataclass(frozen=True)
 class Variant:
-    """A way to build: OBSERVE, SANITIZE and TIMER of the Makefile."""
+    """A way to build: OBSERVE, SANITIZE, TIMER and UART of the Makefile."""
 
     observe: bool = False
     sanitize: bool = False
     timer: bool = False
+    uart: bool = False
 
     @property
     def chosen(self) -> tuple[str, ...]:
         """Names of what is switched on."""
-        return tuple(name for name in ("observe", "sanitize", "timer") if getattr(self, name))
+        return tuple(name for name in ("observe", "sanitize", "timer", "uart") if getattr(self, name))
 
 
 def build_folder(project: Path, board: Board, variant: Variant) -> Path:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from tinyseg_tvm.boards import Board
 from tinyseg_tvm.errors import TinySegError, UsageError
 from tinyseg_tvm.micro.elf import Image
 from tinyseg_tvm.micro.emulator import Counts, PluginReport, Watch, build_plugin, plugin_arguments, read_plugin_report
@@ -28,9 +27,9 @@ class Counted:
     plugin: PluginReport = field(default_factory=PluginReport)
 
 
-def check_watch(board: Board, watch: Watch, count: Counting) -> None:
+def check_watch(emulated: bool, watch: Watch, count: Counting) -> None:
     """Raises UsageError where what is to be watched needs a plugin that there will not be."""
-    if watch != Watch() and (not board.is_emulated or count in ("timer", "none")):
+    if watch != Watch() and (not emulated or count in ("timer", "none")):
         raise UsageError(
             "profile and watch_writes need the QEMU plugin: run on a QEMU board, with count 'auto' or 'plugin'"
         )
@@ -39,7 +38,6 @@ def check_watch(board: Board, watch: Watch, count: Counting) -> None:
 def run_counting(
     run: Callable[[Sequence[str]], CallResult],
     machine: Machine,
-    board: Board,
     image: Image,
     folder: Path,
     plugins: Path,
@@ -51,8 +49,7 @@ def run_counting(
 
     Args:
         run: runs the program with further options of the emulator.
-        machine: the board's.
-        board: what the program was built for.
+        machine: whose emulator runs it.
         image: the program.
         folder: its working directory.
         plugins: folder for compiled plugins.
@@ -62,7 +59,7 @@ def run_counting(
     Raises:
         TinySegError: the plugin is required and cannot be used.
     """
-    if not board.is_emulated or machine.emulator is None or count in ("timer", "none"):
+    if machine.emulator is None or count in ("timer", "none"):
         return run([]), Counted()
     out = folder / COUNTS_FILE
     try:

@@ -39,6 +39,29 @@ class Symbol:
 
 
 @dataclass(frozen=True)
+class Segment:
+    """Bytes that are loaded to an address."""
+
+    address: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a loader needs of a linked program: where it begins, and what must be where."""
+
+    entry: int
+    segments: tuple[Segment, ...]
+
+    def bytes_at(self, address: int, count: int) -> bytes:
+        """``count`` loaded bytes from an address on; none where nothing is loaded."""
+        for segment in self.segments:
+            if segment.address <= address < segment.address + len(segment.data):
+                return segment.data[address - segment.address :][:count]
+        return b""
+
+
+@dataclass(frozen=True)
 class Image:
     """A linked program. ``symbols`` are sorted by address; ``loaded_bytes`` is what is written to flash."""
 
@@ -111,6 +134,26 @@ def read_image(path: Path, marks: int = 0) -> Image:
             elf = ELFFile(stream)
             loaded = sum(segment["p_filesz"] for segment in elf.iter_segments("PT_LOAD"))
             return Image(tuple(_sections(elf)), tuple(_symbols(elf, marks)), loaded)
+    except (OSError, ELFError) as error:
+        raise TinySegError(f"cannot read the program {path}: {error}") from None
+
+
+def read_program(path: Path, marks: int = 0) -> Program:
+    """What of an ELF file is loaded, at physical addresses.
+
+    Args:
+        path: of the program.
+        marks: bits of the entry's value that are no part of its address.
+
+    Raises:
+        TinySegError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            elf = ELFFile(stream)
+            loaded = (segment for segment in elf.iter_segments("PT_LOAD") if segment["p_filesz"])
+            segments = tuple(Segment(segment["p_paddr"], segment.data()) for segment in loaded)
+            return Program(elf.header["e_entry"] & ~marks, segments)
     except (OSError, ELFError) as error:
         raise TinySegError(f"cannot read the program {path}: {error}") from None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import subprocess
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from tinyseg_tvm.boards import Board
 from tinyseg_tvm.errors import TinySegError
+from tinyseg_tvm.kept_library import library_file
 from tinyseg_tvm.micro.elf import Image
 from tinyseg_tvm.micro.port_files import PORT_FOLDER
 from tinyseg_tvm.micro.results import StrayWrite
@@ -102,7 +104,7 @@ def timer_ratio(systick_hz: int) -> TimerRatio:
 
 
 def build_plugin(emulator: Emulator, folder: Path) -> Path:
-    """Compiles the plugin for the installed QEMU into ``folder``, unless it is there.
+    """The plugin for the installed QEMU: compiled once per user, or in ``folder`` where the user can keep none.
 
     Raises:
         TinySegError: no QEMU, no host compiler, or it fails.
@@ -110,19 +112,18 @@ def build_plugin(emulator: Emulator, folder: Path) -> Path:
     version = call([emulator.program, "--version"], remedy=emulator.remedy).stdout
     match = re.search(r"version (\d+)", version)
     interface = 1 if match is None or int(match.group(1)) < 9 else 2
-    plugin = folder / f"instruction_counter_{interface}.so"
-    if plugin.is_file() and plugin.stat().st_mtime >= PLUGIN_SOURCE.stat().st_mtime:
-        return plugin
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = plugin.with_suffix(".partial")
-    flags = ["-O2", "-shared", "-fPIC", "-fvisibility=hidden", f"-DQEMU_PLUGIN_API={interface}"]
-    result = call(
-        ["cc", *flags, str(PLUGIN_SOURCE), "-o", str(partial)], remedy="install a C compiler (gcc) for this computer"
-    )
-    if result.status != 0:
-        raise TinySegError(f"the instruction counter does not compile:\n{result.stderr}")
-    partial.replace(plugin)
-    return plugin
+    command = ["cc", "-O2", "-shared", "-fPIC", "-fvisibility=hidden", f"-DQEMU_PLUGIN_API={interface}"]
+    try:
+        return library_file("instruction_counter", command, [PLUGIN_SOURCE], folder)
+    except FileNotFoundError:
+        raise TinySegError("the program 'cc' is not installed: install a C compiler (gcc) for this computer") from None
+    except OSError as error:
+        raise TinySegError(f"the instruction counter cannot be compiled: {error}") from None
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.decode(errors="replace")
+        raise TinySegError(f"the instruction counter does not compile:\n{said}") from None
+    except subprocess.TimeoutExpired as error:
+        raise TinySegError(f"the instruction counter does not compile within {error.timeout:g} seconds") from None
 
 
 def plugin_arguments(

@@ -10,6 +10,7 @@ from tinyseg_tvm.micro.machine import Machine
 from tinyseg_tvm.micro.tools import CallResult
 
 EXIT_FILE = 64
+EXIT_CLOCK = 65
 EXIT_FAULT = 70
 EXIT_SANITIZER = 99
 LAST_STATUS = 12
@@ -33,6 +34,11 @@ def check_exit(machine: Machine, result: CallResult, image: Image) -> int:
         return status
     if status == EXIT_FILE:
         raise TinySegError("the program could not read an input file completely, or could not write an output file")
+    if status == EXIT_CLOCK:
+        raise DeviceFaultError(
+            "the board's clock does not start: an oscillator or a regulator does not become ready; is it the board "
+            "that the project was generated for?"
+        )
     if EXIT_FAULT < status <= EXIT_FAULT + 15:
         raise DeviceFaultError(machine.describe_fault(status - EXIT_FAULT, result.stderr, image))
     if status == EXIT_SANITIZER:

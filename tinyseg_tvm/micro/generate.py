@@ -17,7 +17,6 @@ from tinyseg_tvm.micro.machines import HOST, machine_of
 from tinyseg_tvm.micro.port_files import read_port_file, render
 from tinyseg_tvm.micro.project import PROJECT_FILE, Project
 from tinyseg_tvm.micro.storages import (
-    Emulation,
     PortStorage,
     StorageUse,
     board_storages,
@@ -57,7 +56,7 @@ def generate_project(
     ports = board_storages(board, uses, storages)
     context = stated_context_bytes(files)
     fast = fast_uses(board, files)
-    files.update(_port_files(board, library, context, ram_limit, uses, emulation(board, ports), fast))
+    files.update(_port_files(board, library, context, ram_limit, uses, ports, fast))
     files.update(_storage_files(library, board, ports))
     if not board.is_host:
         files.update(_storage_files(library, load_board("host"), host_storages(uses)))
@@ -72,11 +71,12 @@ def _port_files(
     context: int,
     ram_limit: int | None,
     storages: Sequence[StorageUse],
-    emulated: Emulation,
+    ports: Sequence[PortStorage],
     fast: Sequence[FastUse],
 ) -> dict[str, bytes]:
     """The files that depend on the board, and the harness, by path."""
     machine = machine_of(board)
+    emulated = emulation(board, ports)
     values: dict[str, Any] = {
         "board": board,
         "machine": machine,
@@ -87,12 +87,14 @@ def _port_files(
         "outputs": len(library.outputs),
         "line_io": library.line_io,
         "pools": library.pools,
+        "states": library.states,
         "storages": storages,
         "fast": fast,
         "flash_command": flash_words(board, library.name),
         "run_command": run_words(machine, board, library.name, emulated),
         "images": emulated.images,
         "timer": timer_of(board),
+        "cycle_counter": board.cycle_counter,
     }
     files = {
         "Makefile": render("Makefile.jinja", values),
@@ -103,7 +105,7 @@ def _port_files(
         f"port/{board.name}/board.toml": board.toml.encode(),
     }
     if not board.is_host:
-        values |= linker_values(board, library, context, ram_limit, fast)
+        values |= linker_values(board, library, context, ram_limit, fast, ports)
     files |= {f"port/{board.name}/{name}": data for name, data in machine.port_files(board, values).items()}
     project = {"version": PROJECT_VERSION, "board": board.name, "ram_limit": ram_limit}
     project |= emulated.as_settings()

@@ -8,10 +8,11 @@ from typing import Any
 
 from tinyseg_tvm.boards import Board, Core
 from tinyseg_tvm.errors import TinySegError
-from tinyseg_tvm.micro.elf import Image, constant_bytes, read_image
+from tinyseg_tvm.micro.elf import Image, Program, constant_bytes, read_image, read_program
 from tinyseg_tvm.micro.emulator import Emulator
 from tinyseg_tvm.micro.machine import Toolchain
-from tinyseg_tvm.micro.results import Flash
+from tinyseg_tvm.micro.results import Flash, StackDepth
+from tinyseg_tvm.micro.transports.debugging import Debugging
 
 STATIC_SECTIONS = frozenset({".data", ".bss"})
 
@@ -23,6 +24,7 @@ class Host:
     toolchain = Toolchain("", "", (), ("-lm",), "install it (Debian, Ubuntu: apt install make gcc)")
     emulator: Emulator | None = None
     timer = ""
+    debugging: Debugging | None = None
 
     def runs(self, core: Core) -> bool:
         """Whether a core stands for this computer's."""
@@ -35,6 +37,13 @@ class Host:
     def read_image(self, path: Path) -> Image:
         """Reads a program."""
         return read_image(path)
+
+    def check_boot(self, board: Board, elf: Path) -> None:
+        """The operating system starts it."""
+
+    def read_program(self, path: Path) -> Program:
+        """What the operating system loads."""
+        return read_program(path)
 
     def static_bytes(self, image: Image) -> int:
         """Writable sections, without arena and slow memory; the C library's own are in them."""
@@ -55,6 +64,10 @@ class Host:
     def describe_fault(self, exception: int, console: str, image: Image) -> str:
         """A process is ended by signals; it has no fault handler."""
         return f"exception {exception}"
+
+    def deepest_stacks(self, elf: Path, image: Image, network: str) -> dict[str, StackDepth]:
+        """Nothing is known: the stack of a process is large."""
+        return {}
 
     def estimate_cycles(self, elf: Path, executed: Mapping[int, int], core: Core) -> int:
         """Never: nothing is known of this computer's cycles."""

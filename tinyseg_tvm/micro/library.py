@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Protocol, runtime_checkable
 
+from tinyseg_tvm.boards.rules import IDENTIFIER
 from tinyseg_tvm.errors import TinySegError
+from tinyseg_tvm.given import check, parse_json
+from tinyseg_tvm.micro.stated import METADATA
 
 METADATA_FILE = "metadata.json"
+LONGEST_NUMBER = 18  # characters of a macro's value
 UNSTATED_CONTEXT_BYTES = 64  # reckoned with for a library that this tool did not write
 DEFINE = re.compile(
     r"^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+\(?(0[xX][0-9a-fA-F]+|\d+)[uUlL]*\)?[ \t]*(?:/[*/].*)?$", re.MULTILINE
@@ -49,6 +52,7 @@ class Library:
         line_io: inputs and outputs go through callbacks, line by line.
         pools: further memories beside the arena.
         storages: bytes and block size that it uses of each storage.
+        states: whether it has states across inferences, so that vectors are a sequence.
     """
 
     name: str
@@ -58,6 +62,7 @@ class Library:
     outputs: tuple[PortShape, ...]
     pools: int = 0
     storages: tuple[tuple[int, int], ...] = ()
+    states: bool = False
 
 
 def library_files(source: ProjectSource | Mapping[str, bytes]) -> dict[str, bytes]:
@@ -78,14 +83,10 @@ def read_metadata(files: Mapping[str, bytes]) -> dict[str, Any]:
     """What the library's metadata.json states; nothing where it has none.
 
     Raises:
-        TinySegError: it is no JSON object.
+        TinySegError: it is no JSON object, or a value in it cannot be; names file, key and what is allowed.
     """
-    try:
-        stated = json.loads(files.get(METADATA_FILE, b"{}"))
-    except ValueError as error:
-        raise TinySegError(f"{METADATA_FILE} cannot be read: {error}") from None
-    if not isinstance(stated, dict):
-        raise TinySegError(f"{METADATA_FILE} is not an object")
+    stated: dict[str, Any] = parse_json(files.get(METADATA_FILE, b"{}"), METADATA_FILE)
+    check(METADATA, stated, METADATA_FILE)
     return stated
 
 
@@ -104,18 +105,24 @@ def read_library(files: Mapping[str, bytes]) -> Library:
     for path, content in sorted(files.items()):
         parts = PurePosixPath(path)
         if parts.parent == PurePosixPath("include") and parts.suffix == ".h":
-            macros = {name: int(value, 0) for name, value in DEFINE.findall(content.decode("utf-8", "replace"))}
+            macros = {name: _number(value) for name, value in DEFINE.findall(content.decode("utf-8", "replace"))}
             if f"{parts.stem.upper()}_ARENA_SIZE" in macros:
                 return _library(parts.stem, macros, path)
     raise TinySegError("the project has no include/<name>.h that defines <NAME>_ARENA_SIZE")
 
 
+def _number(text: str) -> int:
+    """Of a macro: hexadecimal or decimal; -1 for one that is no size on any machine."""
+    return int(text, 16 if text[:2] in ("0x", "0X") else 10) if len(text) <= LONGEST_NUMBER else -1
+
+
 def _library(name: str, macros: Mapping[str, int], path: str) -> Library:
     prefix = name.upper()
+    check(IDENTIFIER, name, f"{path}: its name")
 
     def macro(key: str) -> int:
-        if f"{prefix}_{key}" not in macros:
-            raise TinySegError(f"{path} does not define {prefix}_{key} as a number")
+        if not 0 <= macros.get(f"{prefix}_{key}", -1) < 1 << 32:
+            raise TinySegError(f"{path} does not define {prefix}_{key} as a number of 32 bits")
         return macros[f"{prefix}_{key}"]
 
     def ports(kind: str, count: int) -> tuple[PortShape, ...]:
@@ -131,4 +138,5 @@ def _library(name: str, macros: Mapping[str, int], path: str) -> Library:
             (macro(f"STORAGE{k}_BYTES"), macro(f"STORAGE{k}_BLOCK")) for k in range(macros.get(f"{prefix}_STORAGES", 0))
         ),
         pools=sum(re.fullmatch(rf"{prefix}_POOL\d+_SIZE", key) is not None for key in macros),
+        states=f"{prefix}_STATES_BYTES" in macros,
     )

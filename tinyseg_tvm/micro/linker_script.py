@@ -10,6 +10,7 @@ from tinyseg_tvm.boards.static_memory import static_bytes
 from tinyseg_tvm.errors import DoesNotFitError
 from tinyseg_tvm.micro.fast_memory import FastUse
 from tinyseg_tvm.micro.library import Library
+from tinyseg_tvm.micro.storages import PortStorage
 
 LARGEST_STACK = 8192
 
@@ -21,7 +22,12 @@ def ram_available(board: Board, ram_limit: int | None, fast: Sequence[FastUse] =
 
 
 def linker_values(
-    board: Board, library: Library, context: int, ram_limit: int | None, fast: Sequence[FastUse]
+    board: Board,
+    library: Library,
+    context: int,
+    ram_limit: int | None,
+    fast: Sequence[FastUse],
+    storages: Sequence[PortStorage],
 ) -> dict[str, Any]:
     """What templates of linker scripts know beside what all templates do.
 
@@ -31,6 +37,7 @@ def linker_values(
         context: bytes of its context.
         ram_limit: bytes of RAM that the whole program may use.
         fast: what lies in fast memories.
+        storages: that the network uses.
 
     Raises:
         DoesNotFitError: arena and smallest stack are larger than the RAM.
@@ -54,13 +61,13 @@ def linker_values(
         "weights": (board.memory("weights") or flash).name,
         "slow": slow.name if slow else None,
         "ram_limit": available if available < ram.length else None,
-        "stack_bytes": _stack_bytes(board, library, context, available),
+        "stack_bytes": _stack_bytes(board, library, context, available, storages),
     }
 
 
-def _stack_bytes(board: Board, library: Library, context: int, ram: int) -> int:
+def _stack_bytes(board: Board, library: Library, context: int, ram: int, storages: Sequence[PortStorage]) -> int:
     """What the linker reserves for the stack: what the RAM leaves, between the board's minimum and 8 KiB."""
-    static = static_bytes(board, context, len(library.storages))
+    static = static_bytes(board, context, ()) + sum(storage.static_bytes for storage in storages)
     left = (ram - library.arena_bytes - static) // 64 * 64
     if library.arena_bytes + board.stack_bytes > ram:
         raise DoesNotFitError(

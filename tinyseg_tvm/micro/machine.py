@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tinyseg_tvm.boards import Board, Core
-from tinyseg_tvm.micro.elf import Image
+from tinyseg_tvm.micro.elf import Image, Program
 from tinyseg_tvm.micro.emulator import Emulator
-from tinyseg_tvm.micro.results import Flash
+from tinyseg_tvm.micro.results import Flash, StackDepth
+from tinyseg_tvm.micro.transports.debugging import Debugging
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,11 @@ class Machine(Protocol):
         """The timer by which builds with TIMER=1 count instructions in the emulator; empty where there is none."""
         ...
 
+    @property
+    def debugging(self) -> Debugging | None:
+        """How a debugger starts its programs and serves their requests; None where there is none."""
+        ...
+
     def runs(self, core: Core) -> bool:
         """Whether this is the machine of a core."""
         ...
@@ -81,6 +87,18 @@ class Machine(Protocol):
         """Reads a program. Addresses of functions are those of their first instructions."""
         ...
 
+    def check_boot(self, board: Board, elf: Path) -> None:
+        """Refuses a program that the board's processor or boot ROM would not start.
+
+        Raises:
+            TinySegError: saying what is missing.
+        """
+        ...
+
+    def read_program(self, path: Path) -> Program:
+        """What of a program is loaded, and where it begins."""
+        ...
+
     def static_bytes(self, image: Image) -> int:
         """Writable bytes outside arena, stack and slow memory, with gaps for alignment and copies in fast memory."""
         ...
@@ -95,6 +113,14 @@ class Machine(Protocol):
 
     def describe_fault(self, exception: int, console: str, image: Image) -> str:
         """A sentence about the exception that stopped a program, from what its fault handler printed."""
+        ...
+
+    def deepest_stacks(self, elf: Path, image: Image, network: str) -> dict[str, StackDepth]:
+        """The most stack that ``<network>_run`` ("run") and all from reset on ("program") can take; empty: unknown.
+
+        Raises:
+            TinySegError: a tool is missing or fails.
+        """
         ...
 
     def estimate_cycles(self, elf: Path, executed: Mapping[int, int], core: Core) -> int:

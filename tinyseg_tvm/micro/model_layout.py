@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from tinyseg_tvm.errors import TinySegError, UsageError
+from tinyseg_tvm.given import shown
 from tinyseg_tvm.network import Network, Port, reference
 from tinyseg_tvm.network.network import Tensor
 from tinyseg_tvm.operators import TensorType
@@ -36,6 +38,13 @@ def _tensor(port: Mapping[str, Any]) -> Tensor:
 
 
 def _port(port: Mapping[str, Any]) -> Port:
+    extents, permutation = port["model_shape"], port["permutation"]
+    if sorted(permutation) != list(range(len(extents))) or math.prod(extents) != math.prod(port["shape"]):
+        raise TinySegError(
+            f"metadata.json: the port {shown(port['name'])} has shape {shown(port['shape'])}, "
+            f"model_shape {shown(extents)} and permutation {shown(permutation)}: must be one tensor's; "
+            "compile the model again"
+        )
     return Port(
         port["name"],
         port["tensor"],

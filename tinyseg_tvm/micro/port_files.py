@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import jinja2
+
+from tinyseg_tvm.codegen.text.identifiers import comment_text
 
 
 def _package_folder(name: str) -> Path:
@@ -33,11 +36,18 @@ def c_files(folder: str) -> dict[str, bytes]:
 
 def render(path: str, values: Mapping[str, Any]) -> bytes:
     """A template filled in."""
-    environment = jinja2.Environment(
+    return _templates().get_template(path).render(values).encode()
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    """The port's templates, each compiled once."""
+    templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(PORT_FOLDER),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template(path).render(values).encode()
+    templates.filters["comment"] = comment_text
+    return templates

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -10,18 +9,23 @@ from typing import Literal
 
 from tinyseg_tvm.boards import Board, parse_board
 from tinyseg_tvm.errors import TinySegError, UsageError
+from tinyseg_tvm.given import LARGEST_STATEMENT, check, check_links, parse_json, read_regular
 from tinyseg_tvm.micro.build import Variant, build_folder, build_program
 from tinyseg_tvm.micro.counting import Counted, Counting, check_watch, run_counting
 from tinyseg_tvm.micro.emulator import Counts, Watch, counting_options, read_timer_report, timer_of
+from tinyseg_tvm.micro.exclusive import exclusively
 from tinyseg_tvm.micro.execution import check_flashable, execute, flash
 from tinyseg_tvm.micro.faults import check_exit
+from tinyseg_tvm.micro.host_runs import HostProgram
 from tinyseg_tvm.micro.library import METADATA_FILE, Library, read_library, read_metadata
 from tinyseg_tvm.micro.machine import Machine
 from tinyseg_tvm.micro.machines import machine_of
 from tinyseg_tvm.micro.model_layout import device_vector, model_vector, stated_ports
-from tinyseg_tvm.micro.results import Ram, RunResult
+from tinyseg_tvm.micro.results import Ram, RunResult, StackDepth
+from tinyseg_tvm.micro.stated import FOLDERS, PROJECT
 from tinyseg_tvm.micro.storages import Emulation
-from tinyseg_tvm.micro.tools import CallResult
+from tinyseg_tvm.micro.tools import CallResult, check_jobs, check_timeout
+from tinyseg_tvm.micro.transports.choice import Transport, choose_transport, counts_cycles
 from tinyseg_tvm.micro.vectors import (
     Vector,
     check_vectors,
@@ -34,6 +38,7 @@ from tinyseg_tvm.micro.vectors import (
     read_test_vectors,
     storage_traffic,
 )
+from tinyseg_tvm.network import Network
 
 PROJECT_FILE = "port/project.json"
 
@@ -52,19 +57,22 @@ class Project:
         """Opens a generated project.
 
         Raises:
-            TinySegError: the folder is none.
+            TinySegError: the folder is none, holds a symbolic link that leads out of it, or states what cannot be.
         """
         self.directory = Path(directory).absolute()
+        check_links(self.directory, FOLDERS)
         try:
-            settings = json.loads((self.directory / PROJECT_FILE).read_text())
+            file = self.directory / PROJECT_FILE
+            settings = parse_json(read_regular(file), str(file))
+            check(PROJECT, settings, str(file))
             name = settings["board"]
             self._emulation = Emulation.of_settings(settings)
             toml = self.directory / "port" / name / "board.toml"
-            self.board: Board = parse_board(name, toml.read_text(), str(toml))
-            headers = {f"include/{p.name}": p.read_bytes() for p in (self.directory / "include").glob("*.h")}
+            self.board: Board = parse_board(name, read_regular(toml).decode(), str(toml))
+            headers = {f"include/{p.name}": read_regular(p) for p in (self.directory / "include").glob("*.h")}
             metadata = self.directory / METADATA_FILE
-            stated = {METADATA_FILE: metadata.read_bytes()} if metadata.is_file() else {}
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            stated = {METADATA_FILE: read_regular(metadata, LARGEST_STATEMENT)} if metadata.exists() else {}
+        except (OSError, ValueError, TinySegError) as error:
             raise TinySegError(f"{self.directory} is not a generated project: {error}") from None
         self.machine: Machine = machine_of(self.board)
         self.library: Library = read_library(headers)
@@ -82,7 +90,10 @@ class Project:
             DoesNotFitError: the linker found that a memory is too small.
             TinySegError: a tool is missing or fails.
         """
-        return self._build(Variant(observe, self._checked_sanitize(sanitize)), jobs)
+        check_jobs(jobs)
+        variant = Variant(observe, self._checked_sanitize(sanitize))
+        with exclusively(self.directory):
+            return self._build(variant, jobs)
 
     def run(
         self,
@@ -96,8 +107,13 @@ class Project:
         watch_writes: bool = False,
         timeout: float = 600.0,
         jobs: int = 1,
+        transport: str = "",
+        server: str = "",
+        port: str = "",
     ) -> RunResult:
-        """Builds if necessary and runs the program: natively, in QEMU, or by the board's run command.
+        """Builds if necessary and runs the program: natively, in QEMU, behind a GDB server, or by the board's command.
+
+        Where several processes run the same project at once, one waits for the other.
 
         Args:
             inputs: vectors of one array per input port, as ``[[image]]``; None: the project's own test vectors
@@ -109,18 +125,26 @@ class Project:
             observe: as in ``build``; fills ``observations``.
             sanitize: as in ``build``.
             count: how instructions are counted in QEMU; ``auto`` is the plugin, and the timer where it does not load.
+                On a board its cycles are counted by a second run, of a program with a timer, unless this is ``none``.
             profile: count per function as well (plugin).
             watch_writes: report stores outside arena, stack and context (plugin).
             timeout: seconds that the program may take.
             jobs: compilers that run at the same time.
+            transport: ``qemu``, ``gdb``, ``uart`` or ``command``; empty for the first of them that the board has.
+            server: ``HOST:PORT`` of a GDB server that listens, in place of the board's.
+            port: device of the serial line, in place of the board's.
 
         Raises:
             DeviceFaultError: a fault or a sanitizer stopped the program.
             TinySegError: wrong inputs, missing tool, timeout.
         """
-        variant = Variant(observe, self._checked_sanitize(sanitize))
         watch = Watch(profile, watch_writes)
-        check_watch(self.board, watch, count)
+        way = choose_transport(self.board, transport, server, port)
+        variant = Variant(observe, self._checked_sanitize(sanitize), uart=way.uart is not None)
+        emulated = way.kind == "qemu"
+        check_watch(emulated, watch, count)
+        check_timeout(timeout)
+        check_jobs(jobs)
         tests = self.directory / "tests"
         if layout not in ("model", "device"):
             raise UsageError(f"layout is 'model' or 'device', not {layout!r}")
@@ -132,52 +156,93 @@ class Project:
             if ports is not None:
                 inputs = [device_vector(ports, index, arrays) for index, arrays in enumerate(inputs)]
             vectors = encode_vectors(self.library, inputs)
-        elf = self._build(variant, jobs)
-        image = self.machine.read_image(elf)
-        folder = elf.parent / "run"
-        prepare_folder(folder, vectors)
-        result, counted = run_counting(
-            partial(self._execute, elf, folder, timeout),
-            self.machine,
-            self.board,
-            image,
-            folder,
-            self.directory / "build" / "plugin",
-            count=count,
-            watch=watch,
-        )
-        status = check_exit(self.machine, result, image)
-        pairs = read_report(folder)
-        report = dict(pairs)
-        outputs = read_outputs(self.library, folder, report.get("vectors", 0) - (1 if status else 0))
-        if self.board.is_emulated and counted.method == "none" and count != "none":
-            counted = Counted(self._count_by_timer(vectors, timeout, jobs), "timer")
-        slowest = max(counted.vectors, key=lambda counts: counts.run, default=Counts(0, 0))
-        return RunResult(
-            board=self.board.name,
-            elf=str(elf),
-            outputs=outputs if ports is None else tuple(model_vector(ports, arrays) for arrays in outputs),
-            status=status,
-            ram=Ram(
-                arena=image.arena_bytes,
-                io=0,
-                static=self.machine.static_bytes(image),
-                stack=report.get("stack", 0),
-                slow=image.slow_bytes,
-            ),
-            fast=image.fast,
-            flash=self.machine.flash(image, elf.parent, self.library.name),
-            mismatches=count_mismatches(tests, outputs) if inputs is None else None,
-            instructions=slowest.run,
-            callback_instructions=slowest.callbacks,
-            instructions_per_vector=tuple(counts.run for counts in counted.vectors),
-            counted_by=counted.method,
-            storage=storage_traffic(pairs),
-            profile=counted.plugin.profile,
-            executed=counted.plugin.executed,
-            stray_writes=counted.plugin.stray_writes,
-            observations=tuple(read_observations(folder, len(vectors))) if observe else (),
-        )
+        with exclusively(self.directory):
+            elf = self._build(variant, jobs)
+            image = self.machine.read_image(elf)
+            folder = elf.parent / "run"
+            prepare_folder(folder, vectors)
+            result, counted = run_counting(
+                partial(self._execute, elf, folder, way, timeout),
+                self.machine,
+                image,
+                folder,
+                self.directory / "build" / "plugin",
+                count=count if emulated else "none",
+                watch=watch,
+            )
+            status = check_exit(self.machine, result, image)
+            pairs = read_report(folder)
+            report = dict(pairs)
+            outputs = read_outputs(self.library, folder, report.get("vectors", 0) - (1 if status else 0))
+            cycles: tuple[int, ...] = ()
+            if emulated and counted.method == "none" and count != "none":
+                counted = Counted(self._count_by_timer(vectors, way, timeout, jobs), "timer")
+            elif counts_cycles(self.board, way) and count != "none":
+                cycles = tuple(counts.run for counts in self._count_by_timer(vectors, way, timeout, jobs))
+            slowest = max(counted.vectors, key=lambda counts: counts.run, default=Counts(0, 0))
+            return RunResult(
+                board=self.board.name,
+                elf=str(elf),
+                outputs=outputs if ports is None else tuple(model_vector(ports, arrays) for arrays in outputs),
+                status=status,
+                ram=Ram(
+                    arena=image.arena_bytes,
+                    io=0,
+                    static=self.machine.static_bytes(image),
+                    stack=report.get("stack", 0),
+                    slow=image.slow_bytes,
+                ),
+                fast=image.fast,
+                flash=self.machine.flash(image, elf.parent, self.library.name),
+                mismatches=count_mismatches(tests, outputs) if inputs is None else None,
+                instructions=slowest.run,
+                callback_instructions=slowest.callbacks,
+                instructions_per_vector=tuple(counts.run for counts in counted.vectors),
+                counted_by=counted.method,
+                cycles=max(cycles, default=0) or None,  # a counter that stands still is none
+                clock_hz=self.board.clock_hz,
+                storage=storage_traffic(pairs),
+                profile=counted.plugin.profile,
+                executed=counted.plugin.executed,
+                stray_writes=counted.plugin.stray_writes,
+                observations=tuple(read_observations(folder, len(vectors))) if observe else (),
+            )
+
+    @property
+    def ports(self) -> Network:
+        """A network without nodes that has the model's ports.
+
+        Raises:
+            UsageError: metadata.json states none.
+        """
+        if self._ports is None:
+            raise UsageError(f"{self.directory} does not state its ports: compile the model again")
+        return self._ports
+
+    def host_program(self, jobs: int = 1) -> HostProgram:
+        """The same C, built for this computer: one process takes thousands of vectors.
+
+        Raises:
+            UsageError: a network with states, or one whose metadata.json states no ports.
+            TinySegError: make or the compiler are missing or fail.
+        """
+        with exclusively(self.directory):
+            return HostProgram(self.directory, self.library, self.ports, jobs)
+
+    def deepest_stacks(self, elf: str | Path) -> dict[str, StackDepth]:
+        """The most stack that the program's code can take; empty on the host.
+
+        Args:
+            elf: what ``build`` returned.
+
+        Returns:
+            "run": of ``<name>_run`` with all that it calls; "program": from reset on, of which a run measures a part.
+
+        Raises:
+            TinySegError: the cross compiler's objdump is missing or fails.
+        """
+        path = Path(elf)
+        return self.machine.deepest_stacks(path, self.machine.read_image(path), self.library.name)
 
     def flash(self) -> None:
         """Builds and writes the program to the board with the board's own tool.
@@ -189,26 +254,32 @@ class Project:
         flash(self.board, self.build())
 
     def _build(self, variant: Variant, jobs: int) -> Path:
-        return build_program(self.directory, self.library.name, self.machine, self.board, variant, jobs)
+        elf = build_program(self.directory, self.library.name, self.machine, self.board, variant, jobs)
+        self.machine.check_boot(self.board, elf)
+        return elf
 
     def _checked_sanitize(self, sanitize: bool) -> bool:
         if sanitize and not self.board.is_host:
             raise UsageError(f"sanitizers run on the host, not on '{self.board.name}': generate for the board 'host'")
         return sanitize
 
-    def _execute(self, elf: Path, folder: Path, timeout: float, options: Sequence[str]) -> CallResult:
+    def _execute(self, elf: Path, folder: Path, way: Transport, timeout: float, options: Sequence[str]) -> CallResult:
         return execute(
-            self.machine, self.board, elf, folder, emulation=self._emulation, options=options, timeout=timeout
+            self.machine, self.board, elf, folder, way, emulation=self._emulation, options=options, timeout=timeout
         )
 
-    def _count_by_timer(self, vectors: Sequence[Sequence[bytes]], timeout: float, jobs: int) -> tuple[Counts, ...]:
-        """A second run, of a build that reads a timer: its stack and size are not those of the firmware."""
+    def _count_by_timer(
+        self, vectors: Sequence[Sequence[bytes]], way: Transport, timeout: float, jobs: int
+    ) -> tuple[Counts, ...]:
+        """A second run, of a build that reads a timer: its stack and size are not those of the firmware.
+
+        The timer counts instructions in the emulator's virtual time, and cycles on a board.
+        """
         timer = timer_of(self.board)
-        assert timer is not None  # the board is emulated
-        variant = Variant(timer=True)
+        variant = Variant(timer=True, uart=way.uart is not None)
         elf = self._build(variant, jobs)
         folder = build_folder(self.directory, self.board, variant) / "run"
         prepare_folder(folder, vectors)
-        result = self._execute(elf, folder, timeout, counting_options(timer))
+        result = self._execute(elf, folder, way, timeout, [] if timer is None else counting_options(timer))
         check_exit(self.machine, result, self.machine.read_image(elf))
         return read_timer_report(read_report(folder))

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import select
+import re
+import selectors
 import socket
+import stat
 import struct
 import tempfile
 import threading
+import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +25,8 @@ from tinyseg_tvm.errors import TinySegError, UsageError
 
 logger = logging.getLogger(__name__)
 
+LOOPBACK = "127.0.0.1"
+BACKLOG = 128
 SOCKET = "storage.sock"  # stands for the server's socket in an emulator's arguments
 CAPACITY = 1 << 24
 REQUEST, ANSWER = 0xA5, 0x5A
@@ -31,13 +36,15 @@ CRC = struct.Struct("<I")
 OK, OUT_OF_RANGE = 0, 1
 IDLE_SECONDS = 0.3  # after which an incomplete request is dropped
 READ_BYTES = 4096
+LONG_ANSWERS = 1 << 16  # bytes of answers that are made before they are sent
+WASTE, WASTE_PER_BYTE = 1 << 20, 16  # bytes whose check sum may be wrong, at all and per byte received
 
 
 class Stream(Protocol):
     """Both directions of a line: an unbuffered file."""
 
     def fileno(self) -> int:
-        """What ``select`` waits for."""
+        """What is waited for."""
         ...
 
     def read(self, size: int, /) -> bytes | None:
@@ -49,24 +56,54 @@ class Stream(Protocol):
         ...
 
 
+_Waiting = getattr(selectors, "PollSelector", selectors.SelectSelector)  # the latter knows few files
+"""Waits for a stream."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a client may do before it is hung up on.
+
+    Attributes:
+        begin, silent: seconds until its first request, and between requests.
+    """
+
+    begin: float
+    silent: float
+
+
 @dataclass
 class Server:
     """The storage's content, and what was done with it.
 
     Attributes:
-        memory: the content.
+        memory: the content; of ``capacity`` bytes from the first write on, where that is given.
         reads, writes, damaged: requests answered, and those dropped.
+        answered: requests of any kind that were answered.
+        heard: when the last one was (``time.monotonic``).
+        wasted: bytes of which the check sum was made in vain.
+        may_write: asked before memory is taken.
     """
 
-    memory: bytearray = field(default_factory=lambda: bytearray(CAPACITY))
+    memory: bytearray = field(default_factory=bytearray)
     reads: int = 0
     writes: int = 0
     damaged: int = 0
+    capacity: int = 0
+    answered: int = 0
+    heard: float = 0.0
+    wasted: int = 0
+    may_write: Callable[[], bool] = lambda: True
+
+    @property
+    def size(self) -> int:
+        """Bytes that are served."""
+        return self.capacity or len(self.memory)
 
     def take(self, received: bytearray) -> bytes:
-        """Answers to all complete requests in ``received``, which are removed from it."""
+        """Answers to complete requests in ``received``, which are removed from it; to all, where they are not long."""
         answers = b""
-        while True:
+        while len(answers) < LONG_ANSWERS:
             start = received.find(REQUEST)
             del received[: len(received) if start < 0 else start]
             if len(received) < 1 + HEADER.size + CRC.size:
@@ -80,11 +117,13 @@ class Server:
             if len(received) < end + CRC.size:
                 return answers
             if zlib.crc32(received[1:end]) != CRC.unpack_from(received, end)[0]:
+                self.wasted += end
                 self._drop(received)
                 continue
             data = bytes(received[1 + HEADER.size : end])
             del received[: end + CRC.size]
             answers += self._answer(operation, number, length, offset, data)
+        return answers
 
     def _drop(self, received: bytearray) -> None:
         """This was no begin of a request: look for the next one."""
@@ -94,9 +133,11 @@ class Server:
     def _answer(self, operation: bytes, number: int, length: int, offset: int, data: bytes) -> bytes:
         content = b""
         status = OK
+        self.answered += 1
+        self.heard = time.monotonic()
         if operation == b"H":
-            content = CRC.pack(min(len(self.memory), 0xFFFFFFFF))
-        elif offset + length > len(self.memory):
+            content = CRC.pack(min(self.size, 0xFFFFFFFF))
+        elif offset + length > self.size or not self._has_memory():
             status = OUT_OF_RANGE
         elif operation == b"W":
             self.memory[offset : offset + length] = data
@@ -107,11 +148,28 @@ class Server:
         body = ANSWER_HEADER.pack(status, number, len(content)) + content
         return bytes([ANSWER]) + body + CRC.pack(zlib.crc32(body))
 
-    def serve(self, stream: Stream, stop: threading.Event | None = None) -> None:
-        """Answers until the other end hangs up, or ``stop`` is set."""
+    def _has_memory(self) -> bool:
+        """Takes the memory where that has not been done."""
+        if self.capacity and not self.memory and self.may_write():
+            self.memory = bytearray(self.capacity)
+        return len(self.memory) > 0
+
+    def _is_bearable(self, limits: Limits, began: float, bytes_received: int) -> bool:
+        """Whether a client keeps to its limits; noise of a line does."""
+        waited = time.monotonic() - max(began, self.heard)
+        silent = waited > (limits.silent if self.answered else limits.begin)
+        return not silent and self.wasted <= WASTE + WASTE_PER_BYTE * bytes_received
+
+    def serve(self, stream: Stream, stop: threading.Event | None = None, limits: Limits | None = None) -> None:
+        """Answers until the other end hangs up, breaks its limits, or ``stop`` is set."""
         received = bytearray()
+        began, total = time.monotonic(), 0
+        waiting = _Waiting()
+        waiting.register(stream, selectors.EVENT_READ)
         while stop is None or not stop.is_set():
-            if not select.select([stream], [], [], IDLE_SECONDS)[0]:
+            if limits is not None and not self._is_bearable(limits, began, total):
+                return
+            if not waiting.select(IDLE_SECONDS):
                 received.clear()
                 continue
             try:
@@ -121,10 +179,11 @@ class Server:
             if not data:
                 return
             received += data
-            answers = memoryview(self.take(received))
+            total += len(data)
             try:
-                while answers:
-                    answers = answers[stream.write(answers) or 0 :]
+                while answers := memoryview(self.take(received)):
+                    while answers:
+                        answers = answers[stream.write(answers) or 0 :]
             except OSError:
                 return  # hung up in the midst of an answer
 
@@ -156,24 +215,50 @@ def open_serial(path: str, baud: int) -> Stream:
 
 
 def listen(address: str) -> socket.socket:
-    """A listening socket: ``HOST:PORT``, or the path of a Unix socket, which is replaced.
+    """A listening socket: ``HOST:PORT``, ``:PORT`` for this computer alone, or the path of a Unix socket.
+
+    A Unix socket that nobody listens at any more is replaced, and only its owner may connect; no other file is.
 
     Raises:
         TinySegError: it cannot be made.
     """
     host, separator, port = address.rpartition(":")
     try:
-        if separator and port.isdigit():
-            return socket.create_server((host, int(port)))
+        if separator and re.fullmatch("[0-9]{1,5}", port):
+            host = host.strip("[]") or LOOPBACK
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            return socket.create_server((host, int(port)), family=family, backlog=BACKLOG)
         if not hasattr(socket, "AF_UNIX"):
             raise TinySegError(f"cannot listen at {address}: this system has no Unix sockets, only HOST:PORT")
-        Path(address).unlink(missing_ok=True)
+        _remove_dead_socket(Path(address))
         server = socket.socket(socket.AF_UNIX)
         server.bind(address)
-        server.listen(1)
-    except (OSError, OverflowError) as error:
+        Path(address).chmod(0o600)
+        server.listen(BACKLOG)
+    except (OSError, OverflowError, ValueError) as error:
         raise TinySegError(f"cannot listen at {address}: {error}") from None
     return server
+
+
+def _remove_dead_socket(path: Path) -> None:
+    """Removes a Unix socket that nobody listens at.
+
+    Raises:
+        TinySegError: something else is there, or somebody listens.
+    """
+    try:
+        kind = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(kind):
+        raise TinySegError(f"cannot listen at {path}: there is a file that is no socket; choose another path")
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+    raise TinySegError(f"cannot listen at {path}: another program does")
 
 
 @contextlib.contextmanager
@@ -187,7 +272,7 @@ def remote_storage(arguments: Sequence[str]) -> Iterator[list[str]]:
         stop = threading.Event()
         with listen(path) as listening:
             listening.settimeout(IDLE_SECONDS)
-            thread = threading.Thread(target=_serve_one, args=(listening, Server(), stop), daemon=True)
+            thread = threading.Thread(target=_serve_one, args=(listening, Server(capacity=CAPACITY), stop), daemon=True)
             thread.start()
             try:
                 yield [argument.replace(SOCKET, path) for argument in arguments]

@@ -60,6 +60,25 @@ class Fast:
 
 
 @dataclass(frozen=True)
+class StackDepth:
+    """The most stack that a function can take, by the program's code.
+
+    Attributes:
+        bytes: from its entry on, with all that it calls.
+        path: functions from it to the deepest one.
+        unbounded: functions that may call themselves, or move the stack pointer by a computed amount; each counts once.
+    """
+
+    bytes: int
+    path: tuple[str, ...]
+    unbounded: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The figures under the names that the command line prints as JSON."""
+        return {"bytes": self.bytes, "path": list(self.path), "unbounded": list(self.unbounded)}
+
+
+@dataclass(frozen=True)
 class StorageTraffic:
     """Bytes moved to and from storage by the last inference, all storages together.
 
@@ -110,7 +129,9 @@ class RunResult:
         instructions: of ``<name>_run`` alone, the largest of all vectors; 0 where they are not counted.
         callback_instructions: of the line callbacks of that vector.
         instructions_per_vector: in the order of the vectors.
-        counted_by: ``plugin``, ``timer`` or ``none``.
+        counted_by: ``plugin``, ``timer`` or ``none``: what counted the instructions.
+        cycles: of ``<name>_run`` alone on a board, the most of all vectors; None where they are not counted.
+        clock_hz: of the board.
         profile: instructions per function, all vectors together, callbacks excluded (``profile=True``).
         executed: the same per instruction address.
         stray_writes: see StrayWrite (``watch_writes=True``); at most 16 per vector.
@@ -129,14 +150,22 @@ class RunResult:
     callback_instructions: int = 0
     instructions_per_vector: tuple[int, ...] = ()
     counted_by: str = "none"
+    cycles: int | None = None
+    clock_hz: int = 0
     storage: StorageTraffic = StorageTraffic()
     profile: Mapping[str, int] = field(default_factory=dict)
     executed: Mapping[int, int] = field(default_factory=dict)
     stray_writes: tuple[StrayWrite, ...] = ()
     observations: tuple[Observation, ...] = ()
 
+    @property
+    def milliseconds(self) -> float | None:
+        """What the cycles take at the board's clock; None where they are not counted."""
+        return None if self.cycles is None or self.clock_hz <= 0 else 1000 * self.cycles / self.clock_hz
+
     def as_dict(self) -> dict[str, Any]:
-        """The figures under the names that the command line prints as JSON."""
+        """The figures under the names that the command line prints as JSON; None is what was not measured."""
+        counted = self.counted_by != "none"
         return {
             "board": self.board,
             "elf": self.elf,
@@ -152,8 +181,10 @@ class RunResult:
             },
             "flash": {"total": self.flash.total, "code": self.flash.code, "weights": self.flash.weights},
             "fast": {"total": self.fast.total, "code": self.fast.code, "weights": self.fast.weights},
-            "instructions": self.instructions,
-            "callback_instructions": self.callback_instructions,
+            "instructions": self.instructions if counted else None,
+            "callback_instructions": self.callback_instructions if counted else None,
+            "cycles": self.cycles,
+            "milliseconds": self.milliseconds,
             "storage": {
                 "written": self.storage.written,
                 "read": self.storage.read,

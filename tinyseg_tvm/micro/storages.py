@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tinyseg_tvm.boards import Board, Storage
+from tinyseg_tvm.boards.rules import INTERRUPTS
+from tinyseg_tvm.boards.static_memory import erase_words, storage_bytes
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.micro.emulator import counting_options, timer_of
 from tinyseg_tvm.micro.library import METADATA_FILE, Library, read_metadata
+from tinyseg_tvm.micro.port_files import PORT_FOLDER
 from tinyseg_tvm.micro.remote_storage import SOCKET
 
 
@@ -33,6 +37,8 @@ class PortStorage:
         modules: further files that it needs: its bus.
         interrupts: numbers of the interrupts that it handles.
         definitions: lines of C in front of the driver's variable.
+        static_bytes: of the driver and what belongs to it, as reckoned.
+        capacity: of the medium, in bytes.
     """
 
     index: int
@@ -43,6 +49,8 @@ class PortStorage:
     modules: tuple[str, ...] = ()
     interrupts: tuple[int, ...] = ()
     definitions: tuple[str, ...] = ()
+    static_bytes: int = 0
+    capacity: int = 0
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -119,11 +127,10 @@ def _nor(use: StorageUse, storage: Storage) -> str:
 
 
 def _simulated_flash(_board: Board, use: StorageUse, storage: Storage) -> tuple[str, ...]:
-    words = -(-storage.capacity // storage.erase_block_bytes // 32)
     return (
         f"static uint8_t simulated_flash{use.index}_memory[{storage.capacity}] PORT_SLOW(16);",
         f"static nor_simulator simulated_flash{use.index} = {{ .busy_polls = 64 }};",
-        f"static uint32_t storage{use.index}_erased[{words}];",
+        f"static uint32_t storage{use.index}_erased[{erase_words(storage, use.bytes)}];",
     )
 
 
@@ -141,23 +148,35 @@ def _nothing(_board: Board, _use: StorageUse, _storage: Storage) -> tuple[str, .
 
 @dataclass(frozen=True)
 class Driver:
-    """How a kind of storage is set up: driver type, arguments of ``_init``, definitions before it, further files."""
+    """How a kind of storage is set up.
+
+    Attributes:
+        name: the driver's type.
+        arguments: of its ``_init``.
+        definitions: C before it.
+        modules: further files.
+        interrupts: how many it handles, from the storage's own on.
+        bus: type of the bus that it needs; empty for none.
+        needs: keys of the description that must be more than 0.
+    """
 
     name: str
     arguments: Callable[[StorageUse, Storage], str]
     definitions: Callable[[Board, StorageUse, Storage], tuple[str, ...]] = _nothing
     modules: tuple[str, ...] = ()
     interrupts: int = 0
+    bus: str = ""
+    needs: tuple[str, ...] = ()
 
 
 DRIVERS: Mapping[str, Driver] = {
     "file": Driver("file_storage", _file),
     "psram": Driver("memory_storage", _memory, _memory_definition),
-    "sd": Driver("sd_storage", _sd),
-    "eeprom": Driver("eeprom_storage", _eeprom),
-    "uart": Driver("uart_storage", _uart, interrupts=2),
-    "nor": Driver("nor_storage", _nor, _simulated_flash, ("nor_simulator",)),
-    "timed": Driver("timed_storage", _timed, _timed_model, interrupts=1),
+    "sd": Driver("sd_storage", _sd, bus="sd_bus"),
+    "eeprom": Driver("eeprom_storage", _eeprom, bus="i2c_lines", needs=("page_bytes",)),
+    "uart": Driver("uart_storage", _uart, interrupts=2, needs=("address",)),
+    "nor": Driver("nor_storage", _nor, _simulated_flash, ("nor_simulator",), needs=("erase_block_bytes", "page_bytes")),
+    "timed": Driver("timed_storage", _timed, _timed_model, interrupts=1, needs=("address",)),
 }
 """By the kind of a storage."""
 
@@ -213,6 +232,8 @@ def port_storage(board: Board, use: StorageUse, storage: Storage) -> PortStorage
         kind = "file"
     driver = DRIVERS[kind]
     on_board = not board.is_host
+    if on_board or kind == "nor":
+        _check_device(use, storage, driver)
     return PortStorage(
         use.index,
         use.name,
@@ -222,6 +243,43 @@ def port_storage(board: Board, use: StorageUse, storage: Storage) -> PortStorage
         (*driver.modules, *((storage.bus,) if storage.bus and on_board else ())),
         tuple(storage.interrupt + i for i in range(driver.interrupts)) if on_board else (),
         driver.definitions(board, use, storage),
+        storage_bytes(storage, use.bytes),
+        storage.capacity,
+    )
+
+
+def _check_device(use: StorageUse, storage: Storage, driver: Driver) -> None:
+    """Raises TinySegError where a description lacks what its driver needs, or names a bus that is not there."""
+    where = f"storage '{use.name}' of kind '{storage.kind}'"
+    if driver.bus or storage.bus:
+        buses = _buses(driver.bus)
+        if storage.bus not in buses:
+            known = ", ".join(buses) or "none"
+            raise TinySegError(f"{where}: bus is '{storage.bus}', must be one of those in port/storage: {known}")
+    for key in driver.needs:
+        if getattr(storage, key) <= 0:
+            raise TinySegError(f"{where}: {key} is {getattr(storage, key)}, its driver needs it: must be 1 or more")
+    if driver.interrupts and not 0 <= storage.interrupt <= INTERRUPTS - driver.interrupts:
+        raise TinySegError(
+            f"{where}: interrupt is {storage.interrupt}, must be 0 to {INTERRUPTS - driver.interrupts} "
+            f"({driver.interrupts} of the vector table's {INTERRUPTS} are its driver's)"
+        )
+    if storage.kind == "nor" and storage.erase_block_bytes % storage.page_bytes:
+        raise TinySegError(
+            f"{where}: erase_block_bytes is {storage.erase_block_bytes}, must be a multiple of page_bytes, "
+            f"{storage.page_bytes}"
+        )
+
+
+def _buses(kind: str) -> list[str]:
+    """Names of the buses that there are: files that define one, ``const <kind> <name>``."""
+    folder = PORT_FOLDER / "storage"
+    return sorted(
+        path.stem
+        for path in folder.glob("*.h")
+        if kind
+        and path.with_suffix(".c").is_file()
+        and re.search(rf"\b{kind}\s+{path.stem}\b", path.read_text(encoding="utf-8"))
     )
 
 
@@ -239,12 +297,12 @@ def emulation(board: Board, storages: Sequence[PortStorage]) -> Emulation:
         if storage.kind == "uart":  # the second serial port: "none" is the first
             arguments += ["-chardev", f"socket,id=storage,path={SOCKET}", "-serial", "chardev:storage"]
         if storage.kind == "eeprom":
-            size = next(s.capacity for s in board.storages if s.kind == "eeprom")
+            size = next((s.capacity for s in board.storages if s.kind == "eeprom"), storage.capacity)
             images[EEPROM_IMAGE] = size
             arguments += ["-drive", f"if=none,id=eeprom,format=raw,file={EEPROM_IMAGE}"]
             arguments += ["-device", f"at24c-eeprom,address=0x50,rom-size={size},drive=eeprom"]
         if storage.kind == "sd":
-            capacity = next((s.capacity for s in board.storages if s.kind == "sd"), SMALLEST_SD_IMAGE)
+            capacity = next((s.capacity for s in board.storages if s.kind == "sd"), storage.capacity)
             images[SD_IMAGE] = max(SMALLEST_SD_IMAGE, 1 << (capacity - 1).bit_length())  # QEMU takes powers of two
             arguments += ["-drive", f"if=sd,format=raw,file={SD_IMAGE}"]
     return Emulation(tuple(arguments), images)

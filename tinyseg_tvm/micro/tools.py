@@ -8,7 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinyseg_tvm.errors import TinySegError
+from tinyseg_tvm.errors import TinySegError, UsageError
+
+LONGEST_SECONDS = 1e7  # what the operating system takes
+MOST_JOBS = 1024
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,18 @@ class CallResult:
     status: int
     stdout: str
     stderr: str
+
+
+def check_timeout(seconds: float) -> None:
+    """Raises UsageError where a program cannot be given that time."""
+    if not 0 < seconds <= LONGEST_SECONDS:
+        raise UsageError(f"timeout is {seconds:g} seconds, must be more than 0 and at most {LONGEST_SECONDS:,.0f}")
+
+
+def check_jobs(jobs: int) -> None:
+    """Raises UsageError where so many compilers cannot run at the same time."""
+    if not 1 <= jobs <= MOST_JOBS:
+        raise UsageError(f"jobs is {jobs}, must be 1 to {MOST_JOBS} compilers at the same time")
 
 
 def call(

@@ -6,6 +6,7 @@ A vector is one array per port; in the files it has the device layout: ``input<i
 from __future__ import annotations
 
 import dataclasses
+import re
 import shutil
 import struct
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from tinyseg_tvm.errors import TinySegError, UsageError
+from tinyseg_tvm.given import read_regular
 from tinyseg_tvm.micro.library import Library
 from tinyseg_tvm.micro.results import Observation, StorageTraffic
 
@@ -62,11 +64,13 @@ def _encode_vector(library: Library, index: int, arrays: Vector) -> list[bytes]:
 
 
 def read_test_vectors(library: Library, folder: Path) -> list[list[bytes]]:
-    """The project's own input vectors.
+    """The project's own input vectors; one without arrays where the network has no inputs.
 
     Raises:
         TinySegError: there are none, or one is incomplete.
     """
+    if not library.inputs:
+        return [[]]
     vectors: list[list[bytes]] = []
     while (folder / f"input{len(vectors)}_0.bin").is_file():
         paths = [folder / f"input{len(vectors)}_{port}.bin" for port in range(len(library.inputs))]
@@ -101,7 +105,11 @@ def read_outputs(library: Library, folder: Path, vectors: int) -> tuple[tuple[np
 
 
 def _read_output(folder: Path, index: int, port: int, lines: int, line_bytes: int) -> np.ndarray:
-    data = (folder / f"output{index}_{port}.bin").read_bytes()
+    path = folder / f"output{index}_{port}.bin"
+    try:
+        data = read_regular(path, lines * line_bytes)
+    except OSError as error:
+        raise TinySegError(f"the program left no output {port} of vector {index}: {error}") from None
     if len(data) != lines * line_bytes:
         raise TinySegError(f"output {port} of vector {index} has {len(data)} bytes, {lines * line_bytes} were expected")
     return np.frombuffer(data, np.int8).reshape(lines, line_bytes)
@@ -112,9 +120,13 @@ def count_mismatches(folder: Path, outputs: Sequence[Vector]) -> int | None:
     paths = sorted(folder.glob("output*_*.bin"))
     mismatches = 0
     for path in paths:
-        index, port = map(int, path.stem.removeprefix("output").split("_"))
+        place = re.fullmatch(r"output([0-9]{1,9})_([0-9]{1,9})", path.stem, re.ASCII)
+        if place is None:
+            raise TinySegError(f"{path} is no expected output: such files are output<vector>_<port>.bin")
+        index, port = map(int, place.groups())
         expected = np.frombuffer(path.read_bytes(), np.int8)
-        actual = outputs[index][port].reshape(-1) if index < len(outputs) else None
+        there = index < len(outputs) and port < len(outputs[index])
+        actual = outputs[index][port].reshape(-1) if there else None
         if actual is None or actual.size != expected.size:
             mismatches += expected.size
         else:
@@ -129,8 +141,12 @@ def read_observations(folder: Path, vectors: int) -> Iterator[Observation]:
         data = path.read_bytes() if path.is_file() else b""
         position = 0
         while position < len(data):
+            if len(data) - position < OBSERVATION_HEADER.size:
+                raise TinySegError(f"{path} ends within a record")
             node, output, line, size = OBSERVATION_HEADER.unpack_from(data, position)
             position += OBSERVATION_HEADER.size
+            if len(data) - position < size:
+                raise TinySegError(f"{path} ends within a record")
             yield Observation(vector, node, output, line, data[position : position + size])
             position += size
 
@@ -142,11 +158,15 @@ def read_report(folder: Path) -> list[tuple[str, int]]:
         TinySegError: there is no report.
     """
     try:
-        lines = (folder / REPORT_FILE).read_text().splitlines()
+        lines = read_regular(folder / REPORT_FILE).decode("ascii", "replace").splitlines()
     except OSError:
         raise TinySegError("the program ended without a report: it did not start, or stopped early") from None
-    pairs = (line.split("=") for line in lines)
-    return [(key, int(value, 16)) for key, value in pairs]
+    pairs = [re.fullmatch(r"([a-z0-9_]+)=(?:0x)?([0-9a-fA-F]{1,16})", line, re.ASCII) for line in lines]
+    if None in pairs:
+        raise TinySegError(
+            f"{folder / REPORT_FILE} holds something else than key=value in line {pairs.index(None) + 1}"
+        )
+    return [(pair[1], int(pair[2], 16)) for pair in pairs if pair is not None]
 
 
 def storage_traffic(report: Sequence[tuple[str, int]]) -> StorageTraffic:

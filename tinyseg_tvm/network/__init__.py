@@ -1,5 +1,5 @@
 """The lowered network: integer operators over tensors of lines. Knows NumPy, not TVM."""
 
-from tinyseg_tvm.network.network import Network, Node, Port, Tensor
+from tinyseg_tvm.network.network import Network, Node, Port, State, Tensor
 
-__all__ = ["Network", "Node", "Port", "Tensor"]
+__all__ = ["Network", "Node", "Port", "State", "Tensor"]

@@ -118,8 +118,10 @@ def _line_lives(
                         birth[list(lines)] = step
                     death[list(lines)] = np.maximum(death[list(lines)], step + 1)
         births[name], deaths[name] = birth, death
-    for port in network.outputs:
+    for port in network.leaving:
         deaths[port.tensor][:] = steps
+    for state in network.states:
+        deaths[state.input.tensor][:] = steps
     return births, deaths
 
 

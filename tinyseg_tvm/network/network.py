@@ -49,7 +49,8 @@ class Port:
     The device tensor (``tensor``) is [line][pixel][channel]. The model's array of ``model_shape`` and
     ``model_dtype`` becomes it by ``array.transpose(permutation).reshape(device shape)``; where
     ``quantized`` is True the device carries int8 (``tensor.scale``, ``tensor.zero_point``) and the
-    model float32 (``--io-type quantized``), or one-byte class indices for a wider integer type.
+    model float32 (``--io-type quantized``), or one-byte class indices for a wider integer type. A port of float16 in
+    the model is float32 on the device, quantised or not.
     ``exchanged``: lines are columns of the model's map, pixels its rows; else lines are its rows.
     """
 
@@ -68,15 +69,43 @@ class Port:
         return Port(tensor.name, tensor.name, shape, tensor.type.dtype, tuple(range(len(shape))))
 
 
+@dataclass(frozen=True, eq=False)
+class State:
+    """A tensor that lives across inferences.
+
+    Attributes:
+        name: of the state.
+        input: how an inference finds it.
+        output: what it is for the next one; the same values in the same order, perhaps in lines of another length.
+        initial: before the first inference, in device layout.
+    """
+
+    name: str
+    input: Port
+    output: Port
+    initial: np.ndarray
+
+
 @dataclass(frozen=True)
 class Network:
-    """Nodes in topological order; every tensor is a port's or written by exactly one node."""
+    """Nodes in topological order; every tensor is a port's, a state's input, or written by exactly one node."""
 
     name: str
     tensors: Mapping[str, Tensor]
     nodes: tuple[Node, ...]
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
+    states: tuple[State, ...] = ()
+
+    @property
+    def entering(self) -> tuple[Port, ...]:
+        """What an inference is given: the model's inputs, and states as the inference before left them."""
+        return (*self.inputs, *(state.input for state in self.states))
+
+    @property
+    def leaving(self) -> tuple[Port, ...]:
+        """What an inference is for: the model's outputs, and what states become."""
+        return (*self.outputs, *(state.output for state in self.states))
 
     @staticmethod
     def of_node(name: str, node: Node, tensors: Mapping[str, Tensor]) -> Network:

@@ -4,7 +4,8 @@ Numbering, on which the code generator relies:
 
 * problem tensor ``i`` is the ``i``-th of ``network.tensors``;
 * problem operators are the sources (one per input port, in order), the nodes in order, the sinks (one per output
-  port, in order). Sources and sinks exist only with line I/O, so node ``i`` is operator ``first_node(...) + i``;
+  port, in order), and what updates each state, in order. Sources and sinks exist only with line I/O, so node ``i`` is
+  operator ``first_node(...) + i``;
 * an operator's accesses are those of the node's operands and results, in order.
 """
 
@@ -17,6 +18,7 @@ from tinyseg_tvm.errors import TinySegError, UsageError
 from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.network.decisions import output_reader
 from tinyseg_tvm.network.network import Network, Node
+from tinyseg_tvm.network.states import whole_updates, with_states
 from tinyseg_tvm.operators import LineAccess
 from tinyseg_tvm.planner.problem import Access, Operator, Pool, Problem, Role, Tensor
 
@@ -57,7 +59,8 @@ def build_problem(
             *operators,
             *(_line_sink(network, port.name, port.tensor, number) for port in network.outputs),
         ]
-    return Problem(_tensors(network, io, _taken_whole(network, accesses)), tuple(operators), pools)
+    whole = _taken_whole(network, accesses) | whole_updates(network)
+    return with_states(network, Problem(_tensors(network, io, whole), tuple(operators), pools))
 
 
 def first_node(network: Network, io: str) -> int:

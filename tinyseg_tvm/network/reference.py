@@ -12,6 +12,7 @@ import numpy as np
 
 from tinyseg_tvm.errors import UsageError
 from tinyseg_tvm.network.network import Network, Port
+from tinyseg_tvm.network.states import initial_states
 
 
 def run(
@@ -20,6 +21,7 @@ def run(
     *,
     layout: str = "model",
     trace: MutableMapping[str, np.ndarray] | None = None,
+    states: MutableMapping[str, np.ndarray] | None = None,
 ) -> list[np.ndarray]:
     """Outputs of one inference, in the order of ``network.outputs``.
 
@@ -28,6 +30,8 @@ def run(
         inputs: one array per input port.
         layout: "model" (shape and dtype of the model's file) or "device", for inputs and outputs alike.
         trace: if given, receives every tensor of the inference by name, in device layout.
+        states: what the states are (``initial_states`` before the first inference), which becomes what they are for
+            the next one. By default the inference is a first one.
 
     Raises:
         UsageError: wrong number, shape or dtype of inputs.
@@ -42,30 +46,39 @@ def run(
             tensors[port.tensor] = to_device(network, port, array)
         else:
             tensors[port.tensor] = _checked(port.name, array, *_device_type(network, port))
+    held = initial_states(network) if states is None else states
+    tensors.update(held)
     for node in network.nodes:
         results = node.operator.reference([tensors[name] for name in node.inputs], node.constants)
         tensors.update(zip(node.outputs, results, strict=True))
+    for state in network.states:
+        held[state.input.tensor] = tensors[state.output.tensor].reshape(state.initial.shape)
     outputs = [tensors[port.tensor] for port in network.outputs]
     if layout == "device":
         return outputs
     return [from_device(network, port, array) for port, array in zip(network.outputs, outputs, strict=True)]
 
 
+def run_sequence(network: Network, vectors: Sequence[Sequence[np.ndarray]]) -> list[list[np.ndarray]]:
+    """Outputs of one inference after another, in device layout; states carry over from each to the next."""
+    states = initial_states(network)
+    return [run(network, inputs, layout="device", states=states) for inputs in vectors]
+
+
 def to_device(network: Network, port: Port, array: np.ndarray) -> np.ndarray:
     """A model array as the device holds it: permuted, reshaped and, for a quantised port, quantised.
 
-    An array that already has the device's element type is not quantised again.
+    An array that already has the device's element type is not converted again.
 
     Raises:
         UsageError: the array's shape or dtype is not the port's.
     """
     shape, dtype = _device_type(network, port)
-    if port.quantized and array.dtype == np.dtype(dtype):
+    if array.dtype == np.dtype(dtype) and (port.quantized or port.model_dtype == "float16"):
         array = _checked(port.name, array, port.model_shape, dtype)
     else:
         array = _checked(port.name, array, port.model_shape, port.model_dtype)
-        if port.quantized:
-            array = _quantize(network, port, array)
+        array = _quantize(network, port, array) if port.quantized else array.astype(dtype, copy=False)
     return np.ascontiguousarray(array.transpose(port.permutation)).reshape(shape)
 
 
@@ -77,14 +90,13 @@ def from_device(network: Network, port: Port, array: np.ndarray) -> np.ndarray:
     """
     array = _checked(port.name, array, *_device_type(network, port))
     permuted = array.reshape([port.model_shape[axis] for axis in port.permutation])
-    array = np.ascontiguousarray(permuted.transpose(np.argsort(port.permutation)))
-    if not port.quantized:
-        return array
+    array = np.asarray(permuted.transpose(np.argsort(port.permutation)), order="C")  # a scalar stays one
     tensor = network.tensors[port.tensor]
-    if tensor.scale is None:
-        return array.astype(port.model_dtype)
+    if not port.quantized or tensor.scale is None:
+        with np.errstate(over="ignore"):  # beyond float16: infinity, as there
+            return array.astype(port.model_dtype, copy=False)
     levels = array.astype(np.int32) - np.int32(tensor.zero_point or 0)
-    return np.asarray(levels.astype(np.float32) * np.float32(tensor.scale))
+    return np.asarray(levels.astype(np.float32) * np.float32(tensor.scale)).astype(port.model_dtype, copy=False)
 
 
 def _device_type(network: Network, port: Port) -> tuple[tuple[int, ...], str]:
@@ -97,7 +109,9 @@ def _quantize(network: Network, port: Port, array: np.ndarray) -> np.ndarray:
     if tensor.scale is None:
         return array.astype(tensor.type.dtype)
     limits = np.iinfo(tensor.type.dtype)
-    scaled = np.rint(array / np.float32(tensor.scale)) + np.float32(tensor.zero_point or 0)
+    scaled = np.rint(array.astype(np.float32, copy=False) / np.float32(tensor.scale)) + np.float32(
+        tensor.zero_point or 0
+    )
     return np.asarray(np.clip(scaled, limits.min, limits.max).astype(tensor.type.dtype))
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-import zipfile
 from typing import Any
 
 import numpy as np
 
 from tinyseg_tvm.errors import TinySegError
-from tinyseg_tvm.network.network import Network, Node, Port, Tensor
+from tinyseg_tvm.given import shown
+from tinyseg_tvm.network.network import Network, Node, Port, State, Tensor
 from tinyseg_tvm.operators import OPERATORS, Operator, TensorType
 from tinyseg_tvm.operators.opaque import Opaque
 
@@ -48,6 +48,12 @@ def dump_network(network: Network) -> bytes:
         "inputs": [dataclasses.asdict(port) for port in network.inputs],
         "outputs": [dataclasses.asdict(port) for port in network.outputs],
     }
+    if network.states:
+        arrays |= {f"state{number}": state.initial for number, state in enumerate(network.states)}
+        structure["states"] = [
+            {"name": s.name, "input": dataclasses.asdict(s.input), "output": dataclasses.asdict(s.output)}
+            for s in network.states
+        ]
     text = json.dumps(structure, sort_keys=True, separators=(",", ":"))
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **{_STRUCTURE: np.frombuffer(text.encode(), np.uint8)}, **arrays)  # type: ignore[arg-type]
@@ -73,9 +79,15 @@ def load_network(data: bytes, where: str = "network") -> Network:
             nodes=tuple(_node(number, fields, arrays) for number, fields in enumerate(structure["nodes"])),
             inputs=tuple(_port(fields) for fields in structure["inputs"]),
             outputs=tuple(_port(fields) for fields in structure["outputs"]),
+            states=tuple(
+                State(fields["name"], _port(fields["input"]), _port(fields["output"]), arrays[f"state{number}"])
+                for number, fields in enumerate(structure.get("states", ()))
+            ),
         )
-    except (KeyError, ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise TinySegError(f"{where}: damaged ({error}); compile the model again") from None
+    except TinySegError:
+        raise
+    except Exception as error:  # whatever a part of a damaged network is too much for
+        raise TinySegError(f"{where}: damaged ({shown(str(error))}); compile the model again") from None
 
 
 def _tensor_fields(tensor: Tensor) -> dict[str, Any]:

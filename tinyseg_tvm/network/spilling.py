@@ -9,7 +9,7 @@ from tinyseg_tvm.network.channels import channels_of, divisible_channels
 from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.network.network import Network, Node, Tensor
 from tinyseg_tvm.operators import Fetch, Spill, TensorType
-from tinyseg_tvm.operators.stored_records import NO_CODEC, RECORD_HEADER
+from tinyseg_tvm.operators.stored_records import NO_CODEC, RECORD_HEADER, have_records
 from tinyseg_tvm.planner import problem as planning
 from tinyseg_tvm.planner.spilling import SpillDecision, Transfer
 
@@ -71,14 +71,14 @@ def _is_sparse(network: Network, tensor: str) -> bool:
 
 
 def transfer_of(kind: TensorType, medium: Medium, cost: Callable[[Node], Cost] | None = None) -> Transfer | None:
-    """How a tensor of that type would be transferred; None where it has no lines to speak of.
+    """How a tensor of that type would be transferred; None where it has no lines to speak of, or too long or many ones.
 
     Args:
         kind: type of the tensor.
         medium: where to.
         cost: cycles of the two kernels; None: nothing.
     """
-    if kind.line_axis is None or kind.lines < 2:
+    if kind.line_axis is None or kind.lines < 2 or not have_records(kind):
         return None
     group = _group(kind, medium)
     spilling = Spill(medium.name, 0, medium.codec, medium.block, group, medium.ring)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from tinyseg_tvm.operators.base import LineAccess, Lines
 from tinyseg_tvm.operators.tensor_type import TensorType
@@ -22,6 +24,27 @@ def by_line(reads: Sequence[tuple[Lines, ...]], output: TensorType) -> LineAcces
         whole_reads=(False,) * len(reads),
         whole_writes=(False,),
     )
+
+
+class LineByLine:
+    """Mixed into an operator of one operand whose line ``i`` becomes line ``i`` of the result.
+
+    It works in place where elements are as long: its kernels have read all that they need of a pixel before they write
+    the first value of it.
+    """
+
+    def line_access(
+        self,
+        inputs: Sequence[TensorType],
+        outputs: Sequence[TensorType],
+        constants: Mapping[str, np.ndarray],
+    ) -> LineAccess:
+        """Line ``i`` to line ``i``."""
+        return by_line([each_line(inputs[0].lines)], outputs[0])
+
+    def in_place(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> tuple[int, ...]:
+        """Where elements are as long."""
+        return (0,) if inputs[0].line_bytes == outputs[0].line_bytes else ()
 
 
 def whole(inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> LineAccess:

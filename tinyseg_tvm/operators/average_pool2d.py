@@ -39,7 +39,7 @@ class AveragePool2d(Operator):
         if math.prod(self.kernel) > self.arithmetic.most_values():
             raise ValueError(f"the kernel {self.kernel} sums more than {self.arithmetic.most_values()} pixels")
         down, across = self._windows()
-        if self.counts(height, width).min() == 0:
+        if not self.count_include_pad and (down.misses(height) or across.misses(width)):
             raise ValueError(f"a window of kernel {self.kernel} lies in the padding {self.padding} altogether")
         return (TensorType((1, down.count(height), across.count(width), channels), self.arithmetic.dtype),)
 

@@ -56,7 +56,7 @@ class Conv2d(Operator):
         if self.groups < 1 or channels % self.groups or outputs % self.groups or weight[3] != channels // self.groups:
             raise ValueError(f"the weight {weight} does not fit {channels} channels in {self.groups} groups")
         down, across = self._windows(weight)
-        return (TensorType((1, down.count(first[1]), across.count(first[2]), outputs), self.arithmetic.dtype),)
+        return (TensorType((1, down.count(first[1]), across.count(first[2]), outputs), self.arithmetic.result_dtype),)
 
     def _windows(self, weight: tuple[int, ...]) -> tuple[Window, Window]:
         """The kernel down and across the map."""

@@ -52,7 +52,7 @@ class Conv2dTranspose(Operator):
             raise ValueError(f"the weight {weight} does not fit {channels} channels in {self.groups} groups")
         down, across = self._windows(weight)
         shape = (1, down.extent(inputs[0].shape[1]), across.extent(inputs[0].shape[2]), outputs)
-        return (TensorType(shape, self.arithmetic.dtype),)
+        return (TensorType(shape, self.arithmetic.result_dtype),)
 
     def _windows(self, weight: tuple[int, ...]) -> tuple[TransposedWindow, TransposedWindow]:
         """The kernel down and across the map."""
@@ -93,7 +93,7 @@ class Conv2dTranspose(Operator):
             for tap in range(taps):
                 landing = sums[down.landing_of(row, height), across.landing_of(tap, width)]
                 arithmetic.add(landing, values, filters[:, :, row, tap])
-        return (arithmetic.results(canvas[shown], constants)[np.newaxis],)
+        return (np.ascontiguousarray(arithmetic.results(canvas[shown], constants))[np.newaxis],)
 
     def line_access(
         self,

@@ -44,7 +44,7 @@ class Dense(Operator):
         elements = inputs[0].elements if self.flatten else shape[-1]
         if constants["weight"].shape[1] != elements:
             raise ValueError(f"the weight {constants['weight'].shape} does not fit an operand {shape}")
-        return (TensorType((1, outputs) if self.flatten else (*shape[:-1], outputs), self.arithmetic.dtype),)
+        return (TensorType((1, outputs) if self.flatten else (*shape[:-1], outputs), self.arithmetic.result_dtype),)
 
     def check(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]) -> None:
         """As the arithmetic asks."""
@@ -68,7 +68,7 @@ class Dense(Operator):
     ) -> LineAccess:
         """Line ``i`` to line ``i``; with ``flatten`` a reducer with O accumulators."""
         if self.flatten:
-            return reducer(inputs[0], self.arithmetic.accumulator_bytes * outputs[0].elements)
+            return reducer(inputs[0], self.arithmetic.accumulator_bytes(constants) * outputs[0].elements)
         return by_line([each_line(inputs[0].lines)], outputs[0])
 
     def macs(

@@ -8,15 +8,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from tinyseg_tvm.operators.access_patterns import by_line, each_line
+from tinyseg_tvm.operators.access_patterns import LineByLine
 from tinyseg_tvm.operators.arithmetic import forms
-from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator
+from tinyseg_tvm.operators.base import Exchanged, Operator
 from tinyseg_tvm.operators.spatial_exchange import exchanged_constant, expect_pixels_of_channels
 from tinyseg_tvm.operators.tensor_type import TensorType
 
 
 @dataclass(frozen=True)
-class ElementwiseConstant(Operator):
+class ElementwiseConstant(LineByLine, Operator):
     """Elementwise with the constant ``other`` as the left or right operand.
 
     Constants: ``other`` of the activation's element type, of one element (1,), one per channel (C,), or of the
@@ -50,19 +50,6 @@ class ElementwiseConstant(Operator):
         if self.constant_is_lhs:
             lhs, rhs = rhs, lhs
         return (self.arithmetic.results(self.function, lhs, rhs),)
-
-    def line_access(
-        self,
-        inputs: Sequence[TensorType],
-        outputs: Sequence[TensorType],
-        constants: Mapping[str, np.ndarray],
-    ) -> LineAccess:
-        """Line ``i`` to line ``i``."""
-        return by_line([each_line(inputs[0].lines)], outputs[0])
-
-    def in_place(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> tuple[int, ...]:
-        """Always."""
-        return (0,)
 
     def exchanged(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]) -> Exchanged:
         """One element or a value per channel is the same constant; a map is exchanged."""

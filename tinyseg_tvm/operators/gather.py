@@ -37,7 +37,7 @@ class Gather(Operator):
         """The rows."""
         rows = len(constants["table"])
         indices = np.where(inputs[0] < 0, inputs[0] + rows, inputs[0])
-        return (np.ascontiguousarray(constants["table"][np.clip(indices, 0, rows - 1)]),)
+        return (np.array(constants["table"][np.clip(indices, 0, rows - 1)], order="C"),)
 
     def line_access(
         self,

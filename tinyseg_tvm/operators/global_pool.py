@@ -13,15 +13,13 @@ from tinyseg_tvm.operators.arithmetic import forms
 from tinyseg_tvm.operators.base import LineAccess, Operator
 from tinyseg_tvm.operators.tensor_type import TensorType, expect_map, lowest_value
 
-_SUM_BYTES = 4  # of the sum of a channel
-
 
 @dataclass(frozen=True)
 class GlobalPool(Operator):
     """(1, H, W, C) to (1, 1, 1, C): a reducer that takes lines as they come.
 
     ``average`` sums the pixels in their order, with ``count = H * W``. ``max`` has no arithmetic: it is ``x > y ? x :
-    y`` in the order of the pixels, from the lowest value of the operand's type.
+    y`` in the order of the pixels, from the lowest value of the operand's type (minus infinity).
     """
 
     kind: ClassVar[str] = "global_pool"
@@ -54,7 +52,8 @@ class GlobalPool(Operator):
         data = inputs[0]
         pixels = data.reshape(-1, data.shape[3])
         if self.arithmetic is None:
-            result = np.full(data.shape[3], lowest_value(str(data.dtype)), data.dtype)
+            first = -np.inf if data.dtype.kind == "f" else lowest_value(str(data.dtype))
+            result = np.full(data.shape[3], first, data.dtype)
             for pixel in pixels:
                 result = np.where(pixel > result, pixel, result)
         else:
@@ -71,6 +70,8 @@ class GlobalPool(Operator):
         outputs: Sequence[TensorType],
         constants: Mapping[str, np.ndarray],
     ) -> LineAccess:
-        """A reducer with C accumulators: sums of four bytes, or maxima of the operand's type."""
-        channels = inputs[0].shape[3]
-        return reducer(inputs[0], channels * (_SUM_BYTES if self.arithmetic else np.dtype(inputs[0].dtype).itemsize))
+        """A reducer with C accumulators: sums, or maxima of the operand's type."""
+        _, height, width, channels = inputs[0].shape
+        if self.arithmetic is None:
+            return reducer(inputs[0], channels * np.dtype(inputs[0].dtype).itemsize)
+        return reducer(inputs[0], channels * self.arithmetic.sum_bytes(height * width))

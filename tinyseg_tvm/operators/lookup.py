@@ -8,13 +8,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from tinyseg_tvm.operators.access_patterns import by_line, each_line
-from tinyseg_tvm.operators.base import LineAccess, Operator
+from tinyseg_tvm.operators.access_patterns import LineByLine
+from tinyseg_tvm.operators.base import Operator
 from tinyseg_tvm.operators.tensor_type import TensorType
 
 
 @dataclass(frozen=True)
-class Lookup(Operator):
+class Lookup(LineByLine, Operator):
     """Unary activations, clips, requantisation and the conversion between uint8 and int8.
 
     ``y = table[x as uint8 bit pattern]``. Constants: ``table`` (256,) int8 or uint8.
@@ -43,16 +43,3 @@ class Lookup(Operator):
     def reference(self, inputs: Sequence[np.ndarray], constants: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
         """The table's entries."""
         return (constants["table"][inputs[0].view(np.uint8)],)
-
-    def line_access(
-        self,
-        inputs: Sequence[TensorType],
-        outputs: Sequence[TensorType],
-        constants: Mapping[str, np.ndarray],
-    ) -> LineAccess:
-        """Line ``i`` to line ``i``."""
-        return by_line([each_line(inputs[0].lines)], outputs[0])
-
-    def in_place(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> tuple[int, ...]:
-        """Always: byte for byte."""
-        return (0,)

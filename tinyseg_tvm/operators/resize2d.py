@@ -1,9 +1,9 @@
-"""Nearest and bilinear resizing of maps (ONNX Resize)."""
+"""Resizing of maps by tables: nearest, linear, cubic, antialiased (ONNX Resize)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -13,25 +13,24 @@ from tinyseg_tvm.operators.arithmetic import forms
 from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator
 from tinyseg_tvm.operators.tensor_type import TensorType, expect_map
 
-_TAPS = {"nearest": 1, "linear": 2}
-_WEIGHT_UNIT = 2048  # a pair of linear weights sums to this
+METHODS = ("nearest", "linear")
 
 
 @dataclass(frozen=True)
 class Resize2d(Operator):
-    """Separable resizing whose coordinates were computed at compile time, for all coordinate modes alike.
+    """Separable resizing whose sources and weights were computed at compile time, for all modes alike.
 
-    Constants: ``rows`` (OH, T) int32 source rows of each output row and ``row_weights`` (OH, T) int32, ``columns``
-    (OW, T) and ``column_weights``. Nearest: T = 1, weights 1, values of any type are copied: no arithmetic. Bilinear:
-    T = 2, weights are round_half_even(2048 * weight), a pair sums to 2048, so that the weights ``row_weight *
-    column_weight`` of a result sum to 2^22. A row of weight 0 is not read.
+    Constants: ``rows`` (OH, T) int32 source rows of each output row and ``row_weights`` (OH, T), ``columns``
+    (OW, S) and ``column_weights``. Nearest: T = S = 1, weights 1 in int32, values of any type are copied: no
+    arithmetic. Linear (in the sense of sums, also cubic and antialiased): any T and S, weights as the arithmetic
+    needs them, added in the order of the arithmetic. A row of weight 0 is not read.
     """
 
     kind: ClassVar[str] = "resize2d"
     onnx: ClassVar[tuple[str, ...]] = ("Resize", "Upsample")
     own_constants: ClassVar[tuple[str, ...]] = ("rows", "row_weights", "columns", "column_weights")
 
-    method: str  # "nearest" or "linear"
+    method: str  # of METHODS
     arithmetic: forms.Interpolation | None = None
 
     @property
@@ -42,45 +41,49 @@ class Resize2d(Operator):
     def infer(self, inputs: Sequence[TensorType], constants: Mapping[str, TensorType]) -> tuple[TensorType, ...]:
         """The extents of the tables."""
         channels = expect_map(inputs)[3]
-        if self.method not in _TAPS:
-            raise ValueError(f"method {self.method!r} is neither 'nearest' nor 'linear'")
+        if self.method not in METHODS:
+            raise ValueError(f"method {self.method!r} is none of {', '.join(METHODS)}")
         if (self.method == "linear") != (self.arithmetic is not None):
-            raise ValueError("bilinear resizing needs an arithmetic, and nearest has none")
+            raise ValueError("linear resizing needs an arithmetic, and nearest has none")
         if self.arithmetic is not None:
             self.arithmetic.expect_operands(inputs)
-        taps = _TAPS[self.method]
-        for name in self.constant_names:
-            table = constants[name]
-            if table.dtype != "int32" or len(table.shape) != 2 or table.shape[1] != taps:
-                raise ValueError(f"{name} is {table.dtype} of shape {table.shape}; int32 (_, {taps}) is needed")
+        weights = "int32" if self.arithmetic is None else self.arithmetic.weight_dtype
         for axis in ("row", "column"):
+            for name, dtype in ((f"{axis}s", "int32"), (f"{axis}_weights", weights)):
+                table = constants[name]
+                taps = table.shape[1] if len(table.shape) == 2 else 0
+                if table.dtype != dtype or taps < 1 or (self.arithmetic is None and taps != 1):
+                    raise ValueError(f"{name} is {table.dtype} of shape {table.shape}; {dtype} (_, taps) is needed")
             if constants[f"{axis}s"].shape != constants[f"{axis}_weights"].shape:
                 raise ValueError(f"{axis}s and {axis}_weights differ in shape")
         shape = (1, constants["rows"].shape[0], constants["columns"].shape[0], channels)
         return (TensorType(shape, inputs[0].dtype),)
 
     def check(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]) -> None:
-        """Sources lie inside the map; weights are not negative and sum to their unit."""
+        """Sources lie inside the map; weights are as the arithmetic needs them."""
         for axis, extent in (("row", inputs[0].shape[1]), ("column", inputs[0].shape[2])):
-            sources, weights = constants[f"{axis}s"], constants[f"{axis}_weights"]
+            sources = constants[f"{axis}s"]
             if sources.min() < 0 or sources.max() >= extent:
                 raise ValueError(f"{axis}s reach outside the {extent} {axis}s of the map")
-            unit = 1 if self.method == "nearest" else _WEIGHT_UNIT
-            if weights.min() < 0 or (weights.sum(axis=1) != unit).any():
-                raise ValueError(f"{axis}_weights are negative or do not sum to {unit}")
+            if self.arithmetic is None and (constants[f"{axis}_weights"] != 1).any():
+                raise ValueError(f"{axis}_weights are not 1")
+        if self.arithmetic is not None:
+            self.arithmetic.check(constants["row_weights"], constants["column_weights"])
 
     def reference(self, inputs: Sequence[np.ndarray], constants: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
-        """Gathers for nearest; weighted sums of rows, then of columns, for linear."""
+        """Gathers for nearest; sums over sources, those of rows outside, for linear."""
         data = inputs[0][0]
         rows, columns = constants["rows"], constants["columns"]
         if self.arithmetic is None:
             return (data.take(rows[:, 0], axis=0).take(columns[:, 0], axis=1)[np.newaxis],)
         values = self.arithmetic.values(data)
-        weights = constants["row_weights"][:, :, np.newaxis, np.newaxis]
-        tall = values.take(rows[:, 0], axis=0) * weights[:, 0] + values.take(rows[:, 1], axis=0) * weights[:, 1]
-        weights = constants["column_weights"][:, :, np.newaxis]
-        sums = tall.take(columns[:, 0], axis=1) * weights[:, 0] + tall.take(columns[:, 1], axis=1) * weights[:, 1]
-        return (self.arithmetic.results(sums, _WEIGHT_UNIT * _WEIGHT_UNIT)[np.newaxis],)
+        row_weights = constants["row_weights"][:, :, np.newaxis, np.newaxis]
+        column_weights = constants["column_weights"][:, :, np.newaxis]
+        sums = np.zeros((len(rows), len(columns), data.shape[2]), values.dtype)
+        for t, s in self.arithmetic.order(rows.shape[1], columns.shape[1]):
+            picked = values.take(rows[:, t], axis=0).take(columns[:, s], axis=1)
+            sums = self.arithmetic.add(sums, picked, row_weights[:, t], column_weights[:, s])
+        return (self.arithmetic.results(sums)[np.newaxis],)
 
     def line_access(
         self,
@@ -103,4 +106,6 @@ class Resize2d(Operator):
             "columns": "rows",
             "column_weights": "row_weights",
         }
-        return Exchanged(self, {name: constants[source] for name, source in tables.items()})
+        arithmetic = None if self.arithmetic is None else self.arithmetic.exchanged()
+        operator = replace(self, arithmetic=arithmetic)
+        return Exchanged(operator, {name: constants[source] for name, source in tables.items()})

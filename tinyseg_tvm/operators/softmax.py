@@ -8,15 +8,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from tinyseg_tvm.operators.access_patterns import by_line, each_line
+from tinyseg_tvm.operators.access_patterns import LineByLine
 from tinyseg_tvm.operators.arithmetic import forms
-from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator
+from tinyseg_tvm.operators.base import Exchanged, Operator
 from tinyseg_tvm.operators.spatial_exchange import expect_pixels_of_channels
 from tinyseg_tvm.operators.tensor_type import TensorType
 
 
 @dataclass(frozen=True)
-class Softmax(Operator):
+class Softmax(LineByLine, Operator):
     """What exponentials are and how they are divided is the arithmetic's; it may have a table as a constant."""
 
     kind: ClassVar[str] = "softmax"
@@ -30,24 +30,11 @@ class Softmax(Operator):
         if len(inputs) != 1 or not inputs[0].shape:
             raise ValueError(f"one operand of rank 1 or more is needed, not {[operand.shape for operand in inputs]}")
         self.arithmetic.expect_constants(constants)
-        return (TensorType(inputs[0].shape, self.arithmetic.dtype),)
+        return (TensorType(inputs[0].shape, self.arithmetic.result_dtype),)
 
     def reference(self, inputs: Sequence[np.ndarray], constants: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
         """Over the last axis, vectorised over everything else."""
         return (self.arithmetic.results(inputs[0], constants),)
-
-    def line_access(
-        self,
-        inputs: Sequence[TensorType],
-        outputs: Sequence[TensorType],
-        constants: Mapping[str, np.ndarray],
-    ) -> LineAccess:
-        """Line ``i`` to line ``i``."""
-        return by_line([each_line(inputs[0].lines)], outputs[0])
-
-    def in_place(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType]) -> tuple[int, ...]:
-        """Always: a pixel's maximum and sum are known before its first value is written."""
-        return (0,)
 
     def exchanged(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]) -> Exchanged:
         """Along the channels."""

@@ -17,8 +17,15 @@ RECORD_HEADER = 8  # of tinyseg_record
 PLACE_HEADER = 4  # the ticket
 NO_CODEC = "none"
 CODECS = (NO_CODEC, "delta", "mask")
+_MOST_LINES = (1 << 16) - 1  # a record's number has 16 bits
 _LARGEST_RECORD = 1 << 16  # the header's length has 16 bits
 _MOST_UNITS = 255  # of a record: their number is kept in a byte
+_NUMBERS = 8  # of tinyseg_numbers
+
+
+def numbers_bytes(block: int) -> int:
+    """Bytes at a storage's beginning that keep the numbers of inferences: two blocks, written in turn."""
+    return 2 * max(block, _NUMBERS)
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,8 @@ class Records:
             raise ValueError(f"group {self.group} and block {self.block} must be 1 or more")
         if self.block & (self.block - 1):
             raise ValueError(f"the block of {self.block} bytes is no power of two")
+        if self.lines > _MOST_LINES:
+            raise ValueError(f"a stored tensor has {self.lines} lines, at most {_MOST_LINES} have numbers of their own")
         if self.payload_bytes >= _LARGEST_RECORD:
             raise ValueError(
                 f"{self.group} lines of {self.line_bytes} bytes exceed a record of {_LARGEST_RECORD} bytes"
@@ -86,6 +95,11 @@ class Records:
     def last_line(self, record: int) -> int:
         """The last line of a record."""
         return min((record + 1) * self.group, self.lines) - 1
+
+
+def have_records(tensor: TensorType) -> bool:
+    """Whether records have numbers and lengths enough for a tensor's lines."""
+    return tensor.lines <= _MOST_LINES and tensor.line_bytes + 1 < _LARGEST_RECORD
 
 
 def check_codec(codec: str) -> None:

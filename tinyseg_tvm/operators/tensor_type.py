@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+QUANTIZED_TYPES = ("int8", "uint8", "int16", "uint16")
+"""Element types of quantised tensors."""
+
 
 @dataclass(frozen=True)
 class TensorType:

@@ -35,6 +35,10 @@ class Window:
             )
         return span // self.stride + 1
 
+    def misses(self, extent: int) -> bool:
+        """Whether a window without dilation lies in the padding altogether: the first one or the last one does then."""
+        return self.before >= self.kernel or (self.count(extent) - 1) * self.stride - self.before >= extent
+
     def taps(self, extent: int) -> tuple[Lines, ...]:
         """Positions inside the axis that each window covers, ascending; none where it lies in the padding."""
         return tuple(

@@ -14,6 +14,7 @@ lines, not before.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +28,7 @@ from tinyseg_tvm.planner.problem import Access, Problem
 from tinyseg_tvm.planner.step_table import StepTable
 
 Needs = tuple[tuple[int, int], ...]
+Order = npt.NDArray[np.int32]  # operators, one for each step
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +68,7 @@ class Flow:
         found["needs_first"] = _starts(self.needs)
         found["needs_source"] = np.array([source for source, _ in needs], dtype=np.int32)
         found["needs_count"] = np.array([count for _, count in needs], dtype=np.int32)
-        for name in ("shared", "consumers", "pushed"):
+        for name in ("shared", "producers", "consumers", "pushed"):
             lists: list[tuple[int, ...]] = getattr(self, name)
             found[f"{name}_first"] = _starts(lists)
             found[name] = np.array([number for numbers in lists for number in numbers], dtype=np.int32)
@@ -92,7 +94,6 @@ def _starts(lists: Sequence[Sequence[Any]]) -> npt.NDArray[np.int32]:
 def flow(table: StepTable) -> Flow:
     """Precompute the step-by-step view of ``table``."""
     problem = table.problem
-    owner = np.repeat(np.arange(len(problem.operators)), np.diff(table.first_step))
     readers = np.bincount(table.read_line, minlength=table.lines) + table.resident_output
     made = np.bincount(
         table.writer[table.writer >= 0],
@@ -106,7 +107,7 @@ def flow(table: StepTable) -> Flow:
     shared: list[list[int]] = [[] for _ in range(table.steps)]
     for line, step in zip(table.read_line[~single].tolist(), table.read_step[~single].tolist(), strict=True):
         shared[step].append(line)
-    needs, producers = _needs(table, owner)
+    needs, producers = _needs(table)
     consumers: list[list[int]] = [[] for _ in problem.operators]
     for number, sources in enumerate(producers):
         for source in sources:
@@ -138,10 +139,10 @@ def _any_stored(problem: Problem, accesses: Sequence[Access]) -> bool:
     return bool(accesses) and any(problem.tensors[access.tensor].stored for access in accesses)
 
 
-def _needs(table: StepTable, owner: np.ndarray) -> tuple[list[Needs], list[tuple[int, ...]]]:
+def _needs(table: StepTable) -> tuple[list[Needs], list[tuple[int, ...]]]:
     """Steps of producers that each step waits for; producers of each operator."""
     writer = table.writer.tolist()
-    owner_of, first, first_line = owner.tolist(), table.first_step.tolist(), table.first_line.tolist()
+    owner_of, first, first_line = table.step_operator.tolist(), table.first_step.tolist(), table.first_line.tolist()
     needs: list[Needs] = []
     producers = []
     for operator in table.problem.operators:
@@ -173,73 +174,72 @@ def sinks_of(flow: Flow, members: Sequence[int]) -> list[int]:
     return [number for number in members if not inside.intersection(flow.consumers[number])]
 
 
-def demand(
-    flow: Flow, members: Sequence[int], before: Sequence[int] = (), *, eager: bool = False, compiled: bool = True
-) -> list[int]:
-    """Demand-driven order of ``members``, with or without eager steps.
+class Manner(enum.IntEnum):
+    """How the steps of a cascade are ordered; numbered as in the native twin."""
 
-    Several sinks take turns in proportion to their numbers of steps. ``before``: operators that have run already.
-    ``compiled``: in C where the host has a compiler, which does not change the result.
+    DEMAND = 0
+    EAGER = 1
+    FRONTIER = 2
+
+
+def cascade(
+    flow: Flow, manner: Manner, members: Sequence[int], before: Sequence[int] = (), *, compiled: bool = True
+) -> Order:
+    """The steps of ``members`` in order.
+
+    Args:
+        flow: of the whole network.
+        manner: several sinks, or for ``FRONTIER`` entries, take turns in proportion to their numbers of steps;
+            operators nearest to the sinks run first after an entry.
+        members: operators, each behind those that it reads from.
+        before: operators that have run already; only ``EAGER`` asks.
+        compiled: in C where the host has a compiler, which does not change the result.
     """
-    before = before if eager else ()
-    turns = _turns(flow, sinks_of(flow, members))
     library = native.load() if compiled else None
     if library is not None:
-        return _natively(library, flow, _EAGER if eager else _DEMAND, members, before, turns)
+        return _natively(library, flow, manner, members, before)
     run = _Run(flow, members, before)
-    for sink in turns:
-        run.pull(sink, eager)
+    if manner is Manner.FRONTIER:
+        entries = _entries_of(flow, members)
+        for entry in _turns(flow, entries).tolist():
+            if run.done[entry] < run.total[entry] and run.supply(entry):
+                run.step(entry)
+                run.push(entry, set(entries))
+    else:
+        for sink in _turns(flow, sinks_of(flow, members)).tolist():
+            run.pull(sink, manner is Manner.EAGER)
     run.finish(members)
-    return run.order
+    return np.array(run.order, dtype=np.int32)
 
 
-def frontier(flow: Flow, members: Sequence[int], *, compiled: bool = True) -> list[int]:
-    """Data-driven order: entry lines are released in proportion, and after each release all that can run does.
-
-    Operators nearest to the sinks run first. ``compiled``: as in ``demand``.
-    """
+def _entries_of(flow: Flow, members: Sequence[int]) -> list[int]:
+    """Members, no fetches, that read from no other member that is no fetch; ascending."""
     inside = set(members)
-    entries = [
+    return sorted(
         number
         for number in members
         if not flow.fetches[number]
         and not any(source in inside and not flow.fetches[source] for source in flow.producers[number])
-    ]
-    turns = _turns(flow, sorted(entries))
-    library = native.load() if compiled else None
-    if library is not None:
-        return _natively(library, flow, _FRONTIER, members, (), turns)
-    run = _Run(flow, members)
-    for entry in turns:
-        if run.done[entry] < run.total[entry] and run.supply(entry):
-            run.step(entry)
-            run.push(entry, set(entries))
-    run.finish(members)
-    return run.order
+    )
 
 
-_DEMAND, _EAGER, _FRONTIER = range(3)  # modes of the native twin
-
-
-def _turns(flow: Flow, operators: Sequence[int]) -> list[int]:
+def _turns(flow: Flow, operators: Sequence[int]) -> Order:
     """Every operator once per step, all of them in proportion; the first one first where they are level."""
-    turns = []
-    for place, number in enumerate(operators):
-        steps = flow.first[number + 1] - flow.first[number]
-        turns += [((step + 1) / steps, place, number) for step in range(steps)]
-    return [number for _, _, number in sorted(turns)]
+    steps = [flow.first[number + 1] - flow.first[number] for number in operators]
+    owner = np.repeat(np.arange(len(operators)), steps)
+    done = np.concatenate([np.zeros(0), *(np.arange(1, count + 1) / count for count in steps)])
+    return np.array(operators, dtype=np.int32)[owner[np.lexsort((owner, done))]]
 
 
 def _natively(
-    library: native.Native, flow: Flow, mode: int, members: Sequence[int], before: Sequence[int], turns: Sequence[int]
-) -> list[int]:
-    order = np.empty(flow.first[-1], dtype=np.int32)
-    lists = [np.array(numbers, dtype=np.int32) for numbers in (members, before, turns)]
+    library: native.Native, flow: Flow, manner: Manner, members: Sequence[int], before: Sequence[int]
+) -> Order:
+    order = np.empty(sum(flow.first[number + 1] - flow.first[number] for number in members), dtype=np.int32)
+    lists = [np.array(numbers, dtype=np.int32) for numbers in (members, before)]
     sized = [argument for numbers in lists for argument in (numbers, len(numbers))]
-    count = library.cascade(flow.native_arrays, mode, *sized, order)
-    if count < 0:
+    if library.cascade(flow.native_arrays, manner, *sized, order) < 0:
         raise MemoryError("ordering steps found no memory")
-    return [int(number) for number in order[:count].tolist()]
+    return order
 
 
 class _Run:

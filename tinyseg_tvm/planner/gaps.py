@@ -42,7 +42,7 @@ def gaps(problem: Problem, plan: Plan, life: Lifetimes, slots: Ints, growth: int
     busy: list[list[tuple[int, int]]] = [[] for _ in problem.pools]
     table = life.table
     lines = _alive(slots, life.birth, _last_slots(life)) & (table.line_bytes > 0)
-    low = np.fromiter((a for p in plan.placements for a in p.offsets), np.int64, table.lines)[lines]
+    low = np.concatenate([np.asarray(placement.offsets, np.int64) for placement in plan.placements])[lines]
     pool_of = np.asarray([p.pool for p in plan.placements], np.int64)[table.line_tensor[lines]]
     for pool, begin, size in zip(pool_of.tolist(), low.tolist(), table.line_bytes[lines].tolist(), strict=True):
         busy[pool].append((begin, begin + size))

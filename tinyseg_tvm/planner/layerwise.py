@@ -15,7 +15,7 @@ from tinyseg_tvm.planner.cascade import Flow, flow, layer_by_layer
 from tinyseg_tvm.planner.liveness import lifetimes, live_bound
 from tinyseg_tvm.planner.packing import pack
 from tinyseg_tvm.planner.plan import Plan
-from tinyseg_tvm.planner.problem import Problem, Role
+from tinyseg_tvm.planner.problem import Problem
 from tinyseg_tvm.planner.step_table import StepTable, step_table
 
 DEFAULT_WIDTH = 256
@@ -43,9 +43,10 @@ def best_order(steps: Flow, width: int = DEFAULT_WIDTH) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class _State:
-    """Operators that have run (bit set), and the best way there."""
+    """Operators that have run and those that can run next (bit sets), and the best way there."""
 
     done: int
+    ready: int
     live: int
     peak: int
     order: tuple[int, ...]
@@ -55,19 +56,22 @@ def _orders(steps: Flow, width: int) -> Iterator[tuple[int, ...]]:
     """Best orders by dynamic programming on whole tensors (the last few survivors of the beam)."""
     peaks = _OperatorPeaks(steps.table)
     needed = [sum(1 << source for source in sources) for sources in steps.producers]
-    level = [_State(0, peaks.start, peaks.start, ())]
+    level = [_State(0, sum(1 << n for n, sources in enumerate(needed) if not sources), peaks.start, peaks.start, ())]
     for _ in needed:
         reached: dict[int, _State] = {}
         for state in level:
-            for number, sources in enumerate(needed):
-                if state.done >> number & 1 or sources & ~state.done:
-                    continue
-                done = state.done | 1 << number
+            left = state.ready
+            while left:
+                bit = left & -left
+                left ^= bit
+                number, done = bit.bit_length() - 1, state.done | bit
                 during, after = peaks.of(number, done)
                 peak = max(state.peak, state.live + during)
                 known = reached.get(done)
                 if known is None or peak < known.peak:
-                    reached[done] = _State(done, state.live + after, peak, (*state.order, number))
+                    freed = sum(1 << reader for reader in steps.consumers[number] if not needed[reader] & ~done)
+                    order = (*state.order, number)
+                    reached[done] = _State(done, state.ready ^ bit | freed, state.live + after, peak, order)
         level = sorted(reached.values(), key=lambda state: (state.peak, state.live, state.order))[:width]
     for state in level[:4]:
         yield state.order
@@ -83,9 +87,7 @@ class _OperatorPeaks:
         for number, operator in enumerate(problem.operators):
             for access in operator.reads:
                 self.readers[access.tensor] |= 1 << number
-        self.start = sum(
-            tensor.lines * tensor.line_bytes for tensor in problem.tensors if tensor.role is Role.RESIDENT_INPUT
-        )
+        self.start = sum(tensor.lines * tensor.line_bytes for tensor in problem.tensors if tensor.there_at_start)
         self.known: dict[tuple[int, frozenset[int]], tuple[int, int]] = {}
         self.in_place: dict[int, list[tuple[int, int, int]]] = {}
         for step, read, write in table.in_place.tolist():
@@ -100,8 +102,7 @@ class _OperatorPeaks:
         dying = frozenset(
             access.tensor
             for access in problem.operators[number].reads
-            if not self.readers[access.tensor] & ~done
-            and problem.tensors[access.tensor].role is not Role.RESIDENT_OUTPUT
+            if not self.readers[access.tensor] & ~done and not problem.tensors[access.tensor].stays
         )
         if (number, dying) not in self.known:
             self.known[number, dying] = self._simulate(number, dying)
@@ -128,11 +129,7 @@ class _OperatorPeaks:
             here = live + sum(tensor.line_bytes * lines for tensor, _, lines in made)
             saved = self._saved(int(self.table.first_step[number]) + step, step, last_read, dying)
             peak = max(peak, here + operator.state_bytes + operator.scratch_bytes - saved)
-            kept = sum(
-                tensor.line_bytes * lines
-                for tensor, readers, lines in made
-                if readers or tensor.role is Role.RESIDENT_OUTPUT
-            )
+            kept = sum(tensor.line_bytes * lines for tensor, readers, lines in made if readers or tensor.stays)
             live += kept - last[step]
         # lines that this operator does not read are gone as well, now that it is the last to know the tensor
         live -= sum(problem.tensors[t].lines * problem.tensors[t].line_bytes for t in dying) - sum(last)

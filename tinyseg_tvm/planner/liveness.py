@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +38,7 @@ class Lifetimes:
     slot: Ints
 
 
-def lifetimes(table: StepTable, steps: Sequence[int] | Ints) -> Lifetimes:
+def lifetimes(table: StepTable, steps: Sequence[int] | npt.NDArray[Any]) -> Lifetimes:
     """Lifetimes when operators run in the order ``steps`` (operator number of each step)."""
     slot = np.argsort(np.asarray(steps, dtype=np.int64), kind="stable") + 1
     slots = table.steps + 2

@@ -2,19 +2,21 @@
 
 ``plan`` first finds the best cuts by live bytes for a few topological orders, then packs the most promising
 schedules, and moves, removes and adds single cuts as long as the packed arena shrinks. It counts work, not seconds,
-so that the same problem always gives the same plan.
+so that the same problem always gives the same plan. The last few problems are kept with their plans: a network that is
+planned in several ways, or along both axes of a square, asks for some again.
 """
 
 from __future__ import annotations
 
 import enum
+import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tinyseg_tvm.errors import DoesNotFitError
 from tinyseg_tvm.planner.cascade import Flow, flow, layer_by_layer
 from tinyseg_tvm.planner.layerwise import DEFAULT_WIDTH, best_order
-from tinyseg_tvm.planner.liveness import lifetimes, peak_of
+from tinyseg_tvm.planner.liveness import lifetimes, live_bound, peak_of
 from tinyseg_tvm.planner.packing import pack
 from tinyseg_tvm.planner.plan import Plan
 from tinyseg_tvm.planner.problem import Problem
@@ -27,6 +29,7 @@ QUICK_PLACEMENTS = 12_000  # lines placed to judge one schedule
 MAX_TRIES = 200  # placements of one schedule
 FINAL_PLACEMENTS = 80_000  # lines placed to pack the chosen one
 SEARCH_PLACEMENTS = 150_000  # lines placed in the search for cuts, all together
+KEPT_PLANS = 8
 
 
 class Objective(enum.Enum):
@@ -54,11 +57,36 @@ def plan(
     Raises:
         DoesNotFitError: no plan found keeps the pools' limits. Names what is alive at the peak of the smallest one.
     """
-    search = _Search(flow(step_table(problem)), effort, progress or silent)
-    best = search.run(objective)
+    report = progress or silent
+    if objective is Objective.SMALLEST and len(problem.pools) == 1:
+        best = _smallest(problem, effort, report)
+        check_fits(problem, best)
+        return best
+    best = _Search(flow(step_table(problem)), effort, report).run(objective)
     check_fits(problem, best)
     validate(problem, best)
     return best
+
+
+def _smallest(problem: Problem, effort: float, progress: Progress) -> Plan:
+    """The smallest plan in one pool: the same whatever its limit is, and validated."""
+    free = replace(problem, pools=(replace(problem.pools[0], bytes=None),))
+    key = free, effort
+    with _KNOWN_LOCK:
+        best = _KNOWN.pop(key, None)
+    if best is None:
+        best = _Search(flow(step_table(free)), effort, progress).run(Objective.SMALLEST)
+        validate(free, best)
+    progress("done", 1.0)
+    with _KNOWN_LOCK:
+        _KNOWN[key] = best
+        while len(_KNOWN) > KEPT_PLANS:
+            del _KNOWN[next(iter(_KNOWN))]
+    return best
+
+
+_KNOWN: dict[tuple[Problem, float], Plan] = {}  # those asked for last stand last
+_KNOWN_LOCK = threading.Lock()
 
 
 def fits(problem: Problem, best: Plan) -> bool:
@@ -113,9 +141,12 @@ class _Search:
         problem = self.flow.table.problem
         self.progress("layer by layer", 0.0)
         order = best_order(self.flow, DEFAULT_WIDTH)
-        layerwise = self.attempt(layer_by_layer(self.flow, order), QUICK_PLACEMENTS)
-        if objective is Objective.FASTEST and fits(problem, layerwise):
-            return layerwise
+        layerwise = layer_by_layer(self.flow, order)
+        tries = self._tries(QUICK_PLACEMENTS)
+        if objective is Objective.FASTEST:
+            self.best = pack(self.flow.table, layerwise, tries)
+            if fits(problem, self.best):
+                return self.best
         in_file_order = tuple(range(len(problem.operators)))
         orders = [in_file_order] if order == in_file_order else [in_file_order, order]
         for number, order in enumerate(orders):
@@ -124,6 +155,9 @@ class _Search:
             self._search_cuts(Segments(self.flow, order), start, share)
         self.progress("packing", 0.9)
         assert self.best is not None
+        if objective is Objective.SMALLEST and self._may_win(layerwise):
+            packed = pack(self.flow.table, layerwise, tries)
+            self.best = min(packed, self.best, key=lambda made: cost(problem, made))
         self.attempt(self.best.steps, FINAL_PLACEMENTS)
         self.progress("done", 1.0)
         return self.best
@@ -131,13 +165,23 @@ class _Search:
     def attempt(self, steps: Sequence[int], placements: int) -> Plan:
         """Pack a schedule; keep it where it is the smallest."""
         problem = self.flow.table.problem
-        lines = max(1, self.flow.table.lines)
-        tries = min(max(int(placements * self.effort) // lines, 3), MAX_TRIES)
-        self.left -= tries * lines
-        packed = pack(self.flow.table, steps, tries)
+        packed = pack(self.flow.table, steps, self._tries(placements))
         if self.best is None or cost(problem, packed) < cost(problem, self.best):
             self.best = packed
         return packed
+
+    def _tries(self, placements: int) -> int:
+        """Placements of one schedule; takes their lines from what is left."""
+        lines = max(1, self.flow.table.lines)
+        tries = min(max(int(placements * self.effort) // lines, 3), MAX_TRIES)
+        self.left -= tries * lines
+        return tries
+
+    def _may_win(self, steps: Sequence[int]) -> bool:
+        """Whether no more bytes are alive at once than the best plan takes: else packing is in vain."""
+        if self.best is None or len(self.flow.table.problem.pools) > 1:
+            return True
+        return live_bound(lifetimes(self.flow.table, steps)) <= self.best.pool_bytes[0]
 
     def _search_cuts(self, segments: Segments, start: float, share: float) -> None:
         """From the cuts with the fewest live bytes, change one cut at a time while the packed arena shrinks."""

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from tinyseg_tvm.planner.cascade import Order
 from tinyseg_tvm.planner.liveness import Lifetimes, lifetimes, live_bound
 from tinyseg_tvm.planner.plan import Block, Placement, Plan
 from tinyseg_tvm.planner.pools import place_in_pools
@@ -39,20 +40,20 @@ class _Union:
         self.life = life
         self.alignment = alignment
         count = life.table.lines
-        self.root = np.arange(count)
-        self.offset = np.zeros(count, dtype=np.int64)
+        self.root = list(range(count))
+        self.offset = [0] * count
         self.members: dict[int, list[int]] = {}
         for number, tensor in enumerate(life.table.problem.tensors):
             if tensor.contiguous and tensor.lines > 1:
                 a, b = int(life.table.first_line[number]), int(life.table.first_line[number + 1])
-                self.root[a:b] = a
-                self.offset[a:b] = np.arange(b - a) * tensor.line_bytes
+                self.root[a:b] = [a] * (b - a)
+                self.offset[a:b] = [line * tensor.line_bytes for line in range(b - a)]
                 self.members[a] = list(range(a, b))
 
     def join(self, a: int, b: int, distance: int = 0) -> bool:
         """Put line ``b`` at ``distance`` from line ``a``. False where that contradicts earlier joins or lifetimes."""
-        ra, rb = int(self.root[a]), int(self.root[b])
-        shift = int(self.offset[a]) + distance - int(self.offset[b])
+        ra, rb = self.root[a], self.root[b]
+        shift = self.offset[a] + distance - self.offset[b]
         if ra == rb:
             return shift == 0
         if shift % self.alignment:
@@ -62,8 +63,9 @@ class _Union:
             return False
         if len(other) > len(mine):
             ra, rb, mine, other, shift = rb, ra, other, mine, -shift
-        self.root[other] = ra
-        self.offset[other] += shift
+        for line in other:
+            self.root[line] = ra
+            self.offset[line] += shift
         mine.extend(other)
         self.members[ra] = mine
         self.members.pop(rb, None)
@@ -72,7 +74,8 @@ class _Union:
     def _collide(self, mine: list[int], other: list[int], shift: int) -> bool:
         size, birth, end = self.life.table.line_bytes, self.life.birth, self.life.end
         a, b = np.array(mine)[:, None], np.array(other)[None, :]
-        low_a, low_b = self.offset[a], self.offset[b] + shift
+        low_a = np.array([self.offset[line] for line in mine])[:, None]
+        low_b = np.array([self.offset[line] for line in other])[None, :] + shift
         hit = (low_a < low_b + size[b]) & (low_b < low_a + size[a]) & (birth[a] < end[b]) & (birth[b] < end[a])
         return bool(hit.any())
 
@@ -89,14 +92,15 @@ def layout(life: Lifetimes, alignment: int) -> Layout:
         a, b = int(table.first_line[source]), int(table.first_line[result])
         if not union.join(a, b):
             end[a : int(table.first_line[source + 1])] += 1
+    root, offset = np.array(union.root, dtype=np.int64), np.array(union.offset, dtype=np.int64)
     lowest = np.zeros(table.lines, dtype=np.int64)
-    np.minimum.at(lowest, union.root, union.offset)
-    offset = union.offset - lowest[union.root]
+    np.minimum.at(lowest, root, offset)
+    offset -= lowest[root]
     # lines that take no bytes are not packed: they may lie anywhere, as at the start of the first block
     full = np.flatnonzero(table.line_bytes)
     block = np.zeros(table.lines, dtype=np.int64)
     offset[table.line_bytes == 0] = 0
-    roots, block[full] = np.unique(union.root[full], return_inverse=True)
+    roots, block[full] = np.unique(root[full], return_inverse=True)
     rectangles = _merged(block[full], offset[full], table.line_bytes[full], life.birth[full], end[full])
     count = len(roots)
     state_block, scratch_block = [-1] * len(table.problem.operators), [-1] * len(table.problem.operators)
@@ -133,7 +137,7 @@ def _merged(block: Ints, offset: Ints, size: Ints, birth: Ints, end: Ints) -> In
     return merged
 
 
-def pack(table: StepTable, steps: Sequence[int], tries: int = 16) -> Plan:
+def pack(table: StepTable, steps: Sequence[int] | Order, tries: int = 16) -> Plan:
     """A plan that runs operators in the order ``steps``, with the smallest arena found.
 
     Args:
@@ -189,7 +193,7 @@ def _groups(table: StepTable, packed: Layout) -> tuple[Ints, Ints]:
     return group, traffic
 
 
-def _plan(table: StepTable, steps: Sequence[int], packed: Layout, address: Ints, pool_of: Ints) -> Plan:
+def _plan(table: StepTable, steps: Sequence[int] | Order, packed: Layout, address: Ints, pool_of: Ints) -> Plan:
     """Addresses of blocks as a plan."""
     line_address = (address[packed.line_block] + packed.line_offset).tolist()
     line_pool = pool_of[packed.line_block].tolist()
@@ -203,4 +207,4 @@ def _plan(table: StepTable, steps: Sequence[int], packed: Layout, address: Ints,
     )
     top = address + packed.blocks.height()
     used = tuple(int(top[pool_of == number].max(initial=0)) for number in range(len(table.problem.pools)))
-    return Plan(tuple(steps), placements, states, scratch, used)
+    return Plan(tuple(np.asarray(steps).tolist()), placements, states, scratch, used)

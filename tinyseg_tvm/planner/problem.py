@@ -21,6 +21,7 @@ class Role(enum.Enum):
         "resident input"  # every line is there before the first step; may be overwritten after its last read
     )
     RESIDENT_OUTPUT = "resident output"  # every line stays until after the last step
+    STATE = "state"  # every line is there from before the first step to after the last; one step updates it
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Tensor:
             writes such a tensor is a *spill*, what reads it a *fetch* (spilling.py).
         derived_from: name of the tensor that it is a copy or a part of, or what is stored of it; empty for one that no
             decision of the planner made.
+        pinned: its readers read it and no copy: it is neither spilled nor computed twice.
     """
 
     name: str
@@ -46,6 +48,17 @@ class Tensor:
     role: Role = Role.INTERNAL
     stored: bool = False
     derived_from: str = ""
+    pinned: bool = False
+
+    @property
+    def there_at_start(self) -> bool:
+        """Whether its lines are there before the first step."""
+        return self.role in (Role.RESIDENT_INPUT, Role.STATE)
+
+    @property
+    def stays(self) -> bool:
+        """Whether its lines stay until after the last step."""
+        return self.role in (Role.RESIDENT_OUTPUT, Role.STATE)
 
 
 @dataclass(frozen=True)
@@ -70,6 +83,7 @@ class Operator:
         flash_bytes: of constants, as the kernel packs them, and of code that is the operator's own.
         macs: multiply-accumulates of all steps together.
         kernel: name of what computes it, for the code generator; empty where nothing was chosen.
+        updates: lines of states that a step overwrites with what it read; nobody reads such a line after that step.
     """
 
     name: str
@@ -83,6 +97,7 @@ class Operator:
     macs: int = 0
     flash_bytes: int = 0
     kernel: str = ""
+    updates: tuple[Access, ...] = ()
 
 
 @dataclass(frozen=True)

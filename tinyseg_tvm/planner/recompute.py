@@ -163,6 +163,8 @@ def _fresh(name: str, taken: Sequence[Operator | Tensor]) -> str:
 def decisions(problem: Problem, worthwhile: set[int], max_macs: int) -> Iterator[Decision]:
     """Ways to split the tensors in ``worthwhile`` that cost at most ``max_macs``."""
     for tensor in sorted(worthwhile):
+        if problem.tensors[tensor].pinned:
+            continue
         readers = readers_of(problem, tensor)
         for split in range(1, len(readers)):
             for chain in chains_of(problem, tensor):
@@ -181,8 +183,13 @@ def chains_of(problem: Problem, tensor: int) -> Iterator[tuple[int, ...]]:
         more = {producer[number] for number in wanted if number in producer} - chosen
         # a source has no operands: its lines come once
         more = {number for number in more if problem.operators[number].reads}
-        if not more:
+        if not more or any(_reads_state(problem, number) for number in more):
             return
         chosen |= more
         yield tuple(sorted(chosen))
         wanted = {access.tensor for number in more for access in problem.operators[number].reads}
+
+
+def _reads_state(problem: Problem, number: int) -> bool:
+    """Whether an operator reads a state, which may be overwritten before the operator ran a second time."""
+    return any(problem.tensors[access.tensor].role is Role.STATE for access in problem.operators[number].reads)

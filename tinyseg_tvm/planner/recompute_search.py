@@ -120,7 +120,11 @@ def _many_splits(problem: Problem, below: int, max_macs: int) -> list[Recomputed
 
     Those that are best in live bytes and multiply-accumulates, of which the cheapest come first.
     """
-    several = [number for number in range(len(problem.tensors)) if len(readers_of(problem, number)) > 1]
+    several = [
+        number
+        for number, tensor in enumerate(problem.tensors)
+        if not tensor.pinned and len(readers_of(problem, number)) > 1
+    ]
     size = {number: problem.tensors[number].lines * problem.tensors[number].line_bytes for number in several}
     judged: list[tuple[int, int, Recomputed]] = []
     for depth in range(1, MAX_MANY_DEPTH + 1):

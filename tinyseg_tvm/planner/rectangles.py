@@ -3,12 +3,17 @@
 A *block* is a set of rectangles that move together: its address is chosen, its times are fixed. One line is a block
 of one rectangle; a contiguous tensor is a staircase of one rectangle per line; a scratch buffer is one rectangle
 per run of steps at one address. Addresses and sizes are bytes, times are slots (liveness.py), ranges half-open.
+
+A *flight* is a part of a staircase that climbs without a break: each rectangle stands on the one before, is not born
+before it and does not end before it. Those of its rectangles that live at a time are neighbours, and what they forbid
+together is one range of addresses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +52,20 @@ class Blocks:
             return np.zeros(0, dtype=np.int64)
         return np.maximum.reduceat(self.offset + self.size, self.first[:-1])
 
+    @cached_property
+    def flights(self) -> tuple[Ints, Ints]:
+        """Flights and rectangles: those of block ``k``, of flight ``f`` are from entry ``k``, ``f`` to the next."""
+        breaks = np.ones(len(self.size) + 1, dtype=np.bool_)
+        below, above = slice(None, -1), slice(1, None)
+        breaks[1:-1] = (
+            (self.offset[above] != self.offset[below] + self.size[below])
+            | (self.birth[above] < self.birth[below])
+            | (self.end[above] < self.end[below])
+        )
+        breaks[self.first] = True
+        begin = np.flatnonzero(breaks)
+        return np.searchsorted(begin, self.first), begin
+
 
 class Board:
     """Blocks placed so far; finds the free addresses of another.
@@ -58,7 +77,8 @@ class Board:
         self.blocks = blocks
         self.address = np.full(blocks.count, -1, dtype=np.int64)
         self.heights = blocks.height().tolist()
-        self.first = blocks.first.tolist()
+        first, begin = blocks.flights
+        self.first, self.begin = first.tolist(), begin.tolist()
         self.offset, self.size = blocks.offset.tolist(), blocks.size.tolist()
         self.birth, self.end = blocks.birth.tolist(), blocks.end.tolist()
         self.placed = 0
@@ -66,23 +86,28 @@ class Board:
         alignment = blocks.alignment
         self.round = bool((blocks.offset % alignment).any() or (blocks.size % alignment).any())
 
-    def _overlapping(self, rectangle: int) -> tuple[Addresses, Addresses]:
-        """Low and high addresses of everything placed that overlaps ``rectangle`` in time, by ascending low address."""
+    def _avoiding(self, flight: int) -> tuple[Addresses, Addresses]:
+        """Open ranges of addresses that ``flight``'s block cannot take, one for each placed rectangle that meets it."""
         low, high, birth, end = self.columns[:, : self.placed]
-        hit = ((birth < self.end[rectangle]) & (end > self.birth[rectangle])).nonzero()[0]
-        return low[hit], high[hit]
+        begin, stop = self.begin[flight], self.begin[flight + 1]
+        meets = ((birth < self.end[stop - 1]) & (end > self.birth[begin])).nonzero()[0]
+        low, high = low[meets], high[meets]
+        if stop - begin == 1:
+            return low - (self.size[begin] + self.offset[begin]), high - self.offset[begin]
+        births, ends = self.blocks.birth[begin:stop], self.blocks.end[begin:stop]
+        first = begin + ends.searchsorted(birth[meets], "right")
+        last = begin + births.searchsorted(end[meets], "left") - 1
+        there = first <= last
+        first, last = first[there], last[there]
+        bottom, top = self.blocks.offset[first], self.blocks.offset[last] + self.blocks.size[last]
+        return low[there] - top, high[there] - bottom
 
     def forbidden(self, block: int) -> tuple[Addresses, Addresses]:
         """All open ranges of addresses that ``block`` cannot take, by ascending lower end."""
         begin, end = self.first[block], self.first[block + 1]
-        if end - begin == 1:
-            low, high = self._overlapping(begin)
-            return low - self.size[begin], high
-        lows, highs = [], []
-        for rectangle in range(begin, end):
-            low, high = self._overlapping(rectangle)
-            lows.append(low - (self.size[rectangle] + self.offset[rectangle]))
-            highs.append(high - self.offset[rectangle])
+        if end - begin == 1 and self.begin[begin + 1] - self.begin[begin] == 1:
+            return self._avoiding(begin)
+        lows, highs = zip(*(self._avoiding(flight) for flight in range(begin, end)), strict=True)
         low, high = np.concatenate(lows), np.concatenate(highs)
         order = low.argsort()
         return low[order], high[order]
@@ -116,7 +141,7 @@ class Board:
         """Put ``block`` at ``address``, which must be free."""
         self.address[block] = address
         columns, count = self.columns, self.placed
-        for rectangle in range(self.first[block], self.first[block + 1]):
+        for rectangle in range(self.begin[self.first[block]], self.begin[self.first[block + 1]]):
             low = address + self.offset[rectangle]
             at = int(columns[0, :count].searchsorted(low))
             columns[:, at + 1 : count + 1] = columns[:, at:count]
@@ -145,7 +170,7 @@ def first_fit(
             board.place(block, board.highest(block, ceiling) if block in high else board.lowest(block))
         return board.address
     address = np.full(blocks.count, -1, dtype=np.int64)
-    arrays = (blocks.first, blocks.offset, blocks.size, blocks.birth, blocks.end, order)
+    arrays = (*blocks.flights, blocks.offset, blocks.size, blocks.birth, blocks.end, order)
     *rectangles, ranked = (np.ascontiguousarray(array, dtype=np.int64) for array in arrays)
     from_above = np.zeros(blocks.count, dtype=np.uint8)
     from_above[list(high)] = 1

@@ -19,7 +19,7 @@ from itertools import pairwise
 from tinyseg_tvm.planner.cascade import flow
 from tinyseg_tvm.planner.channel_split import ChannelSplit, joined_name, part_name, rest_name, split_channels
 from tinyseg_tvm.planner.liveness import lifetimes, peak_of
-from tinyseg_tvm.planner.problem import Pool, Problem, Role, Tensor, readers_of
+from tinyseg_tvm.planner.problem import Pool, Problem, Tensor, readers_of
 from tinyseg_tvm.planner.progress import Progress, silent
 from tinyseg_tvm.planner.recompute import Recomputed, recompute, unchanged
 from tinyseg_tvm.planner.recompute import decisions as recomputations
@@ -296,7 +296,7 @@ def written_bytes(problem: Problem, decisions: Iterable[SpillDecision]) -> int:
 
 
 def _spillable(tensor: Tensor) -> bool:
-    return tensor.role is not Role.RESIDENT_OUTPUT and not tensor.stored and tensor.lines > 1
+    return not (tensor.stays or tensor.pinned or tensor.stored) and tensor.lines > 1
 
 
 def _names_are_free(problem: Problem, tensor: str, readers: int) -> bool:

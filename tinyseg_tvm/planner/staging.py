@@ -25,6 +25,8 @@ MOST_RECORDS = 16  # staged by one operator
 LEAST_GAIN = 0.01  # of the transfers' time: what waiting must sink by
 MOST_ROUNDS = 24
 
+Fits = Callable[[Problem, Plan, tuple[SpillDecision, ...]], bool]
+"""Whether a plan with these decisions keeps all limits of memory."""
 Deeper = Callable[[SpillDecision, int, int], Transfer]
 """The transfer of a decision with another ring and distance."""
 
@@ -47,6 +49,7 @@ def stage(
     clock_hz: float,
     deeper: Deeper,
     growth: int = 0,
+    fits: Fits | None = None,
 ) -> Staged:
     """The plan with the least waiting that deeper rings reach, one after the other; the schedule stays.
 
@@ -58,6 +61,7 @@ def stage(
         clock_hz: of the processor.
         deeper: makes transfers.
         growth: bytes by which the arena may grow.
+        fits: asked beside that: requests that wait take memory outside the arena, too.
     """
     limit = sum(plan.pool_bytes) + growth
     timing = replay(problem, plan, decisions, storages, clock_hz)
@@ -73,7 +77,7 @@ def stage(
         tried = [entry for entry in tried if entry[0] < best.waiting - LEAST_GAIN * timing.transferring]
         for waiting, number, chosen, changed in sorted(tried, key=lambda entry: entry[:2]):
             moved = _moved(best, changed, chosen[number], life, limit)
-            if moved is not None:
+            if moved is not None and (fits is None or fits(changed, moved, chosen)):
                 best = Staged(changed, moved, chosen, waiting)
                 break
         else:

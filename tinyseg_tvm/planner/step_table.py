@@ -7,12 +7,15 @@ i`` is line ``i`` of tensor ``t``.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tinyseg_tvm.planner.problem import Operator, Problem, Role
+from tinyseg_tvm.planner import native
+from tinyseg_tvm.planner.problem import Operator, Problem
 
 Ints = npt.NDArray[np.int64]
 
@@ -25,7 +28,7 @@ class StepTable:
         first_step: per operator, its first global step; one more entry, the number of steps.
         first_line: per tensor, its first global line; one more entry, the number of lines.
         line_bytes, line_tensor: bytes and tensor number.
-        writer: global step that writes the line, -1 for resident inputs.
+        writer: global step that writes the line, -1 for resident inputs and states.
         read_line, read_step: the last read of each line by each operator, by ascending line.
         resident_output: whether the line stays until the end.
         in_place: (n, 3) array of (global step, line read, line written) that may share an address.
@@ -54,6 +57,43 @@ class StepTable:
         """Lines of all tensors."""
         return int(self.first_line[-1])
 
+    @cached_property
+    def step_operator(self) -> Ints:
+        """Operator number of each global step."""
+        return np.repeat(np.arange(len(self.problem.operators)), np.diff(self.first_step))
+
+    @cached_property
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """What the native twin reads."""
+        names = ("first_step", "first_line", "line_bytes")
+        found: dict[str, Any] = {name: getattr(self, name) for name in names}
+        lines = np.flatnonzero(self.writer >= 0)
+        found |= _by_step("written", self.writer[lines], lines, self.steps)
+        found |= _by_step("read", self.read_step, self.read_line, self.steps)
+        found |= _by_step("in_place", self.in_place[:, 0], self.in_place[:, 1:], self.steps)
+        owner = self.step_operator
+        found["in_place_whole"] = [(*whole, int(owner[whole[0]])) for whole in self.in_place_whole]
+        for name in ("state_bytes", "scratch_bytes"):
+            found[name] = [getattr(operator, name) for operator in self.problem.operators]
+        arrays = {name: np.ascontiguousarray(values, dtype=np.int64) for name, values in found.items()}
+        return arrays | {"resident_output": self.resident_output.astype(np.uint8)}
+
+    @cached_property
+    def native_arrays(self) -> native.TableArrays:
+        """Pointers to ``arrays``."""
+        return native.TableArrays(
+            len(self.problem.operators),
+            self.lines,
+            len(self.in_place_whole),
+            **{name: array.ctypes.data for name, array in self.arrays.items()},
+        )
+
+
+def _by_step(name: str, step: Ints, values: Ints, steps: int) -> dict[str, Ints]:
+    """Values sorted by their steps, and where those of each step begin."""
+    order = np.argsort(step, kind="stable")
+    return {f"{name}_first": np.searchsorted(step[order], np.arange(steps + 1)), name: values[order]}
+
 
 def step_table(problem: Problem) -> StepTable:
     """Flatten ``problem``."""
@@ -80,7 +120,7 @@ def step_table(problem: Problem) -> StepTable:
         in_place += by_line
         whole += by_tensor
     reads = sorted((line, step) for (line, _), step in last_read.items())
-    roles = [tensor.role is Role.RESIDENT_OUTPUT for tensor in problem.tensors]
+    stays = [tensor.stays for tensor in problem.tensors]
     return StepTable(
         problem=problem,
         first_step=first_step,
@@ -90,7 +130,7 @@ def step_table(problem: Problem) -> StepTable:
         writer=writer,
         read_line=np.array([line for line, _ in reads], dtype=np.int64),
         read_step=np.array([step for _, step in reads], dtype=np.int64),
-        resident_output=np.repeat(np.array(roles, dtype=np.bool_), counts),
+        resident_output=np.repeat(np.array(stays, dtype=np.bool_), counts),
         in_place=np.array(in_place, dtype=np.int64).reshape(-1, 3),
         in_place_whole=tuple(whole),
     )
@@ -105,7 +145,7 @@ def _in_place_of(
     for read, write in operator.in_place:
         source, result = operator.reads[read], operator.writes[write]
         before, after = problem.tensors[source.tensor], problem.tensors[result.tensor]
-        if Role.RESIDENT_OUTPUT is before.role:
+        if before.stays:
             continue
         others = [
             access

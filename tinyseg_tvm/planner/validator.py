@@ -11,6 +11,8 @@ and problem.py say what a valid plan is:
 * an in-place write (a pair of ``Operator.in_place``) covers exactly the read line of the same position in its
   access, of equal size - or, where lines are of other shapes, exactly all lines read, both at consecutive addresses
   - and nobody needs the covered line any more;
+* states are there at the start and at the end, at the same addresses, and nothing else is ever written there: each of
+  their lines is updated by one step, which nobody reads the line after;
 * contiguous tensors lie at consecutive addresses; resident inputs are all there at the start, resident outputs are
   all there at the end;
 * base addresses of contiguous tensors, all other lines, states and scratch are aligned to their pool and inside its
@@ -41,9 +43,9 @@ def check_problem(problem: Problem) -> None:
     Raises:
         PlanError: naming the operator, the tensor and the line.
     """
-    written = [[tensor.role is Role.RESIDENT_INPUT] * tensor.lines for tensor in problem.tensors]
+    written = [[tensor.role in (Role.RESIDENT_INPUT, Role.STATE)] * tensor.lines for tensor in problem.tensors]
     for operator in problem.operators:
-        for access in operator.reads + operator.writes:
+        for access in operator.reads + operator.writes + operator.updates:
             if not 0 <= access.tensor < len(problem.tensors):
                 raise PlanError(f"operator {operator.name} touches tensor number {access.tensor}, which does not exist")
             tensor = problem.tensors[access.tensor]
@@ -67,6 +69,26 @@ def check_problem(problem: Problem) -> None:
     for tensor, lines_written in zip(problem.tensors, written, strict=True):
         if not all(lines_written):
             raise PlanError(f"no operator writes line {lines_written.index(False)} of {tensor.name}")
+    _check_updates(problem)
+
+
+def _check_updates(problem: Problem) -> None:
+    """Every line of a state is updated exactly once, and nothing else is."""
+    updated = [[False] * tensor.lines for tensor in problem.tensors]
+    for operator in problem.operators:
+        for access in operator.updates:
+            tensor = problem.tensors[access.tensor]
+            if tensor.role is not Role.STATE:
+                raise PlanError(f"operator {operator.name} updates {tensor.name}, which is no state")
+            for line in chain(*access.lines):
+                if updated[access.tensor][line]:
+                    raise PlanError(f"operator {operator.name} updates line {line} of {tensor.name} a second time")
+                updated[access.tensor][line] = True
+    for tensor, lines in zip(problem.tensors, updated, strict=True):
+        if tensor.role is Role.STATE and not all(lines):
+            raise PlanError(f"no operator updates line {lines.index(False)} of state {tensor.name}")
+        if tensor.role is Role.STATE and not tensor.contiguous:
+            raise PlanError(f"state {tensor.name} must lie at consecutive addresses")
 
 
 def validate(problem: Problem, plan: Plan) -> None:
@@ -158,6 +180,7 @@ class _Owned:
     end: int
     written: bool = False
     broken: str | None = None  # who overwrote it
+    updated: str | None = None  # the step behind which the bytes are of the next inference
 
 
 class _Replay:
@@ -205,14 +228,14 @@ class _Replay:
             if done != operator.steps:
                 raise PlanError(f"operator {operator.name} runs {done} of its {operator.steps} steps")
         for number, tensor in enumerate(self.problem.tensors):
-            if tensor.role is Role.RESIDENT_OUTPUT:
+            if tensor.role in (Role.RESIDENT_OUTPUT, Role.STATE):
                 for line in range(tensor.lines):
                     self._require(self.first_line[number] + line, "the end of the plan")
 
     def _load_inputs(self) -> None:
         loaded: list[int] = []
         for number, tensor in enumerate(self.problem.tensors):
-            if tensor.role is Role.RESIDENT_INPUT:
+            if tensor.role in (Role.RESIDENT_INPUT, Role.STATE):
                 loaded += range(self.first_line[number], self.first_line[number] + tensor.lines)
         for key in loaded:
             self._write(key, "loading the inputs")
@@ -225,6 +248,8 @@ class _Replay:
         writes = [[self.first_line[access.tensor] + line for line in access.lines[step]] for access in operator.writes]
         for key in chain(*reads):
             self._require(key, where)
+            if self.owned[key].updated is not None:
+                raise PlanError(f"{where} reads {self.owned[key].name} too late: {self.owned[key].updated} updated it")
         state, scratch = self.state[number], self.scratch[number]
         if state is not None and step > 0:
             self._require(state, where)
@@ -239,6 +264,11 @@ class _Replay:
                 broken = self.owned[key].broken
                 if broken is not None and not self._in_place(number, reads, writes, operand, position):
                     raise PlanError(f"{where} overwrites {self.owned[key].name} while it reads it: {broken}")
+        for access in operator.updates:
+            for line in access.lines[step]:
+                key = self.first_line[access.tensor] + line
+                self._require(key, where)
+                self.owned[key].updated = where
 
     def _require(self, key: int, where: str) -> None:
         owned = self.owned[key]
@@ -252,7 +282,7 @@ class _Replay:
         owned = self.owned[key]
         owner = self.owner[owned.pool][owned.start : owned.end]
         if owner.size:
-            for other in owner[np.flatnonzero(np.diff(owner, prepend=owner[0] - 1))].tolist():
+            for other in (int(owner[0]), *owner[1:][owner[1:] != owner[:-1]].tolist()):
                 if other not in (_FREE, key):
                     self.owned[other].broken = f"{where} wrote {owned.name} over it"
             owner[:] = key

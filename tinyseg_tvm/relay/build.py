@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from tinyseg_tvm import codegen, relay_passes
 from tinyseg_tvm.codegen.tuning_records import TuningRecords
-from tinyseg_tvm.compiler.kernel_choice import with_fast_kernels
+from tinyseg_tvm.compiler.objective import merit
 from tinyseg_tvm.compiler.options import BuildOptions
-from tinyseg_tvm.compiler.planning import plan_network
+from tinyseg_tvm.compiler.program import plan_program
 from tinyseg_tvm.compiler.situation import situation_of
-from tinyseg_tvm.compiler.staging import with_fitting_staging
-from tinyseg_tvm.errors import TinySegError, UsageError
+from tinyseg_tvm.errors import DoesNotFitError, TinySegError, UsageError
 from tinyseg_tvm.planner.progress import Progress
 from tinyseg_tvm.planner.validator import validate
 from tinyseg_tvm.relay.factory import Factory
 from tinyseg_tvm.relay.target import parse_target
 from tinyseg_tvm.relay_passes.annotate_liveness import annotate_liveness
 from tinyseg_tvm.relay_passes.lowered_module import LoweredModule
+from tinyseg_tvm.relay_passes.remove_unused_channels import removed_channels
+
+WORTH_ITS_RAM = 0.05
+"""Share of multiply-accumulates from which channels without a part in the results go whatever that does to the
+plan, for lines of another width make another one, which may take more RAM."""
 
 
 def build(
@@ -53,11 +58,17 @@ def build(
     options = target if isinstance(target, BuildOptions) else parse_target(target)
     situation = situation_of(options, records)
     integer = relay_passes.integer_pipeline()(_bound(mod, params))
-    module = relay_passes.layout_pipeline(options.io_type)(integer)
+    module = relay_passes.layout_pipeline(options.io_type, keep_dead=options.keep_dead)(integer)
     identifier = codegen.project_identifier(name or _attribute(mod, "tinyseg.model_name", "network"))
     lowered = LoweredModule.of(module, identifier)
-    planned = plan_network(lowered, situation, progress)
-    planned = with_fitting_staging(with_fast_kernels(planned, situation), situation)
+    planned = plan_program(lowered, situation, progress)
+    removed = removed_channels(module)
+    if removed is not None and removed.share < WORTH_ITS_RAM and options.objective != "speed":
+        kept = LoweredModule.of(relay_passes.layout_pipeline(options.io_type, keep_dead=True)(integer), identifier)
+        with contextlib.suppress(DoesNotFitError):
+            whole = plan_program(kept, situation, progress)
+            if merit(whole, situation) < merit(planned, situation):
+                lowered, planned = kept, whole
     planned = replace(planned, decided=planned.decided.after(annotate_liveness))
     validate(planned.problem, planned.plan)
     return Factory(

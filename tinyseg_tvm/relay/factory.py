@@ -20,12 +20,14 @@ from tinyseg_tvm.compiler.options import BuildOptions
 from tinyseg_tvm.compiler.planned import Planned
 from tinyseg_tvm.compiler.situation import Situation
 from tinyseg_tvm.compiler.storage_use import StorageUse, lifetime_sentences, use_of, wears_out_soon
-from tinyseg_tvm.network import Network, Port, reference
+from tinyseg_tvm.network import Network, Port
+from tinyseg_tvm.network.reference_process import run_apart
 from tinyseg_tvm.network.serialization import dump_network
 from tinyseg_tvm.planner.plan import Plan
 from tinyseg_tvm.planner.problem import Problem
 from tinyseg_tvm.planner.storage_timing import Timing, replay
 from tinyseg_tvm.relay_passes.lowered_module import LoweredModule
+from tinyseg_tvm.relay_passes.remove_unused_channels import removed_channels
 from tinyseg_tvm.report import text
 from tinyseg_tvm.report.points import Point
 from tinyseg_tvm.report.tables import kib
@@ -140,7 +142,7 @@ class Factory:
         if not wears_out_soon(self.storage_use, self.situation):
             return ()
         sentences = "; ".join(lifetime_sentences(self.storage_use, self.situation))
-        unwritten = self.planned.live_without_writing + overhead_bytes(self.board, self.problem)
+        unwritten = self.planned.live_without_writing + overhead_bytes(self.situation, self.problem)
         return (
             f"the storage is worn out within a year: {sentences}. A plan that writes nothing (without --storage) needs "
             f"about {kib(unwritten)}, and less with --max-recompute",
@@ -151,7 +153,10 @@ class Factory:
         """What the user should know of this plan beside its figures, a sentence each."""
         return (
             *remarks.orientation(self.planned, self.situation, self.name),
+            *remarks.half_ports(self.network),
+            *remarks.removed(removed_channels(self.lowered.module)),
             *remarks.float_ports(self.planned, self.quantized_ports, self.situation, self.memory.total),
+            *remarks.software_float(self.planned, self.quantized_ports, self.situation),
             *remarks.detours(self.planned, self.memory.total),
         )
 
@@ -160,7 +165,7 @@ class Factory:
         """What ``lowered`` would be with ``-io-type=quantized``, where float32 ports would become smaller."""
         if self.options.io_type == "quantized" or not remarks.has_float_ports(self.network):
             return None
-        module = relay_passes.layout_pipeline("quantized")(self.integer)
+        module = relay_passes.layout_pipeline("quantized", keep_dead=self.options.keep_dead)(self.integer)
         quantized = LoweredModule.of(module, self.name)
         fewer = remarks.port_bytes(quantized.network) < remarks.port_bytes(self.network)
         return quantized if fewer else None
@@ -212,9 +217,9 @@ class Factory:
     def test_files(self) -> dict[str, bytes]:
         """Test vectors in device layout with the reference executor's results, and the network itself."""
         files = {NETWORK_FILE: dump_network(self.network)}
-        for vector in range(TEST_VECTORS):
-            inputs = random_inputs(self.network, seed=vector)
-            outputs = reference.run(self.network, inputs, layout="device")
+        vectors = [random_inputs(self.network, seed=vector) for vector in range(TEST_VECTORS)]
+        results = run_apart(self.network, vectors)
+        for vector, (inputs, outputs) in enumerate(zip(vectors, results, strict=True)):
             for kind, arrays in (("input", inputs), ("output", outputs)):
                 files |= {f"tests/{kind}{vector}_{port}.bin": array.tobytes() for port, array in enumerate(arrays)}
         return files

@@ -157,3 +157,9 @@ def _work(memory: MemoryMap, figures: Mapping[str, Any]) -> list[tuple[Cell, ...
         if size and name in ("written", "read")
     ]
     return rows
+
+
+def stack_sentence(function: str, size: int, path: Sequence[str], unbounded: Sequence[str]) -> str:
+    """The most stack that a function can take, and where that is."""
+    sentence = f"{function} takes at most {size:,} B of stack, in {' > '.join(path)}"
+    return f"{sentence}; counted once: {', '.join(unbounded)}" if unbounded else sentence

@@ -1,4 +1,4 @@
-"""Autotuning: kernels and decisions on their programs are measured on the board's emulator, judged by whole inferences.
+"""Autotuning: kernels and decisions on their programs are measured on a board or its emulator, by whole inferences.
 
 The records that ``tune`` returns take the place of estimates in ``relay.build``: ``-tuning=FILE``.
 """

@@ -1,4 +1,4 @@
-"""Measuring a kernel: the operator alone as a program, on the board's emulator, compared with the reference."""
+"""Measuring a kernel: the operator alone as a program, on the board or its emulator, compared with the reference."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class IsolatedOperator:
         self._expected: list[np.ndarray] | None = None
 
     def cycles_per_step(self, candidate: Candidate, jobs: int = 1) -> float:
-        """Estimated cycles (micro/machine.py) of the instructions that a step executes.
+        """Cycles of a step: counted on a board, or estimated (micro/machine.py) from its instructions in an emulator.
 
         Args:
             candidate: the kernel.
@@ -61,12 +61,18 @@ class IsolatedOperator:
         files = generate(self.network, problem, plan(problem), name="kernel", core=core, io="line", metadata={})
         with tempfile.TemporaryDirectory(prefix="tinyseg-tune-") as folder:
             project = generate_project(board, files, Path(folder, "project"))
-            result = project.run([self.inputs], layout="device", profile=True, jobs=jobs)
+            result = project.run([self.inputs], layout="device", profile=board.is_emulated, jobs=jobs)
             what = f"kernel {candidate.kernel!r}"
             if result.status != 0:
                 raise view.error(f"{what} ends with status {result.status}")
             if not self._exact(result.outputs[0]):
                 raise view.error(f"{what} differs from the reference; please report it with the model")
+            if result.cycles is not None:
+                return result.cycles / max(view.access.steps, 1)
+            if not board.is_emulated:
+                raise TinySegError(
+                    f"no cycles are counted on '{board.name}': its counter ({board.cycle_counter}) stands still"
+                )
             if not result.executed:
                 program = "QEMU" if project.machine.emulator is None else project.machine.emulator.program
                 raise TinySegError(f"{program} does not load the plugin that counts instructions: install 4.2 or later")

@@ -1,4 +1,4 @@
-"""Tunes a network's kernels for a board: measures candidates on its emulator, and records what was found."""
+"""Tunes a network's kernels for a board: measures candidates on it or its emulator, and records what was found."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tinyseg_tvm.codegen.tuning_records import TuningRecords
 from tinyseg_tvm.compiler.kernel_choice import scratch_rooms
 from tinyseg_tvm.compiler.options import BuildOptions
 from tinyseg_tvm.errors import UsageError
+from tinyseg_tvm.micro.transports.choice import choose_transport, counts_cycles
 from tinyseg_tvm.network.problem import first_node
 from tinyseg_tvm.planner.progress import Progress, silent
 from tinyseg_tvm.relay import Factory, build
@@ -77,14 +78,14 @@ def tune(
 
     Args:
         mod: as ``relay.build`` takes it.
-        target: the same; the board must have an emulator.
+        target: the same; the board must have an emulator, or be reached and count cycles.
         params: values of parameters that the module does not hold itself.
         name: of the C library.
         trials: measurements per operator, at the most.
         progress: told of each measurement.
 
     Raises:
-        UsageError: a board without emulator, or no trials.
+        UsageError: a board that nothing can be measured on, or no trials.
         DoesNotFitError: no plan within the RAM limit.
         TinySegError: a model that cannot be lowered, a missing tool.
     """
@@ -92,10 +93,13 @@ def tune(
     if trials < 1:
         raise UsageError(f"trials: {trials} given, 1 or more are needed")
     board = load_board(options.board)
-    if board.qemu is None:
-        raise UsageError(f"the board '{board.name}' has no emulator to measure on: name one that has (-board=...)")
+    if board.is_host or not (board.is_emulated or counts_cycles(board, choose_transport(board))):
+        raise UsageError(
+            f"the board '{board.name}' has neither an emulator nor a way to count cycles on it to measure with: name "
+            "one that has (-board=...)"
+        )
     if options.mcpu and options.mcpu != board.core.name:
-        raise UsageError(f"-mcpu={options.mcpu}: the emulator of '{board.name}' is a {board.core.name}")
+        raise UsageError(f"-mcpu={options.mcpu}: what is measured on, '{board.name}', is a {board.core.name}")
     before = build(mod, replace(options, tuning=""), params, name=name, progress=progress)
     tunings, cost = _tunings(before), _cost(before)
     operators: dict[str, IsolatedOperator] = {}

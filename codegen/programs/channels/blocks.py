@@ -16,7 +16,7 @@ def prim_func(s: ChannelSum) -> Any:
 
     Its parameters: of each row the line (width, channels) int8, whose columns lie ``step`` bytes apart (0: all are the
     same column, for lines of padding); their steps, int32; weight (channels, bytes of a channel) int8, bias (channels,)
-    int32 with the zero point folded in, multiplier (channels,) float32, out (pixels, channels) int8.
+    int32 with the zero point folded in, multiplier (channels,), out (pixels, channels) int8.
     """
     from tvm.script.ir_builder import IRBuilder, tirx
 
@@ -24,7 +24,7 @@ def prim_func(s: ChannelSum) -> Any:
         tirx.func_name("main")
         handles = [tirx.arg(f"line_{row}", tirx.handle()) for row in range(s.rows)]
         steps = [tirx.arg(f"step_{row}", tirx.int32()) for row in range(s.rows)]
-        rest = constants_and_output(s.channels, s.weights, s.pixels, s.channels)
+        rest = constants_and_output(s.channels, s.weights, s.pixels, s.channels, s.multiplier)
         lines = [
             tirx.match_buffer(handle, (s.width, s.channels), "int8", strides=[step, 1])
             for handle, step in zip(handles, steps, strict=True)

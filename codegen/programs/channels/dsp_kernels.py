@@ -15,6 +15,7 @@ from tinyseg_tvm.codegen.programs.channels.dsp_products import PIXELS, PixelProd
 from tinyseg_tvm.codegen.programs.channels.kernels import ChannelKernel
 from tinyseg_tvm.codegen.programs.channels.sum import Part
 from tinyseg_tvm.codegen.programs.long_tail import PLACEHOLDER
+from tinyseg_tvm.codegen.programs.tiled import c_type
 
 MOST_WORDS = 128  # of a channel's weights, which are widened on the stack
 
@@ -68,7 +69,7 @@ class DspChannelKernel(ChannelKernel):
         s = self.sum
         lines = [
             f"static void {self.function(part, pixels)}"
-            "(int16_t *columns, int8_t *weight, int32_t *bias, float *multiplier, int8_t *out)",
+            f"(int16_t *columns, int8_t *weight, int32_t *bias, {c_type(s.multiplier)} *multiplier, int8_t *out)",
             "{",
         ]
         for k in range(part.channels):
@@ -96,7 +97,7 @@ class DspChannelKernel(ChannelKernel):
         lines = [
             f"/* One channel of some pixels. Its values of a single last row are halves {half} of their words. */",
             f"TINYSEG_INNER void {PLACEHOLDER}_channel_{half}(const int16_t *x, const int8_t *weight, int32_t bias,"
-            " float multiplier, int8_t *out, int32_t pixels)",
+            f" {c_type(s.multiplier)} multiplier, int8_t *out, int32_t pixels)",
             "{",
             "    const tinyseg_scale scale = tinyseg_scale_of(multiplier);",
             *(f"    {line}" for line in self.products.weights),

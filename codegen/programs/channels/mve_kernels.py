@@ -4,8 +4,9 @@ Columns lie as ``mve_columns.py`` has them: a vector is four columns of a channe
 piece of the channel's weights. Where two or four pixels' windows lie in one vector, it is loaded once for all of them.
 
 The assembler's registers: sums in the even ones, as VMLADAVA needs; the pixels' columns in r1, results in r3, the
-multiplier in r5, the bias in r7, groups of pixels counted in r9, the tile in r11, places of results in q7. Weights stay
-in q2 to q6 for all pixels where they fit; otherwise r11 reads them, and the tile's address waits in s24.
+multiplier (or the address of one of two words) in r5, the bias in r7, groups of pixels counted in r9, the tile in r11,
+places of results in q7. Weights stay in q2 to q6 for all pixels where they fit; otherwise r11 reads them, and the
+tile's address waits in s24.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tinyseg_tvm.codegen.programs.channels.mve_columns import COLUMNS, ROWS, Mve
 from tinyseg_tvm.codegen.programs.channels.sum import Part
 from tinyseg_tvm.codegen.programs.long_tail import PLACEHOLDER
 from tinyseg_tvm.codegen.programs.mve_assembler import MOST_OFFSET, VECTOR, narrowed, statement
+from tinyseg_tvm.codegen.programs.tiled import FIXED_POINT, c_type
 
 PIXELS = 8
 SUMS = ("r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr")
@@ -68,7 +70,7 @@ class MveChannelKernel(ChannelKernel):
         places = ", ".join(str((lane // 2 + lane % 2 * 4) * s.channels) for lane in range(8))
         lines = [
             f"static void {self.function(part, pixels)}"
-            "(int8_t *columns, int8_t *weight, int32_t *bias, float *multiplier, int8_t *out)",
+            f"(int8_t *columns, int8_t *weight, int32_t *bias, {c_type(s.multiplier)} *multiplier, int8_t *out)",
             "{",
             f"    tinyseg_channel_tile tile = {{columns, out, bias, multiplier, weight + {s.lead}, {part.channels}}};",
             "#if TINYSEG_MVE",
@@ -160,7 +162,8 @@ def _code(s: MveSum, pixels: int, distance: int) -> Code:
     groups, rest = divmod(pixels, PIXELS)
     shifts = range(s.sharing)
     begin = ["ldrd r1, r3, [r11]", *_add("r0", "r1", s.planes * distance), "add.w r2, r3, #1", "strd r0, r2, [r11]"]
-    begin += ["ldrd r0, r2, [r11, #8]", "ldr r7, [r0], #4", "ldr r5, [r2], #4", "strd r0, r2, [r11, #8]"]
+    multiplier = ["mov r5, r2", "add.w r2, r2, #8"] if s.multiplier == FIXED_POINT else ["ldr r5, [r2], #4"]
+    begin += ["ldrd r0, r2, [r11, #8]", "ldr r7, [r0], #4", *multiplier, "strd r0, r2, [r11, #8]"]
     begin.append("ldr r9, [r11, #16]")
     if resident:
         names = iter(f"q{n}" for n in range(2, 2 + vectors))
@@ -261,8 +264,14 @@ def _results(s: MveSum, pixels: int) -> list[str]:
     two = pixels > PIXELS // 2
     lines = ["vmov d0, r0, r2", "vmov d1, r4, r6"]
     lines += ["vmov d2, r8, r10", "vmov d3, r12, lr"] if two else []
-    for code in ("vadd.i32 {0}, {0}, r7", "vcvt.f32.s32 {0}, {0}", "vmul.f32 {0}, {0}, r5", "vcvtn.s32.f32 {0}, {0}"):
-        lines += [code.format(q) for q in (("q0", "q1") if two else ("q0",))]
+    multiplied: tuple[str, ...] = ("vcvt.f32.s32 {0}, {0}", "vmul.f32 {0}, {0}, r5", "vcvtn.s32.f32 {0}, {0}")
+    if s.multiplier == FIXED_POINT:  # shift and twice the multiplier; ties go up, then away from zero
+        lines += ["ldrd r0, r2, [r5]", "lsr.w r2, r2, #1", "rsb.w r0, r0, #0", "mov r4, #1"]
+        away = "vpt.s32 lt, {0}, zr\n\tvsubt.i32 {0}, {0}, r4"
+        multiplied = ("vqrdmulh.s32 {0}, {0}, r2", away, "vrshl.s32 {0}, r0")
+    for code in ("vadd.i32 {0}, {0}, r7", *multiplied):
+        for q in ("q0", "q1") if two else ("q0",):
+            lines += code.format(q).split("\n\t")
     lines.append("vqmovnb.s32 q0, q0")
     lines += ["vqmovnt.s32 q0, q1"] if two else []
     lines += narrowed("q0", s.output, "r0", "q1")

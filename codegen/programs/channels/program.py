@@ -149,7 +149,7 @@ def _tile_intrinsic(kernel: ChannelKernel, of: Part, pixels: int) -> str:
         reach = (pixels - 1) * s.stride + (span.columns - 1) * s.dilation + 1
         shapes = dict.fromkeys(names, ((reach, channels), "int8"))
         inside = span.before, span.columns
-    buffers_of = {**shapes, **result_shapes(pixels, channels, s.weights)}
+    buffers_of = {**shapes, **result_shapes(pixels, channels, s.weights, s.multiplier)}
 
     def describe(buffers: dict[str, Any]) -> None:
         values = buffers["columns"] if s.staged else [buffers[name] for name in names]

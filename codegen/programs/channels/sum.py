@@ -66,6 +66,7 @@ class ChannelSum(ABC):
         zero_point: of the input.
         output: zero point, least and greatest value of the output.
         run: pixels whose columns are staged at a time.
+        multiplier: type of what sums are multiplied by.
         block: channels that go together; those that remain are a block of their own.
         staged: whether columns are staged.
         dtype: of staged values.
@@ -82,6 +83,7 @@ class ChannelSum(ABC):
     zero_point: int
     output: tuple[int, int, int]
     run: int
+    multiplier: str = "float32"
     block: ClassVar[int]
     staged: ClassVar[bool] = True
     dtype: ClassVar[str]

@@ -12,14 +12,14 @@ def prim_func(s: WeightedSum) -> Any:
     """The ``tvm.tirx.PrimFunc``, without any decision on tiles, order or instructions.
 
     Its parameters: the lines (values,) int8, weight (channels, weights_per_channel) int8, bias (channels,) int32 with
-    the zero point folded in, multiplier (channels,) float32, out (pixels, row) int8.
+    the zero point folded in, multiplier (channels,), out (pixels, row) int8.
     """
     from tvm.script.ir_builder import IRBuilder, tirx
 
     with IRBuilder() as builder, tirx.prim_func(s_tir=True):
         tirx.func_name("main")
         lines = [tirx.arg(f"line_{i}", tirx.Buffer((line.values,), "int8")) for i, line in enumerate(s.lines)]
-        rest = constants_and_output(s.channels, s.weights_per_channel, s.pixels, s.row)
+        rest = constants_and_output(s.channels, s.weights_per_channel, s.pixels, s.row, s.multiplier)
         rest["sums"] = allocated("sums", (s.pixels, s.channels), "int32")
         staged = {name: allocated(name, (copy.total,), s.dtype) for name, (_, copy) in staged_copies(s).items()}
         written: set[str] = set()

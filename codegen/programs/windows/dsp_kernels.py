@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -37,7 +38,7 @@ class DspKernel(RegisterTile):
         padded = [np.pad(segment, ((0, 0), (0, segment.shape[1] % 2))) for segment in weight]
         pairs = np.concatenate(padded, axis=1).reshape(channels, -1, 2)
         words = []
-        for o, several in _channel_pairs(channels):
+        for o, several in channel_pairs(channels):
             if several:
                 words.append(pair_words(pairs[o : o + 2], joined=self.joined))
             else:
@@ -63,10 +64,15 @@ class DspKernel(RegisterTile):
 
     def _twin(self, pixels: int, channels: int, run: Sequence[Segment], pairs: int) -> list[str]:
         step = self.step(run)
-        groups = _channel_pairs(channels)
+        groups = channel_pairs(channels)
         lines = [f"for (int32_t k = 0; k < {pairs}; ++k, x += 2, w += {4 * len(groups)}) {{"]
         lines += [f"    const uint32_t x{p} = tinyseg_load_pair(x + {p * step});" for p in range(pixels)]
-        for number, (o, several) in enumerate(groups):
+        return [*lines, *self.products(pixels, channels), "}"]
+
+    def products(self, pixels: int, channels: int) -> list[str]:
+        """C of the products of a pair of values ``x0``, ``x1``, .. of every pixel and the weights at ``w``."""
+        lines = []
+        for number, (o, several) in enumerate(channel_pairs(channels)):
             lines.append(f"    const uint32_t w{o} = tinyseg_load_4(w + {4 * number});")
             if several:
                 second = f"w{o}" if self.joined else f"tinyseg_widen_odd(w{o})"
@@ -76,7 +82,7 @@ class DspKernel(RegisterTile):
                 lines += [f"    {_dual(f'second{o}', p, o + 1)}" for p in range(pixels)]
             else:
                 lines += [f"    {_dual(f'w{o}', p, o)}" for p in range(pixels)]
-        return [*lines, "}"]
+        return lines
 
     def _pair(self, pixels: int, channels: int, step: int) -> list[str]:
         """Instructions for one pair of values of every pixel.
@@ -95,7 +101,7 @@ class DspKernel(RegisterTile):
             return f"smlad %[{name}], %[{weight}], %[{words[pixel]}], %[{name}]"
 
         lines = list(loads.values()) if kept else []
-        for o, several in _channel_pairs(channels):
+        for o, several in channel_pairs(channels):
             lines.append("ldr.w %[w0], [%[w]], #4")
             if kept and several and self.joined:
                 lines += [multiply(p, o + 1, "w0") for p in range(pixels)]
@@ -133,12 +139,13 @@ class DspKernel(RegisterTile):
                     name = sum_name(p, o)
                     lines.append(f"{name} = tinyseg_apart({name}, {sum_name(p, o - 1)});")
         lines += [f"const tinyseg_scale m{o} = tinyseg_scale_of(multiplier[{o}]);" for o in range(channels)]
-        if channels == 4:
+        if channels % 4 == 0:
             lines.append("const tinyseg_bounds bounds = tinyseg_bounds_of(&output);")
-            for p in range(pixels):
-                sums = ", ".join(sum_name(p, o) for o in range(4))
-                word = f"tinyseg_requantize_4({sums}, m0, m1, m2, m3, &bounds)"
-                lines.append(f"tinyseg_store_4(out + {p * row}, {word});")
+            for p, begin in itertools.product(range(pixels), range(0, channels, 4)):
+                sums = ", ".join(sum_name(p, o) for o in range(begin, begin + 4))
+                scales = ", ".join(f"m{o}" for o in range(begin, begin + 4))
+                word = f"tinyseg_requantize_4({sums}, {scales}, &bounds)"
+                lines.append(f"tinyseg_store_4(out + {p * row + begin}, {word});")
             return lines
         cells = [(p, o) for p in range(pixels) for o in range(channels)]
         for first, second in zip(cells[0::2], cells[1::2], strict=False):
@@ -157,7 +164,7 @@ class DspKernel(RegisterTile):
         return f"(int8_t){value}"
 
 
-def _channel_pairs(channels: int) -> list[tuple[int, bool]]:
+def channel_pairs(channels: int) -> list[tuple[int, bool]]:
     """First channels of the pairs of them, and whether there is a second one."""
     return [(o, o + 1 < channels) for o in range(0, channels, 2)]
 

@@ -17,7 +17,7 @@ from typing import ClassVar
 import numpy as np
 
 from tinyseg_tvm.codegen.programs.long_tail import PLACEHOLDER
-from tinyseg_tvm.codegen.programs.tiled import TileKernel
+from tinyseg_tvm.codegen.programs.tiled import TileKernel, c_type
 from tinyseg_tvm.codegen.programs.windows.sum import CHANNELS, Part, Segment, WeightedSum
 
 MOST_SUMS = 8  # of a tile, for which there are registers
@@ -33,6 +33,7 @@ class MicroKernel(TileKernel):
         tile_pixels: how many pixels tiles have, as ``WeightedSum`` has it.
         tile_channels: what their channels are a multiple of, as ``WeightedSum`` has it.
         cycles_per_staged_value: estimated.
+        linkage: of the functions of tiles.
     """
 
     sum: WeightedSum
@@ -40,6 +41,7 @@ class MicroKernel(TileKernel):
     tile_pixels: ClassVar[tuple[int, ...]]
     tile_channels: ClassVar[int] = CHANNELS
     cycles_per_staged_value: ClassVar[float]
+    linkage: ClassVar[str] = "static"
 
     @staticmethod
     @abstractmethod
@@ -83,9 +85,9 @@ class MicroKernel(TileKernel):
     def source(self, pixels: int, channels: int) -> str:
         """C of the function of a tile."""
         lines = ", ".join(f"{self.sum.dtype}_t *line_{i}" for i in range(len(self.sum.lines)))
-        signature = f"{lines}, int8_t *weight, int32_t *bias, float *multiplier, int8_t *out"
+        signature = f"{lines}, int8_t *weight, int32_t *bias, {c_type(self.sum.multiplier)} *multiplier, int8_t *out"
         text = "\n".join(f"    {line}" for line in self.body(pixels, channels))
-        return f"static void {self.function(pixels, channels)}({signature})\n{{\n{text}\n}}\n"
+        return f"{self.linkage} void {self.function(pixels, channels)}({signature})\n{{\n{text}\n}}\n"
 
     @property
     def windows(self) -> str:
@@ -148,14 +150,14 @@ def sum_name(pixel: int, channel: int) -> str:
     return f"s{pixel}{channel}"
 
 
-def unrolled(rounds: int) -> int:
-    """How many rounds of a loop stand side by side: all, a divisor, or 8 into which the loop is entered midway."""
-    if rounds <= 8:
+def unrolled(rounds: int, most: int = 8) -> int:
+    """How many rounds of a loop stand side by side: all, a divisor, or ``most``, into which it is entered midway."""
+    if rounds <= most:
         return rounds
-    return next((n for n in (8, 7, 6, 5, 4) if rounds % n == 0), 8)
+    return next((n for n in range(most, most // 2 - 1, -1) if rounds % n == 0), most)
 
 
-def assembler_loop(body: Sequence[str], rounds: int, ctype: str, values: int) -> list[str]:
+def assembler_loop(body: Sequence[str], rounds: int, ctype: str, values: int, most: int = 8) -> list[str]:
     """Inline assembler that repeats instructions of four bytes each.
 
     Args:
@@ -164,12 +166,13 @@ def assembler_loop(body: Sequence[str], rounds: int, ctype: str, values: int) ->
         rounds: how often.
         ctype: what ``x`` points to.
         values: by how many ``x`` moves in a round.
+        most: rounds that stand side by side.
     """
     names = list(dict.fromkeys(re.findall(r"%\[(\w+)\]", " ".join(body))))
     temporaries = [name for name in names if re.fullmatch(r"[xw]\d", name)]
     operands = ", ".join(f'[{name}] "+r"({name})' for name in names if name not in temporaries)
     scratch = ", ".join(f'[{name}] "=&r"({name})' for name in temporaries)
-    side_by_side = unrolled(rounds)
+    side_by_side = unrolled(rounds, most)
     code = ["ROUND " * side_by_side]
     inputs = ""
     lines = [f"uint32_t {', '.join(temporaries)};"]

@@ -13,6 +13,7 @@ from functools import cache
 import numpy as np
 
 from tinyseg_tvm.codegen.programs.mve_assembler import VECTOR
+from tinyseg_tvm.codegen.programs.tiled import FIXED_POINT
 from tinyseg_tvm.codegen.programs.windows.kernels import MicroKernel
 from tinyseg_tvm.codegen.programs.windows.mve_passes import Passes
 from tinyseg_tvm.codegen.programs.windows.mve_products import Layout
@@ -87,7 +88,7 @@ class MveKernel(MicroKernel):
 
     def _passes(self, pixels: int, channels: int) -> Passes:
         layouts = tuple((Layout.of(run[0].values, self.step(run)), len(run)) for run in self.runs())
-        return _passes_of(layouts, pixels, channels, self.sum.output)
+        return _passes_of(layouts, pixels, channels, self.sum.output, self.sum.multiplier == FIXED_POINT)
 
     def _pointers(self, pixels: int, channels: int) -> list[str]:
         """Where segments begin, NULL behind those that a loop takes."""
@@ -128,9 +129,13 @@ class MveKernel(MicroKernel):
 
 @cache
 def _passes_of(
-    layouts: tuple[tuple[Layout, int], ...], pixels: int, channels: int, output: tuple[int, int, int]
+    layouts: tuple[tuple[Layout, int], ...],
+    pixels: int,
+    channels: int,
+    output: tuple[int, int, int],
+    fixed_point: bool,
 ) -> Passes:
-    return Passes.of(layouts, pixels, channels, output)
+    return Passes.of(layouts, pixels, channels, output, fixed_point=fixed_point)
 
 
 def _passes(channels: int) -> list[tuple[int, int]]:

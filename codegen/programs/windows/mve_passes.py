@@ -30,6 +30,7 @@ class Passes:
         channels: of the tile.
         output: zero point, least and greatest value of the output.
         straight: whether there is no loop over segments, nor over parts of them.
+        fixed_point: whether multipliers are of two words (runtime/portable/tinyseg_tflite.h), all below 1/2; or float.
     """
 
     layouts: tuple[tuple[Layout, int], ...]
@@ -37,11 +38,19 @@ class Passes:
     channels: int
     output: tuple[int, int, int]
     straight: bool
+    fixed_point: bool
 
     @staticmethod
-    def of(layouts: tuple[tuple[Layout, int], ...], pixels: int, channels: int, output: tuple[int, int, int]) -> Passes:
+    def of(
+        layouts: tuple[tuple[Layout, int], ...],
+        pixels: int,
+        channels: int,
+        output: tuple[int, int, int],
+        *,
+        fixed_point: bool,
+    ) -> Passes:
         """Straight ones, if they are small."""
-        passes = Passes(layouts, pixels, channels, output, straight=True)
+        passes = Passes(layouts, pixels, channels, output, straight=True, fixed_point=fixed_point)
         whole = all(rounds == 1 for products in passes._every for rounds, _ in products.rounds)
         small = whole and 4 * passes._pass(passes.widths[0][0])[1] <= LARGEST_PASS
         return passes if small else replace(passes, straight=False)
@@ -193,13 +202,34 @@ class Passes:
         if self.straight:
             lines += self._next("bias", width)
             lines += [f"vadd.i32 q{i}, q{i}, {SUMS[i][0]}" for i in vectors]
-        lines += [f"vcvt.f32.s32 q{i}, q{i}" for i in vectors]
-        lines += self._next("multiplier", width)
-        lines += [f"vmul.f32 q{i}, q{i}, {SUMS[i][0]}" for i in vectors]
-        lines += [f"vcvtn.s32.f32 q{i}, q{i}" for i in vectors]
+        lines += self._multiplied_twice(width) if self.fixed_point else self._multiplied(width)
         lines += [f"vqmovn{'bt'[i]}.s32 q2, q{i}" for i in vectors]
         lines += narrowed("q2", self.output, "r4", "q3")
         return lines + self._store(width)
+
+    def _multiplied(self, width: int) -> list[str]:
+        """Rounded products with float32."""
+        vectors = range(width)
+        return [
+            *(f"vcvt.f32.s32 q{i}, q{i}" for i in vectors),
+            *self._next("multiplier", width),
+            *(f"vmul.f32 q{i}, q{i}, {SUMS[i][0]}" for i in vectors),
+            *(f"vcvtn.s32.f32 q{i}, q{i}" for i in vectors),
+        ]
+
+    def _multiplied_twice(self, width: int) -> list[str]:
+        """Products rounded ties up, and shifted to the right ties away from zero."""
+        vectors = range(width)
+        kept = self._kept.get("multiplier")
+        at = kept or "r4"
+        pairs = [(SUMS[i][0], SUMS[i][3]) for i in vectors]  # shift and twice the multiplier
+        loads = [f"ldrd {shift}, {twice}, [{at}], #8" for shift, twice in pairs]
+        lines = loads if kept else [_field("ldr", at, "multiplier"), *loads, _field("str", at, "multiplier")]
+        for i, (shift, twice) in enumerate(pairs):
+            lines += [f"lsr.w {twice}, {twice}, #1", f"rsb.w {shift}, {shift}, #0"]
+            lines += [f"vqrdmulh.s32 q{i}, q{i}, {twice}", f"vshr.s32 q{2 + i}, q{i}, #31"]
+        lines += [f"vadd.i32 q{i}, q{i}, q{2 + i}" for i in vectors]
+        return lines + [f"vrshl.s32 q{i}, {shift}" for i, (shift, _) in enumerate(pairs)]
 
     def _store(self, width: int) -> list[str]:
         """Stores the results, and compares with the end where passes follow."""

@@ -157,7 +157,7 @@ def _tile_intrinsic(kernel: MicroKernel, pixels: int, channels: int) -> str:
     s = kernel.sum
     names = [f"line_{i}" for i in range(len(s.lines))]
     shapes: Shapes = {name: ((s.window_values(i, pixels),), s.dtype) for i, name in enumerate(names)}
-    shapes |= result_shapes(pixels, channels, s.weights_per_channel)
+    shapes |= result_shapes(pixels, channels, s.weights_per_channel, s.multiplier)
 
     def describe(buffers: dict[str, Any]) -> None:
         build_sum(s, Part(Span(0, pixels, pixels), 0, channels), [buffers[name] for name in names], buffers, None)

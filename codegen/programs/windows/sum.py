@@ -119,6 +119,7 @@ class WeightedSum:
         tile_pixels: how many pixels tiles have, falling; ranges of pixels are divided for them.
         staged_pixels: how many pixels' windows are staged at a time; 0: lines are staged whole.
         tile_channels: channels that remain beyond a multiple of these are a part of their own.
+        multiplier: type of what sums are multiplied by.
     """
 
     lines: tuple[Line, ...]
@@ -132,6 +133,7 @@ class WeightedSum:
     tile_pixels: tuple[int, ...]
     staged_pixels: int
     tile_channels: int = CHANNELS
+    multiplier: str = "float32"
 
     @property
     def weights_per_channel(self) -> int:

@@ -6,7 +6,7 @@
 #include "tinyseg_joined.h"
 #include "tinyseg_scale.h"
 
-#if TINYSEG_DSP_ASSEMBLER && TINYSEG_SCALE_FPU
+#if TINYSEG_DSP_ASSEMBLER && TINYSEG_FPU_REGISTERS
 #define ASSEMBLER 1
 #else
 #define ASSEMBLER 0
@@ -287,7 +287,7 @@ static void two_pixels(const pixels *t, int8_t *out)
     const tinyseg_conv2d_dsp *const p = t->p;
     const uint32_t *w = p->weight;
     const int32_t *bias = p->bias;
-    const float *multiplier = p->multiplier;
+    const tinyseg_multiplier *multiplier = p->multiplier;
     int32_t sums[8];
     int32_t count = p->output_channels;
     for (; count >= 3; count -= 4, bias += 4, multiplier += 4, out += 4) {

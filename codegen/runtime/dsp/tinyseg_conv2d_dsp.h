@@ -16,7 +16,7 @@ typedef struct {
      * joined. [pair][word] in each block. */
     const uint32_t *weight;
     const int32_t *bias; /* minus input_zero_point times the sum of the channel's weights; one more than channels */
-    const float *multiplier; /* one more than channels */
+    const tinyseg_multiplier *multiplier; /* one more than channels */
     const uint16_t *piece_channels; /* channels of each piece */
     uint16_t pieces;
     uint16_t groups;

@@ -232,7 +232,7 @@ typedef struct {
 
 /* Four output channels of two pixels. Returns the weights that follow. */
 TINYSEG_INNER const uint32_t *four_channels(
-    const tile *t, const uint32_t *w, const int32_t *bias, const float *multiplier, int8_t *out)
+    const tile *t, const uint32_t *w, const int32_t *bias, const tinyseg_multiplier *multiplier, int8_t *out)
 {
     const uint32_t *x = t->strip;
     int32_t a0 = bias[0];
@@ -399,7 +399,7 @@ TINYSEG_INNER const uint32_t *two_pixels(
     const tinyseg_conv2d_dsp *p, const tile *t, const uint32_t *w, int32_t o, int32_t count, int8_t *out)
 {
     const int32_t *bias = p->bias + o;
-    const float *multiplier = p->multiplier + o;
+    const tinyseg_multiplier *multiplier = p->multiplier + o;
     int32_t a[2];
     int32_t b[2];
     out += o;
@@ -448,7 +448,7 @@ TINYSEG_INNER const uint32_t *one_pixel(
 {
     const uint32_t *const end = t->end;
     const int32_t *bias = p->bias + o;
-    const float *multiplier = p->multiplier + o;
+    const tinyseg_multiplier *multiplier = p->multiplier + o;
     out += o;
     for (; count >= 3; count -= 4, bias += 4, multiplier += 4, out += 4) {
         uint32_t four;

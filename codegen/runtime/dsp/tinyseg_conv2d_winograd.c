@@ -287,12 +287,20 @@ TINYSEG_INLINE void four_results(
     int32_t y2 = (int32_t)((s + (t << 2)) * INVERSE_OF_3);
     int32_t y3 = (int32_t)((d + (u << 3) + (uint32_t)sums[40]) * INVERSE_OF_3);
     uint8_t *const third = out + 2 * step;
+#if defined(TINYSEG_RULE_TFLITE)
+    /* eight times the sums */
+    y0 = tinyseg_within(tinyseg_scaled_to(y0 >> 3, scale, bounds->zero_point), 0, 0, 0);
+    y1 = tinyseg_within(tinyseg_scaled_to(y1 >> 3, scale, bounds->zero_point), 0, 0, 0);
+    y2 = tinyseg_within(tinyseg_scaled_to(y2 >> 3, scale, bounds->zero_point), 0, 0, 0);
+    y3 = tinyseg_within(tinyseg_scaled_to(y3 >> 3, scale, bounds->zero_point), 0, 0, 0);
+#else
     tinyseg_scale_two(&y0, &y1, scale, scale);
     tinyseg_scale_two(&y2, &y3, scale, scale);
     y0 = tinyseg_add_saturate_8(y0, bounds->zero_point);
     y1 = tinyseg_add_saturate_8(y1, bounds->zero_point);
     y2 = tinyseg_add_saturate_8(y2, bounds->zero_point);
     y3 = tinyseg_add_saturate_8(y3, bounds->zero_point);
+#endif
     if (clamped) {
         uint32_t four = tinyseg_pack_4(y0, y1, y2, y3);
         four = tinyseg_min_4(tinyseg_max_4(four, bounds->minimum), bounds->maximum);
@@ -311,7 +319,7 @@ TINYSEG_INLINE void four_results(
 /* Results of both tiles for so many channels of a block; the second tile begins `second` pixels after the first. */
 TINYSEG_INLINE void results_of_block(
     const int32_t *sums,
-    const float *multiplier,
+    const tinyseg_multiplier *multiplier,
     const tinyseg_bounds *bounds,
     int clamped,
     int32_t channels,
@@ -330,7 +338,7 @@ TINYSEG_INLINE void results_of_block(
 
 TINYSEG_INNER void write_results(
     const int32_t *sums,
-    const float *multiplier,
+    const tinyseg_multiplier *multiplier,
     const tinyseg_bounds *bounds,
     int32_t channels,
     int32_t second,
@@ -347,7 +355,7 @@ TINYSEG_INNER void write_results(
 /* The same of fewer pixels, of the first tile alone. */
 static void write_some(
     const int32_t *sums,
-    const float *multiplier,
+    const tinyseg_multiplier *multiplier,
     const tinyseg_bounds *bounds,
     int32_t channels,
     int32_t pixels,

@@ -17,7 +17,7 @@ typedef struct {
      * and channel: of four channels the first and third, the second and fourth; of two both, of three alone the first and
      * third. The last three of more than four follow the one before them once more, times 0. */
     const uint32_t *weight;
-    const float *multiplier; /* an eighth of it */
+    const tinyseg_multiplier *multiplier; /* of float an eighth of it */
     const uint16_t *piece_channels; /* channels of each piece */
     uint16_t pieces;
     uint16_t pairs; /* of a window */

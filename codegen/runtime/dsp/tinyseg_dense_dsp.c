@@ -155,7 +155,7 @@ void tinyseg_dense_dsp_line(
             continue;
         }
         for (int32_t k = 0; k < count; k += 4) {
-            const float *const m = p->multiplier + o + k;
+            const tinyseg_multiplier *const m = p->multiplier + o + k;
             uint32_t four = tinyseg_requantize_4(
                 a[k],
                 a[k + 1],

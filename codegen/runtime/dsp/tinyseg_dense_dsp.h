@@ -10,7 +10,7 @@ typedef struct {
      * four][channel], four elements to a word. Channels and elements are filled up with weights 0. */
     const uint32_t *weight;
     const int32_t *bias; /* minus input_zero_point times the sum of the channel's weights; filled up to blocks */
-    const float *multiplier; /* filled up to blocks */
+    const tinyseg_multiplier *multiplier; /* filled up to blocks */
     uint32_t line_elements;
     uint16_t lines;
     uint16_t output_channels;

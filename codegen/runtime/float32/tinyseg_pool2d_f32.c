@@ -2,6 +2,8 @@
 /* Max and average pooling of float32 lines. */
 #include "tinyseg_pool2d_f32.h"
 
+#include <math.h>
+
 /* The taps of a window that lie inside the line: from `first` to before `last`. */
 typedef struct {
     int32_t first;
@@ -120,7 +122,7 @@ void tinyseg_global_max_f32_line(
     const int32_t channels = (int32_t)p->channels;
     float *const to = p->lines == 1u ? out : state;
     if (index == 0u) {
-        fill(to, -FLT_MAX, channels);
+        fill(to, -INFINITY, channels);
     }
     for (uint32_t x = 0; x < p->width; ++x, line += channels) {
         largest(to, line, channels);

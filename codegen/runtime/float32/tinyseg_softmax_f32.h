@@ -5,9 +5,6 @@
 
 #include "tinyseg_fma_f32.h"
 
-/* exp(x) for x <= 0 in a fixed sequence of float32 operations. */
-float tinyseg_exponential_f32(float x);
-
 /* Softmax of `groups` vectors of `elements` numbers. `out` may be `in`. */
 void tinyseg_softmax_f32_line(uint32_t groups, uint32_t elements, const float *in, float *out);
 

@@ -17,7 +17,7 @@ typedef struct {
     const int8_t *x; /* the channel's first plane */
     int8_t *out;
     const int32_t *bias;
-    const float *multiplier;
+    const tinyseg_multiplier *multiplier;
     const int8_t *weight;
     int32_t channels; /* left */
 } tinyseg_channel_tile;

@@ -11,7 +11,7 @@
 typedef struct {
     const int8_t *weight;
     const int32_t *bias;
-    const float *multiplier;
+    const tinyseg_multiplier *multiplier;
     int8_t *out;
     const int8_t *end; /* of the results in pairs of channels */
     const uint16_t *places; /* of the results of pixel and channel 00 01 10 11 20 21 30 31 */

@@ -4,7 +4,7 @@
 #ifndef TINYSEG_CONV2D_H
 #define TINYSEG_CONV2D_H
 
-#include "tinyseg_requantize.h"
+#include "tinyseg_results.h"
 
 typedef struct {
     /* Weights (int8_t, or int16_t for the _w16 kernel). Output channels of a group go by four, then singly:
@@ -30,5 +30,11 @@ typedef struct {
 /* One output line from `lines[row * pieces + piece]`; NULL is a padding line. */
 void tinyseg_conv2d_line(const tinyseg_conv2d *p, const tinyseg_value *const *lines, tinyseg_value *out);
 void tinyseg_conv2d_line_w16(const tinyseg_conv2d *p, const tinyseg_value *const *lines, tinyseg_value *out);
+
+/* The same of sums that go on in float32: those of one or two pixels lie in `sums` when `finish` makes results of them. */
+void tinyseg_conv2d_line_sums(
+    const tinyseg_conv2d *p, const tinyseg_value *const *lines, tinyseg_finish *finish, float *sums, void *out);
+void tinyseg_conv2d_line_sums_w16(
+    const tinyseg_conv2d *p, const tinyseg_value *const *lines, tinyseg_finish *finish, float *sums, void *out);
 
 #endif

@@ -7,14 +7,13 @@
 #include "tinyseg_accumulate.h"
 #include "tinyseg_conv2d.h"
 
-
 static int32_t with_bias(int32_t sum, int32_t bias)
 {
     return (int32_t)((uint32_t)sum + (uint32_t)bias);
 }
 
 /* Pixels at input columns `column` and `column + stride`, all of whose taps lie inside the line. */
-static void two_pixels(const tinyseg_conv2d *p, const tinyseg_value *const *lines, int32_t column, tinyseg_value *out)
+static void two_pixels(const tinyseg_conv2d *p, const tinyseg_value *const *lines, int32_t column, TINYSEG_RESULT *out)
 {
     const int32_t zero_point = p->input_zero_point;
     const int32_t groups = p->groups;
@@ -25,7 +24,7 @@ static void two_pixels(const tinyseg_conv2d *p, const tinyseg_value *const *line
     const int joined = p->dilation == 1u && groups == 1;
     const int32_t segments = joined ? 1 : taps;
     const TINYSEG_WEIGHT *w = p->weight;
-    tinyseg_value *const out2 = out + p->output_channels;
+    TINYSEG_RESULT *const out2 = out + p->output_channels;
     int32_t o = 0;
     for (int32_t group = 0; group < groups; ++group) {
         const int32_t end = o + group_outputs;
@@ -71,16 +70,15 @@ static void two_pixels(const tinyseg_conv2d *p, const tinyseg_value *const *line
             }
             for (int32_t k = 0; k < width; ++k, ++o) {
                 const int32_t bias = p->bias[o];
-                const tinyseg_multiplier multiplier = p->multiplier[o];
-                out[o] = tinyseg_requantize(with_bias(a[k], bias), multiplier, &p->output);
-                out2[o] = tinyseg_requantize(with_bias(b[k], bias), multiplier, &p->output);
+                out[o] = TINYSEG_RESULT_OF(with_bias(a[k], bias), o);
+                out2[o] = TINYSEG_RESULT_OF(with_bias(b[k], bias), o);
             }
         }
     }
 }
 
 /* A pixel at input column `column` (negative in the left padding); taps outside the line read the zero point. */
-static void one_pixel(const tinyseg_conv2d *p, const tinyseg_value *const *lines, int32_t column, tinyseg_value *out)
+static void one_pixel(const tinyseg_conv2d *p, const tinyseg_value *const *lines, int32_t column, TINYSEG_RESULT *out)
 {
     const int32_t zero_point = p->input_zero_point;
     const int32_t groups = p->groups;
@@ -112,30 +110,35 @@ static void one_pixel(const tinyseg_conv2d *p, const tinyseg_value *const *lines
                 }
             }
             for (int32_t k = 0; k < width; ++k, ++o) {
-                out[o] = tinyseg_requantize(with_bias(a[k], p->bias[o]), p->multiplier[o], &p->output);
+                out[o] = TINYSEG_RESULT_OF(with_bias(a[k], p->bias[o]), o);
             }
         }
     }
 }
 
-void TINYSEG_CONV2D_LINE(const tinyseg_conv2d *p, const tinyseg_value *const *lines, tinyseg_value *out)
+void TINYSEG_CONV2D_LINE(const tinyseg_conv2d *p, const tinyseg_value *const *lines, TINYSEG_TARGET)
 {
     const int32_t stride = p->stride;
     const int32_t extent = (p->kernel_width - 1) * p->dilation;
     const int32_t outputs = p->output_width;
     int32_t column = -(int32_t)p->pad_left;
-    int32_t x = 0;
-    while (x < outputs) {
-        if (column >= 0 && x + 1 < outputs && column + stride + extent < p->input_width) {
-            two_pixels(p, lines, column, out);
-            x += 2;
-            column += 2 * stride;
-            out += 2 * p->output_channels;
+    int32_t pixels;
+#ifdef TINYSEG_SUMS
+    TINYSEG_RESULT *to = finish == NULL ? (float *)out : sums;
+#else
+    TINYSEG_RESULT *to = out;
+#endif
+    for (int32_t x = 0; x < outputs; x += pixels, column += pixels * stride) {
+        pixels = column >= 0 && x + 1 < outputs && column + stride + extent < p->input_width ? 2 : 1;
+        if (pixels == 2) {
+            two_pixels(p, lines, column, to);
         } else {
-            one_pixel(p, lines, column, out);
-            ++x;
-            column += stride;
-            out += p->output_channels;
+            one_pixel(p, lines, column, to);
         }
+#ifdef TINYSEG_SUMS
+        to = tinyseg_finished(finish, to, x * p->output_channels, pixels * p->output_channels, out);
+#else
+        to += pixels * p->output_channels;
+#endif
     }
 }

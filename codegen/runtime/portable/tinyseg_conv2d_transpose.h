@@ -4,7 +4,7 @@
 #ifndef TINYSEG_CONV2D_TRANSPOSE_H
 #define TINYSEG_CONV2D_TRANSPOSE_H
 
-#include "tinyseg_requantize.h"
+#include "tinyseg_results.h"
 
 /* A tap that reaches the output columns `phase + stride * k` from the input columns `k + column`. */
 typedef struct {
@@ -36,5 +36,11 @@ void tinyseg_conv2d_transpose_line(
     const tinyseg_conv2d_transpose *p, const tinyseg_value *const *lines, tinyseg_value *out);
 void tinyseg_conv2d_transpose_line_w16(
     const tinyseg_conv2d_transpose *p, const tinyseg_value *const *lines, tinyseg_value *out);
+
+/* The same of sums that go on in float32: those of a pixel lie in `sums` when `finish` makes results of them. */
+void tinyseg_conv2d_transpose_line_sums(
+    const tinyseg_conv2d_transpose *p, const tinyseg_value *const *lines, tinyseg_finish *finish, float *sums, void *out);
+void tinyseg_conv2d_transpose_line_sums_w16(
+    const tinyseg_conv2d_transpose *p, const tinyseg_value *const *lines, tinyseg_finish *finish, float *sums, void *out);
 
 #endif

@@ -12,7 +12,7 @@ static void pixel(
     const tinyseg_transpose_tap *taps,
     int32_t tap_count,
     int32_t index,
-    tinyseg_value *out)
+    TINYSEG_RESULT *out)
 {
     const int32_t zero_point = p->input_zero_point;
     const int32_t groups = p->groups;
@@ -48,21 +48,28 @@ static void pixel(
             w += channel_weights * width;
             for (int32_t k = 0; k < width; ++k, ++o) {
                 const int32_t sum = (int32_t)((uint32_t)a[k] + (uint32_t)p->bias[o]);
-                out[o] = tinyseg_requantize(sum, p->multiplier[o], &p->output);
+                out[o] = TINYSEG_RESULT_OF(sum, o);
             }
         }
     }
 }
 
 void TINYSEG_CONV2D_TRANSPOSE_LINE(
-    const tinyseg_conv2d_transpose *p, const tinyseg_value *const *lines, tinyseg_value *out)
+    const tinyseg_conv2d_transpose *p, const tinyseg_value *const *lines, TINYSEG_TARGET)
 {
     const tinyseg_transpose_tap *taps = p->taps;
     for (int32_t phase = 0; phase < p->stride; ++phase) {
         const int32_t tap_count = p->phase_taps[phase];
         int32_t index = 0;
         for (int32_t x = phase; x < p->output_width; x += p->stride, ++index) {
-            pixel(p, lines, taps, tap_count, index, out + x * p->output_channels);
+            const int32_t first = x * p->output_channels;
+#ifdef TINYSEG_SUMS
+            TINYSEG_RESULT *const to = finish == NULL ? (float *)out + first : sums;
+            pixel(p, lines, taps, tap_count, index, to);
+            (void)tinyseg_finished(finish, to, first, p->output_channels, out);
+#else
+            pixel(p, lines, taps, tap_count, index, out + first);
+#endif
         }
         taps += tap_count;
     }

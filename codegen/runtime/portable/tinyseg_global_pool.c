@@ -14,7 +14,8 @@ void tinyseg_global_average_line(
             sum += *in;
         }
         if (last) {
-            out[c] = tinyseg_requantize(sum - p->zero, p->multiplier, &p->output);
+            sum = tinyseg_averaged_to(sum - p->zero, tinyseg_scale_of(p->multiplier), p->output.zero_point);
+            out[c] = (tinyseg_value)tinyseg_clamp(sum, p->output.minimum, p->output.maximum);
         } else {
             state[c] = sum;
         }

@@ -4,7 +4,8 @@
  *
  * GCC: the kernels are compiled with -O2 without the first scheduling pass, which spills their
  * accumulators (measured: up to 1.5 times the instructions), and without fast-math and contraction,
- * whatever the command line says. TINYSEG_ROUNDED(x) keeps a product from being fused with a
+ * whatever the command line says. Inner loops in assembler are written for its registers; other compilers build their
+ * C twins, of the same bits (TINYSEG_NO_ASSEMBLER, which may be defined for any compiler). TINYSEG_ROUNDED(x) keeps a product from being fused with a
  * following addition by compilers that ignore these pragmas.
  */
 #ifndef TINYSEG_PLATFORM_H
@@ -19,6 +20,9 @@
 #pragma GCC optimize("O2", "no-schedule-insns", "no-fast-math", "fp-contract=off")
 #elif defined(__clang__)
 #pragma STDC FP_CONTRACT OFF
+#ifndef TINYSEG_NO_ASSEMBLER
+#define TINYSEG_NO_ASSEMBLER
+#endif
 #endif
 
 #if defined(__GNUC__)

@@ -147,7 +147,7 @@ void tinyseg_average_pool2d_line(const tinyseg_pool2d *p, const tinyseg_value *c
                     }
                 }
             }
-            sum = tinyseg_scaled_to(sum * (1 << scale.up), scale.scale, zero_point);
+            sum = tinyseg_averaged_to(sum * (1 << scale.up), scale.scale, zero_point);
             out[c] = (tinyseg_value)tinyseg_clamp(sum, p->output.minimum, p->output.maximum);
         }
     }

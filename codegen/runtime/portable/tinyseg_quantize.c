@@ -6,15 +6,7 @@ void tinyseg_quantize_line(const tinyseg_quantization *p, const float *in, uint8
 {
     const int32_t low = p->minimum - p->zero_point;
     for (uint32_t i = 0; i < elements; ++i) {
-        float value = in[i];
-        uint32_t bits;
-        memcpy(&bits, &value, sizeof bits);
-        if ((bits & 0x7FFFFFFFu) > 0x7F800000u) { /* NaN, also where the compiler assumes that there is none */
-            value = 0.0f;
-        }
-        value /= p->scale;
-        TINYSEG_ROUNDED(value);
-        out[i] = (uint8_t)(tinyseg_clamp(tinyseg_round(value), low, low + 255) + p->zero_point);
+        out[i] = (uint8_t)(tinyseg_quantized_f32(in[i], p->scale, low, low + 255) + p->zero_point);
     }
 }
 

@@ -13,6 +13,10 @@
 
 #include "tinyseg_platform.h"
 
+#if defined(TINYSEG_RULE_TFLITE)
+#include "tinyseg_tflite.h"
+#endif
+
 /* Without 32 x 32 to 64 bit multiplication (Armv6-M), products of 32 bits decide all but one result in fifty. */
 #ifndef TINYSEG_REQUANTIZE_NARROW
 #if defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 1
@@ -34,10 +38,13 @@
 
 /* What accumulators are multiplied by.
  *
- * Another rule of requantisation has its own tinyseg_multiplier, tinyseg_scale, tinyseg_scale_of and tinyseg_scaled_to,
- * and 0 for TINYSEG_REQUANTIZE_INTEGER, in a header that is included in place of those below where a macro
- * TINYSEG_RULE_<NAME>, defined for the whole project, asks for it: the kernels of this folder know no more of a rule. */
+ * Another rule of requantisation has its own tinyseg_multiplier, tinyseg_scale, tinyseg_scale_of, tinyseg_scaled_to and
+ * tinyseg_averaged_to, and 0 for TINYSEG_REQUANTIZE_INTEGER, in a header that is included in place of those below where
+ * a macro TINYSEG_RULE_<NAME>, defined for the whole project, asks for it: the kernels of this folder know no more of a
+ * rule. */
+#if !defined(TINYSEG_RULE_TFLITE)
 typedef float tinyseg_multiplier;
+#endif
 
 /* What activations consist of, for the kernels of this folder that are not of one type by their nature, and its limits.
  * Another type of elements has its own in such a header, too. */
@@ -316,7 +323,7 @@ TINYSEG_INLINE int32_t tinyseg_scaled_to(int32_t acc, tinyseg_scale scale, int32
     const int tie = scale.ties != UINT32_MAX && fraction == 0x80000000u && low << (32 - scale.shift) == 0u;
     return tinyseg_near_tie(acc, scale.multiplier, high >> scale.shift, tie) + zero_point;
 }
-#else
+#elif !defined(TINYSEG_RULE_TFLITE)
 typedef float tinyseg_scale;
 
 TINYSEG_INLINE tinyseg_scale tinyseg_scale_of(tinyseg_multiplier multiplier)
@@ -330,6 +337,14 @@ TINYSEG_INLINE int32_t tinyseg_scaled_to(int32_t acc, tinyseg_scale scale, int32
     TINYSEG_ROUNDED(product);
     /* saturated to int32, which with a zero point would wrap */
     return tinyseg_clamp(tinyseg_round(product), -4096, 4096) + zero_point;
+}
+#endif
+
+#if !defined(TINYSEG_RULE_TFLITE)
+/* The same of the sum of an average. */
+TINYSEG_INLINE int32_t tinyseg_averaged_to(int32_t sum, tinyseg_scale scale, int32_t zero_point)
+{
+    return tinyseg_scaled_to(sum, scale, zero_point);
 }
 #endif
 

@@ -28,7 +28,9 @@ void tinyseg_resize2d_linear_line(
         for (int32_t c = 0; c < channels; ++c) {
             const int32_t upper = left_weight * (first[left + c] - zero_point) + right_weight * (first[right + c] - zero_point);
             const int32_t lower = left_weight * (second[left + c] - zero_point) + right_weight * (second[right + c] - zero_point);
-            *out++ = tinyseg_requantize(first_weight * upper + second_weight * lower, p->multiplier, &p->output);
+            const int32_t sum = first_weight * upper + second_weight * lower;
+            const int32_t result = tinyseg_averaged_to(sum, tinyseg_scale_of(p->multiplier), p->output.zero_point);
+            *out++ = (tinyseg_value)tinyseg_clamp(result, p->output.minimum, p->output.maximum);
         }
     }
 }

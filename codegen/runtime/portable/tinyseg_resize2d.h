@@ -11,7 +11,7 @@ void tinyseg_resize2d_nearest_line(
 
 typedef struct {
     const uint16_t *columns;       /* two per output pixel */
-    const int16_t *column_weights; /* two per output pixel, their sum is 2048 */
+    const int16_t *column_weights; /* two per output pixel; their sum is the rule's unit */
     tinyseg_multiplier multiplier;
     uint16_t width;
     uint16_t channels;
@@ -19,7 +19,7 @@ typedef struct {
     tinyseg_output output;
 } tinyseg_resize2d;
 
-/* Weighted sum of two lines (weights that sum to 2048) at two columns each. */
+/* Weighted sum of two lines (weights that sum to the unit) at two columns each. */
 void tinyseg_resize2d_linear_line(
     const tinyseg_resize2d *p,
     const tinyseg_value *first,

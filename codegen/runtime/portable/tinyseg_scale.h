@@ -8,7 +8,13 @@
 #include "tinyseg_dsp.h"
 #include "tinyseg_requantize.h"
 
-#if defined(__GNUC__) && defined(__thumb2__) && defined(__ARM_FP) && (__ARM_FP & 4) && !TINYSEG_REQUANTIZE_INTEGER
+#if defined(__GNUC__) && defined(__thumb2__) && defined(__ARM_FP) && (__ARM_FP & 4)
+#define TINYSEG_FPU_REGISTERS 1
+#else
+#define TINYSEG_FPU_REGISTERS 0
+#endif
+
+#if TINYSEG_FPU_REGISTERS && !TINYSEG_REQUANTIZE_INTEGER && !defined(TINYSEG_RULE_TFLITE)
 #define TINYSEG_SCALE_FPU 1
 #else
 #define TINYSEG_SCALE_FPU 0
@@ -75,12 +81,19 @@ TINYSEG_INLINE uint32_t tinyseg_requantize_4(
     const tinyseg_bounds *bounds)
 {
     const int32_t zero_point = bounds->zero_point;
+#if defined(TINYSEG_RULE_TFLITE)
+    a = tinyseg_within(tinyseg_scaled_to(a, a_scale, zero_point), 0, 0, 0);
+    b = tinyseg_within(tinyseg_scaled_to(b, b_scale, zero_point), 0, 0, 0);
+    c = tinyseg_within(tinyseg_scaled_to(c, c_scale, zero_point), 0, 0, 0);
+    d = tinyseg_within(tinyseg_scaled_to(d, d_scale, zero_point), 0, 0, 0);
+#else
     tinyseg_scale_two(&a, &b, a_scale, b_scale);
     tinyseg_scale_two(&c, &d, c_scale, d_scale);
     a = tinyseg_add_saturate_8(a, zero_point);
     b = tinyseg_add_saturate_8(b, zero_point);
     c = tinyseg_add_saturate_8(c, zero_point);
     d = tinyseg_add_saturate_8(d, zero_point);
+#endif
     return tinyseg_bound_4(tinyseg_pack_4(a, b, c, d), bounds);
 }
 

@@ -7,8 +7,8 @@
 #define RAW 0u /* the first byte of a line where there is a codec: raw or coded */
 #define CODED 1u
 
-/* As it is stored; the payload follows. The check sum is of all that follows it, and begins with the number of the
- * inference, so that a record of an earlier one does not pass. */
+/* As it is stored; the payload follows. The check sum is of all that follows it, and begins with the inference's number
+ * and the tensor's identity, so that a record of another inference, tensor, storage or model does not pass. */
 typedef struct {
     uint32_t crc;
     uint16_t length; /* of the payload */
@@ -32,10 +32,12 @@ static uint8_t *payload_of(tinyseg_place *place)
     return (uint8_t *)(place + 1);
 }
 
-static uint32_t checksum(const tinyseg_record *record, uint16_t run)
+static uint32_t checksum(const tinyseg_stored *tensor, const tinyseg_storage *storage, const tinyseg_record *record)
 {
+    const uint32_t seed = ~(storage->run ^ tensor->identity);
     const uint32_t bytes = (uint32_t)(sizeof *record - sizeof record->crc) + record->length;
-    return tinyseg_crc32(~(uint32_t)run, (const uint8_t *)record + sizeof record->crc, bytes);
+    const uint8_t *data = (const uint8_t *)record + sizeof record->crc;
+    return storage->seal != NULL ? storage->seal(storage->user, seed, data, bytes) : tinyseg_crc32(seed, data, bytes);
 }
 
 static uint32_t last_line(const tinyseg_stored *tensor, uint32_t record)
@@ -52,6 +54,12 @@ tinyseg_storage_status tinyseg_spill_line(const tinyseg_stored *tensor, tinyseg_
     tinyseg_record *record = &place->record;
     tinyseg_storage_status status = TINYSEG_STORAGE_OK;
     if (line == number * tensor->group) {
+        if (!storage->numbered) {
+            status = tinyseg_storage_number(storage, (uint8_t *)record, tensor->block_bytes, in, tensor->line_bytes);
+            if (status != TINYSEG_STORAGE_OK) {
+                return status;
+            }
+        }
         if (number >= tensor->places) {
             status = tinyseg_storage_wait(storage, place->ticket);
             if (status != TINYSEG_STORAGE_OK) {
@@ -78,7 +86,7 @@ tinyseg_storage_status tinyseg_spill_line(const tinyseg_stored *tensor, tinyseg_
     if (line != last_line(tensor, number)) {
         return TINYSEG_STORAGE_OK;
     }
-    record->crc = checksum(record, storage->run);
+    record->crc = checksum(tensor, storage, record);
     bytes = (uint32_t)sizeof *record + record->length;
     uint32_t whole = tensor->record_bytes;
     if (lengths != NULL) {
@@ -119,7 +127,7 @@ static tinyseg_storage_status receive(const tinyseg_stored *tensor, tinyseg_stor
     }
     const tinyseg_record *record = &place->record;
     if (record->number != (uint16_t)number || sizeof *record + record->length > tensor->record_bytes ||
-        record->crc != checksum(record, storage->run)) {
+        record->crc != checksum(tensor, storage, record)) {
         return TINYSEG_STORAGE_ERROR_CRC;
     }
     place->ticket = 0;

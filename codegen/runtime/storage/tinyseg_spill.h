@@ -20,6 +20,7 @@ typedef struct {
 typedef struct {
     const tinyseg_codec *codec; /* NULL: lines are stored as they are */
     uint32_t base;              /* of the tensor in storage, bytes */
+    uint32_t identity;          /* of model, storage, tensor and place: part of every check sum */
     uint32_t line_bytes;
     uint32_t pixel_bytes;
     uint32_t record_bytes; /* pitch, and largest transfer */

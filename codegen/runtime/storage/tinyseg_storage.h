@@ -67,14 +67,27 @@ struct tinyseg_storage {
     /* Give up the transfer in progress: afterwards nothing may touch its memory. May be NULL where none is ever BUSY. */
     void (*cancel)(void *user);
 
+    /* A number that no inference had on this medium before, across resets too; asked after `open`. NULL: the library
+     * keeps one in the medium's first blocks (tinyseg_storage_number). */
+    uint32_t (*number)(void *user);
+
+    /* Where the medium has no number yet, what the first one is: random, if media are exchanged. May be NULL. */
+    uint32_t (*entropy)(void *user);
+
+    /* In place of CRC-32, which guards against faults, not against people: a keyed code of a record, for removable
+     * media. `seed` names inference and tensor and must be covered. NULL: CRC-32. */
+    uint32_t (*seal)(void *user, uint32_t seed, const uint8_t *data, uint32_t bytes);
+
     tinyseg_storage_traffic traffic; /* of the last inference */
 
     /* The library's own. */
     tinyseg_transfer *queue;
     volatile uint32_t ended;  /* transfers ended since the beginning, modulo 2^32 */
     volatile uint32_t asked;  /* transfers queued */
-    uint16_t mask;           /* length of the queue, a power of two, less one */
-    uint16_t run;            /* inferences begun: part of every check sum, so that no old record passes */
+    uint32_t run;             /* the inference's number, part of every check sum */
+    uint32_t reserved;        /* numbers up to here, exclusive, are reserved on the medium */
+    bool numbered;            /* `run` is valid */
+    uint16_t mask;            /* length of the queue, a power of two, less one */
     volatile bool busy;      /* a transfer is in progress */
     volatile uint8_t error;  /* the first one; nothing is begun after it */
 };
@@ -87,6 +100,10 @@ tinyseg_storage_status tinyseg_storage_open(tinyseg_storage *storage, uint32_t b
 void tinyseg_storage_close(tinyseg_storage *storage);
 void tinyseg_storage_advance(tinyseg_storage *storage);
 uint32_t tinyseg_storage_ask(tinyseg_storage *storage, bool write, uint32_t offset, uint8_t *data, uint32_t bytes);
+/* Gives the inference its number, before the first transfer: `buffer` is of a record of blocks of `block_bytes`, `line`
+ * what is about to be spilled. */
+tinyseg_storage_status tinyseg_storage_number(tinyseg_storage *storage, uint8_t *buffer, uint32_t block_bytes,
+                                              const uint8_t *line, uint32_t line_bytes);
 tinyseg_storage_status tinyseg_storage_wait(tinyseg_storage *storage, uint32_t ticket);
 
 #ifdef __cplusplus

@@ -31,7 +31,8 @@ __attribute__((naked, noinline)) static void sum_pairs(
     __attribute__((unused)) int32_t pairs,
     __attribute__((unused)) sum_of_two *sums)
 {
-    __asm__ volatile("push {r4, r5, r6, r7, lr}\n\t"
+    __asm__ volatile(".syntax unified\n\t"
+                     "push {r4, r5, r6, r7, lr}\n\t"
                      "mov r4, r8\n\t"
                      "mov r5, r9\n\t"
                      "mov r6, r10\n\t"

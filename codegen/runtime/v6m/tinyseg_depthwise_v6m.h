@@ -37,7 +37,8 @@ __attribute__((naked, noinline, unused)) static void tinyseg_sum_3x3_v6m(
     __attribute__((unused)) const int32_t *sums_end,
     __attribute__((unused)) int32_t bias)
 {
-    __asm__ volatile("push {r4, r5, r6, r7, lr}\n\t"
+    __asm__ volatile(".syntax unified\n\t"
+                     "push {r4, r5, r6, r7, lr}\n\t"
                      "mov r4, r8\n\t"
                      "mov r5, r9\n\t"
                      "mov r6, r10\n\t"

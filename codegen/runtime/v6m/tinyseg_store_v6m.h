@@ -18,7 +18,8 @@ TINYSEG_INLINE const int32_t *tinyseg_store_v6m(
     int8_t *to = *out;
     int32_t a;
     int32_t b;
-    __asm__ volatile("1:\n\t"
+    __asm__ volatile(".syntax unified\n\t"
+                     "1:\n\t"
                      "ldmia %[sums]!, {%[a]}\n\t"
                      "asrs %[a], %[down]\n\t"
                      "sxth %[b], %[a]\n\t"

@@ -82,6 +82,7 @@ def _spell(graph: Graph, node: Node, rank: int, factor: np.ndarray, offset: np.n
         [node.inputs[0], graph.add_constant("factor", factor.astype(np.float32).reshape(shape))],
         [scaled],
     )
+    graph.types[scaled] = graph.types[node.outputs[0]]
     graph.insert_before(node, multiply)
     node.op_type, node.attributes, node.outputs = "Add", {}, node.outputs[:1]
     node.inputs = [scaled, graph.add_constant("offset", offset.astype(np.float32).reshape(shape))]

@@ -8,7 +8,7 @@ Softmax family before opset 13, and the names of GridSample's modes. All other f
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -98,15 +98,32 @@ def _grid_sample(_graph: Graph, node: Node, _opset: int) -> list[Node] | None:
     return None
 
 
-def _dropout(_graph: Graph, node: Node, _opset: int) -> list[Node] | None:
+def _is_read(graph: Graph, results: Sequence[str]) -> bool:
+    read = {*graph.outputs, *(name for other in graph.nodes for name in other.inputs)}
+    return bool(read.intersection(filter(None, results)))
+
+
+def _dropout(graph: Graph, node: Node, _opset: int) -> list[Node] | None:
     node.attributes = {}
+    if _is_read(graph, node.outputs[1:]):
+        raise node_error(node, "its mask means nothing before opset 12", "export the model with a newer opset")
     return None
 
 
-def _batch_normalization(_graph: Graph, node: Node, _opset: int) -> list[Node] | None:
+def _batch_normalization(graph: Graph, node: Node, _opset: int) -> list[Node] | None:
     if node.attributes.pop("spatial", 1) != 1:
         raise node_error(node, "spatial=0 is not supported", "export the model with an opset of 9 or later")
+    if _is_read(graph, node.outputs[1:]):
+        raise node_error(
+            node, "its results beyond the first are of training mode", "export the model in inference mode"
+        )
     node.outputs = node.outputs[:1]
+    return None
+
+
+def _dft(graph: Graph, node: Node, _opset: int) -> list[Node] | None:
+    axis = graph.add_constant(f"{node.name}.axis", np.array(node.attributes.pop("axis", 1), np.int64))
+    node.inputs = [node.inputs[0], node.input(1), axis]
     return None
 
 
@@ -116,22 +133,38 @@ def _upsample(graph: Graph, node: Node, opset: int) -> list[Node] | None:
     else:
         scales = node.input(1)
     node.op_type = "Resize"
-    return _resize_asymmetric(node, scales)
+    return _resize_asymmetric(graph, node, scales)
 
 
-def _resize(_graph: Graph, node: Node, _opset: int) -> list[Node] | None:
-    return _resize_asymmetric(node, node.input(1))
+def _resize(graph: Graph, node: Node, _opset: int) -> list[Node] | None:
+    return _resize_asymmetric(graph, node, node.input(1))
 
 
-def _resize_asymmetric(node: Node, scales: str) -> list[Node] | None:
-    mode = node.attributes.get("mode", "nearest")
+def _resize_asymmetric(graph: Graph, node: Node, scales: str) -> list[Node] | None:
+    """Coordinates are products by the scale; a nearest element is found downwards, upwards where an axis shrinks."""
+    mode, found = node.attributes.get("mode", "nearest"), graph.constant(scales)
+    shrinks = [] if found is None else np.flatnonzero(found.reshape(-1) < 1).tolist()
+    grows = [] if found is None else np.flatnonzero(found.reshape(-1) > 1).tolist()
     node.attributes = {
         "mode": "linear" if mode == "bilinear" else mode,
         "coordinate_transformation_mode": "asymmetric",
-        "nearest_mode": "floor",
+        "nearest_mode": "ceil" if shrinks else "floor",
     }
     node.inputs = [node.inputs[0], "", scales]
-    return None
+    if mode != "nearest" or not (shrinks and grows):
+        return None
+    between = graph.fresh(f"{node.name}.shrunk")  # one after the other
+    parts = []
+    for axes, (source, result), rounding in (
+        (shrinks, (node.inputs[0], between), "ceil"),
+        (grows, (between, node.outputs[0]), "floor"),
+    ):
+        assert found is not None
+        chosen = graph.add_constant(f"{node.name}.scales", found.reshape(-1)[axes])
+        name = node.name if axes is grows else graph.node_name(f"{node.name}_shrink")
+        attributes = {**node.attributes, "nearest_mode": rounding, "axes": axes}
+        parts.append(Node(name, "Resize", [source, "", chosen], [result], attributes))
+    return parts
 
 
 def _softmax(graph: Graph, node: Node, opset: int) -> list[Node] | None:
@@ -173,6 +206,7 @@ def flattened_softmax(graph: Graph, node: Node, axis: int) -> list[Node]:
 
 
 _HANDLERS: dict[str, tuple[tuple[int, Callable[[Graph, Node, int], list[Node] | None]], ...]] = {
+    "DFT": ((20, _dft),),
     "Upsample": ((10, _upsample),),
     "Resize": ((11, _resize),),
     "Slice": ((10, _attributes_to_inputs("starts", "ends", "axes")),),

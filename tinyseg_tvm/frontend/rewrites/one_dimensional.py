@@ -35,17 +35,12 @@ def _widen(graph: Graph, node: Node) -> None:
     if node.op_type in ("Conv", "ConvInteger", "ConvTranspose"):
         if not _widen_weight(graph, node):
             return
-    elif node.op_type == "Resize":
-        sizes = graph.constant(node.input(3))
-        if sizes is None:
-            return
-        node.inputs = [*node.inputs[:3], graph.add_constant(f"{node.name}.sizes", np.append(sizes, 1))]
     elif node.op_type == "ReduceMean":
         axes = graph.constant(node.input(1))
         if axes is None or axes.tolist() not in ([2], [-1]):
             return
         node.inputs = [node.inputs[0], graph.add_constant(f"{node.name}.axes", np.array([2, 3], np.int64))]
-    elif node.op_type not in (*_POOLS, *_GLOBAL):
+    elif node.op_type not in ("Resize", *_POOLS, *_GLOBAL):
         return
     if node.op_type not in ("Resize", "ReduceMean", *_GLOBAL):
         attributes = node.attributes

@@ -9,34 +9,28 @@ Source: ONNX operators QLinearConv and QLinearMatMul; ONNX Runtime contrib opera
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from tinyseg_tvm.frontend.graph import Graph, Node
+from tinyseg_tvm.frontend.rewrites.spelling import Spelling
 
 MICROSOFT = "com.microsoft"
 
 
-class _Expansion:
+class _Expansion(Spelling):
     """Collects the nodes that replace one QOperator node."""
-
-    def __init__(self, graph: Graph, node: Node) -> None:
-        self.graph, self.node = graph, node
-        self.nodes: list[Node] = []
 
     def dequantize(self, stem: str, name: str, scale: str, zero_point: str, axis: int | None = None) -> str:
         """DequantizeLinear of tensor ``name``; the float tensor's name."""
-        result = self.graph.fresh(f"{self.node.name}.{stem}")
-        attributes = {} if axis is None or self._is_scalar(scale) else {"axis": axis}
+        attributes: dict[str, Any] = {} if axis is None or self._is_scalar(scale) else {"axis": axis}
         inputs = [name, scale, zero_point] if zero_point else [name, scale]
-        self.nodes.append(Node(f"{self.node.name}_dequantize_{stem}", "DequantizeLinear", inputs, [result], attributes))
-        return result
+        return self.add(f"dequantize_{stem}", "DequantizeLinear", inputs, **attributes)
 
-    def compute(self, op_type: str, inputs: list[str], attributes: dict[str, object] | None = None) -> str:
+    def compute(self, op_type: str, inputs: list[str], attributes: dict[str, Any] | None = None) -> str:
         """The float node, under the operator's own name; its result."""
-        result = self.graph.fresh(f"{self.node.name}.float")
-        self.nodes.append(Node(self.node.name, op_type, inputs, [result], dict(attributes or {})))
-        return result
+        return self.add("", op_type, inputs, **(attributes or {}))
 
     def quantize(self, value: str, scale: str, zero_point: str, dtype: str) -> list[Node]:
         """QuantizeLinear to the node's result; all nodes of the expansion."""
@@ -47,31 +41,18 @@ class _Expansion:
         )
         return self.nodes
 
-    def transpose(self, value: str, permutation: list[int], stem: str) -> str:
-        """Transpose; the result's name."""
-        result = self.graph.fresh(f"{self.node.name}.{stem}")
-        self.nodes.append(Node(f"{self.node.name}_{stem}", "Transpose", [value], [result], {"perm": permutation}))
-        return result
-
     def _is_scalar(self, scale: str) -> bool:
         value = self.graph.constant(scale)
         return value is not None and value.size == 1
 
 
-def expand_qoperators(graph: Graph) -> None:
-    """Replace every QOperator node whose scales and zero points are constants; refuse the others."""
-
-    def rewrite(node: Node) -> list[Node] | None:
-        handler = EXPANSIONS.get(node.op_type)
-        if handler is None or node.domain not in ("", MICROSOFT):
-            return None
-        parameters = PARAMETERS[node.op_type](node)
-        if any(name and name not in graph.constants for name in parameters):
-            graph.refuse(node, "a scale or zero point is not a constant", "quantise the model statically")
-            return None
-        return handler(graph, node)
-
-    graph.expand(rewrite)
+def expand_qoperator(graph: Graph, node: Node) -> list[Node] | None:
+    """The QDQ form of a QOperator node whose scales and zero points are constants; refuses another."""
+    parameters = PARAMETERS[node.op_type](node)
+    if any(name and name not in graph.constants for name in parameters):
+        graph.refuse(node, "a scale or zero point is not a constant", "quantise the model statically")
+        return None
+    return EXPANSIONS[node.op_type](graph, node)
 
 
 def _dtype(graph: Graph, zero_point: str, default: str = "uint8") -> str:
@@ -108,7 +89,14 @@ def _conv(graph: Graph, node: Node) -> list[Node]:
     inputs = [expansion.dequantize("x", x, x_scale, x_zero), expansion.dequantize("w", w, w_scale, w_zero, axis=0)]
     if bias := node.input(8):
         inputs.append(_bias(expansion, bias, x_scale, w_scale))
-    result = expansion.compute("Conv", inputs, node.attributes)
+    attributes = dict(node.attributes)
+    last = bool(attributes.pop("channels_last", 0))
+    rank = len(graph.shape(w) or (0,) * 4)
+    if last:
+        inputs[0] = expansion.transpose("to_channels_first", inputs[0], [0, rank - 1, *range(1, rank - 1)])
+    result = expansion.compute("Conv", inputs, attributes)
+    if last:
+        result = expansion.transpose("to_channels_last", result, [0, *range(2, rank), 1])
     return expansion.quantize(result, y_scale, y_zero, _dtype(graph, y_zero))
 
 
@@ -146,6 +134,13 @@ def _concat(graph: Graph, node: Node) -> list[Node]:
     return expansion.quantize(result, y_scale, y_zero, _dtype(graph, y_zero))
 
 
+def _where(graph: Graph, node: Node) -> list[Node]:
+    condition, a, a_scale, a_zero, b, b_scale, b_zero, y_scale, y_zero = (node.input(i) for i in range(9))
+    expansion = _Expansion(graph, node)
+    inputs = [condition, expansion.dequantize("a", a, a_scale, a_zero), expansion.dequantize("b", b, b_scale, b_zero)]
+    return expansion.quantize(expansion.compute("Where", inputs), y_scale, y_zero, _dtype(graph, y_zero))
+
+
 def _unary(op_type: str, *dropped: str) -> Callable[[Graph, Node], list[Node]]:
     def handler(graph: Graph, node: Node) -> list[Node]:
         x, x_scale, x_zero, y_scale, y_zero = (node.input(i) for i in range(5))
@@ -155,11 +150,11 @@ def _unary(op_type: str, *dropped: str) -> Callable[[Graph, Node], list[Node]]:
         rank = len(graph.shape(x) or (0,) * 4)
         last = bool(node.attributes.get("channels_last", 0)) and "channels_last" in dropped
         if last:
-            value = expansion.transpose(value, [0, rank - 1, *range(1, rank - 1)], "to_channels_first")
+            value = expansion.transpose("to_channels_first", value, [0, rank - 1, *range(1, rank - 1)])
         value = expansion.compute(op_type, [value], attributes)
         expansion.nodes[-1].opset = node.attributes.get("opset", 0)  # QLinearSoftmax: whose axis rule holds
         if last:
-            value = expansion.transpose(value, [0, *range(2, rank), 1], "to_channels_last")
+            value = expansion.transpose("to_channels_last", value, [0, *range(2, rank), 1])
         return expansion.quantize(value, y_scale, y_zero, _dtype(graph, y_zero, graph.dtype(x) or "uint8"))
 
     return handler
@@ -205,6 +200,7 @@ EXPANSIONS: dict[str, Callable[[Graph, Node], list[Node]]] = {
     "QLinearSigmoid": _unary("Sigmoid"),
     "QLinearLeakyRelu": _unary("LeakyRelu"),
     "QLinearSoftmax": _unary("Softmax", "opset"),
+    "QLinearWhere": _where,
     "QGemm": _gemm,
 }
 
@@ -220,5 +216,6 @@ PARAMETERS: dict[str, Callable[[Node], list[str]]] = {
     "QLinearSigmoid": _UNARY_PARAMETERS,
     "QLinearLeakyRelu": _UNARY_PARAMETERS,
     "QLinearSoftmax": _UNARY_PARAMETERS,
+    "QLinearWhere": _at(2, 3, 5, 6, 7, 8),
     "QGemm": _at(1, 2, 4, 5, 7, 8),
 }

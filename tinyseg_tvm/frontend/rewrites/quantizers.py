@@ -15,7 +15,7 @@ from tinyseg_tvm.frontend.rewrites.qoperators import MICROSOFT
 
 QUANTIZERS = ("QuantizeLinear", "DequantizeLinear")
 # Below, products of scales lose digits or vanish; above, they overflow. Real scales lie near 1e-9 to 1e3.
-SMALLEST_SCALE, LARGEST_SCALE = 2.0**-126, 2.0**100
+SMALLEST_SCALE, LARGEST_SCALE = 2.0**-126, 2.0**99
 
 _FOUR_BIT = {"int4": ("int8", -8, 7), "uint4": ("uint8", 0, 15)}
 _OUTPUT_DTYPES = {
@@ -40,6 +40,8 @@ def name_quantizers(graph: Graph) -> None:
         dtype = graph.four_bit.get(node.input(2)) or _OUTPUT_DTYPES.get(node.attributes.get("output_dtype", 0), "")
         if dtype not in _FOUR_BIT:
             return None
+        if node.outputs[0] in graph.outputs:
+            graph.refuse(node, f"its result of type {dtype} is an output", "dequantise it, or quantise it to int8")
         wide, low, high = _FOUR_BIT[dtype]
         node.attributes.pop("output_dtype", None)
         if not node.input(2):
@@ -93,8 +95,7 @@ def _canonicalize(graph: Graph, node: Node) -> None:
             f"scale has shape {list(scale.shape)} and zero point {list(zero.shape)}; both are scalars or have one axis",
             "export the model again",
         )
-    if node.op_type == "DequantizeLinear" and zero.dtype.name != data.dtype:
-        raise node_error(node, f"zero point is {zero.dtype.name}, but the data {data.dtype}", "export the model again")
+    _check_zero_point(node, data.dtype, zero)
     axis = attributes.get("axis", 1)
     node.attributes = {}
     if scale.size == 1:
@@ -114,6 +115,19 @@ def _canonicalize(graph: Graph, node: Node) -> None:
         _constant(graph, node.inputs[1], np.asarray(scale)),
         _constant(graph, node.inputs[2], np.asarray(zero)),
     ]
+
+
+def _check_zero_point(node: Node, dtype: str, zero: np.ndarray) -> None:
+    if node.op_type != "DequantizeLinear":
+        return
+    if zero.dtype.name != dtype:
+        raise node_error(node, f"zero point is {zero.dtype.name}, but the data {dtype}", "export the model again")
+    if dtype == "int32" and zero.any():
+        raise node_error(
+            node,
+            f"its zero point is {int(zero[zero != 0].flat[0])}; integers of 32 bits, which are biases, have none",
+            "quantise the model again",
+        )
 
 
 def _constant(graph: Graph, name: str, value: np.ndarray) -> str:

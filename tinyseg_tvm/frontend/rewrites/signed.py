@@ -1,10 +1,10 @@
-"""Shifts uint8 quantised tensors to int8 (value and zero point minus 128), exactly.
+"""Shifts uint8 quantised tensors to int8 (value and zero point minus 128), and uint16 ones to int16, exactly.
 
-A uint8 tensor is shifted together with all uint8 tensors it is moved into or compared with by operators that only
+An unsigned tensor is shifted together with all tensors it is moved into or compared with by operators that only
 copy or order values (reshape, concat, max pooling, ...). The group must begin at QuantizeLinear, constants or graph
 inputs and end at DequantizeLinear, ArgMax or graph outputs; any other reader (a Cast to float, integer arithmetic)
 leaves the group as it is. Graph inputs and outputs keep their type: there a
-DequantizeLinear(uint8) -> QuantizeLinear(int8) pair of equal scale, the identity, converts.
+DequantizeLinear(unsigned) -> QuantizeLinear(signed) pair of equal scale, the identity, converts.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import numpy as np
 
 from tinyseg_tvm.frontend.graph import Graph, Node, ValueType
 
-SHIFT = 128
+SIGNED = {"uint8": "int8", "uint16": "int16"}
+"""The type that one becomes."""
 
 # Operators that copy or order the values of these inputs (by position; None: all) into all their results.
 _MOVES: dict[str, tuple[int, ...] | None] = {
@@ -51,8 +52,8 @@ class _Group:
     convertible: bool = True
 
 
-def shift_to_int8(graph: Graph) -> None:
-    """Shift every group of uint8 tensors for which that is exact. Quantisers must be canonical."""
+def shift_to_signed(graph: Graph) -> None:
+    """Shift every group of uint8 or uint16 tensors for which that is exact. Quantisers must be canonical."""
     groups = _groups(graph)
     for group in groups:
         if group.convertible:
@@ -70,8 +71,6 @@ def _moves(node: Node) -> bool:
         return False
     if node.op_type == "Pad":
         return node.attributes.get("mode", "constant") == "constant" or not node.input(2)
-    if node.op_type == "MaxPool":
-        return len([name for name in node.outputs if name]) == 1
     return node.op_type != "Resize" or node.attributes.get("mode", "nearest") == "nearest"
 
 
@@ -95,8 +94,8 @@ def _groups(graph: Graph) -> list[_Group]:
 
 
 def _joined(graph: Graph) -> dict[str, _Group]:
-    """The group of each uint8 tensor."""
-    group_of = {name: _Group({name}) for name, value in graph.types.items() if value.dtype == "uint8"}
+    """The group of each unsigned tensor."""
+    group_of = {name: _Group({name}) for name, value in graph.types.items() if value.dtype in SIGNED}
 
     def join(names: list[str]) -> None:
         present = [name for name in names if name in group_of]
@@ -132,41 +131,46 @@ def _shift(graph: Graph, group: _Group) -> None:
     for name in group.tensors & graph.constants.keys():
         graph.constants[name] = _shifted(graph.constants[name])
     for name, value in originals.items():
-        graph.types[name] = ValueType("int8", value.shape)
+        graph.types[name] = ValueType(SIGNED[value.dtype], value.shape)
     _convert_edges(graph, group, originals, quantization)
 
 
 def _shifted(value: np.ndarray) -> np.ndarray:
-    return (value.astype(np.int16) - SHIFT).astype(np.int8)
+    signed = np.dtype(SIGNED[str(value.dtype)])
+    return (value.astype(np.int32) + np.iinfo(signed).min).astype(signed)
 
 
 def _explicit_pad_values(graph: Graph, group: _Group) -> None:
-    """Pad's default value is 0, which the shift would turn into 128."""
+    """Pad's default value is 0, which the shift would turn into another."""
     for node in graph.nodes:
         constant = node.op_type == "Pad" and node.attributes.get("mode", "constant") == "constant"
         if constant and node.inputs[0] in group.tensors and not node.input(2):
             rest = node.inputs[3:]
-            value = graph.add_constant(f"{node.name}.value", np.zeros((), np.uint8))
+            value = graph.add_constant(f"{node.name}.value", np.zeros((), graph.dtype(node.inputs[0])))
             group.tensors.add(value)
             node.inputs = [*node.inputs[:2], value, *rest]
 
 
 def _quantization(graph: Graph, group: _Group) -> tuple[str, np.ndarray]:
-    """Scale (tensor name) and uint8 zero point of a per-tensor quantiser of the group."""
+    """Scale (tensor name) and unsigned zero point of a per-tensor quantiser of the group."""
     for node in graph.nodes:
         if _quantized_tensor(graph, node) in group.tensors and graph.constants[node.inputs[1]].ndim == 0:
             return node.inputs[1], graph.constants[node.inputs[2]]
-    return graph.add_constant("scale", np.array(1, np.float32)), np.array(SHIFT, np.uint8)
+    unsigned = np.dtype(graph.dtype(next(iter(group.tensors))))
+    middle = (int(np.iinfo(unsigned).max) + 1) // 2
+    return graph.add_constant("scale", np.array(1, np.float32)), np.array(middle, unsigned)
 
 
 def _convert_edges(
     graph: Graph, group: _Group, originals: dict[str, ValueType], quantization: tuple[str, np.ndarray]
 ) -> None:
     scale, zero = quantization
+    unsigned = str(zero.dtype)
+    signed = SIGNED[unsigned]
 
     def pair(source: str, result: str, name: str, dtypes: tuple[str, str]) -> list[Node]:
         value = graph.fresh(f"{source}.value")
-        zeros = {"uint8": zero, "int8": _shifted(zero)}
+        zeros = {unsigned: zero, signed: _shifted(zero)}
         first, second = (graph.add_constant(f"{source}.zero_point", zeros[dtype]) for dtype in dtypes)
         graph.types[value] = ValueType("float32", graph.types[source].shape)
         graph.types[result] = ValueType(dtypes[1], graph.types[source].shape)
@@ -178,17 +182,17 @@ def _convert_edges(
     for i, name in enumerate(graph.inputs):
         if name in group.tensors:
             graph.types[name] = originals[name]
-            inner = graph.fresh(f"{name}.int8")
+            inner = graph.fresh(f"{name}.{signed}")
             graph.replace_uses(name, inner)
             if name in graph.outputs:  # an input that is also an output has no producer to move
                 graph.replace_uses(inner, name)
                 continue
-            graph.nodes[:0] = pair(name, inner, f"input_{i}", ("uint8", "int8"))
+            graph.nodes[:0] = pair(name, inner, f"input_{i}", (unsigned, signed))
     for i, name in enumerate(graph.outputs):
-        if name in group.tensors and name not in graph.inputs and graph.dtype(name) == "int8":
-            inner = graph.fresh(f"{name}.int8")
-            graph.types[inner] = ValueType("int8", originals[name].shape)
+        if name in group.tensors and name not in graph.inputs and graph.dtype(name) == signed:
+            inner = graph.fresh(f"{name}.{signed}")
+            graph.types[inner] = ValueType(signed, originals[name].shape)
             for node in graph.nodes:
                 node.inputs = [inner if tensor == name else tensor for tensor in node.inputs]
                 node.outputs = [inner if tensor == name else tensor for tensor in node.outputs]
-            graph.nodes.extend(pair(inner, name, f"output_{i}", ("int8", "uint8")))
+            graph.nodes.extend(pair(inner, name, f"output_{i}", (signed, unsigned)))

@@ -7,18 +7,20 @@ Source: ONNX operators Conv, ConvTranspose, MaxPool, AveragePool.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from tinyseg_tvm.frontend.graph import Graph, Node, node_error
 
-_POOLS = ("MaxPool", "AveragePool", "LpPool")
+POOLS = ("MaxPool", "AveragePool", "LpPool")
 
 
 def spell_windows(graph: Graph) -> None:
     """Rewrite every convolution and pooling node. Types must be inferred."""
 
     def rewrite(node: Node) -> list[Node] | None:
-        if node.domain or node.op_type not in ("Conv", "ConvInteger", "ConvTranspose", *_POOLS):
+        if node.domain or node.op_type not in ("Conv", "ConvInteger", "ConvTranspose", *POOLS):
             return None
         shape = graph.shape(node.inputs[0])
         if shape is None:
@@ -29,11 +31,11 @@ def spell_windows(graph: Graph) -> None:
             return None
         _auto_pad(node, shape[2:])
         _check(graph, node, shape)
-        if node.op_type not in _POOLS:
+        if node.op_type not in POOLS:
             return None
         if node.op_type == "MaxPool":
-            _drop_indices(graph, node)
-        return _ceil_mode(graph, node, shape)
+            _indices(graph, node)
+        return _partial_windows(graph, node, shape)
 
     graph.expand(rewrite)
 
@@ -93,13 +95,12 @@ def _transposed_pads(graph: Graph, node: Node, spatial: tuple[int, ...]) -> None
     if mode == "VALID":
         attributes["pads"] = [0] * 2 * axes
     if target or mode in ("SAME_UPPER", "SAME_LOWER"):
-        wanted = (
-            list(target)[-axes:] if target else [s * n for s, n in zip(attributes["strides"], spatial, strict=True)]
-        )
         begins, ends = [], []
         for axis, size in enumerate(spatial):
             full = attributes["strides"][axis] * (size - 1) + extra[axis] + _extent(node, axis)
-            total = full - wanted[axis]
+            # SAME only takes away, in ONNX Runtime: a kernel below the stride gives less than size times stride.
+            wanted = list(target)[axis - axes] if target else min(attributes["strides"][axis] * size, full)
+            total = full - wanted
             if total < 0:
                 extra[axis], total = extra[axis] - total, 0
             small, large = total // 2, total - total // 2
@@ -117,29 +118,95 @@ def _transposed_pads(graph: Graph, node: Node, spatial: tuple[int, ...]) -> None
         graph.refuse(node, f"negative pads {attributes['pads']}", "pad the result instead")
 
 
-def _drop_indices(graph: Graph, node: Node) -> None:
-    readers = graph.consumers()
-    if any(name and (name in readers or name in graph.outputs) for name in node.outputs[1:]):
-        graph.refuse(node, "its second result (indices) is used", "upsample with Resize instead of MaxUnpool")
-        return
-    node.outputs = node.outputs[:1]
+def unpooled_by_line(graph: Graph, node: Node | None) -> bool:
+    """Whether a MaxPool's indices are read by MaxUnpool alone, which puts values back where the maxima were found."""
+    names = [name for name in node.outputs[1:] if name] if node is not None and node.op_type == "MaxPool" else []
+    if node is None or not names or names[0] in graph.outputs:
+        return False
+    shape, readers = graph.shape(node.inputs[0]), graph.consumers().get(names[0], [])
+    if shape is None or len(shape) != 4 or set(node.attributes.get("dilations", [1])) != {1} or not readers:
+        return False
+    for reader in readers:
+        result = graph.shape(reader.outputs[0])
+        extent = graph.constant(reader.input(2))
+        result = tuple(map(int, extent)) if extent is not None else result
+        if reader.op_type != "MaxUnpool" or reader.inputs[0] == names[0] or result is None or result[2:] != shape[2:]:
+            return False
+    return True
+
+
+def _indices(graph: Graph, node: Node) -> None:
+    """MaxUnpool has the windows of the MaxPool whose indices it reads."""
     node.attributes.pop("storage_order", None)
+    if not unpooled_by_line(graph, node):
+        node.outputs = node.outputs[:1]
+        return
+    for reader in graph.consumers()[node.outputs[1]]:
+        extent = graph.add_constant(f"{reader.name}.shape", np.array(graph.types[reader.outputs[0]].shape, np.int64))
+        reader.inputs = [*reader.inputs[:2], extent]
+        reader.attributes = {key: list(node.attributes[key]) for key in ("kernel_shape", "strides", "pads")}
 
 
-def _ceil_mode(graph: Graph, node: Node, shape: tuple[int, ...]) -> list[Node] | None:
-    """Extend the end pads so that rounding down yields the same windows."""
-    attributes = node.attributes
-    if not attributes.pop("ceil_mode", 0):
+def windowed_shape(graph: Graph, node: Node) -> tuple[int, ...] | None:
+    """Shape of a node's result as ONNX Runtime computes it, where ONNX's own inference can differ; None elsewhere.
+
+    ONNX's counts windows of ``ceil_mode`` that begin beyond the map, and has transposed convolutions of ``auto_pad``
+    grow to the product of size and stride.
+    """
+    shape = graph.shape(node.input(0))
+    if node.domain or shape is None or len(shape) < 3:
         return None
+    if node.op_type in POOLS:
+        return *shape[:2], *_pooled(graph, node, shape)
+    weight = graph.shape(node.input(1))
+    same = node.attributes.get("auto_pad") in ("SAME_UPPER", "SAME_LOWER") and not node.attributes.get("output_shape")
+    if node.op_type != "ConvTranspose" or weight is None or len(weight) != len(shape) or not same:
+        return None
+    spelled = replace(node, attributes=dict(node.attributes))
+    _fill_defaults(graph, spelled, len(shape) - 2)
+    extra = node.attributes.get("output_padding") or [0] * (len(shape) - 2)
+    strides = spelled.attributes["strides"]
+    extents = (
+        min(strides[axis] * size, strides[axis] * (size - 1) + extra[axis] + _extent(spelled, axis))
+        for axis, size in enumerate(shape[2:])
+    )
+    return shape[0], weight[1] * int(node.attributes.get("group", 1)), *extents
+
+
+def _pooled(graph: Graph, node: Node, shape: tuple[int, ...]) -> list[int]:
+    """Windows of a pool along each axis."""
+    spelled = replace(node, attributes=dict(node.attributes))
+    _fill_defaults(graph, spelled, len(shape) - 2)
+    _auto_pad(spelled, shape[2:])
+    windows = [_windows(spelled, axis, size) for axis, size in enumerate(shape[2:])]
+    if min(windows) < 1:
+        raise node_error(node, f"the window does not fit the input {list(shape)}", "use a larger input")
+    return windows
+
+
+def _windows(node: Node, axis: int, size: int) -> int:
+    """Windows of a pool along an axis. Where the map is smaller than one, less than a stride lets it have one.
+
+    Source: ONNX operator MaxPool, and ``PoolAttributes::ComputeOutputSize`` of ONNX Runtime.
+    """
+    attributes, axes = node.attributes, len(node.attributes["kernel_shape"])
+    stride, before = int(attributes["strides"][axis]), int(attributes["pads"][axis])
+    space = size + before + int(attributes["pads"][axes + axis]) - _extent(node, axis)
+    if not attributes.get("ceil_mode", 0):
+        return 0 if space <= -stride else max(space, 0) // stride + 1
+    windows = -(-space // stride) + 1
+    return windows - 1 if (windows - 1) * stride >= size + before else windows  # none begins beyond the map
+
+
+def _partial_windows(graph: Graph, node: Node, shape: tuple[int, ...]) -> list[Node] | None:
+    """Extend the end pads so that all windows of ``ceil_mode``, or one that is larger than the map, lie inside."""
+    attributes = node.attributes
     spatial, axes = shape[2:], len(shape) - 2
     pads, extension = attributes["pads"], [0] * axes
     for axis, size in enumerate(spatial):
-        stride, extent = attributes["strides"][axis], _extent(node, axis)
-        padded = size + pads[axis] + pads[axes + axis]
-        windows = -(-(padded - extent) // stride) + 1
-        if (windows - 1) * stride >= size + pads[axis]:
-            windows -= 1  # a window that would begin beyond the input
-        extension[axis] = max((windows - 1) * stride + extent - padded, 0)
+        needed = (_windows(node, axis, size) - 1) * attributes["strides"][axis] + _extent(node, axis)
+        extension[axis] = max(needed - size - pads[axis] - pads[axes + axis], 0)
+    attributes.pop("ceil_mode", None)
     if not any(extension):
         return None
     longer = [*pads[:axes], *(p + e for p, e in zip(pads[axes:], extension, strict=True))]

@@ -11,6 +11,7 @@
 
 /* Exit statuses of the program. 0 to 12 are the network's own status. */
 #define PORT_EXIT_FILE 64   /* a file is missing, too short, or cannot be written */
+#define PORT_EXIT_CLOCK 65  /* an oscillator or regulator of the board does not become ready */
 #define PORT_EXIT_FAULT 70  /* plus the number of the exception */
 
 /* Arena and slow memory have sections of their own, so that the linker script can place them. */

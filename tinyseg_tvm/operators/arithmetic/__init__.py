@@ -11,16 +11,20 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, cast
 
-from tinyseg_tvm.operators.arithmetic import float32, onnx
+from tinyseg_tvm.operators.arithmetic import float32, onnx, tflite
 from tinyseg_tvm.operators.arithmetic.forms import Arithmetic
 
-RULES = {"float32": float32, "onnx": onnx}
+RULES = {"float32": float32, "onnx": onnx, "tflite": tflite}
 """Every rule's module by its name."""
 
 
 def to_attributes(arithmetic: Arithmetic) -> dict[str, Any]:
-    """The value's rule, form and fields as plain values."""
-    fields = {field.name: getattr(arithmetic, field.name) for field in dataclasses.fields(cast(Any, arithmetic))}
+    """The value's rule, form and fields as plain values; fields that are as they are by default are left out."""
+    fields = {
+        field.name: getattr(arithmetic, field.name)
+        for field in dataclasses.fields(cast(Any, arithmetic))
+        if getattr(arithmetic, field.name) != field.default
+    }
     return {"rule": arithmetic.rule, "form": arithmetic.form, **fields}
 
 
@@ -41,4 +45,4 @@ def from_attributes(attributes: Mapping[str, Any]) -> Arithmetic:
         raise ValueError(f"arithmetic {form!r} of rule {rule!r}: {error}") from None
 
 
-__all__ = ["RULES", "Arithmetic", "float32", "from_attributes", "onnx", "to_attributes"]
+__all__ = ["RULES", "Arithmetic", "float32", "from_attributes", "onnx", "tflite", "to_attributes"]

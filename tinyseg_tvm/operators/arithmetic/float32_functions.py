@@ -12,6 +12,7 @@ _HALF = np.int64(1 << 28)  # of the last place of a float32
 _SMALL = 2.0**-125  # below this a float32 may be subnormal, with fewer bits
 
 _LOWEST = np.float32(-87.0)  # below, the result is 0: exp(-87) is 1.6e-38
+_HIGHEST = np.float32(88.72283)  # above, the result is infinite
 _LOG2_E = np.float32(1.44269504088896341)
 _ROUNDING = np.float32(12582912.0)  # 1.5 * 2^23: adding and subtracting it rounds to an integer
 _LN2_HIGH = np.float32(-0.693359375)
@@ -56,14 +57,14 @@ def _odd_sum(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def exponential(x: np.ndarray) -> np.ndarray:
-    """exp(x) for float32 ``x <= 0``, within two units in the last place; 0 below -87.
+    """exp(x) for float32, within two units in the last place; 0 below -87, infinite above 88.72283.
 
     ``n`` is ``x / ln 2`` rounded to an integer, ``r = x - n * ln 2`` in two fused steps, ``exp(r)`` a polynomial of
-    degree 7 by fused multiply-adds, the result times ``2^n``.
+    degree 7 by fused multiply-adds, the result times ``2^(n / 2)`` and what is left of ``2^n``.
     """
     with np.errstate(all="ignore"):
-        tiny = ~(x >= _LOWEST)
-        x = np.where(tiny, np.float32(0), x)
+        tiny, huge = ~(x >= _LOWEST), x > _HIGHEST
+        x = np.where(tiny | huge, np.float32(0), x)
         n = (x * _LOG2_E + _ROUNDING) - _ROUNDING
         r = fused_multiply_add(n, _LN2_HIGH, x)
         r = fused_multiply_add(n, _LN2_LOW, r)
@@ -71,5 +72,12 @@ def exponential(x: np.ndarray) -> np.ndarray:
         for coefficient in _COEFFICIENTS[1:]:
             y = fused_multiply_add(y, r, coefficient)
         y = fused_multiply_add(y, r * r, r) + np.float32(1)
-        power = ((n.astype(np.int32) + 127) << 23).view(np.float32)
-        return np.asarray(np.where(tiny, np.float32(0), y * power))
+        whole = n.astype(np.int32)
+        half = whole >> 1
+        y = (y * _power_of_two(half)) * _power_of_two(whole - half)
+        return np.asarray(np.where(tiny, np.float32(0), np.where(huge, np.float32(np.inf), y)))
+
+
+def _power_of_two(exponent: np.ndarray) -> np.ndarray:
+    """``2^exponent`` for exponents of normal float32 values."""
+    return np.asarray(((exponent + 127) << 23).astype(np.int32).view(np.float32))

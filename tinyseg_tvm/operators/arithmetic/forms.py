@@ -22,17 +22,25 @@ class Arithmetic(ABC):
     Attributes:
         rule: name of the rule's module.
         form: name of the form, as its class in this module.
-        constant_names: constants that the formula needs beside those of the operator.
     """
 
     rule: ClassVar[str]
     form: ClassVar[str]
-    constant_names: ClassVar[tuple[str, ...]] = ()
 
     @property
     @abstractmethod
     def dtype(self) -> str:
-        """Element type of operands and results."""
+        """Element type of operands, and of results unless ``result_dtype`` says another."""
+
+    @property
+    def result_dtype(self) -> str:
+        """Element type of results."""
+        return self.dtype
+
+    @property
+    def constant_names(self) -> tuple[str, ...]:
+        """Constants that the formula needs beside those of the operator."""
+        return ()
 
     @property
     def result_quantization(self) -> tuple[float, int] | None:
@@ -51,9 +59,7 @@ class Arithmetic(ABC):
 
     def expect_operands(self, inputs: Sequence[TensorType]) -> None:
         """Raises ValueError unless every operand has the element type of the arithmetic, and its numbers are sound."""
-        for index, operand in enumerate(inputs):
-            if operand.dtype != self.dtype:
-                raise ValueError(f"operand {index} is {operand.dtype}, {self.dtype} is needed")
+        expect_type(inputs, self.dtype)
 
 
 class WeightedSum(Arithmetic):
@@ -64,8 +70,16 @@ class WeightedSum(Arithmetic):
     """
 
     form = "WeightedSum"
-    accumulator_bytes: ClassVar[int] = 4
-    """Of a sum as kernels keep it from step to step."""
+
+    def accumulator_bytes(self, constants: Mapping[str, np.ndarray]) -> int:
+        """Of a sum as kernels keep it from step to step."""
+        del constants
+        return 4
+
+    def grows(self, constants: Mapping[str, np.ndarray]) -> bool:
+        """Whether a larger sum never gives a smaller result."""
+        del constants
+        return False
 
     @abstractmethod
     def expect_constants(self, constants: Mapping[str, TensorType], rank: int) -> int:
@@ -98,14 +112,35 @@ class WeightedSum(Arithmetic):
         """The results of accumulators (..., O)."""
 
 
+class ProductSum(Arithmetic):
+    """``result(sum(a * b))`` of two activations: matrix products."""
+
+    form = "ProductSum"
+
+    def expect_products(self, count: int) -> None:
+        """Raises ValueError where a sum of so many products could leave the accumulator."""
+        del count
+
+    @abstractmethod
+    def results(self, lhs: np.ndarray, rhs: np.ndarray) -> np.ndarray:
+        """The products of rows: ``lhs`` (..., M, K) and ``rhs`` (..., N, K), which broadcast, to (..., M, N)."""
+
+
 class Average(Arithmetic):
     """``result(sum(x) / count)``: average pooling, over windows or over whole maps."""
 
     form = "Average"
+    reductions: ClassVar[tuple[str, ...]] = ("sum", "mean")
+    """Functions of an operator Reduce that it makes; a sum is one of count 1."""
 
     @abstractmethod
     def most_values(self) -> int:
         """How many values a sum can have."""
+
+    def sum_bytes(self, count: int) -> int:
+        """Of a sum of so many values, as kernels keep it from step to step."""
+        del count
+        return 4
 
     @abstractmethod
     def values(self, data: np.ndarray) -> np.ndarray:
@@ -114,6 +149,25 @@ class Average(Arithmetic):
     @abstractmethod
     def results(self, sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
         """The averages; ``counts`` broadcast against the sums, which begin at 0."""
+
+
+class Reduction(Arithmetic):
+    """One float32 in place of many values: a sum, a mean, a product or the variance of operands as real numbers."""
+
+    form = "Reduction"
+    reductions: ClassVar[tuple[str, ...]] = ("sum", "mean", "product", "variance")
+
+    @abstractmethod
+    def most_values(self) -> int:
+        """How many values can become one."""
+
+    @abstractmethod
+    def state_bytes(self, function: str) -> int:
+        """What a kernel keeps of a result from step to step."""
+
+    @abstractmethod
+    def reduced(self, function: str, data: np.ndarray) -> np.ndarray:
+        """The results (K,) of ``data`` (K, N), whose values are taken in the order of the last axis."""
 
 
 class Binary(Arithmetic):
@@ -133,6 +187,14 @@ class Binary(Arithmetic):
         """Of operands that broadcast against each other."""
 
 
+class Unary(Arithmetic):
+    """``result(x)`` of each value: several forms, whose classes have the name."""
+
+    @abstractmethod
+    def results(self, data: np.ndarray) -> np.ndarray:
+        """Of the shape of ``data``."""
+
+
 class Softmax(Arithmetic):
     """``result(exp(x[i]) / sum(exp(x)))`` over the last axis."""
 
@@ -147,15 +209,54 @@ class Softmax(Arithmetic):
         """Of the shape of ``data``."""
 
 
+class Normalization(Arithmetic):
+    """``result(x[i] / sqrt(sum(x^2)))`` over the last axis."""
+
+    form = "Normalization"
+
+    @abstractmethod
+    def most_values(self) -> int:
+        """How many values a vector can have."""
+
+    @abstractmethod
+    def results(self, data: np.ndarray) -> np.ndarray:
+        """Of the shape of ``data``."""
+
+
 class Interpolation(Arithmetic):
-    """``result(sum(weight * x) / unit)`` with integer weights that sum to ``unit``: bilinear resizing."""
+    """``result(sum(row_weight * column_weight * x))`` with weights that sum to 1, or to a unit: resizing."""
 
     form = "Interpolation"
+    weight_dtype: ClassVar[str]
+    """Element type of the weights of a row or column."""
+
+    @abstractmethod
+    def check(self, row_weights: np.ndarray, column_weights: np.ndarray) -> None:
+        """Raises ValueError unless the weights (N, T) of rows and of columns sum to what they must."""
+
+    def order(self, rows: int, columns: int) -> list[tuple[int, int]]:
+        """In which order the products of so many rows and columns are added, as (row, column)."""
+        return [(row, column) for row in range(rows) for column in range(columns)]
+
+    def exchanged(self) -> Interpolation:
+        """The arithmetic where what were rows are columns."""
+        return self
 
     @abstractmethod
     def values(self, data: np.ndarray) -> np.ndarray:
-        """Operands as they are multiplied: free of their zero point."""
+        """Operands as they are multiplied: free of their zero point, and in the type of the sums."""
 
     @abstractmethod
-    def results(self, accumulators: np.ndarray, unit: int) -> np.ndarray:
-        """The results of integer sums whose weights sum to ``unit``."""
+    def add(self, sums: np.ndarray, values: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+        """``sums + row * column * values``, where the weight ``row`` is not 0; sums begin at 0."""
+
+    @abstractmethod
+    def results(self, sums: np.ndarray) -> np.ndarray:
+        """The results of sums."""
+
+
+def expect_type(inputs: Sequence[TensorType], dtype: str) -> None:
+    """Raises ValueError unless every operand has this element type."""
+    for index, operand in enumerate(inputs):
+        if operand.dtype != dtype:
+            raise ValueError(f"operand {index} is {operand.dtype}, {dtype} is needed")

@@ -34,20 +34,23 @@ def requantize(
     zero_point: int,
     minimum: int = -128,
     maximum: int = 127,
-) -> npt.NDArray[np.int8]:
-    """``clip(round_half_even(float32(acc) * m) + zero_point, minimum, maximum)`` as int8.
+    dtype: str = "int8",
+) -> npt.NDArray[np.integer]:
+    """``clip(round_half_even(float32(acc) * m) + zero_point, minimum, maximum)`` as ``dtype``.
 
     Args:
-        accumulator: int32 values (in any integer type).
+        accumulator: integers; from int64 to float32 is one rounding.
         multiplier: float32, broadcast against ``accumulator``; finite and not negative.
         zero_point: of the result.
-        minimum: lower end of the clamp, at least -128.
-        maximum: upper end of the clamp, at most 127.
+        minimum: lower end of the clamp, of the result's type.
+        maximum: upper end of the clamp, of the result's type.
+        dtype: int8 or int16.
     """
     with np.errstate(over="ignore", under="ignore"):
         scaled = accumulator.astype(np.float32) * np.asarray(multiplier, np.float32)
     rounded = np.clip(np.rint(scaled), minimum - zero_point, maximum - zero_point)
-    return (rounded.astype(np.int32) + zero_point).astype(np.int8)
+    result: npt.NDArray[np.integer] = (rounded.astype(np.int32) + zero_point).astype(dtype)
+    return result
 
 
 def quantize(values: npt.ArrayLike, scale: float, zero_point: int, dtype: str = "int8") -> npt.NDArray[np.integer]:
@@ -96,8 +99,11 @@ def _shift_round_half_even(value: npt.NDArray[np.int64], shift: npt.NDArray[np.i
 
 
 def _bit_length(value: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Bits of each value; below 2^53, so that float64 holds it exactly."""
-    return np.frexp(value.astype(np.float64))[1].astype(np.int64)
+    """Bits of each value, which is not negative; of 32 at a time, which float64 holds exactly."""
+    high = value >> 32
+    halves = (np.frexp(half.astype(np.float64))[1].astype(np.int64) for half in (high, value))
+    above, below = halves
+    return np.where(high > 0, above + 32, below)
 
 
 def requantize_integer(
@@ -106,7 +112,8 @@ def requantize_integer(
     zero_point: int,
     minimum: int = -128,
     maximum: int = 127,
-) -> npt.NDArray[np.int8]:
+    dtype: str = "int8",
+) -> npt.NDArray[np.integer]:
     """Exactly ``requantize``, in integers: the form for cores without floating point.
 
     The three roundings of the float form, each half to even: the accumulator to 24 significant bits, its product
@@ -127,9 +134,10 @@ def requantize_integer(
     product = _shift_round_half_even(product, excess)
     exponent = exponent + excess
 
-    # |product| is at most 2^24: with exponent 8 or more any value but 0 saturates, below -26 it rounds to 0.
-    left = np.clip(exponent, 0, 16)
+    # |product| is at most 2^24: with exponent 17 or more any value but 0 saturates, below -26 it rounds to 0.
+    left = np.clip(exponent, 0, 24)
     right = np.clip(-exponent, 0, 40)
     rounded = _shift_round_half_even(product << left, right)
     rounded = np.clip(np.where(accumulator < 0, -rounded, rounded), minimum - zero_point, maximum - zero_point)
-    return (rounded + zero_point).astype(np.int8)
+    result: npt.NDArray[np.integer] = (rounded + zero_point).astype(dtype)
+    return result

@@ -1,6 +1,6 @@
 """The planner's inner loops in C, compiled by the host's compiler when a user first asks for them.
 
-They make the same decisions as the Python in rectangles.py and cascade.py and are some hundred
+They make the same decisions as the Python in rectangles.py, cascade.py and liveness.py and are some hundred
 times faster. Where there is no compiler, ``load`` gives None.
 """
 
@@ -20,12 +20,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tinyseg_tvm.planner.native.kept_library import load_library
+from tinyseg_tvm.errors import UsageError
+from tinyseg_tvm.kept_library import load_library
 
 logger = logging.getLogger(__name__)
 
 _FLAGS = ("-std=c99", "-O2", "-shared", "-fPIC")
-_SOURCES = ("first_fit.c", "cascade.c")
+_SOURCES = ("first_fit.c", "cascade.c", "liveness.c")
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,12 @@ class Native:
     Attributes:
         first_fit: ``tinyseg_first_fit`` of first_fit.c.
         cascade: ``tinyseg_cascade`` of cascade.c.
+        segment_peak: ``tinyseg_segment_peak`` of liveness.c.
     """
 
     first_fit: Callable[..., int]
     cascade: Callable[..., int]
+    segment_peak: Callable[..., int]
 
 
 class FlowArrays(ctypes.Structure):
@@ -51,20 +54,63 @@ class FlowArrays(ctypes.Structure):
             (name, ctypes.c_void_p)
             for name in (
                 "first", "needs_first", "needs_source", "needs_count", "made", "freed", "shared_first", "shared",
-                "readers", "line_bytes", "consumers_first", "consumers", "pushed_first", "pushed", "stores", "fetches",
+                "readers", "line_bytes", "producers_first", "producers", "consumers_first", "consumers", "pushed_first",
+                "pushed", "stores", "fetches",
             )
         ),
     ]  # fmt: skip
 
 
+class TableArrays(ctypes.Structure):
+    """``table_t`` of liveness.c. Whoever fills it keeps the arrays alive."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("operators", "lines", "in_place_wholes")),
+        *(
+            (name, ctypes.c_void_p)
+            for name in (
+                "first_step", "first_line", "line_bytes", "written_first", "written", "read_first", "read",
+                "in_place_first", "in_place", "in_place_whole", "state_bytes", "scratch_bytes", "resident_output",
+            )
+        ),
+    ]  # fmt: skip
+
+
+class OrderedArrays(ctypes.Structure):
+    """``ordered_t`` of liveness.c. Whoever fills it keeps the arrays alive."""
+
+    _fields_ = [
+        *((name, ctypes.c_void_p) for name in ("order", "position", "written_at", "last_position", "alive", "staying")),
+        *((name, ctypes.c_int64) for name in ("at_start", "at_end")),
+    ]
+
+
 def compiled_library(sources: Sequence[Path]) -> ctypes.CDLL | None:
-    """One library of some C files; None where the host cannot compile or load it."""
-    compiler = shlex.split(os.environ.get("CC", "cc"))
+    """One library of some C files; None where the host cannot compile or load it.
+
+    Raises:
+        UsageError: the environment's CC is no command.
+    """
+    compiler = _compiler()
     try:
         return load_library("planner", [*compiler, *_FLAGS], sources)
     except (OSError, ValueError, subprocess.SubprocessError) as error:
-        logger.info("no native planner, the Python one is used: %s", error)
+        logger.warning(
+            "planning takes many times longer: the C compiler %r does not work (%s). Remedy: install gcc, or name a "
+            "compiler in CC",
+            shlex.join(compiler),
+            error,
+        )
         return None
+
+
+def _compiler() -> list[str]:
+    """This computer's C compiler: CC of the environment, or cc."""
+    chosen = os.environ.get("CC", "")
+    try:
+        return shlex.split(chosen) or ["cc"]
+    except ValueError as error:
+        raise UsageError(f"the environment's CC is {chosen!r}, which is no command: {error}") from None
 
 
 @functools.cache
@@ -78,10 +124,13 @@ def load() -> Native | None:
     flags = np.ctypeslib.ndpointer(np.uint8, flags="C_CONTIGUOUS")
     integers = np.ctypeslib.ndpointer(np.int32, flags="C_CONTIGUOUS")
     long_integers = np.ctypeslib.ndpointer(np.int64, flags="C_CONTIGUOUS")
-    first_fit, cascade = library.tinyseg_first_fit, library.tinyseg_cascade
+    first_fit, cascade, peak = library.tinyseg_first_fit, library.tinyseg_cascade, library.tinyseg_segment_peak
     first_fit.restype = cascade.restype = ctypes.c_int32
-    first_fit.argtypes = [ctypes.c_int32, *[long_integers] * 5, ctypes.c_int64, long_integers, flags, ctypes.c_int64]
+    first_fit.argtypes = [ctypes.c_int32, *[long_integers] * 6, ctypes.c_int64, long_integers, flags, ctypes.c_int64]
     first_fit.argtypes += [long_integers]
     cascade.argtypes = [ctypes.POINTER(FlowArrays), ctypes.c_int32]
-    cascade.argtypes += [integers, ctypes.c_int32, integers, ctypes.c_int32, integers, ctypes.c_int32, integers]
-    return Native(first_fit, cascade)
+    cascade.argtypes += [integers, ctypes.c_int32, integers, ctypes.c_int32, integers]
+    peak.restype = ctypes.c_int64
+    peak.argtypes = [ctypes.POINTER(kind) for kind in (FlowArrays, TableArrays, OrderedArrays)]
+    peak.argtypes += [ctypes.c_int32] * 3 + [ctypes.POINTER(ctypes.c_int64)]
+    return Native(first_fit, cascade, peak)

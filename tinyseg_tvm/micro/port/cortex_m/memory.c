@@ -4,8 +4,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Or the loops below would become calls of the functions they are in. */
+/* Or the functions below would become calls of themselves. */
+#ifdef __clang__
+#define PLAIN_LOOPS __attribute__((no_builtin))
+#else
+#define PLAIN_LOOPS
 #pragma GCC optimize("O2", "no-tree-loop-distribute-patterns")
+#endif
 
 void *memcpy(void *restrict destination, const void *restrict source, size_t bytes);
 void *memmove(void *destination, const void *source, size_t bytes);
@@ -22,7 +27,7 @@ typedef word source_word;
 #define WORDS_POSSIBLE(destination, source) ((((uintptr_t)(destination) ^ (uintptr_t)(source)) & 3u) == 0u)
 #endif
 
-void *memcpy(void *restrict destination, const void *restrict source, size_t bytes)
+PLAIN_LOOPS void *memcpy(void *restrict destination, const void *restrict source, size_t bytes)
 {
     uint8_t *to = destination;
     const uint8_t *from = source;
@@ -48,7 +53,7 @@ void *memcpy(void *restrict destination, const void *restrict source, size_t byt
     return destination;
 }
 
-void *memmove(void *destination, const void *source, size_t bytes)
+PLAIN_LOOPS void *memmove(void *destination, const void *source, size_t bytes)
 {
     uint8_t *to = destination;
     const uint8_t *from = source;
@@ -69,7 +74,7 @@ void *memmove(void *destination, const void *source, size_t bytes)
     return destination;
 }
 
-void *memset(void *destination, int value, size_t bytes)
+PLAIN_LOOPS static inline void fill(void *destination, int value, size_t bytes)
 {
     uint8_t *to = destination;
     const uint8_t byte = (uint8_t)value;
@@ -89,10 +94,15 @@ void *memset(void *destination, int value, size_t bytes)
     for (; bytes > 0u; bytes--) {
         *to++ = byte;
     }
+}
+
+PLAIN_LOOPS void *memset(void *destination, int value, size_t bytes)
+{
+    fill(destination, value, bytes);
     return destination;
 }
 
-int memcmp(const void *left, const void *right, size_t bytes)
+PLAIN_LOOPS int memcmp(const void *left, const void *right, size_t bytes)
 {
     const uint8_t *a = left;
     const uint8_t *b = right;
@@ -104,7 +114,7 @@ int memcmp(const void *left, const void *right, size_t bytes)
     return 0;
 }
 
-size_t strlen(const char *text)
+PLAIN_LOOPS size_t strlen(const char *text)
 {
     size_t length = 0;
     while (text[length] != '\0') {
@@ -112,3 +122,25 @@ size_t strlen(const char *text)
     }
     return length;
 }
+
+
+#ifdef __clang__
+/* Their names in Arm's run-time ABI, which clang calls: the C library's would come in, and know nothing of alignment. */
+#define FOR_EVERY_ALIGNMENT(declare) declare() declare(4) declare(8)
+#define DECLARE(alignment) \
+    void __aeabi_memcpy##alignment(void *destination, const void *source, size_t bytes) __attribute__((alias("memcpy"))); \
+    void __aeabi_memmove##alignment(void *destination, const void *source, size_t bytes) \
+        __attribute__((alias("memmove"))); \
+    void __aeabi_memset##alignment(void *destination, size_t bytes, int value); \
+    void __aeabi_memclr##alignment(void *destination, size_t bytes); \
+    PLAIN_LOOPS void __aeabi_memset##alignment(void *destination, size_t bytes, int value) \
+    { \
+        fill(destination, value, bytes); \
+    } \
+    PLAIN_LOOPS void __aeabi_memclr##alignment(void *destination, size_t bytes) \
+    { \
+        fill(destination, 0, bytes); \
+    }
+
+FOR_EVERY_ALIGNMENT(DECLARE)
+#endif

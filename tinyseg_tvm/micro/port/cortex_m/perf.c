@@ -3,7 +3,9 @@
  *
  * Normally these are empty functions whose addresses the QEMU plugin knows. With TINYSEG_TIMER, where no plugin can
  * be loaded, they read SysTick, which under `-icount` advances by a fixed time per instruction. Its interrupt counts
- * the wraps. The ratio of instructions to ticks comes from the Makefile. */
+ * the wraps. The ratio of instructions to ticks comes from the Makefile. On a board what is counted is cycles: by
+ * SysTick, or by the cycle counter of the trace unit (TINYSEG_TIMER_DWT; Armv7-M Architecture Reference Manual, "DWT
+ * Cycle Count register"), whose 32 bits are enough between two markers. */
 #include "port.h"
 
 #ifndef TINYSEG_TIMER
@@ -35,30 +37,73 @@ __attribute__((noinline)) void perf_end(void)
 #define SYSTICK_VALUE REGISTER(0xE000E018)
 #define SYSTICK_ON 7u /* processor clock, interrupt, enabled */
 #define SYSTICK_PERIOD (1u << 24)
+#ifdef TINYSEG_TIMER_INSTRUCTIONS
 #define WRAP_INSTRUCTIONS 5u /* of SysTick_Handler */
+#else
+#define TINYSEG_TIMER_INSTRUCTIONS 1u
+#define TINYSEG_TIMER_TICKS 1u
+#define WRAP_INSTRUCTIONS 0u /* the handler's few cycles in 16 million stay counted */
+#endif
 
 typedef struct {
     uint32_t wraps;
     uint32_t value;
 } moment;
 
-void SysTick_Handler(void);
-
 perf_count perf_run;
 perf_count perf_callbacks;
+static moment start;
+#ifdef TINYSEG_TIMER_DWT
+#define DEBUG_CONTROL REGISTER(0xE000EDFC)
+#define TRACE_ENABLED (1u << 24)
+#define DWT_CONTROL REGISTER(0xE0001000)
+#define DWT_CYCLES REGISTER(0xE0001004)
+#define DWT_LOCK REGISTER(0xE0001FB0) /* of a Cortex-M7; ignored elsewhere */
+#define DWT_KEY 0xC5ACCE55u
+
+static void start_timer(void)
+{
+    DEBUG_CONTROL |= TRACE_ENABLED;
+    DWT_LOCK = DWT_KEY;
+    DWT_CYCLES = 0;
+    DWT_CONTROL |= 1u;
+}
+
+static inline __attribute__((always_inline)) moment now(void)
+{
+    return (moment){ .wraps = 0, .value = DWT_CYCLES };
+}
+
+static void add(perf_count *count, moment end)
+{
+    count->instructions += end.value - start.value;
+    count->segments++;
+}
+#else
+void SysTick_Handler(void);
+
 extern volatile uint32_t perf_wraps; /* named, because the handler's assembly uses it */
 volatile uint32_t perf_wraps;
-static moment start;
 
 __attribute__((naked)) void SysTick_Handler(void)
 {
     __asm__ volatile(
+        ".syntax unified\n"
         "ldr r0, =perf_wraps\n"
         "ldr r1, [r0]\n"
         "adds r1, #1\n"
         "str r1, [r0]\n"
         "bx lr\n"
         ".ltorg\n");
+}
+
+static void start_timer(void)
+{
+    SYSTICK_RELOAD = SYSTICK_PERIOD - 1u;
+    SYSTICK_VALUE = 0;
+    SYSTICK_CONTROL = SYSTICK_ON;
+    while (SYSTICK_VALUE == 0) { /* reloads one tick later */
+    }
 }
 
 /* SysTick counts down. Its value is read between two reads of the wraps, which differ only where it wrapped in
@@ -83,6 +128,7 @@ static void add(perf_count *count, moment end)
     count->instructions += instructions - (uint64_t)wraps * WRAP_INSTRUCTIONS;
     count->segments++;
 }
+#endif
 
 typedef enum { BEGIN, PAUSE, RESUME, END } mark;
 
@@ -92,11 +138,7 @@ static __attribute__((noinline)) void account(mark kind, moment at)
     case BEGIN:
         perf_run = (perf_count){ 0, 0 };
         perf_callbacks = (perf_count){ 0, 0 };
-        SYSTICK_RELOAD = SYSTICK_PERIOD - 1u;
-        SYSTICK_VALUE = 0;
-        SYSTICK_CONTROL = SYSTICK_ON;
-        while (SYSTICK_VALUE == 0) { /* reloads one tick later */
-        }
+        start_timer();
         break;
     case RESUME:
         add(&perf_callbacks, at);

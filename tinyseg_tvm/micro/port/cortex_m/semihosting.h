@@ -6,4 +6,7 @@
 /* Writes text to the debugger's console. */
 void semihosting_print(const char *text);
 
+/* With TINYSEG_UART the requests go over a serial line instead (uart/uart_port.c): sets it up. */
+void uart_begin(void);
+
 #endif

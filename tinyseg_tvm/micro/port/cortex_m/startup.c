@@ -21,9 +21,13 @@ void Reset_Handler(void);
 void Fault_Handler(void);
 void SysTick_Handler(void);
 void report_fault(const uint32_t *frame, uint32_t exception) __attribute__((noreturn, used));
+#ifdef PORT_FAMILY
+int system_start(void); /* of the board's family: system.c */
+#endif
 
 #define REGISTER(address) (*(volatile uint32_t *)(uintptr_t)(address))
 #define WORD(address) REGISTER(address) /* sections are ranges of addresses, no objects of C */
+#define SCB_VTOR REGISTER(0xE000ED08)
 #define SCB_CCR REGISTER(0xE000ED14)
 #define SCB_SHCSR REGISTER(0xE000ED24)
 #define SCB_CFSR REGISTER(0xE000ED28)
@@ -77,6 +81,7 @@ void report_fault(const uint32_t *frame, uint32_t exception)
 __attribute__((naked)) void Fault_Handler(void)
 {
     __asm__ volatile(
+        ".syntax unified\n"
         "mrs r0, msp\n"
         "mrs r1, ipsr\n"
 #if __ARM_ARCH >= 8
@@ -128,7 +133,7 @@ __attribute__((section(".vectors"), used)) static const struct {
 #if __ARM_ARCH == 7
 #define RASR_ENABLE 1u
 #define RASR_NO_ACCESS (1u << 28) /* execute never, no access */
-#define RASR_READ_ONLY (6u << 24)
+#define RASR_READ_ONLY ((6u << 24) | (1u << 17)) /* normal, cacheable: strongly ordered takes no unaligned loads */
 #define BELOW_RAM_LOG2 16u
 
 static void set_region(uint32_t region, uint32_t origin, uint32_t log2_bytes, uint32_t attributes)
@@ -181,7 +186,7 @@ static void protect_memory(void)
     if (((MPU_TYPE >> 8) & 0xFFu) < 2u) {
         return;
     }
-    MPU_MAIR0 = 0x44u; /* normal memory, not cacheable */
+    MPU_MAIR0 = 0xAAu; /* normal memory, cacheable, written through */
     set_read_only(0, flash_start, flash_end, 0u);
     set_read_only(1, ram_end, guard_end, 1u);
     MPU_CTRL = 5u;
@@ -229,7 +234,11 @@ void Reset_Handler(void)
 #if HAS_FAULT_REGISTERS
     SCB_SHCSR |= 7u << 16; /* memory, bus and usage faults have handlers of their own */
 #endif
+    SCB_VTOR = (uint32_t)(uintptr_t)&vectors; /* a boot loader has its own; ignored by cores that have no such register */
     enable_coprocessors();
+#ifdef PORT_FAMILY
+    const int not_started = system_start();
+#endif
     uintptr_t from = (uintptr_t)data_load;
     for (uintptr_t to = (uintptr_t)data_start; to < (uintptr_t)data_end; to += 4u, from += 4u) {
         WORD(to) = WORD(from);
@@ -246,6 +255,14 @@ void Reset_Handler(void)
         WORD(to) = STACK_PAINT;
     }
     protect_memory();
+#ifdef TINYSEG_UART
+    uart_begin();
+#endif
+#ifdef PORT_FAMILY
+    if (not_started != 0 && !PORT_EMULATED) { /* emulators have the processor, and no clocks */
+        port_exit(PORT_EXIT_CLOCK);
+    }
+#endif
     (void)main();
     for (;;) {
     }

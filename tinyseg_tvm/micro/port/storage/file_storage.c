@@ -7,9 +7,12 @@
 static tinyseg_storage_status open(void *user, uint32_t bytes)
 {
     file_storage *driver = user;
-    (void)bytes;
     if (driver->file == 0) {
+        static const uint8_t zero = 0;
         driver->file = port_open_update(driver->name) + 1;
+        if (driver->file > 0 && !port_write_at(driver->file - 1, bytes - 1u, &zero, 1)) { /* so that all can be read */
+            return TINYSEG_STORAGE_ERROR_WRITE;
+        }
     }
     return driver->file > 0 ? TINYSEG_STORAGE_OK : TINYSEG_STORAGE_ERROR_REMOVED;
 }

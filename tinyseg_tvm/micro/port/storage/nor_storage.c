@@ -42,6 +42,9 @@ static tinyseg_storage_status search(nor_storage *driver)
     const nor_flash *flash = driver->flash;
     log_header header;
     driver->number = 0;
+    if (driver->storage.entropy != NULL) { /* of a flash without a log: others have another */
+        driver->number = driver->storage.entropy(driver->storage.user);
+    }
     driver->sector = 0;
     driver->sectors = 0;
     for (uint32_t sector = 0; sector < sectors_of(flash); ++sector) {
@@ -100,7 +103,21 @@ static tinyseg_storage_status open(void *user, uint32_t bytes)
     log_header header = {MAGIC, driver->number, needed, 0};
     header.check = check_of(&header);
     status = flash->program(flash->user, driver->sector * flash->sector_bytes, &header, sizeof header);
-    return status == TINYSEG_STORAGE_OK ? wait(flash) : status;
+    log_header written = {0, 0, 0, 0};
+    status = status == TINYSEG_STORAGE_OK ? wait(flash) : status;
+    if (status == TINYSEG_STORAGE_OK) {
+        status = flash->read(flash->user, driver->sector * flash->sector_bytes, &written, sizeof written);
+    }
+    if (status == TINYSEG_STORAGE_OK && memcmp(&written, &header, sizeof header) != 0) {
+        status = TINYSEG_STORAGE_ERROR_WRITE; /* its number would come again after a reset */
+    }
+    return status;
+}
+
+static uint32_t number(void *user)
+{
+    const nor_storage *driver = user;
+    return driver->number;
 }
 
 /* Where the inference's data begins: behind the page of its header. */
@@ -163,6 +180,7 @@ tinyseg_storage *nor_storage_init(nor_storage *driver, const nor_flash *flash, u
     driver->storage.block_bytes = 1;
     driver->storage.capacity = flash->bytes - flash->page_bytes;
     driver->storage.open = open;
+    driver->storage.number = number;
     driver->storage.read = read;
     driver->storage.write = write;
     driver->storage.poll = poll;

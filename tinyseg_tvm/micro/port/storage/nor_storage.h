@@ -35,7 +35,7 @@ typedef struct {
     bool found;         /* the log was searched */
 } nor_storage;
 
-/* `erased`: room for a bit per sector of the region. */
+/* `erased`: room for a bit per sector of an inference: its first page, and the bytes that the network uses. */
 tinyseg_storage *nor_storage_init(nor_storage *driver, const nor_flash *flash, uint32_t *erased);
 
 #endif

@@ -21,9 +21,12 @@ static void stop(const timed_storage *driver)
 static tinyseg_storage_status open(void *user, uint32_t bytes)
 {
     timed_storage *driver = user;
-    (void)bytes;
     if (driver->file == 0) {
+        static const uint8_t zero = 0;
         driver->file = port_open_update(driver->name) + 1;
+        if (driver->file > 0 && !port_write_at(driver->file - 1, bytes - 1u, &zero, 1)) { /* so that all can be read */
+            return TINYSEG_STORAGE_ERROR_WRITE;
+        }
     }
     stop(driver);
     REGISTER(INTERRUPT_ENABLE + 4u * (driver->model->interrupt / 32u)) = 1u << (driver->model->interrupt % 32u);

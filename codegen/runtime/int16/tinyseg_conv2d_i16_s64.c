@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Convolution of int16 with int8 weights and sums of 64 bits. */
+#define TINYSEG_WEIGHT int8_t
+#define TINYSEG_SUM int64_t
+#define TINYSEG_CONV2D_I16_LINE tinyseg_conv2d_i16_line_s64
+#include "tinyseg_conv2d_i16_body.h"

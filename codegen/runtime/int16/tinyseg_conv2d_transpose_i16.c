@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Transposed convolution of int16 with int8 weights and sums of 32 bits. */
+#define TINYSEG_WEIGHT int8_t
+#define TINYSEG_SUM int32_t
+#define TINYSEG_CONV2D_TRANSPOSE_I16_LINE tinyseg_conv2d_transpose_i16_line
+#include "tinyseg_conv2d_transpose_i16_body.h"

@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Transposed convolution with int8 weights, whose sums go on in float32. */
+#define TINYSEG_WEIGHT int8_t
+#define TINYSEG_SUMS
+#define TINYSEG_CONV2D_TRANSPOSE_LINE tinyseg_conv2d_transpose_line_sums
+#include "tinyseg_conv2d_transpose_body.h"

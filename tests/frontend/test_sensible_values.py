@@ -1,0 +1,99 @@
+"""Constants out of their type's sense are refused with a sentence; values at the edges are ONNX Runtime's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from onnx import TensorProto
+
+from tests.frontend.onnx_models import model, node, port, run_onnxruntime
+from tinyseg_tvm.errors import TinySegError
+from tinyseg_tvm.frontend import from_onnx
+from tinyseg_tvm.frontend.onnx_model import normalized_graph
+from tinyseg_tvm.network import reference
+from tinyseg_tvm.relay import BuildOptions, build
+
+NAN, INFINITE = np.array([[1, np.nan]], np.float32), np.array([[1, -np.inf]], np.float32)
+SENSELESS = [
+    ("Conv", [1, 2, 3, 3], NAN.reshape(1, 2, 1, 1), r"'w' is nan at \[0, 1, 0, 0\]"),
+    ("Conv", [1, 2, 3, 3], INFINITE.reshape(1, 2, 1, 1), "'w' is -inf"),
+    ("Gemm", [1, 2], INFINITE.T, r"'w' is -inf at \[1, 0\]"),
+    ("MatMul", [1, 2], NAN.T, "'w' is nan"),
+    ("PRelu", [1, 2], NAN, "'w' is nan"),
+    ("Add", [1, 2], NAN, "'w' is nan"),
+    ("Clip", [1, 2], NAN[0, 1], "'w' is nan"),
+]
+
+
+@pytest.mark.parametrize(("op_type", "shape", "constant", "said"), SENSELESS)
+def test_a_weight_that_is_no_number_is_refused(op_type, shape, constant, said):
+    proto = model([node(op_type, "x w", "y", "it")], [port("x", shape)], [port("y", None)], {"w": constant})
+    with pytest.raises(TinySegError, match=rf"node 'it' .*{said}"):
+        normalized_graph(proto)
+
+
+def test_an_infinity_that_masks_is_taken():
+    proto = model([node("Add", "x w", "y")], [port("x", [1, 2])], [port("y", None)], {"w": INFINITE})
+    assert [each.op_type for each in normalized_graph(proto)[0].nodes] == ["Add"]
+
+
+@pytest.mark.parametrize(
+    ("scale", "zero", "said"),
+    [(0.1, 5, "zero point is 5; integers of 32 bits"), (1e30, 0, "scale is 1.0.*e.30"), (-0.1, 0, "scale is -0.1")],
+)
+def test_a_bias_that_is_quantised_senselessly_is_refused(scale, zero, said):
+    nodes = [node("DequantizeLinear", "b s z", "bias", "bias"), node("Conv", "x w bias", "y")]
+    constants = {"b": np.array([3], np.int32), "s": np.float32(scale), "z": np.int32(zero)}
+    constants["w"] = np.ones((1, 2, 1, 1), np.float32)
+    with pytest.raises(TinySegError, match=f"node 'bias' .*{said}"):
+        normalized_graph(model(nodes, [port("x", [1, 2, 3, 3])], [port("y", None)], constants))
+
+
+def test_results_that_the_device_cannot_hold_are_refused_by_name():
+    four_bits = model(
+        [node("QuantizeLinear", "x s", "y", "narrow", output_dtype=TensorProto.INT4)],
+        [port("x", [4])],
+        [port("y", None)],
+        {"s": np.float32(0.1)},
+        21,
+    )
+    with pytest.raises(TinySegError, match=r"narrow .*type int4 is an output"):
+        normalized_graph(four_bits)
+    nodes = [node("Dropout", "x", "y m", "drop")]
+    with pytest.raises(TinySegError, match=r"'drop' .*mask"):
+        normalized_graph(model(nodes, [port("x", [4])], [port("y", None), port("m", None)], opset=7))
+    nodes = [node("BatchNormalization", "x s b m v", "y a c d e", "train")]
+    constants = {name: np.ones(2, np.float32) for name in "sbmv"}
+    with pytest.raises(TinySegError, match=r"'train' .*training mode"):
+        normalized_graph(model(nodes, [port("x", [1, 2, 3])], [port("y", None), port("d", [2])], constants, 9))
+
+
+def assert_as_in_onnxruntime(proto, feeds):
+    factory = build(*from_onnx(proto)[:1], BuildOptions(board="host"), name="edge")
+    computed = reference.run(factory.network, [feeds[value.name] for value in proto.graph.input])
+    for got, wanted in zip(computed, run_onnxruntime(proto, feeds), strict=True):
+        np.testing.assert_allclose(got, wanted, 1e-5, 1e-6)
+
+
+@pytest.mark.parametrize("mask", ["bool", "float32"])
+def test_a_row_of_attention_that_is_masked_altogether_is_zero(mask):
+    ports = [port("q", [1, 1, 2, 4]), port("k", [1, 1, 3, 4]), port("v", [1, 1, 3, 4]), port("m", [2, 3], mask)]
+    keep = np.array([[1, 0, 1], [0, 0, 0]], bool)
+    rng = np.random.default_rng(0)
+    feeds = {name: rng.standard_normal((1, 1, n, 4)).astype(np.float32) for name, n in (("q", 2), ("k", 3), ("v", 3))}
+    feeds["m"] = keep if mask == "bool" else np.where(keep, 0, -np.inf).astype(np.float32)
+    assert_as_in_onnxruntime(model([node("Attention", "q k v m", "y")], ports, [port("y", None)], opset=23), feeds)
+
+
+@pytest.mark.parametrize("scale", [0.5, 0.25])
+def test_regions_are_moved_by_half_a_pixel_of_the_map(scale):
+    attributes = {"output_height": 2, "output_width": 3, "sampling_ratio": 2, "spatial_scale": scale}
+    proto = model(
+        [node("RoiAlign", "x r b", "y", **attributes)],
+        [port("x", [1, 2, 6, 6]), port("r", [2, 4]), port("b", [2], "int64")],
+        [port("y", None)],
+        opset=16,
+    )
+    x = np.sin(np.arange(72)).astype(np.float32).reshape(1, 2, 6, 6)
+    regions = np.array([[0, 0, 8, 8], [2, 2, 7, 11]], np.float32)
+    assert_as_in_onnxruntime(proto, {"x": x, "r": regions, "b": np.zeros(2, np.int64)})

@@ -1,0 +1,148 @@
+"""Judges random networks, one after the other, and prints what is found and how to see it again.
+
+    python -m tests.random_networks [--count N] [--seed SEED] [--first NUMBER] [--run SHARE] [--reduce]
+
+Each network is a process of its own, so that nothing ends the sweep. Verdicts are kept in
+build/random-networks/SEED.jsonl: a sweep that was broken off goes on where it was. Findings keep their folder with
+model.onnx there; the others' go.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import importlib
+import json
+import os
+import pickle
+import pkgutil
+import shutil
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import tinyseg_tvm
+from tests.conftest import WARNINGS
+from tests.object_cache import install
+from tests.random_networks.cases import Case, random_case
+from tests.random_networks.judging import FINDINGS, Verdict, judge
+from tests.random_networks.reducing import reduced
+from tinyseg_tvm import codegen, relay_passes
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "build" / "random-networks"
+SECONDS = 120  # that a network may take
+
+
+def judged_apart(make: Callable[[], Case], folder: Path, share: float, seconds: int = SECONDS) -> Verdict:
+    """The verdict of a process that makes the case and judges it; the case itself is in ``case.pickle`` behind it.
+
+    This process computes nothing by itself: threads that a library has started do not outlive the fork.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "verdict.json"
+    file.unlink(missing_ok=True)
+    child = os.fork()
+    if child == 0:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 2)
+        signal.alarm(seconds)
+        try:
+            case = make()
+            (folder / "case.pickle").write_bytes(pickle.dumps(case))
+            verdict = judge(case, folder, runs(case, share))
+        except BaseException:
+            verdict = Verdict("invalid", traceback.format_exc())
+        file.write_text(json.dumps([verdict.kind, verdict.message]))
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    if file.is_file():
+        return Verdict(*json.loads(file.read_text()))
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM:
+        return Verdict("time", f"takes more than {seconds} s")
+    return Verdict("crash", f"the process ended with status {status}")
+
+
+def runs(case: Case, share: float) -> bool:
+    """Whether the case's program is run, too: the host's for this share of cases, emulators' for half of it."""
+    place = (int(case.name.split("-")[1]) * 37 % 100) / 100
+    return place < (share if case.options.build["board"] == "host" else share / 2)
+
+
+def main() -> int:
+    """Judges what the arguments say."""
+    parser = argparse.ArgumentParser(description="Judge random networks.")
+    parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--run", type=float, default=0.6, metavar="SHARE", help="of the programs on the host (0.6)")
+    parser.add_argument("--reduce", action="store_true", help="make findings as small as they get")
+    parser.add_argument("--again", action="store_true", help="judge what has a verdict, too")
+    arguments = parser.parse_args()
+    _import_all()
+    install(str(ROOT / "build" / "objects"))
+    os.environ.setdefault("WARNINGS", WARNINGS)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    log = FOLDER / f"{arguments.seed}.jsonl"
+    known = {} if arguments.again else _known(log)
+    counts: collections.Counter[str] = collections.Counter()
+    numbers = range(arguments.first, arguments.first + arguments.count)
+    started = time.time()
+    for done, number in enumerate(numbers, 1):
+        if number in known:
+            counts[known[number].kind] += 1
+            continue
+        verdict = _one(arguments, number)
+        with log.open("a") as file:
+            file.write(json.dumps([number, verdict.kind, verdict.message]) + "\n")
+        counts[verdict.kind] += 1
+        if done % 25 == 0:
+            print(f"{done} of {len(numbers)}, {time.time() - started:.0f} s: {_sentence(counts)}", flush=True)
+    print(_sentence(counts))
+    return 1 if any(counts[kind] for kind in FINDINGS) else 0
+
+
+def _import_all() -> None:
+    """Imports every part of the compiler, so that a whole sweep is of the files as they were when it began."""
+    for package in (tinyseg_tvm, relay_passes, codegen):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
+
+
+def _one(arguments: argparse.Namespace, number: int) -> Verdict:
+    """Judges one case, and says what was found."""
+    folder = FOLDER / f"{arguments.seed}-{number}"
+    verdict = judged_apart(lambda: random_case(arguments.seed, number), folder, arguments.run)
+    if verdict.kind not in FINDINGS:
+        shutil.rmtree(folder, ignore_errors=True)
+        return verdict
+    print(f"{folder.name}: {verdict.kind}: {verdict.message[-600:]}")
+    if arguments.reduce and verdict.kind not in ("crash", "time", "invalid"):
+        within = folder / "reduced"
+        case = pickle.loads((folder / "case.pickle").read_bytes())
+        small = reduced(case, verdict, lambda other: judged_apart(lambda: other, within, arguments.run, 60))
+        judged_apart(lambda: small, within, arguments.run, 60)
+        kinds = " ".join(node.op_type for node in small.model.graph.node)
+        print(f"  reduced: {kinds}; opset {small.network.opset}, {small.style.form}; {small.options}; {within}")
+    print(f"  again: python -m tests.random_networks --seed {arguments.seed} --first {number} --count 1 --again")
+    return verdict
+
+
+def _known(log: Path) -> dict[int, Verdict]:
+    """Verdicts of an earlier sweep."""
+    if not log.is_file():
+        return {}
+    rows = [json.loads(line) for line in log.read_text().splitlines()]
+    return {number: Verdict(kind, message) for number, kind, message in rows}
+
+
+def _sentence(counts: collections.Counter[str]) -> str:
+    return f"{counts.total()} networks: " + ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
