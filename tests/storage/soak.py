@@ -1,4 +1,4 @@
-"""Inference after inference with spilled tensors, now and then a fault, and numbers that wrap: ``python -m tests.storage.soak``.
+"""Runs spilled inferences in a row, with faults, resets and numbers that wrap: ``python -m tests.storage.soak``.
 
 Images take turns, so that what an earlier inference left in storage or arena is wrong for the one that runs. A wrong
 output is never reported as right, the inference after a fault is right, and traffic stays what it was in the first.
@@ -79,7 +79,8 @@ static tinyseg_storage_status transfer(bool write, uint32_t offset, uint8_t *dat
             *((write ? medium + offset : data) + chance(bytes)) ^= (uint8_t)(1u << chance(8u));
             return TINYSEG_STORAGE_OK;
         case ELSEWHERE:
-            copy(write, chance((NET_STORAGE0_BYTES - bytes) / NET_STORAGE0_BLOCK + 1u) * NET_STORAGE0_BLOCK, data, bytes);
+            offset = chance((NET_STORAGE0_BYTES - bytes) / NET_STORAGE0_BLOCK + 1u) * NET_STORAGE0_BLOCK;
+            copy(write, offset, data, bytes);
             return TINYSEG_STORAGE_OK;
         case POWER_CUT:
             copy(write, offset, data, bytes / 2u);
@@ -204,8 +205,9 @@ int main(int argc, char **argv)
             memcpy(other, medium, sizeof medium);
         }
     }
-    printf("%u right, %u faults noticed, %u without effect, %u resets, %u wraps; %u wrong, %u failed, %u other traffic\n",
-           ok, noticed, harmless, resets, wraps, wrong, lame, odd);
+    printf("%u right, %u faults noticed, %u without effect, ", ok, noticed, harmless);
+    printf("%u resets, %u wraps; ", resets, wraps);
+    printf("%u wrong, %u failed, %u with other traffic\n", wrong, lame, odd);
     return wrong != 0u || lame != 0u || odd != 0u;
 }
 """
