@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 import numpy as np
 
@@ -36,7 +37,7 @@ class DspKernel(RegisterTile):
     name = "dsp"
     module = "tinyseg_tile_dsp"
     dtype = "int16"
-    tile_pixels = (4, THREE, 2, 1)
+    tile_pixels: ClassVar[tuple[int, ...]] = (4, THREE, 2, 1)
     odd_end = THREE
     cycles_per_staged_value = 2.0  # widening four takes seven instructions
 
