@@ -85,6 +85,7 @@ _MEASURED = {
     "tinyseg_global_pool": (272, 1624),
     "tinyseg_linear_dsp": (3052, 2776),
     "tinyseg_linear_mve": (148, 148),
+    "tinyseg_lstm_tflite": (1224, 1424),
     "tinyseg_lookup": (124, 104),
     "tinyseg_lookup_dsp": (180, 148),
     "tinyseg_lookup_mve": (28, 28),
