@@ -32,7 +32,7 @@ def lstm(
     own = [constant((UNITS, INPUTS), "int8", -127, 128, 0.01) for _ in range(4)]
     recurrent = [constant((UNITS, UNITS), "int8", -127, 128, 0.02) for _ in range(4)]
     biases = [constant((UNITS,), "int64" if wide else "int32", -900, 900, 0.0003) for _ in range(4)]
-    unit = {"dtype": dtype, "scale": 1 / 32768 if wide else 1 / 128, "zero_point": 0 if wide else -3}
+    unit: dict[str, Any] = {"dtype": dtype, "scale": 1 / 32768 if wide else 1 / 128, "zero_point": 0 if wide else -3}
     hidden = made.tensor((batch, UNITS), **unit, variable=changes.pop("variable", True))
     cells = made.tensor((batch, UNITS), "int16", changes.pop("cells", 2.0**-12), variable=True)
     operands = [x, *own, *recurrent, -1, -1, -1, *biases, -1, -1, hidden, cells, -1, -1, -1, -1]

@@ -173,8 +173,7 @@ def remembering(case: Case) -> Case:
     real = np.full(8, 8 / 64 / case.inputs[0].shape[1] / (256 if wide else 1))
     constants["multiplier"], constants["shift"] = quantize_multiplier(real)
     constants["bias"] = np.zeros_like(constants["bias"])
-    numbers = {"input_zero_point": 0, "hidden_zero_point": 0, "cell_exponent": -15, "cell_clip": 0}
-    arithmetic = replace(operator.arithmetic, **numbers)
+    arithmetic = replace(operator.arithmetic, input_zero_point=0, hidden_zero_point=0, cell_exponent=-15, cell_clip=0)
     return Case(replace(operator, arithmetic=arithmetic), case.inputs, constants)
 
 

@@ -139,7 +139,7 @@ def integer_lstm(draw: Any, dtype: str = "int8") -> Case:
 
     def values(shape: tuple[int, ...], kind: str = "int8") -> np.ndarray:
         limits = np.iinfo(kind)
-        return rng.integers(limits.min, limits.max, shape, endpoint=True).astype(kind)
+        return np.asarray(rng.integers(limits.min, limits.max, shape, endpoint=True).astype(kind))
 
     constants = {
         "weight": values((4 * units, width)),

@@ -39,7 +39,7 @@ def lstm(n: Network, x: Value) -> Value:
     ]
     state = n.file.tensor((batch, units), n.dtype, scale, zero_point, variable=True)
     cells = n.file.tensor((batch, units), "int16", 2.0 ** n.between(-15, -8), 0, variable=True)
-    operands = [x, *own, *recurrent, -1, -1, -1, *biases, -1, -1, state, cells, -1, -1, -1, -1]
+    operands: list[int | Value] = [x, *own, *recurrent, -1, -1, -1, *biases, -1, -1, state, cells, -1, -1, -1, -1]
     options = {
         "time_major": int(time_major),
         "cell_clip": n.one_of(0.0, 0.7, 10.0),

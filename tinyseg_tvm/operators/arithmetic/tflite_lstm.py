@@ -134,4 +134,4 @@ class Cell(forms.Arithmetic):
 
 
 def _saturated(values: np.ndarray) -> np.ndarray:
-    return np.clip(values, *_INT16)
+    return np.asarray(np.clip(values, *_INT16))
