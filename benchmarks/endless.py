@@ -56,10 +56,10 @@ def compiled(path: Path, options: BuildOptions) -> Factory:
     return build(mod, options, params, name=path.stem)
 
 
-def _input_lines(factory: Factory) -> int:
-    """Lines of the first input, in the model's rows or columns as a round has them."""
-    network = factory.network
-    return network.tensors[network.inputs[0].tensor].type.lines
+def _whole_lines(factory: Factory) -> int:
+    """Lines of the model's input, along the axis that is endless."""
+    lowered = factory.lowered.exchanged if factory.axis == "columns" else factory.lowered
+    return lowered.network.tensors[lowered.network.inputs[0].tensor].type.lines
 
 
 def run_rounds(factory: Factory) -> tuple[RunResult, bool]:
@@ -91,7 +91,7 @@ def row(path: Path, options: BuildOptions) -> tuple[list[str], bool]:
     return [
         path.stem,
         factory.axis,
-        f"{_input_lines(factory)} of {_input_lines(whole)}",
+        f"{network.tensors[network.inputs[0].tensor].type.lines} of {_whole_lines(factory)}",
         ", ".join(str(delay) for delay in delays.values()),
         "yes" if exact and once.mismatches == 0 else "NO",
         f"{factory.macs:,}",
