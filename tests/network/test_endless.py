@@ -86,3 +86,18 @@ def test_rounds_give_the_result_of_each_window(seed: int):
 @pytest.mark.parametrize("seed", range(8, 200))
 def test_more_rounds_give_the_result_of_each_window(seed: int):
     check_windows(seed)
+
+
+def test_names_that_the_model_has_are_not_taken():
+    source = random_map_network(1, 48)
+    for each, name in zip(
+        source.graph.node, ("x_past", "x_joined", "stream_round", "x_past_next", "x_joined_begun"), strict=False
+    ):
+        each.name = name
+    network = lowered(source)
+    round_ = endless(network)
+    names = [node.name for node in round_.nodes]
+    assert len(set(names)) == len(names)
+    data = np.random.default_rng(1).normal(0, 1, (1, CHANNELS, 48, WIDTH)).astype(np.float32)
+    (plain,) = [lowered(random_map_network(1, 48))]
+    np.testing.assert_array_equal(np.stack(stream(round_, data)), np.stack(stream(endless(plain), data)))

@@ -15,7 +15,7 @@ they equal the model on each window alone where the model does not pad along its
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -23,8 +23,18 @@ import numpy as np
 
 from tinyseg_tvm.errors import TinySegError, UsageError
 from tinyseg_tvm.network.network import Network, Node, Port, State, Tensor
+from tinyseg_tvm.network.stream_kinds import (
+    Endless,
+    Kind,
+    Window,
+    over_part,
+    part_of,
+    sliding_of,
+    stream_kinds,
+    with_lines,
+)
 from tinyseg_tvm.operators import Concat, Lookup, Slice, TensorType
-from tinyseg_tvm.operators.base import Part, Slid
+from tinyseg_tvm.operators.base import Part
 from tinyseg_tvm.operators.sliding import EDGE, Sliding
 from tinyseg_tvm.operators.stream_start import StreamStart
 
@@ -45,111 +55,26 @@ def endless(network: Network, round_lines: int = 0) -> Network:
     if network.states or len(network.inputs) != 1:
         what = "has states already" if network.states else f"has {len(network.inputs)} inputs"
         raise TinySegError(f"--endless needs a network of one input without states, and {network.name} {what}")
-    kinds = _kinds(network)
+    kinds = stream_kinds(network)
     lines = _round_lines(network, kinds, round_lines)
     return _Rewrite(network, kinds, lines).network()
 
 
 def window_makers(network: Network) -> list[str]:
     """Names of the nodes of ``network``, as ``endless`` takes it, that take endless lines and make windows of them."""
-    kinds = _kinds(network)
+    kinds = stream_kinds(network)
     return [
         node.name
         for node in network.nodes
-        if any(isinstance(kinds[name], _Endless) for name in node.inputs)
-        and any(isinstance(kinds[name], _Window) for name in node.outputs)
-        and not any(isinstance(kinds[name], _Window) for name in node.inputs)
+        if any(isinstance(kinds[name], Endless) for name in node.inputs)
+        and any(isinstance(kinds[name], Window) for name in node.outputs)
+        and not any(isinstance(kinds[name], Window) for name in node.inputs)
     ]
 
 
-@dataclass(frozen=True)
-class _Endless:
-    """Lines that never end.
-
-    Attributes:
-        lines: for each line of the input, as a fraction.
-        delay: see above.
-    """
-
-    lines: Fraction
-    delay: int
-
-
-class _Window:
-    """Computed anew in each round."""
-
-
-_Kind = _Endless | _Window | None
-"""None: what does not depend on the input."""
-
-
-def _kinds(network: Network) -> dict[str, _Kind]:
-    """Of every tensor."""
-    (entering,) = network.inputs
-    kinds: dict[str, _Kind] = {entering.tensor: _Endless(Fraction(1), 0)}
-    for node in network.nodes:
-        kinds.update(dict.fromkeys(node.outputs, _result_kind(network, node, [kinds[name] for name in node.inputs])))
-    if not any(isinstance(kinds[port.tensor], _Endless | _Window) for port in network.outputs):
-        raise TinySegError(f"--endless: no output of {network.name} depends on its input")
-    return kinds
-
-
-def _result_kind(network: Network, node: Node, operands: Sequence[_Kind]) -> _Kind:
-    streams = [kind for kind in operands if isinstance(kind, _Endless)]
-    if not streams or any(isinstance(kind, _Window) for kind in operands):
-        return None if all(kind is None for kind in operands) else _Window()
-    sliding = _sliding(network, node, operands)
-    if sliding is None or len({stream.lines for stream in streams}) != 1:
-        return _Window()
-    delay = max(stream.delay for stream in streams)
-    return _Endless(streams[0].lines * Fraction(sliding.made, sliding.taken), sliding.delay(delay))
-
-
-def _sliding(network: Network, node: Node, operands: Sequence[_Kind]) -> Sliding | None:
-    """How an operator's results follow from operands of which some never end; None where they need them all."""
-    types = network.input_types(node)
-    if any(kind is None and each.lines > 1 for kind, each in zip(operands, types, strict=True)):
-        return None
-    try:
-        found = node.operator.sliding(types, node.constants)
-        for blocks in (1, 2):  # constants of a line each fit one number of lines alone
-            _over(node, types, operands, _part(found, 0, blocks * found.made))
-    except ValueError:
-        return None
-    return found if len(node.outputs) == 1 else None
-
-
-def _part(sliding: Sliding, first: int, lines: int) -> Part:
-    """Lines of an endless result, and the lines that they are made of."""
-    made = range(first, first + lines)
-    begin, last = min(sliding.first(line) for line in made), max(sliding.last(line) for line in made)
-    return Part(first, lines, begin, last + 1 - begin)
-
-
-def _over(node: Node, types: Sequence[TensorType], operands: Sequence[_Kind], part: Part) -> tuple[Slid, TensorType]:
-    """The operator over a part of its operands' lines, and its result. Raises ValueError where there is none."""
-    slid = node.operator.over(types, node.constants, part)
-    read = [
-        _with_lines(each, part.lines_read) if isinstance(kind, _Endless) else each
-        for kind, each in zip(operands, types, strict=True)
-    ]
-    constants = {name: TensorType(array.shape, str(array.dtype)) for name, array in slid.constants.items()}
-    (result,) = slid.operator.infer(read, constants)
-    if result.lines != part.lines:
-        raise ValueError(f"{result.lines} lines are made of {part.lines_read}, not {part.lines}")
-    return slid, result
-
-
-def _with_lines(kind: TensorType, lines: int) -> TensorType:
-    axis = kind.line_axis
-    if axis is None:
-        raise ValueError(f"{kind.shape} has no lines")
-    return TensorType((*kind.shape[:axis], lines, *kind.shape[axis + 1 :]), kind.dtype)
-
-
-def _round_lines(network: Network, kinds: Mapping[str, _Kind], wanted: int) -> int:
+def _round_lines(network: Network, kinds: Mapping[str, Kind], wanted: int) -> int:
     """Lines of the input in a round."""
-    streams = [kind for kind in kinds.values() if isinstance(kind, _Endless)]
+    streams = [kind for kind in kinds.values() if isinstance(kind, Endless)]
     period = math.lcm(*(kind.lines.denominator for kind in streams))
     if wanted % period:
         raise UsageError(
@@ -163,12 +88,12 @@ class _Rewrite:
     """The network of a round, as far as it is made."""
 
     old: Network
-    kinds: Mapping[str, _Kind]
+    kinds: Mapping[str, Kind]
     round_lines: int
     tensors: dict[str, Tensor] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
     states: list[State] = field(default_factory=list)
-    round: str = ""
+    names: dict[Hashable, str] = field(default_factory=dict)
 
     def network(self) -> Network:
         """The whole."""
@@ -189,23 +114,33 @@ class _Rewrite:
             states=tuple(self.states),
         )
 
+    def _name(self, stem: str, *key: Hashable) -> str:
+        """Of a tensor that the model does not have, the same for the same stem and key."""
+        asked = (stem, *key)
+        if asked not in self.names:
+            name = stem
+            while name in self.old.tensors or name in self.names.values():
+                name += "_"
+            self.names[asked] = name
+        return self.names[asked]
+
     def _lines(self, name: str) -> int:
         """A tensor's new lines in a round."""
         kind = self.kinds[name]
-        assert isinstance(kind, _Endless)
+        assert isinstance(kind, Endless)
         return int(kind.lines * self.round_lines)
 
     def _delay(self, name: str) -> int:
         kind = self.kinds[name]
-        assert isinstance(kind, _Endless)
+        assert isinstance(kind, Endless)
         return kind.delay
 
     def _of_round(self, name: str) -> Tensor:
         """A tensor of the model with the lines of a round."""
         tensor = self.old.tensors[name]
-        if not isinstance(self.kinds[name], _Endless):
+        if not isinstance(self.kinds[name], Endless):
             return tensor
-        return replace(tensor, type=_with_lines(tensor.type, self._lines(name)))
+        return replace(tensor, type=with_lines(tensor.type, self._lines(name)))
 
     def _reads(self, node: Node) -> Iterator[tuple[str, int, int]]:
         """Of each operand whose lines never end: its name, and the first and the end of the lines that are read.
@@ -213,8 +148,8 @@ class _Rewrite:
         They count from the round's first new line, earlier ones below 0.
         """
         kinds = [self.kinds[name] for name in node.inputs]
-        streams = [name for name, kind in zip(node.inputs, kinds, strict=True) if isinstance(kind, _Endless)]
-        if not isinstance(self.kinds[node.outputs[0]], _Endless):
+        streams = [name for name, kind in zip(node.inputs, kinds, strict=True) if isinstance(kind, Endless)]
+        if not isinstance(self.kinds[node.outputs[0]], Endless):
             for name in streams:
                 begin = self._window_begin(name)
                 yield name, begin, begin + self.old.tensors[name].type.lines
@@ -228,10 +163,10 @@ class _Rewrite:
     def _part(self, node: Node) -> Part:
         """Lines that a round makes of an endless result, and what they are made of; from the round's begin on."""
         (result,) = node.outputs
-        return _part(self._sliding(node), -self._delay(result), self._lines(result))
+        return part_of(self._sliding(node), -self._delay(result), self._lines(result))
 
     def _sliding(self, node: Node) -> Sliding:
-        found = _sliding(self.old, node, [self.kinds[name] for name in node.inputs])
+        found = sliding_of(self.old, node, [self.kinds[name] for name in node.inputs])
         assert found is not None
         return found
 
@@ -241,9 +176,9 @@ class _Rewrite:
         held = [
             (Fraction(self._delay(name) + self.old.tensors[name].type.lines) / kind.lines, kind.lines)
             for node in self.old.nodes
-            if isinstance(self.kinds[node.outputs[0]], _Window)
+            if isinstance(self.kinds[node.outputs[0]], Window)
             for name in node.inputs
-            if isinstance(kind := self.kinds[name], _Endless)
+            if isinstance(kind := self.kinds[name], Endless)
         ]
         step = math.lcm(*(lines.denominator for _, lines in held))
         return -(-math.ceil(max((delay for delay, _ in held), default=0)) // step) * step
@@ -251,7 +186,7 @@ class _Rewrite:
     def _window_begin(self, name: str) -> int:
         """The first line of a tensor's window, counted from its first new line of the round."""
         kind = self.kinds[name]
-        assert isinstance(kind, _Endless)
+        assert isinstance(kind, Endless)
         begin = kind.lines * (self.round_lines - self._window_delay)
         if begin.denominator != 1:
             raise TinySegError(
@@ -269,13 +204,13 @@ class _Rewrite:
 
     def _node(self, node: Node) -> None:
         reads = {name: (begin, end) for name, begin, end in self._reads(node)}
-        if not isinstance(self.kinds[node.outputs[0]], _Endless):
+        if not isinstance(self.kinds[node.outputs[0]], Endless):
             inputs = tuple(self._part_of(name, *reads[name]) if name in reads else name for name in node.inputs)
             self._add(replace(node, inputs=inputs), [self.old.tensors[name] for name in node.outputs])
             return
         kinds = [self.kinds[name] for name in node.inputs]
         sliding, part = self._sliding(node), self._part(node)
-        slid, result = _over(node, self.old.input_types(node), kinds, part)
+        slid, result = over_part(node, self.old.input_types(node), kinds, part)
         inputs = tuple(
             self._padded(name, self._part_of(name, *reads[name]), reads[name][0], sliding) if name in reads else name
             for name in node.inputs
@@ -291,31 +226,31 @@ class _Rewrite:
         if begin >= 0:
             return self._slice(name, begin, end)
         if end <= 0:
-            return self._slice(f"{name}_past", kept + begin, kept + end)
+            return self._slice(self._name(f"{name}_past"), kept + begin, kept + end)
         return self._slice(self._joined(name), kept + begin, kept + end if end < new else kept + new)
 
     def _slice(self, source: str, begin: int, end: int) -> str:
         """Some lines of a tensor."""
         kind = self.tensors[source].type
-        name = f"{source}_from_{begin}_to_{end}"
         if (begin, end) == (0, kind.lines):
             return source
+        name = self._name(f"{source}_from_{begin}_to_{end}")
         if name not in self.tensors:
             axis = kind.line_axis or 0
             low, high = [0] * len(kind.shape), list(kind.shape)
             low[axis], high[axis] = begin, end
             operator = Slice(tuple(low), tuple(high), (1,) * len(kind.shape))
-            held = replace(self.tensors[source], name=name, type=_with_lines(kind, end - begin))
+            held = replace(self.tensors[source], name=name, type=with_lines(kind, end - begin))
             self._add(Node(name, operator, (source,), (name,), {}), [held])
         return name
 
     def _keep(self, name: str) -> None:
         """A state of a tensor's earlier lines."""
-        before, after = f"{name}_past", f"{name}_past_next"
+        before, after = self._name(f"{name}_past"), self._name(f"{name}_past_next")
         if before in self.tensors:
             return
         tensor, kept, new = self.tensors[name], self.reach[name], self._lines(name)
-        past = replace(tensor, name=before, type=_with_lines(tensor.type, kept))
+        past = replace(tensor, name=before, type=with_lines(tensor.type, kept))
         self.tensors[before] = past
         pieces = (self._slice(name, new - kept, new),) if kept <= new else (self._slice(before, new, kept), name)
         self._add(Node(after, Concat(past.type.line_axis or 0), pieces, (after,), {}), [replace(past, name=after)])
@@ -323,11 +258,11 @@ class _Rewrite:
 
     def _joined(self, name: str) -> str:
         """A tensor with its earlier lines before it."""
-        made, tensor = f"{name}_joined", self.tensors[name]
+        made, tensor = self._name(f"{name}_joined"), self.tensors[name]
         if made not in self.tensors:
             axis = tensor.type.line_axis or 0
-            both = replace(tensor, name=made, type=_with_lines(tensor.type, self.reach[name] + tensor.type.lines))
-            self._add(Node(made, Concat(axis), (f"{name}_past", name), (made,), {}), [both])
+            both = replace(tensor, name=made, type=with_lines(tensor.type, self.reach[name] + tensor.type.lines))
+            self._add(Node(made, Concat(axis), (self._name(f"{name}_past"), name), (made,), {}), [both])
         return made
 
     def _padding(self, name: str) -> float:
@@ -349,7 +284,7 @@ class _Rewrite:
                 f"--endless: the stream's first line comes to {name!r} after more than {_MOST_ROUNDS} rounds. Remedy: "
                 "more lines in a round"
             )
-        made = f"{lines}_begun" + ("_edge" if edge else f"_{value:g}".replace("-", "m").replace(".", "p"))
+        made = self._name(f"{lines}_begun", edge, value)
         if made not in self.tensors:
             operator = StreamStart(advance, first, value, edge)
             self._add(
@@ -359,14 +294,14 @@ class _Rewrite:
 
     def _round(self) -> str:
         """The count of rounds."""
-        if not self.round:
-            self.round, after = "stream_round", "stream_round_next"
+        before, after = self._name("stream_round"), self._name("stream_round_next")
+        if before not in self.tensors:
             held = TensorType((1, 1), "int8")
-            self.tensors[self.round] = Tensor(self.round, held)
+            self.tensors[before] = Tensor(before, held)
             counts = np.minimum(np.arange(256) + 1, _MOST_ROUNDS).astype(np.int8)
-            self._add(Node(after, Lookup("int8"), (self.round,), (after,), {"table": counts}), [Tensor(after, held)])
-            self._state(self.round, after, np.zeros((1, 1), np.int8))
-        return self.round
+            self._add(Node(after, Lookup("int8"), (before,), (after,), {"table": counts}), [Tensor(after, held)])
+            self._state(before, after, np.zeros((1, 1), np.int8))
+        return before
 
     def _state(self, before: str, after: str, initial: np.ndarray) -> None:
         given, made = (Port.of(self.tensors[name]) for name in (before, after))
@@ -380,7 +315,7 @@ class _Rewrite:
         """The port of a round."""
         kind = self.kinds[port.tensor]
         output = port in self.old.outputs
-        if isinstance(kind, _Endless):
+        if isinstance(kind, Endless):
             shape = _model_shape(port, self.old.tensors[port.tensor].type, self._lines(port.tensor))
             return replace(port, model_shape=shape, delay=kind.delay if output else None)
         if kind is None:
