@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 import pytest
@@ -146,7 +148,11 @@ def test_blocks_are_in_the_order_of_the_mode(op_type, mode):
 @pytest.mark.parametrize("sizes", [(7, 9), (3, 2), (1, 5)])
 def test_cubic_with_aligned_corners(sizes):
     constants = {"s": np.array([1, 2, *sizes], np.int64)}
-    attributes = {"mode": "cubic", "coordinate_transformation_mode": "align_corners", "cubic_coeff_a": -0.5}
+    attributes: dict[str, Any] = {
+        "mode": "cubic",
+        "coordinate_transformation_mode": "align_corners",
+        "cubic_coeff_a": -0.5,
+    }
     proto = model(
         [node("Resize", "x - - s", "y", **attributes)], [port("x", [1, 2, 4, 5])], [port("y", None)], constants
     )
@@ -166,7 +172,7 @@ def test_the_greatest_in_any_order_are_the_greatest():
 @pytest.mark.parametrize("op_type", ["MaxPool", "AveragePool"])
 @pytest.mark.parametrize("size", range(5, 10))
 def test_chained_pools_of_partial_windows_have_the_extents_of_onnxruntime(op_type, size):
-    attributes = {"kernel_shape": [2, 3], "strides": [3, 2], "pads": [1, 0, 0, 1], "ceil_mode": 1}
+    attributes: dict[str, Any] = {"kernel_shape": [2, 3], "strides": [3, 2], "pads": [1, 0, 0, 1], "ceil_mode": 1}
     nodes = [node(op_type, "x", "m", **attributes), node(op_type, "m", "y", **attributes)]
     assert_as_in_onnxruntime(
         model(nodes, [port("x", [1, 2, size + 4, size])], [port("y", None)], opset=19),
@@ -204,3 +210,34 @@ def test_values_dropped_at_random_are_refused_by_name():
     proto = model([node("Dropout", "x r t", "y", "drop")], [port("x", [4])], [port("y", [4])], constants, 13)
     with pytest.raises(TinySegError, match=r"'drop' .*at random"):
         normalized_graph(proto)
+
+
+@pytest.mark.parametrize("op_type", ["ReduceMax", "MaxPool", "GlobalMaxPool"])
+def test_the_greatest_of_minus_infinities_is_one(op_type):
+    attributes: dict[str, Any] = {
+        "ReduceMax": {"axes": [3]},
+        "MaxPool": {"kernel_shape": [1, 4], "pads": [0, 1, 0, 1]},
+        "GlobalMaxPool": {},
+    }[op_type]
+    proto = model([node(op_type, "x", "y", **attributes)], [port("x", [1, 5, 3, 4])], [port("y", None)], opset=13)
+    (got,) = results(proto, {"x": np.full((1, 5, 3, 4), -np.inf, np.float32)})
+    assert np.isneginf(got).all()
+
+
+@pytest.mark.parametrize("constant", [False, True])
+@pytest.mark.parametrize("direction", ["LEFT", "RIGHT"])
+def test_shifts_of_signed_numbers_leave_the_sign(direction, constant):
+    x = np.array([-8, 7, -(2**31), -3, -1, 5, -6], np.int32)
+    by = np.array([1, 2, 31, 32, 100, -1, -64], np.int32)
+    ports = [port(name, [7], "int32") for name in ("x", "by", "y")]
+    inputs, constants = (ports[:1], {"by": by}) if constant else (ports[:2], {})
+    nodes = [node("BitShift", "x by", "y", direction=direction)]
+    proto = model(nodes, inputs, ports[2:], constants, onnx.defs.onnx_opset_version())
+    (got,) = results(proto, {"x": x, "by": by})
+    wide = [
+        (value << n if direction == "LEFT" else value >> n) if 0 <= n < 32 else None
+        for value, n in zip(x.tolist(), by.tolist(), strict=True)
+    ]
+    filled = [-1 if direction == "RIGHT" and value < 0 else 0 for value in x]
+    wanted = [other if each is None else each for each, other in zip(wide, filled, strict=True)]
+    assert got.tolist() == [(each + 2**31) % 2**32 - 2**31 for each in wanted]
