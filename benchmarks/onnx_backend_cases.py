@@ -262,7 +262,8 @@ def difference(expected: Sequence[Any], got: Sequence[np.ndarray], rtol: float, 
         is_float = wanted.dtype.kind == "f"
         near = np.isclose(found, wanted, nearness, atol, equal_nan=True) if is_float else found == wanted
         if is_float and (finite := np.abs(wanted[np.isfinite(wanted)])).size:
-            near |= np.abs(found - wanted) <= np.finfo(wanted.dtype).eps * finite.max()
+            with np.errstate(invalid="ignore"):
+                near |= np.abs(found - wanted) <= np.finfo(wanted.dtype).eps * finite.max()
         if not near.all():
             place = tuple(int(i[0]) for i in np.nonzero(~np.atleast_1d(near)))
             values = f"{np.atleast_1d(found)[place]} in place of {np.atleast_1d(wanted)[place]}"
