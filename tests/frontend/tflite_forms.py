@@ -171,6 +171,11 @@ def _prelu(f: Form) -> bytes:
     return f.node("PRELU", [f.x(), f.stored((1, 1, 4), weight=False)], f.y())
 
 
+def _gather_nd(f: Form) -> bytes:
+    places = f.file.constant(np.array([[0, 3], [0, 1]], np.int32))
+    return f.node("GATHER_ND", [f.x(), places], f.y((2, 4, 4)))
+
+
 def _embedding(f: Form) -> bytes:
     table = f.stored((5, 4), weight=False)
     f.inputs.append(f.file.tensor((3,), "int32", None))
@@ -302,7 +307,7 @@ FORMS: dict[str, Callable[[Form], bytes]] = {
     "BROADCAST_TO": lambda f: f.node("BROADCAST_TO", [f.x((1, 4, 1, 4)), f.integers(*MAP)], f.y()),
     "FILL": lambda f: f.node("FILL", [f.integers(*MAP), f.x((1,))], f.y()),
     "REVERSE_V2": _moved("REVERSE_V2", MAP, [1]),
-    "GATHER_ND": lambda f: f.node("GATHER_ND", [f.x(), f.file.constant(np.array([[0, 3], [0, 1]], np.int32))], f.y((2, 4, 4))),
+    "GATHER_ND": _gather_nd,
     "EMBEDDING_LOOKUP": _embedding,
     "SELECT": lambda f: _select(f, "SELECT"),
     "ADD_N": lambda f: f.node("ADD_N", [f.x(), f.x(), f.x()], f.y()),
