@@ -159,5 +159,6 @@ def _by_constant(n: Network, x: Value) -> Value:
     result = (outputs, columns) if constant_first else (rows, outputs)
     spread = n.spread(x) * scale * 60 * np.sqrt(inner)
     operands: list[int | Value] = [constant, x] if constant_first else [x, constant]
-    options = {"adj_x": int(adj_x), "adj_y": int(adj_y)}
-    return n.add("BATCH_MATMUL", operands, (*x.shape[:-2], *result), n.scale(spread), n.zero_point(), **options)
+    shape = (*x.shape[:-2], *result)
+    turned = int(adj_x), int(adj_y)
+    return n.add("BATCH_MATMUL", operands, shape, n.scale(spread), n.zero_point(), adj_x=turned[0], adj_y=turned[1])
