@@ -159,6 +159,6 @@ def _by_constant(n: Network, x: Value) -> Value:
     result = (outputs, columns) if constant_first else (rows, outputs)
     spread = n.spread(x) * scale * 60 * np.sqrt(inner)
     operands: list[int | Value] = [constant, x] if constant_first else [x, constant]
-    shape = (*x.shape[:-2], *result)
+    whole = (*x.shape[:-2], *result)
     turned = int(adj_x), int(adj_y)
-    return n.add("BATCH_MATMUL", operands, shape, n.scale(spread), n.zero_point(), adj_x=turned[0], adj_y=turned[1])
+    return n.add("BATCH_MATMUL", operands, whole, n.scale(spread), n.zero_point(), adj_x=turned[0], adj_y=turned[1])
