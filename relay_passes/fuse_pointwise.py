@@ -28,6 +28,7 @@ from tinyseg_tvm.operators import (
 from tinyseg_tvm.operators.arithmetic import expressions, float32, onnx
 from tinyseg_tvm.operators.arithmetic.onnx import SUMS_AS_THEY_ARE
 from tinyseg_tvm.operators.base import ARITHMETIC
+from tinyseg_tvm.relay_passes.binary_expressions import write_float
 from tinyseg_tvm.relay_passes.expression_writer import ExpressionWriter, Ref
 from tinyseg_tvm.relay_passes.expressions import Expr, dtype_of, is_variable, shape_of
 from tinyseg_tvm.relay_passes.float_operands import emit_operator
@@ -126,8 +127,7 @@ def _elementwise(writer: ExpressionWriter, call: OperatorCall, x: list[Ref], ran
     operands = list(x)
     if isinstance(operator, ElementwiseConstant):
         operands.insert(0 if operator.constant_is_lhs else 1, writer.constant(call.constants["other"], rank))
-    arithmetic = cast(float32.Binary, operator.arithmetic)
-    return writer.clamped(writer(operator.function, *operands), arithmetic.output_min, arithmetic.output_max)
+    return write_float(writer, operator, *operands)
 
 
 def _clip(writer: ExpressionWriter, call: OperatorCall, x: list[Ref], _rank: int) -> Ref:

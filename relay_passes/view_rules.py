@@ -34,6 +34,7 @@ from tinyseg_tvm.operators import (
 from tinyseg_tvm.operators.constant import Constant
 from tinyseg_tvm.operators.matmul import Matmul
 from tinyseg_tvm.relay_passes import layouts
+from tinyseg_tvm.relay_passes.binary_expressions import as_pointwise
 from tinyseg_tvm.relay_passes.expressions import Call, Expr, shape_of
 from tinyseg_tvm.relay_passes.layouts import Permutation
 from tinyseg_tvm.relay_passes.matmul_views import matmul
@@ -123,6 +124,9 @@ def _elementwise(views: Views, name: str, call: OperatorCall, operands: list[Vie
             for full, small in (stored, stored[::-1])
         )
 
+    written = None if broadcasts(_agreed(views, operands)) else as_pointwise(call)
+    if written is not None:
+        return _pointwise(views, name, written, operands)
     return _axiswise(views, name, call, operands, lambda _permutation: call.operator, broadcasts)
 
 
@@ -131,6 +135,10 @@ def _elementwise_constant(views: Views, name: str, call: OperatorCall, operands:
     view = operands[0]
     if other.size == 1:
         return _unary(views, name, call, operands)
+    if other.shape != view.shape and not _is_last(view) and view.late is None:
+        padded = other.reshape((1,) * (len(view.shape) - 1) + other.shape)
+        written = as_pointwise(call, padded)
+        return None if written is None else _pointwise(views, name, written, operands)
     if other.shape != view.shape or view.late is not None:
         return None
     stored = (
