@@ -8,6 +8,7 @@ import numpy as np
 
 from tinyseg_tvm.operators import Elementwise, ElementwiseConstant, Pointwise
 from tinyseg_tvm.operators.arithmetic import float32, onnx
+from tinyseg_tvm.operators.arithmetic.onnx_functions import dequantize
 from tinyseg_tvm.relay_passes.expression_writer import ExpressionWriter, Ref
 from tinyseg_tvm.relay_passes.operator_calls import OperatorCall
 
@@ -57,7 +58,7 @@ def _write_integer(
     real = [
         writer("dequantize", operand, scale, str(zero))
         if isinstance(operand, str)
-        else _constant(writer, onnx.dequantize(operand, scale, zero))
+        else _constant(writer, dequantize(operand, scale, zero))
         for operand, (scale, zero) in zip(operands, quantizations, strict=True)
     ]
     made = writer(operator.function, *real)
