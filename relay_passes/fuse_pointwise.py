@@ -30,6 +30,7 @@ from tinyseg_tvm.operators.arithmetic import expressions, float32, onnx
 from tinyseg_tvm.operators.arithmetic.onnx import SUMS_AS_THEY_ARE
 from tinyseg_tvm.operators.base import ARITHMETIC
 from tinyseg_tvm.relay_passes.binary_expressions import write_float
+from tinyseg_tvm.relay_passes.copies_of_bytes import copy_bytes
 from tinyseg_tvm.relay_passes.expression_writer import ExpressionWriter, Ref
 from tinyseg_tvm.relay_passes.expressions import Expr, dtype_of, is_variable, shape_of
 from tinyseg_tvm.relay_passes.float_operands import emit_operator
@@ -49,7 +50,7 @@ def fuse(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     if call is not None and isinstance(call.operator, Reduce):
         return _fuse_sum(rewrite, call, name)
     if call is None or not _is_pointwise(call):
-        return None
+        return None if call is None else copy_bytes(rewrite, call, name)
     names = {name}
     taken = _taken(rewrite, call, names, shape_of(value))
     writer = ExpressionWriter()

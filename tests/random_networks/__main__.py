@@ -1,6 +1,6 @@
 """Judges random networks, one after the other, and prints what is found and how to see it again.
 
-    python -m tests.random_networks [--count N] [--seed SEED] [--first NUMBER] [--run SHARE] [--watch] [--reduce]
+    python -m tests.random_networks [--count N] [--seed SEED] [--first NUMBER] [--run SHARE] [--watch] [--wide] [...]
 
 Each network is a process of its own, so that nothing ends the sweep. Verdicts are kept in
 build/random-networks/SEED.jsonl: a sweep that was broken off goes on where it was. Findings keep their folder with
@@ -87,6 +87,7 @@ def main() -> int:
     parser.add_argument(
         "--watch", action="store_true", help="run under sanitizers (host), with every store watched (QEMU)"
     )
+    parser.add_argument("--wide", action="store_true", help="with attention, recurrent layers, 16 bits and others")
     parser.add_argument("--reduce", action="store_true", help="make findings as small as they get")
     parser.add_argument("--again", action="store_true", help="judge what has a verdict, too")
     arguments = parser.parse_args()
@@ -94,7 +95,7 @@ def main() -> int:
     install(str(ROOT / "build" / "objects"))
     os.environ.setdefault("WARNINGS", WARNINGS)
     FOLDER.mkdir(parents=True, exist_ok=True)
-    log = FOLDER / f"{arguments.seed}.jsonl"
+    log = FOLDER / f"{_stem(arguments)}.jsonl"
     known = {} if arguments.again else _known(log)
     counts: collections.Counter[str] = collections.Counter()
     numbers = range(arguments.first, arguments.first + arguments.count)
@@ -121,11 +122,16 @@ def _import_all() -> None:
                 importlib.import_module(module.name)
 
 
+def _stem(arguments: argparse.Namespace) -> str:
+    """What names of a sweep's files begin with."""
+    return f"{arguments.seed}-wide" if arguments.wide else str(arguments.seed)
+
+
 def _one(arguments: argparse.Namespace, number: int) -> Verdict:
     """Judges one case, and says what was found."""
-    folder = FOLDER / f"{arguments.seed}-{number}"
+    folder = FOLDER / f"{_stem(arguments)}-{number}"
     apart = partial(judged_apart, share=arguments.run, watch=arguments.watch)
-    verdict = apart(lambda: random_case(arguments.seed, number), folder)
+    verdict = apart(lambda: random_case(arguments.seed, number, arguments.wide), folder)
     if verdict.kind not in FINDINGS:
         shutil.rmtree(folder, ignore_errors=True)
         return verdict
@@ -137,7 +143,8 @@ def _one(arguments: argparse.Namespace, number: int) -> Verdict:
         apart(lambda: small, within, seconds=60)
         kinds = " ".join(node.op_type for node in small.model.graph.node)
         print(f"  reduced: {kinds}; opset {small.network.opset}, {small.style.form}; {small.options}; {within}")
-    print(f"  again: python -m tests.random_networks --seed {arguments.seed} --first {number} --count 1 --again")
+    wide = " --wide" if arguments.wide else ""
+    print(f"  again: python -m tests.random_networks --seed {arguments.seed}{wide} --first {number} --count 1 --again")
     return verdict
 
 
