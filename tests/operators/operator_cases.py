@@ -711,6 +711,8 @@ def tflite_cases() -> dict[str, Callable[[], st.SearchStrategy[Case]]]:
         "l2_normalize tflite": partial(tflite_variants.l2_normalize, softmax),
         "softmax tflite int16": partial(tflite_variants.softmax, partial(_as_int16, softmax)),
         "unary tflite": tflite_variants.unary,
+        "integer_lstm tflite": tflite_variants.integer_lstm,
+        "integer_lstm tflite int16": partial(tflite_variants.integer_lstm, "int16"),
         "resize2d tflite": partial(tflite_variants.interpolation, resize2d),
     }
 

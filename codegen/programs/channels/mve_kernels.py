@@ -57,7 +57,7 @@ class MveChannelKernel(ChannelKernel):
 
     def stage_source(self, part: Part) -> str:
         """C of the function that stages columns."""
-        return self._staging(part, "tinyseg_stage_planes", part.channels)
+        return self._staging(part, "tinyseg_stage_planes", self.sum.rows, part.channels)
 
     def function(self, part: Part, pixels: int) -> str:
         """Name of the function of a part's tile."""
