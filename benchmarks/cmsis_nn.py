@@ -3,8 +3,8 @@
     python benchmarks/cmsis_nn.py --cmsis-nn DIR [--models DIR] [--boards nucleo_l4r5zi@qemu,...] [NETWORK ...]
 
 CMSIS-NN is not part of this repository: ``DIR`` is a checkout of https://github.com/ARM-software/CMSIS-NN. The figures
-of docs/cycle-model.md are of its release 4.0.0 (November 2022), about as old as microTVM's results. Outputs are compared
-with golden vectors.
+of docs/cycle-model.md are of its release 4.0.0 (November 2022), about as old as microTVM's results. Outputs are
+compared with golden vectors.
 """
 
 from __future__ import annotations
