@@ -3,7 +3,7 @@
 The bars are whole-program KiB; the floors are live activation bytes of an exact line simulation.
 
     python benchmarks/spilling.py [MODEL] [--board mps2_an386] [--storage timed] [--promise-only] [--row N ...]
-    python benchmarks/spilling.py --overhead               # instructions of spilling to an infinitely fast storage
+    python benchmarks/spilling.py --overhead   # instructions of spilling to an infinitely fast storage, its checks'
     python benchmarks/spilling.py --networks ../shared/models [--only PART]   # other networks, with and without storage
 """
 
@@ -108,26 +108,87 @@ def _kib(cells: list[str]) -> float:
     return float(cells[3] if cells[4] == "-" else cells[4])
 
 
+@dataclass(frozen=True)
+class Ablation:
+    """What is left out of ``runtime/tinyseg_spill.c``, to see what it costs: texts, and what stands in their place."""
+
+    name: str
+    texts: tuple[tuple[str, str], ...] = ()
+
+
+COMPLETE = Ablation("complete")
+# The check sum is of the record alone, as it was before records were bound to an inference, a tensor and a place.
+UNBOUND = Ablation(
+    "unbound", (("~(storage->run ^ tensor->identity)", "~0u"), ("if (!storage->numbered) {", "if (false) {"))
+)
+UNCHECKED = Ablation("unchecked", (*UNBOUND.texts, ("tinyseg_crc32(seed, data, bytes)", "seed ^ *data ^ bytes")))
+
+
+def spilling_project(factory: Factory, folder: Path, ablation: Ablation = COMPLETE) -> RunResult:
+    """Runs a project whose storages take no time; its results are right, or this raises."""
+    fast = tuple(
+        replace(s, read_bytes_per_second=AT_ONCE, write_bytes_per_second=AT_ONCE, latency_microseconds=0)
+        for s in factory.board.storages
+    )
+    project = generate_project(replace(factory.board, storages=fast), factory, folder / ablation.name)
+    for before, after in ablation.texts:
+        file = folder / ablation.name / "runtime" / "tinyseg_spill.c"
+        text = file.read_text()
+        assert text.count(before) == 1, f"the runtime has changed: {before!r}"
+        file.write_text(text.replace(before, after))
+    result = project.run()
+    if result.status or result.mismatches:
+        raise SystemExit(f"{ablation.name}: the results are wrong")
+    return result
+
+
 def overhead(model: Path, base: BuildOptions) -> int:
-    """Prints what spilling costs in instructions where the storage takes no time; 1 where that is 3 % or more."""
-    counts = {}
-    base = replace(base, ram=ROOMY)  # both get their fastest kernels, which are the same
-    for name, chosen in {"kept": replace(base, storage=""), "spilled": replace(base, max_written=75 << 10)}.items():
-        mod, params = frontend.from_onnx(model)
-        factory = build(mod, replace(chosen, stream_axis="columns"), params, name=model.stem)
-        fast = tuple(
-            replace(s, read_bytes_per_second=AT_ONCE, write_bytes_per_second=AT_ONCE, latency_microseconds=0)
-            for s in factory.board.storages
-        )
-        with tempfile.TemporaryDirectory() as folder:
-            result = generate_project(replace(factory.board, storages=fast), factory, Path(folder) / "out").run()
-        if result.status or result.mismatches:
-            print(f"{name}: the results are wrong")
-            return 1
-        counts[name] = result.instructions
-    share = 100 * (counts["spilled"] / counts["kept"] - 1)
-    print(render([(*counts.values(), f"{share:.2f} %", "3 %")], (*counts, "overhead", "bar")))
-    return int(share >= 3)
+    """Prints what spilling costs in instructions where the storage takes no time, and what of that its checks are.
+
+    Returns:
+        1 where spilling without codec costs 3 % or more, or what binds a record to its inference, tensor and place 1 %
+        of spilling or more.
+    """
+    base = replace(base, ram=ROOMY, stream_axis="columns")  # all get their fastest kernels, which are the same
+    mod, params = frontend.from_onnx(model)
+    rows, missed = [], False
+    with tempfile.TemporaryDirectory() as folder:
+        factory = build(mod, replace(base, storage=""), params, name=model.stem)
+        kept = spilling_project(factory, Path(folder) / "kept").instructions
+        for codec in ("none", "delta"):
+            factory = build(mod, replace(base, max_written=75 << 10, codec=codec), params, name=model.stem)
+            complete, unbound, unchecked = (
+                spilling_project(factory, Path(folder) / codec, ablation) for ablation in (COMPLETE, UNBOUND, UNCHECKED)
+            )
+            spilling, bound = complete.instructions - kept, complete.instructions - unbound.instructions
+            check, share = complete.instructions - unchecked.instructions, 100 * spilling / kept
+            flash = complete.flash.total - unbound.flash.total
+            rows.append(
+                (
+                    codec,
+                    kept,
+                    complete.instructions,
+                    f"{share:.2f} %",
+                    check,
+                    bound,
+                    f"{100 * bound / spilling:.2f} %",
+                    flash,
+                )
+            )
+            missed |= (codec == "none" and share >= 3) or bound >= spilling / 100
+    headers = (
+        "codec",
+        "kept",
+        "spilled",
+        "spilling",
+        "check sums",
+        "of that binding",
+        "of spilling",
+        "binding, flash B",
+    )
+    print(render(rows, headers))
+    print("bars: spilling without codec 3 %, binding 1 % of spilling")
+    return int(missed)
 
 
 def network_row(folder: Path, name: str, words: str, floors: tuple[float, ...], base: BuildOptions) -> list[str] | None:

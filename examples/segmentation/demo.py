@@ -13,6 +13,7 @@ import argparse
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -103,10 +104,8 @@ def draw(output: Path, factory: Factory, result: RunResult, scenes: list[Scene],
     panels = segmentation_figure([one.image for one in scenes], masks, [one.mask for one in scenes], title)
     figures = (result.ram.total, result.flash.total, result.instructions)
     facts = dict(zip(("bytes of RAM, measured", "bytes of flash", "instructions"), figures, strict=True))
-    kinds = {node.name: node.operator.kind for node in factory.network.nodes}
-    reports = write_reports(
-        output, factory.problem, factory.plan, title=title, kinds=kinds, facts=facts, rivals=comparison(result)
-    )
+    told = replace(factory.told, title=title, facts={**factory.told.facts, **facts}, rivals=comparison(result))
+    reports = write_reports(output, told)
     return [save(panels, output / "segmentation.png"), *reports]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ import pytest
 
 from tests.end_to_end.small_models import image, one_convolution, save, segmenter, with_float_ports, with_hostile_names
 from tinyseg_tvm.boards import board_names
-from tinyseg_tvm.cli.main import VERBS, main
+from tinyseg_tvm.cli.arguments import build_options, compile_command
+from tinyseg_tvm.cli.main import VERBS, main, parser
 from tinyseg_tvm.frontend import from_onnx
 from tinyseg_tvm.network import reference
 from tinyseg_tvm.relay import BuildOptions, build
+from tinyseg_tvm.report.page_document import read_document
 
 FAST = ("--layerwise", "--stream-axis", "rows")  # the planner's search is tested elsewhere
 PROMISED = {"board", "ram", "macs", "recomputed_macs", "storage"}
@@ -209,12 +212,40 @@ def test_compile_build_run_verify_and_report(cli: Cli, model: Path, tmp_path: Pa
     verified = cli.json("verify", out)
     assert verified["differing"] == 0
     assert {"down_conv", "head"} <= {row["name"] for row in verified["operators"]}
-    written = cli.ok(
-        "report", save(segmenter(8, 6, 2), tmp_path / "tiny.onnx"), "-o", tmp_path / "reports", *board, *FAST
-    ).split("\n")
+    tiny = save(segmenter(8, 6, 2), tmp_path / "tiny net.onnx")
+    more = ("--against", out, "--trace", tmp_path / "trace.json")
+    written = cli.ok("report", tiny, "-o", tmp_path / "reports", *board, *FAST, *more).split("\n")
     assert all(Path(path).is_file() for path in written if path)
-    pictures = {"memory_map.svg", "memory_map.png", "pareto.svg", "pareto.png", "report.html"}
+    pictures = {"memory_map.svg", "memory_map.png", "pareto.svg", "pareto.png", "report.html", "trace.json"}
     assert pictures <= {Path(path).name for path in written}
+    assert json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+    shown = read_document(tmp_path / "reports")
+    assert shown["against"]["title"] == f"small_unet on mps2_an386 ({out})"
+    commands = {choice["command"]: choice["ram"] for choice in shown["choices"]}
+    for command in commands:
+        program, *words = shlex.split(command)
+        options = build_options(parser("compile").parse_args(words))
+        assert (program, words[1], options.board) == ("tinyseg", str(tiny), "mps2_an386")
+
+
+def test_a_command_keeps_what_no_alternative_states(cli: Cli) -> None:
+    words = [
+        "a b.onnx",
+        "--shape",
+        "h=8",
+        "--state",
+        "y=x",
+        "--batch",
+        "2",
+        "--target",
+        "c -tinyseg -mcpu=cortex-m4 -ram=64K",
+    ]
+    words += ["--io-type", "quantized", "--keep-dead", "--effort", "3", "--layerwise", "--io", "line", "--name", "net"]
+    command = compile_command(parser("compile").parse_args(["compile", *words, "-o", "there"]))
+    assert command == (
+        "tinyseg compile 'a b.onnx' --shape h=8 --state y=x --batch 2 --name net --mcpu cortex-m4 --io-type quantized "
+        "--effort 3 --keep-dead -o out"
+    )
 
 
 def test_the_pareto_objective_shows_what_memory_costs(cli: Cli, tmp_path: Path) -> None:

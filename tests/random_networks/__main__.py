@@ -1,6 +1,6 @@
 """Judges random networks, one after the other, and prints what is found and how to see it again.
 
-    python -m tests.random_networks [--count N] [--seed SEED] [--first NUMBER] [--run SHARE] [--reduce]
+    python -m tests.random_networks [--count N] [--seed SEED] [--first NUMBER] [--run SHARE] [--watch] [--reduce]
 
 Each network is a process of its own, so that nothing ends the sweep. Verdicts are kept in
 build/random-networks/SEED.jsonl: a sweep that was broken off goes on where it was. Findings keep their folder with
@@ -22,6 +22,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import tinyseg_tvm
@@ -37,7 +38,9 @@ FOLDER = ROOT / "build" / "random-networks"
 SECONDS = 120  # that a network may take
 
 
-def judged_apart(make: Callable[[], Case], folder: Path, share: float, seconds: int = SECONDS) -> Verdict:
+def judged_apart(
+    make: Callable[[], Case], folder: Path, share: float, watch: bool = False, seconds: int = SECONDS
+) -> Verdict:
     """The verdict of a process that makes the case and judges it; the case itself is in ``case.pickle`` behind it.
 
     This process computes nothing by itself: threads that a library has started do not outlive the fork.
@@ -53,7 +56,7 @@ def judged_apart(make: Callable[[], Case], folder: Path, share: float, seconds: 
         try:
             case = make()
             (folder / "case.pickle").write_bytes(pickle.dumps(case))
-            verdict = judge(case, folder, runs(case, share))
+            verdict = judge(case, folder, runs(case, share), watch)
         except BaseException:
             verdict = Verdict("invalid", traceback.format_exc())
         file.write_text(json.dumps([verdict.kind, verdict.message]))
@@ -79,6 +82,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--run", type=float, default=0.6, metavar="SHARE", help="of the programs on the host (0.6)")
+    parser.add_argument(
+        "--watch", action="store_true", help="run under sanitizers (host), with every store watched (QEMU)"
+    )
     parser.add_argument("--reduce", action="store_true", help="make findings as small as they get")
     parser.add_argument("--again", action="store_true", help="judge what has a verdict, too")
     arguments = parser.parse_args()
@@ -116,7 +122,8 @@ def _import_all() -> None:
 def _one(arguments: argparse.Namespace, number: int) -> Verdict:
     """Judges one case, and says what was found."""
     folder = FOLDER / f"{arguments.seed}-{number}"
-    verdict = judged_apart(lambda: random_case(arguments.seed, number), folder, arguments.run)
+    apart = partial(judged_apart, share=arguments.run, watch=arguments.watch)
+    verdict = apart(lambda: random_case(arguments.seed, number), folder)
     if verdict.kind not in FINDINGS:
         shutil.rmtree(folder, ignore_errors=True)
         return verdict
@@ -124,8 +131,8 @@ def _one(arguments: argparse.Namespace, number: int) -> Verdict:
     if arguments.reduce and verdict.kind not in ("crash", "time", "invalid"):
         within = folder / "reduced"
         case = pickle.loads((folder / "case.pickle").read_bytes())
-        small = reduced(case, verdict, lambda other: judged_apart(lambda: other, within, arguments.run, 60))
-        judged_apart(lambda: small, within, arguments.run, 60)
+        small = reduced(case, verdict, lambda other: apart(lambda: other, within, seconds=60))
+        apart(lambda: small, within, seconds=60)
         kinds = " ".join(node.op_type for node in small.model.graph.node)
         print(f"  reduced: {kinds}; opset {small.network.opset}, {small.style.form}; {small.options}; {within}")
     print(f"  again: python -m tests.random_networks --seed {arguments.seed} --first {number} --count 1 --again")

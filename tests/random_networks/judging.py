@@ -45,13 +45,15 @@ class Verdict:
         return f"{self.kind}: {re.sub(r'[0-9][0-9,.e+-]*', '#', plain)[:160]}"
 
 
-def judge(case: Case, folder: Path, run: bool) -> Verdict:
+def judge(case: Case, folder: Path, run: bool, watch: bool = False) -> Verdict:
     """Compiles the case, computes it by the reference executor and, where ``run``, by the program on its board.
 
     Args:
         case: what to compile.
         folder: where model and project are written to.
         run: the project is built, and runs natively or in QEMU.
+        watch: what runs is watched: on the host by address and undefined-behaviour sanitizers, in QEMU every store, and
+            the stack that it takes beside the most that its code can.
     """
     folder.mkdir(parents=True, exist_ok=True)
     onnx.save(case.model, str(folder / "model.onnx"))
@@ -65,7 +67,7 @@ def judge(case: Case, folder: Path, run: bool) -> Verdict:
     if problem:
         return Verdict("invalid", f"the model as it is written is not its float network: {problem}")
     try:
-        return _compiled(case, folder, run, expected, allowed)
+        return _compiled(case, folder, run, watch, expected, allowed)
     except DoesNotFitError as error:
         return Verdict("unfit" if case.options.build["board"] in SMALL_BOARDS else "refused", str(error))
     except TinySegError as error:
@@ -93,7 +95,12 @@ def _line(error: Exception) -> str:
 
 
 def _compiled(
-    case: Case, folder: Path, run: bool, expected: list[list[np.ndarray]], allowed: list[list[list[np.ndarray]]]
+    case: Case,
+    folder: Path,
+    run: bool,
+    watch: bool,
+    expected: list[list[np.ndarray]],
+    allowed: list[list[list[np.ndarray]]],
 ) -> Verdict:
     factory = _build(case, folder / "model.onnx", None)
     if case.options.ram_share is not None:
@@ -114,7 +121,13 @@ def _compiled(
         return Verdict("wrong", problem)
     if not run:
         return Verdict("right")
-    micro.generate_project(factory.board, factory, folder / "project", ram_limit=stated, storages=factory.storages)
+    project = micro.generate_project(
+        factory.board, factory, folder / "project", ram_limit=stated, storages=factory.storages
+    )
+    if watch:
+        seen = _watched(project)
+        if seen is not None or factory.board.is_host:
+            return seen or Verdict("right")
     text, errors = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(text), contextlib.redirect_stderr(errors):
         status = command_line(["run", str(folder / "project"), "--json", "-q", "--timeout", "60"])
@@ -126,6 +139,25 @@ def _compiled(
     if not factory.board.is_host and figures["ram"]["total"] > factory.memory.total:
         return Verdict("promise", f"{figures['ram']} measured, promised {factory.memory}")
     return Verdict("right")
+
+
+def _watched(project: micro.Project) -> Verdict | None:
+    """What a watched run did that it must not; None where nothing."""
+    host = project.board.is_host
+    try:
+        result = project.run(sanitize=host, watch_writes=not host, timeout=60)
+    except micro.DeviceFaultError as error:
+        return Verdict("crash", str(error))
+    if result.status or result.mismatches:
+        return Verdict("differs", f"watched, it ends with {result.status}, {result.mismatches} values differ")
+    if result.stray_writes:
+        return Verdict("crash", f"it writes where it must not: {result.stray_writes[0]}")
+    for name, most in project.deepest_stacks(result.elf).items():
+        if most.unbounded:
+            return Verdict("promise", f"nothing bounds the stack of {name}: {', '.join(most.unbounded)}")
+        if name == "program" and not result.ram.stack <= most.bytes:
+            return Verdict("promise", f"it took {result.ram.stack} bytes of stack, by its code {most.bytes} are most")
+    return None
 
 
 def _main_ram(factory: relay.Factory) -> int:

@@ -15,9 +15,9 @@ SLOW = range(56, 3000)
 SEED = 7
 
 
-def check(number: int, folder: Path, run: bool) -> None:
-    """Judges one network; on every core by reference, and where ``run`` by its program."""
-    verdict = judge(random_case(SEED, number), folder, run)
+def check(number: int, folder: Path, run: bool, watch: bool = False) -> None:
+    """Judges one network; on every core by reference, and where ``run`` by its program, perhaps watched."""
+    verdict = judge(random_case(SEED, number), folder, run, watch)
     assert verdict.kind not in FINDINGS, f"{verdict.kind}: {verdict.message}"
 
 
@@ -29,10 +29,10 @@ def test_random_networks_are_right(number: int, tmp_path: Path) -> None:
 @pytest.mark.release
 @pytest.mark.parametrize("number", RELEASE)
 def test_more_random_networks_are_right(number: int, tmp_path: Path) -> None:
-    check(number, tmp_path, run=number % 3 == 0)
+    check(number, tmp_path, run=number % 3 == 0, watch=True)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", SLOW)
 def test_thousands_of_random_networks_are_right(number: int, tmp_path: Path) -> None:
-    check(number, tmp_path, run=number % 3 == 0)
+    check(number, tmp_path, run=number % 3 == 0, watch=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import re
+import shlex
 from pathlib import Path
 
 from tinyseg_tvm.compiler.options import FLAGS, BuildOptions, options_from_text
@@ -97,6 +98,25 @@ def build_options(arguments: argparse.Namespace) -> BuildOptions:
     given = {name.replace("_", "-"): getattr(arguments, name) for name in names if getattr(arguments, name)}
     given |= {name: "true" for name in FLAGS if getattr(arguments, name)}
     return options_from_text(given, base)
+
+
+VARIED = {"ram", "objective", "max_recompute", "max_written", "storage", "stream_axis", "io", "layerwise"}
+"""Options that a plan among alternatives states itself (compiler/alternatives.py)."""
+
+
+def compile_command(arguments: argparse.Namespace) -> str:
+    """A command line of ``tinyseg compile`` for the same model and target, to which ``VARIED`` options are added."""
+    words = ["tinyseg", "compile", str(arguments.model)]
+    words += [word for shape in arguments.shape for word in ("--shape", shape)]
+    words += [word for state in arguments.state for word in ("--state", state)]
+    words += ["--batch", str(arguments.batch)] if arguments.batch != 1 else []
+    words += ["--name", arguments.name] if arguments.name else []
+    options = build_options(arguments)
+    for field in dataclasses.fields(BuildOptions):
+        value, option = getattr(options, field.name), "--" + field.name.replace("_", "-")
+        if field.name not in VARIED and value != field.default:
+            words += [option] if field.name in FLAGS else [option, str(value)]
+    return shlex.join([*words, "-o", "out"])
 
 
 def parse_shapes(texts: list[str]) -> dict[str, list[int] | int]:

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Compiles and writes the project."""
     from tinyseg_tvm.cli.compilation import compile_model
-    from tinyseg_tvm.cli.front import front_of, front_points, print_figures
+    from tinyseg_tvm.cli.front import front_choices, front_of, front_points, print_figures
     from tinyseg_tvm.micro import generate_package, generate_project
     from tinyseg_tvm.micro.packages import expect_form
 
@@ -56,7 +56,11 @@ def run(arguments: argparse.Namespace) -> int:
             factory.board, factory, arguments.output, ram_limit=factory.options.ram, storages=factory.storages
         )
     if front and not arguments.package:
-        factory.write_reports(arguments.output / "reports", points=front_points(factory, front))
+        factory.write_reports(
+            arguments.output / "reports",
+            points=front_points(factory, front),
+            choices=front_choices(front, shared.compile_command(arguments)),
+        )
     print_figures(factory, front, as_json=arguments.json)
     if not arguments.json:
         print(f"\n{_written(arguments)}")

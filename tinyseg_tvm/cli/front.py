@@ -9,7 +9,7 @@ from typing import Any
 from tinyseg_tvm.cli.compilation import ProgressBar
 from tinyseg_tvm.compiler.alternatives import Outlook, ladder, outlook, points
 from tinyseg_tvm.relay import Factory
-from tinyseg_tvm.report.points import Point
+from tinyseg_tvm.report.points import Choice, Point
 from tinyseg_tvm.report.tables import Cell, kib, render
 
 
@@ -22,6 +22,35 @@ def front_of(factory: Factory, quiet: bool) -> Outlook:
 def front_points(factory: Factory, front: Outlook | None) -> list[Point]:
     """The alternatives as points of a picture; none where nothing was asked."""
     return points(front.alternatives, factory.macs - factory.planned.recomputed_macs) if front else []
+
+
+def front_choices(front: Outlook | None, command: str) -> list[Choice]:
+    """The alternatives, each with its command: what ``command`` and its own options make."""
+    if front is None:
+        return []
+    kernels = [
+        Choice(
+            "balanced kernels" if speed.balanced else "least RAM" if not number else "faster kernels",
+            f"{command} {speed.arguments}",
+            speed.ram,
+            speed.seconds,
+            speed.cycles,
+            speed.flash,
+        )
+        for number, speed in enumerate(front.speeds)
+    ]
+    others = [
+        Choice(
+            each.label,
+            f"{command} {each.arguments}",
+            each.ram,
+            each.seconds,
+            written=each.written,
+            recomputed_macs=each.recomputed_macs,
+        )
+        for each in front.alternatives
+    ]
+    return [*kernels, *others]
 
 
 def front_figures(front: Outlook) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """The best plan of all: layer by layer, or cascades cut where it pays, judged by the bytes they are really packed into.
 
 ``plan`` first finds the best cuts by live bytes for a few topological orders, then packs the most promising
-schedules, and moves, removes and adds single cuts as long as the packed arena shrinks. It counts work, not seconds,
-so that the same problem always gives the same plan. The last few problems are kept with their plans: a network that is
-planned in several ways, or along both axes of a square, asks for some again.
+schedules, and moves, removes and adds single cuts as long as the packed arena shrinks. Last, the order of steps itself
+is bettered (order_descent.py). It counts work, not seconds, so that the same problem always gives the same plan. The
+last few problems are kept with their plans: a network that is planned in several ways, or along both axes of a square,
+asks for some again.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from tinyseg_tvm.errors import DoesNotFitError
 from tinyseg_tvm.planner.cascade import Flow, flow, layer_by_layer
 from tinyseg_tvm.planner.layerwise import DEFAULT_WIDTH, best_order
 from tinyseg_tvm.planner.liveness import lifetimes, live_bound, peak_of
+from tinyseg_tvm.planner.order_descent import better_orders
 from tinyseg_tvm.planner.packing import pack
 from tinyseg_tvm.planner.plan import Plan
 from tinyseg_tvm.planner.problem import Problem
 from tinyseg_tvm.planner.progress import Progress, silent
 from tinyseg_tvm.planner.segmentation import Segments, best_cuts
+from tinyseg_tvm.planner.step_graph import step_graph
 from tinyseg_tvm.planner.step_table import step_table
 from tinyseg_tvm.planner.validator import validate
 
@@ -159,16 +162,39 @@ class _Search:
             packed = pack(self.flow.table, layerwise, tries)
             self.best = min(packed, self.best, key=lambda made: cost(problem, made))
         self.attempt(self.best.steps, FINAL_PLACEMENTS)
+        self._better_orders()
         self.progress("done", 1.0)
         return self.best
 
+    def _better_orders(self) -> None:
+        """Search better orders of steps; of one pool, for where there are several, other bytes count."""
+        assert self.best is not None
+        pools = self.flow.table.problem.pools
+        if len(pools) > 1:
+            return
+        self.progress("order of steps", 0.95)
+        bettered = False
+        for steps in better_orders(step_graph(self.flow, pools[0].alignment), self.best.steps, self.effort):
+            if self._may_win(steps):
+                bettered |= self.attempt(steps, QUICK_PLACEMENTS) is self.best
+        if bettered:
+            self.attempt(self.best.steps, FINAL_PLACEMENTS)
+
     def attempt(self, steps: Sequence[int], placements: int) -> Plan:
-        """Pack a schedule; keep it where it is the smallest."""
+        """Pack a schedule; keep it where it is the smallest, and of equal ones the one with fewer bytes alive."""
         problem = self.flow.table.problem
         packed = pack(self.flow.table, steps, self._tries(placements))
-        if self.best is None or cost(problem, packed) < cost(problem, self.best):
+        if self.best is None:
+            self.best = packed
+            return packed
+        found, known = cost(problem, packed), cost(problem, self.best)
+        if found < known or (found == known and self._live(packed.steps) < self._live(self.best.steps)):
             self.best = packed
         return packed
+
+    def _live(self, steps: Sequence[int]) -> int:
+        """Most bytes alive at once."""
+        return live_bound(lifetimes(self.flow.table, steps))
 
     def _tries(self, placements: int) -> int:
         """Placements of one schedule; takes their lines from what is left."""
@@ -181,7 +207,7 @@ class _Search:
         """Whether no more bytes are alive at once than the best plan takes: else packing is in vain."""
         if self.best is None or len(self.flow.table.problem.pools) > 1:
             return True
-        return live_bound(lifetimes(self.flow.table, steps)) <= self.best.pool_bytes[0]
+        return self._live(steps) <= self.best.pool_bytes[0]
 
     def _search_cuts(self, segments: Segments, start: float, share: float) -> None:
         """From the cuts with the fewest live bytes, change one cut at a time while the packed arena shrinks."""

@@ -42,18 +42,52 @@ class Timing:
         return 1 - self.waiting / self.transferring if self.transferring else 1.0
 
 
+@dataclass(frozen=True)
+class RecordTransfer:
+    """A record on its way to or from a storage; in seconds from the inference's begin.
+
+    Attributes:
+        storage: its name.
+        operator: the spill or fetch that asked for it.
+    """
+
+    storage: str
+    operator: str
+    begin: float
+    end: float
+
+
+@dataclass
+class Timeline:
+    """When things happen in an inference, in seconds from its begin: what ``replay`` fills in.
+
+    Attributes:
+        ends: of the steps.
+        waits: of the steps, for transfers; within the step.
+        transfers: by storage, each in the order in which it makes them.
+    """
+
+    ends: list[float] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+    transfers: list[RecordTransfer] = field(default_factory=list)
+
+
 @dataclass
 class _Device:
     """A storage at work."""
 
+    name: str
     model: StorageModel
     free: float = 0.0
     busy: float = 0.0
+    done: list[RecordTransfer] = field(default_factory=list)
 
-    def begin(self, now: float, seconds: float) -> float:
+    def begin(self, now: float, seconds: float, operator: str) -> float:
         """Ask for a transfer; when it is done."""
-        self.free = max(self.free, now) + seconds
+        begin = max(self.free, now)
+        self.free = begin + seconds
         self.busy += seconds
+        self.done.append(RecordTransfer(self.name, operator, begin, self.free))
         return self.free
 
 
@@ -61,6 +95,7 @@ class _Device:
 class _Stream:
     """The records of one spill or fetch, and when each transfer ends."""
 
+    operator: str
     device: _Device
     seconds: float  # of one record's transfer
     lines: int
@@ -79,7 +114,7 @@ class _Stream:
     def ask(self, now: float, records: int) -> None:
         """Ask for records until ``records`` have been asked for."""
         while len(self.done) < min(records, self.records):
-            self.done.append(self.device.begin(now, self.seconds))
+            self.done.append(self.device.begin(now, self.seconds, self.operator))
 
 
 def replay(
@@ -88,9 +123,19 @@ def replay(
     decisions: Sequence[SpillDecision],
     storages: Mapping[str, StorageModel],
     clock_hz: float,
+    timeline: Timeline | None = None,
 ) -> Timing:
-    """Time of ``plan``, a plan of ``problem`` with ``decisions``' spills and fetches."""
-    devices = {name: _Device(model) for name, model in storages.items()}
+    """Time of ``plan``, a plan of ``problem`` with ``decisions``' spills and fetches.
+
+    Args:
+        problem: the planning problem.
+        plan: a plan of it.
+        decisions: what is spilled.
+        storages: what transfers take, by storage.
+        clock_hz: of the processor.
+        timeline: an empty one to fill in, where it is asked when things happen.
+    """
+    devices = {name: _Device(name, model) for name, model in storages.items()}
     spills, fetches, eager = _streams(problem, decisions, devices)
     now = computing = waiting = 0.0
     done = [0] * len(problem.operators)
@@ -122,6 +167,11 @@ def replay(
         else:
             now += seconds
         computing += seconds
+        if timeline is not None:
+            timeline.ends.append(now)
+            timeline.waits.append(max(now - begin - seconds, 0.0))
+    if timeline is not None:
+        timeline.transfers += [transfer for device in devices.values() for transfer in device.done]
     return Timing(computing, waiting, sum(device.busy for device in devices.values()))
 
 
@@ -137,13 +187,14 @@ def _streams(
         lines = len(decision.part(tensor))
         size = device.model.record_bytes(tensor.line_bytes + way.stored_line_bytes, way.group)
         spills[number[stored_name(decision.tensor)]] = _Stream(
-            device, device.model.write_seconds(size), lines, way.group, way.ring, 0
+            stored_name(decision.tensor), device, device.model.write_seconds(size), lines, way.group, way.ring, 0
         )
         for group in range(len(decision.late)):
             fetch = number[fetched_name(decision.tensor, group)]
             places = max(way.ahead, 1)
+            seconds = device.model.read_seconds(size)
             fetches[fetch] = _Stream(
-                device, device.model.read_seconds(size), lines, way.group, places, decision.first_line
+                problem.operators[fetch].name, device, seconds, lines, way.group, places, decision.first_line
             )
             eager[fetch] = way.ahead > 0
     return spills, fetches, eager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,12 +25,13 @@ from tinyseg_tvm.network.reference_process import run_apart
 from tinyseg_tvm.network.serialization import dump_network
 from tinyseg_tvm.planner.plan import Plan
 from tinyseg_tvm.planner.problem import Problem
-from tinyseg_tvm.planner.storage_timing import Timing, replay
+from tinyseg_tvm.planner.storage_timing import Timeline, Timing, replay
 from tinyseg_tvm.relay_passes.lowered_module import LoweredModule
 from tinyseg_tvm.relay_passes.remove_unused_channels import removed_channels
 from tinyseg_tvm.report import text
-from tinyseg_tvm.report.points import Point
-from tinyseg_tvm.report.tables import kib
+from tinyseg_tvm.report.build import Build
+from tinyseg_tvm.report.points import Choice, Point
+from tinyseg_tvm.report.tables import Cell, kib
 from tinyseg_tvm.report.write import write_reports
 
 TEST_VECTORS = 2
@@ -230,25 +231,55 @@ class Factory:
         with tempfile.TemporaryDirectory() as folder:
             return {f"reports/{path.name}": path.read_bytes() for path in self.write_reports(folder, png=False)}
 
-    def write_reports(self, directory: str | Path, *, png: bool = True, points: Sequence[Point] = ()) -> list[Path]:
+    @cached_property
+    def told(self) -> Build:
+        """The build as its reports show it."""
+        timeline = Timeline()
+        replay(
+            self.problem, self.plan, self.planned.spilled, self.situation.models, self.board.clock_hz, timeline=timeline
+        )
+        return Build(
+            self.problem,
+            self.plan,
+            title=f"{self.name} on {self.board.name}",
+            network=self.network,
+            timeline=timeline,
+            facts=self._facts(),
+            remarks=self.remarks,
+        )
+
+    def _facts(self) -> dict[str, Cell]:
+        """Headline figures of the page."""
+        written = {"bytes written to storage": self.planned.written_bytes} if self.planned.written_bytes else {}
+        return {
+            "bytes of the whole program's RAM": self.memory.total,
+            "MACs": self.macs,
+            "cycles, estimated": sum(operator.cycles * operator.steps for operator in self.problem.operators),
+            f"ms at {self.board.clock_hz / 1e6:g} MHz, estimated": round(1e3 * self.timing.seconds, 3),
+            "bytes of flash for operators": sum(operator.flash_bytes for operator in self.problem.operators),
+            **written,
+            "lines are": self.axis,
+        }
+
+    def write_reports(
+        self,
+        directory: str | Path,
+        *,
+        png: bool = True,
+        points: Sequence[Point] = (),
+        choices: Sequence[Choice] = (),
+        against: Mapping[str, Any] | None = None,
+    ) -> list[Path]:
         """Writes the reports into a folder; returns the files.
 
         Args:
             directory: made where it does not exist.
             png: PNG as well as SVG, which takes as long as all the others together.
             points: alternatives, drawn as RAM against its price.
+            choices: alternatives on the page, each with its command.
+            against: the document of another build, which the page shows beside this one.
         """
-        kinds = {node.name: node.operator.kind for node in self.network.nodes}
-        return write_reports(
-            directory,
-            self.problem,
-            self.plan,
-            title=self.name,
-            kinds=kinds,
-            remarks=self.remarks,
-            points=points,
-            png=png,
-        )
+        return write_reports(directory, self.told, points=points, choices=choices, against=against, png=png)
 
     def report(self) -> str:
         """The promised figures and the peak, as text."""

@@ -1,4 +1,4 @@
-"""Points of the trade-off between RAM and what is paid for it: recomputed MACs and bytes written to storage."""
+"""Points of the trade-off between RAM and what is paid for it: time, flash, MACs done twice, bytes in storage."""
 
 from __future__ import annotations
 
@@ -24,3 +24,28 @@ class Point:
     macs: int = 0
     written: int = 0
     ours: bool = True
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A plan that a command chooses.
+
+    Attributes:
+        label: what is different, in words.
+        command: the command line.
+        ram: bytes of the whole program.
+        seconds: estimated, of an inference.
+        cycles: estimated; None: not counted apart from waiting.
+        flash: bytes of the kernels' constants and of code that is an operator's own; None: not compared.
+        written: bytes written to storage per inference.
+        recomputed_macs: multiply-accumulates done twice.
+    """
+
+    label: str
+    command: str
+    ram: int
+    seconds: float
+    cycles: int | None = None
+    flash: int | None = None
+    written: int = 0
+    recomputed_macs: int = 0

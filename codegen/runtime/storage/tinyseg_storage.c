@@ -10,6 +10,12 @@
 
 #include "tinyseg_crc32.h"
 
+#if defined(__GNUC__)
+#define SELDOM __attribute__((noinline, cold)) /* once after a reset: as small as it gets */
+#else
+#define SELDOM
+#endif
+
 #define DEFAULT_PATIENCE (1u << 24)
 
 #define RESERVED 4096u   /* numbers reserved by one write to the medium: it outlives 2^20 resets before they come again */
@@ -153,8 +159,8 @@ tinyseg_storage_status tinyseg_storage_wait(tinyseg_storage *storage, uint32_t t
     return TINYSEG_STORAGE_OK;
 }
 
-static tinyseg_storage_status transfer_header(tinyseg_storage *storage, bool write, uint32_t slot, uint8_t *buffer,
-                                              uint32_t bytes)
+SELDOM static tinyseg_storage_status transfer_header(tinyseg_storage *storage, bool write, uint32_t slot,
+                                                     uint8_t *buffer, uint32_t bytes)
 {
     const tinyseg_storage_traffic counted = storage->traffic; /* of records alone */
     if (!write) {
@@ -175,8 +181,8 @@ static uint32_t check_of(uint32_t next)
 /* The two blocks are written in turn, so that a cut leaves one of them. One that is not valid may have been read wrongly
  * and have reserved the numbers which follow those of the other: they are left out. Where neither is, the first number
  * follows from what they hold and from the line that is spilled, so that two blank media hardly begin alike. */
-tinyseg_storage_status tinyseg_storage_number(tinyseg_storage *storage, uint8_t *buffer, uint32_t block_bytes,
-                                              const uint8_t *line, uint32_t line_bytes)
+SELDOM tinyseg_storage_status tinyseg_storage_number(tinyseg_storage *storage, uint8_t *buffer, uint32_t block_bytes,
+                                                     const uint8_t *line, uint32_t line_bytes)
 {
     const uint32_t bytes = block_bytes < sizeof(tinyseg_numbers) ? (uint32_t)sizeof(tinyseg_numbers) : block_bytes;
     tinyseg_numbers header[2];

@@ -1,7 +1,7 @@
 """The planner's inner loops in C, compiled by the host's compiler when a user first asks for them.
 
-They make the same decisions as the Python in rectangles.py, cascade.py and liveness.py and are some hundred
-times faster. Where there is no compiler, ``load`` gives None.
+They make the same decisions as the Python in rectangles.py, cascade.py, liveness.py, order_search.py and order_bound.py
+and are some hundred times faster. Where there is no compiler, ``load`` gives None.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tinyseg_tvm.kept_library import load_library
 logger = logging.getLogger(__name__)
 
 _FLAGS = ("-std=c99", "-O2", "-shared", "-fPIC")
-_SOURCES = ("first_fit.c", "cascade.c", "liveness.c")
+_SOURCES = ("first_fit.c", "cascade.c", "liveness.c", "order_search.c", "min_cut.c")
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,15 @@ class Native:
         first_fit: ``tinyseg_first_fit`` of first_fit.c.
         cascade: ``tinyseg_cascade`` of cascade.c.
         segment_peak: ``tinyseg_segment_peak`` of liveness.c.
+        order: ``tinyseg_order`` of order_search.c.
+        min_cut: ``tinyseg_min_cut`` of min_cut.c.
     """
 
     first_fit: Callable[..., int]
     cascade: Callable[..., int]
     segment_peak: Callable[..., int]
+    order: Callable[..., int]
+    min_cut: Callable[..., int]
 
 
 class FlowArrays(ctypes.Structure):
@@ -83,6 +87,23 @@ class OrderedArrays(ctypes.Structure):
         *((name, ctypes.c_void_p) for name in ("order", "position", "written_at", "last_position", "alive", "staying")),
         *((name, ctypes.c_int64) for name in ("at_start", "at_end")),
     ]
+
+
+class GraphArrays(ctypes.Structure):
+    """``graph_t`` of order_search.c. Whoever fills it keeps the arrays alive."""
+
+    _fields_ = [
+        *((name, ctypes.c_int32) for name in ("operators", "releases")),
+        *((name, ctypes.c_int64) for name in ("at_start", "start")),
+        *(
+            (name, ctypes.c_void_p)
+            for name in (
+                "first", "needs_first", "needs_source", "needs_count", "release_first", "release_bytes",
+                "overlap_first", "overlap_read", "overlap_written", "overlap_bytes", "condition_first",
+                "condition_source", "condition_count", "net", "during",
+            )
+        ),
+    ]  # fmt: skip
 
 
 def compiled_library(sources: Sequence[Path]) -> ctypes.CDLL | None:
@@ -133,4 +154,11 @@ def load() -> Native | None:
     peak.restype = ctypes.c_int64
     peak.argtypes = [ctypes.POINTER(kind) for kind in (FlowArrays, TableArrays, OrderedArrays)]
     peak.argtypes += [ctypes.c_int32] * 3 + [ctypes.POINTER(ctypes.c_int64)]
-    return Native(first_fit, cascade, peak)
+    order = library.tinyseg_order
+    order.restype = ctypes.c_int32
+    order.argtypes = [ctypes.POINTER(GraphArrays), integers, integers, ctypes.c_int64, ctypes.c_int64, ctypes.c_int32]
+    order.argtypes += [long_integers, integers, integers]
+    min_cut = library.tinyseg_min_cut
+    min_cut.restype = ctypes.c_int64
+    min_cut.argtypes = [ctypes.c_int32] * 2 + [integers] * 3 + [long_integers, flags, ctypes.c_int64]
+    return Native(first_fit, cascade, peak, order, min_cut)
