@@ -7,10 +7,12 @@ STAMP := $(VENV)/.installed
 JOBS ?= 2
 # Folder with onnx/*.onnx and minimalloc/*.csv; the benchmarks of real networks are left out where it is absent.
 MODELS ?= ../shared/models
+# Packages by versions and hashes (.ci/lock.py): 1, or try, which says where that is not possible and goes on; empty: by setup.cfg.
+LOCKED ?=
 # Python beside the package.
 BESIDE := tests benchmarks examples .ci
 
-.PHONY: help setup tools demo check test test-release test-slow random-networks lint one-root types cppcheck package bench bench-models clean
+.PHONY: help setup tools lock demo check test test-release test-slow random-networks lint one-root types cppcheck package bench bench-models clean
 .DEFAULT_GOAL := help
 
 help:
@@ -23,7 +25,8 @@ help:
 	@echo "make lint types  ruff, mypy --strict, cppcheck over the C"
 	@echo "make package     build the source distribution and the wheel, install and use them"
 	@echo "make bench       print every table of the documentation (hours; MODELS=folder of networks)"
-	@echo "make setup       install what the above need (they call it themselves)"
+	@echo "make setup       install what the above need (they call it themselves; LOCKED=1 by .ci/locks, with hashes)"
+	@echo "make lock        write .ci/locks for this Python and machine"
 
 setup: tools $(STAMP)
 
@@ -34,8 +37,13 @@ tools:
 
 $(STAMP): setup.cfg pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(if $(LOCKED),$(BIN)/python .ci/lock.py $(if $(filter try,$(LOCKED)),try,install))
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
+
+# The versions that 'make setup LOCKED=1' installs, with the hashes of their files for this Python and machine.
+lock: setup
+	$(BIN)/python .ci/lock.py write
 
 demo: setup
 	$(BIN)/python examples/segmentation/demo.py
@@ -96,6 +104,7 @@ bench: setup
 	$(BIN)/python benchmarks/kernels.py
 	$(BIN)/python benchmarks/line_codecs.py
 	$(BIN)/python benchmarks/spilling.py
+	$(BIN)/python benchmarks/endless.py --models $(MODELS)
 	$(BIN)/python benchmarks/planner.py blocks
 	$(BIN)/python benchmarks/planner.py chains
 	@test -d $(MODELS)/onnx || echo "No networks in $(MODELS)/onnx: their tables are left out (make bench MODELS=folder)."

@@ -3,7 +3,7 @@
 Both are built from the files that git knows, as a clean checkout has them: the wheel once from the source distribution
 and once from the files. Both must hold every file of the package and nothing else. The wheel is installed into a new
 environment with the dependencies that it names; there it compiles, builds and runs the example network, from an empty
-folder. The distributions stay in build/dist/.
+folder. The distributions stay in build/dist/, beside a bill of materials (CycloneDX) of what that environment has.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import tarfile
 import tempfile
 import zipfile
 from pathlib import Path
+
+from bill_of_materials import INSPECTION, bill_of_materials
 
 ROOT = Path(__file__).resolve().parents[1]
 DISTRIBUTIONS = ROOT / "build" / "dist"
@@ -121,15 +123,24 @@ def use(programs: Path, folder: Path) -> list[str]:
     return faults
 
 
+def state(programs: Path, wheel: Path, folder: Path) -> None:
+    """Writes the bill of materials beside the wheel."""
+    bill = bill_of_materials(json.loads(run(programs / "python", "-c", INSPECTION, folder=folder)), wheel)
+    wheel.with_suffix(".cdx.json").write_text(json.dumps(bill, indent=2) + "\n")
+    print(f"package: {len(bill['components'])} packages in {wheel.stem}.cdx.json", flush=True)
+
+
 def main() -> int:
-    """Builds, installs and uses; 0 where all is well."""
+    """Builds, installs, uses and states; 0 where all is well."""
     tracked = [name for name in run("git", "ls-files", folder=ROOT).splitlines() if (ROOT / name).is_file()]
     with tempfile.TemporaryDirectory(prefix="tinyseg-package-") as name:
         folder = Path(name)
         wheel, faults = build(tracked, folder)
         if not faults:
             (folder / "empty").mkdir()
-            faults = use(install(wheel, folder / "environment"), folder / "empty")
+            programs = install(wheel, folder / "environment")
+            faults = use(programs, folder / "empty")
+            state(programs, wheel, folder / "empty")
     print("\n".join(faults) or f"package: ok ({wheel.name})")
     return 1 if faults else 0
 

@@ -87,6 +87,7 @@ _MEASURED = {
     "tinyseg_linear_mve": (148, 148),
     "tinyseg_lookup": (124, 104),
     "tinyseg_lookup_dsp": (180, 148),
+    "tinyseg_lstm_tflite": (1224, 1424),
     "tinyseg_lookup_mve": (28, 28),
     "tinyseg_matmul": (816, 2504),
     "tinyseg_matmul_f32": (832, 932),

@@ -10,6 +10,7 @@ from tinyseg_tvm.codegen.operators.arithmetic import (
     line_kernel,
     of_float32,
     of_values,
+    requantize_cycles,
     sum_parameters,
 )
 from tinyseg_tvm.codegen.operators.conv2d_tiles import TILES
@@ -95,14 +96,23 @@ def _emit_depthwise(view: NodeView[Conv2d], out: FunctionWriter) -> None:
     out.write(f"{kernel.function}({parameters}, lines, {out.output()});")
 
 
+NARROW_PIXELS = 20  # of lines that runtime/portable/tinyseg_depthwise_body.h copies to planes
+
+
 def _portable_depthwise_cost(view: NodeView[Conv2d]) -> Cost:
-    if not view.core.has_wide_multiply:
-        return sum_cost(3.0, view)
     operator = view.operator
     channels, rows, taps, _ = view.constants["weight"].shape
     pixels, inside = view.outputs[0].shape[2], pixels_inside(view)
     inside = inside if inside >= 4 else 0
     neighbours = taps == 3 and operator.strides[1] == operator.dilation[1] == 1
+    narrow = neighbours and rows == 3 and pixels <= NARROW_PIXELS
+    width, fours = view.inputs[0].shape[2], -(-pixels // 4)
+    if not view.core.has_wide_multiply:
+        results = (requantize_cycles(view.core) + 12) * pixels
+        planes = channels * (160 + 14 * rows * width + 210 * fours + results) + 100
+        return Cost(0, planes) if narrow else sum_cost(3.0, view)
+    if narrow:
+        return Cost(0, round(channels * (260 + 8 * rows * width + fours * 4 * (20 + 2.2 * rows * taps))) + 100)
     each = (20 + 2.2 * rows * taps) if neighbours else (58 + 2.5 * rows * taps)
     # four pixels at a time, those at the sides one by one
     channel = 200 * (inside > 0) + -(-inside // 4) * 4 * each + (pixels - inside) * (60 + 13 * rows * taps)

@@ -105,6 +105,7 @@ class WindowFamily(Family):
             self.staged_pixels,
             self.kernel.tile_channels,
             str(convolution.multiplier.dtype),
+            self.kernel.odd_end,
         )
 
 
@@ -128,7 +129,7 @@ def _families(
 
 
 FAMILIES = (
-    *_families(DspKernel, _has_dsp_alone, 0, 2, 4),
+    *_families(DspKernel, _has_dsp_alone, 0, 2, 3, 4),
     *(WindowFamily(_has_dsp_alone, 0, DirectDspKernel, pixels) for pixels in (1, 2)),
     *_families(MveKernel, lambda core: core.has_mve, 1, 4),
     *(WindowFamily(lambda core: core.has_mve, stack, MveKernel, 0, columns=True) for stack in (0, MOST_STACK)),

@@ -53,7 +53,9 @@ def check(cases: list[tuple[str, Case]], directory: Path, streamed: bool, io: Io
     for number, (kind, case) in enumerate(cases):
         names = [builder.input(f"x{number}_{k}", t) for k, t in enumerate(case.input_types)]
         inputs += case.inputs
-        builder.output(builder.node(f"{kind}_{number}", case.operator, names, **case.constants))
+        builder.node(f"{kind}_{number}", case.operator, names, **case.constants)
+        for result in builder.nodes[-1].outputs:
+            builder.output(result)
     network = builder.build()
     problem = problem_of(network, io)
     plan = streamed_plan(problem, np.random.default_rng(0)) if streamed else spread_plan(problem)

@@ -32,7 +32,7 @@ def windows(kernel: type[MicroKernel], staged_pixels: int, **attributes: Any) ->
     segments = tuple(Segment(row, 0, 9, kernel.weights_of(9, 3)) for row in range(3))
     output = (5, -128, 127)
     own = kernel.dtype, kernel.tile_pixels, staged_pixels, kernel.tile_channels
-    weighted_sum = WeightedSum(lines, segments, 9, 7, 7, -3, output, *own)
+    weighted_sum = WeightedSum(lines, segments, 9, 7, 7, -3, output, *own, odd_end=kernel.odd_end)
     return WindowProgram(kernel(weighted_sum, **attributes))
 
 

@@ -33,12 +33,10 @@ SAMPLE = (
 
 
 def programs(files: Sequence[Path], directory: Path) -> list[tuple[Path, Member]]:
-    """Planned and compiled, as few programs as the runtime's copies allow; files that are refused are left out."""
+    """Planned and compiled, as few programs as the runtime's copies allow."""
     groups: dict[tuple[str, ...], list[tuple[Path, Entry]]] = {}
     for number, path in enumerate(files):
         network = lowered(path)
-        if network is None:
-            continue
         io: IoMode = "line" if number % 2 else "resident"
         problem = problem_of(network, io)
         entry = Entry(network, problem, optimise(problem, effort=0.01), io)

@@ -153,6 +153,20 @@ def _svdf(f: Form) -> bytes:
     return f.node("SVDF", [x, features, time, bias, memory], f.y((1, 4)), rank=1, fused_activation_function="RELU")
 
 
+def _lstm(f: Form) -> bytes:
+    x, own = f.x((1, 3, 8)), [f.stored((4, 8)) for _ in range(4)]
+    recurrent, biases = [f.stored((4, 4)) for _ in range(4)], [f.bias(4) for _ in range(4)]
+    states = [
+        f.file.tensor((1, 4), **f.quantised(2.0**-7), variable=True),
+        f.file.tensor((1, 4), "float32", None, variable=True)
+        if f.dtype == "float32"
+        else f.file.tensor((1, 4), "int16", 2.0**-11, variable=True),
+    ]
+    operands = [x, *own, *recurrent, -1, -1, -1, *biases, -1, -1, *states, -1, -1, -1, -1]
+    y = f.y((1, 3, 4), 2.0**-7)
+    return f.node("UNIDIRECTIONAL_SEQUENCE_LSTM", operands, y, fused_activation_function="TANH", time_major=0)
+
+
 def _prelu(f: Form) -> bytes:
     return f.node("PRELU", [f.x(), f.stored((1, 1, 4), weight=False)], f.y())
 
@@ -227,6 +241,7 @@ FORMS: dict[str, Callable[[Form], bytes]] = {
     "FULLY_CONNECTED": _dense,
     "BATCH_MATMUL": lambda f: f.node("BATCH_MATMUL", [f.x(), f.x()], f.y(), adj_x=0, adj_y=0),
     "SVDF": _svdf,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": _lstm,
     **{kind: _binary(kind, **NONE) for kind in ("ADD", "SUB", "MUL", "DIV")},
     **{kind: _binary(kind) for kind in ("MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE", "POW")},
     "PRELU": _prelu,

@@ -15,12 +15,16 @@ import numpy as np
 
 from tests.fuzz.meanings import ChangedTflite, changed_onnx
 from tests.fuzz.mutations import mutant
-from tests.fuzz.seeds import seeds, tflite_seeds
+from tests.fuzz.seeds import grown_onnx, grown_tflite, seeds, tflite_seeds
+from tests.fuzz.structures import restructured_onnx
+from tests.fuzz.tflite_structures import RestructuredTflite
 from tests.fuzz.trial import Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 CORPUS = Path(__file__).with_name("corpus")
-BROKEN = 0.25  # of the mutants are broken as files, the others say something else
+BROKEN = 0.15  # of the mutants are broken as files
+RESTRUCTURED = 0.25  # hang together in another way; the others say something else
+GROWN = 3  # every so many rounds of the seeds, one that is grown for it has its turn
 BATCH = 50  # files of one process, which imports the compiler once
 
 
@@ -30,15 +34,25 @@ def mutants(suffix: str, seed: int) -> Iterator[tuple[str, bytes]]:
     changed = {name: ChangedTflite(made.made, made.inputs, made.outputs) for name, made in tflite_seeds().items()}
     number = 0
     while True:
-        for name, data in chosen.items():
+        sources: dict[str, bytes | ChangedTflite] = {name: changed.get(name, data) for name, data in chosen.items()}
+        if number % GROWN == GROWN - 1:
+            sources[f"grown{suffix}"] = (grown_onnx if suffix == ".onnx" else grown_tflite)(seed, number)
+        for name, source in sources.items():
             rng = np.random.default_rng([seed, number, zlib.crc32(name.encode())])
-            if rng.random() < BROKEN:
-                made = mutant(data, rng)
-            else:
-                made = changed[name].mutated(rng) if name in changed else changed_onnx(data, rng)
+            data = source if isinstance(source, bytes) else source.unchanged()
+            made = _mutant(source, data, rng)
             if made != data:
                 yield f"{seed}_{number}_{name}", made
         number += 1
+
+
+def _mutant(source: bytes | ChangedTflite, data: bytes, rng: np.random.Generator) -> bytes:
+    way = rng.random()
+    if way < BROKEN:
+        return mutant(data, rng)
+    if way < BROKEN + RESTRUCTURED:
+        return restructured_onnx(source, rng) if isinstance(source, bytes) else RestructuredTflite(source).mutated(rng)
+    return changed_onnx(source, rng) if isinstance(source, bytes) else source.mutated(rng)
 
 
 def verdicts(files: list[tuple[str, bytes]], keep: Path | None = None) -> list[Verdict]:

@@ -77,6 +77,10 @@ class ChangedTflite:
         """Keeps copies."""
         self.made, self.inputs, self.outputs = copy.deepcopy(made), list(inputs), list(outputs)
 
+    def unchanged(self) -> bytes:
+        """The file as it is."""
+        return self.made.to_bytes(self.inputs, self.outputs)
+
     def mutated(self, rng: np.random.Generator) -> bytes:
         """A file with one or two facts changed."""
         changed = ChangedTflite(self.made, self.inputs, self.outputs)
@@ -162,6 +166,8 @@ def _attribute(model: onnx.ModelProto, rng: np.random.Generator) -> None:
 
 
 def _constant(model: onnx.ModelProto, rng: np.random.Generator) -> None:
+    if not model.graph.initializer:
+        return
     tensor = pick(rng, model.graph.initializer)
     array = numpy_helper.to_array(tensor)
     way = int(rng.integers(3))
@@ -188,7 +194,7 @@ def _edge(model: onnx.ModelProto, rng: np.random.Generator) -> None:
     at = int(rng.integers(len(model.graph.node)))
     known += [name for node in model.graph.node[:at] for name in node.output]
     node = model.graph.node[at]
-    if node.input:
+    if node.input and known:
         node.input[int(rng.integers(len(node.input)))] = pick(rng, known)
 
 

@@ -9,6 +9,9 @@ import onnx
 
 from tests.frontend.onnx_models import model, node, port, small_network
 from tests.frontend.tflite_files import TfliteFile, convolution
+from tests.fuzz.meanings import ChangedTflite
+from tests.random_networks.cases import random_case
+from tests.tflite_networks.choosing import random_network
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,18 @@ def tflite_seeds() -> dict[str, TfliteSeed]:
     found["functions_int8.tflite"] = _functions("int8")
     found["functions_float32.tflite"] = _functions("float32")
     return found
+
+
+def grown_onnx(seed: int, number: int) -> bytes:
+    """A network of tests/random_networks, as a file."""
+    return bytes(random_case(seed, number).model.SerializeToString())
+
+
+def grown_tflite(seed: int, number: int) -> ChangedTflite:
+    """A network of tests/tflite_networks."""
+    made = random_network(seed, number)
+    inputs = [index for index in made.inputs if index in made.read]
+    return ChangedTflite(made.file, inputs, [each.index for each in made.results])
 
 
 def _windows(dtype: str) -> TfliteSeed:

@@ -63,7 +63,7 @@ def run(words: list[object], capfd, what: bytes | str) -> None:
     assert "internal error" not in err, (err, what)
     assert "Traceback" not in err, (err, what)
     assert (code == 0) == ("error: " not in err), (err, what)
-    assert "\x1b" not in out + err, what
+    assert all(each.isprintable() or each in "\n\t\r" for each in out + err), what
 
 
 def sweep(original: bytes, path: Path, words: list[object], capfd, count: int) -> None:
@@ -179,6 +179,19 @@ def lines_of_commands(count: int) -> list[list[str]]:
 def test_words_of_the_command_line_end_in_an_error(count: int, capfd) -> None:
     for words in lines_of_commands(count):
         run(list(words), capfd, repr(words))
+
+
+@pytest.mark.parametrize(
+    "words", [["boards", "a\x1b[2Jb"], ["analyze", "a", "--io", "\x9b2J"], ["build", "a\0b"], ["a\x1bb"]], ids=repr
+)
+def test_an_error_shows_no_control_characters_of_arguments(words: list[str], capfd) -> None:
+    run(list(words), capfd, repr(words))
+
+
+def test_an_error_shows_what_was_written(capfd) -> None:
+    with pytest.raises(SystemExit):
+        main(["boards", "a\x1b[2Jb"])
+    assert "unrecognized arguments: a?[2Jb" in capfd.readouterr().err
 
 
 def test_links_out_of_a_project_are_not_followed(project, tmp_path, capfd) -> None:

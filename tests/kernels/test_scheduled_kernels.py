@@ -151,7 +151,7 @@ def check_on_host(family: WindowFamily, seed: int, each: int, directory: Path) -
     assert_equal_to_reference(program, inputs)
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("family", STAGING, ids=named)
 def test_tiles_equal_the_reference(family, only_tiles, tmp_path):
     taken = only_tiles(family)
@@ -173,7 +173,7 @@ BOARDS = {
 }
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "family",
     [pytest.param(f, marks=pytest.mark.release if f.stack else ()) for f in STAGING],

@@ -12,6 +12,7 @@ from tests.operators.operator_cases import Case, of_type
 from tinyseg_tvm.operators import AveragePool2d, Elementwise, ElementwiseConstant, GlobalPool, Resize2d
 from tinyseg_tvm.operators.arithmetic import tflite
 from tinyseg_tvm.operators.arithmetic.tflite_functions import inverse_square_root
+from tinyseg_tvm.operators.integer_lstm import IntegerLstm
 
 f32 = np.float32
 INT32 = range(-(1 << 31), 1 << 31)
@@ -262,6 +263,43 @@ def squashed(rule: object, x: int) -> int:
     return (result - (1 << 23) + 128 if d >= 0 else -result + (1 << 23) + 127) >> 8
 
 
+def integer_lstm(case: Case) -> np.ndarray:
+    """The units' states after each step, a unit at a time."""
+    op, rule, constants = of_type(case.operator, IntegerLstm), of_type(case.arithmetic, tflite.Cell), case.constants
+    hidden, cells = (array.reshape(op.batch, op.units).tolist() for array in case.inputs[1:])
+    weight, recurrence, bias = (constants[name].tolist() for name in ("weight", "recurrence", "bias"))
+    pairs = [(int(m), int(s)) for m, s in zip(constants["multiplier"], constants["shift"], strict=True)]
+    scaled = multiply_wide if rule.dtype == "int16" else multiply
+    tangent, limits = rule.squashed_cells, np.iinfo(rule.dtype)
+    clips = rule.cell_clip or 32768
+    made = []
+    for line in case.inputs[0].reshape(len(case.inputs[0]), op.batch, -1).tolist():
+        before = [list(states) for states in hidden]
+        for b, u in np.ndindex(op.batch, op.units):
+            gates = []
+            for gate, function in enumerate(("logistic", "logistic", "logistic", "tanh")):
+                row = gate * op.units + u
+                own = bias[row] + sum(
+                    w * (x - rule.input_zero_point) for w, x in zip(weight[row], line[b], strict=True)
+                )
+                further = sum(r * (h - rule.hidden_zero_point) for r, h in zip(recurrence[row], before[b], strict=True))
+                parts = [int16(scaled(own, *pairs[gate])), int16(scaled(further, *pairs[4 + gate]))]
+                gates.append(squashed(tflite.Squashing(function, 3, 0), int16(sum(parts))))
+            enter, leave, forget, inner = gates
+            kept = int16(multiply(forget * cells[b][u], *quantize_multiplier(2.0**-15)))
+            entered = int16(multiply(enter * inner, *quantize_multiplier(2.0 ** (-30 - rule.cell_exponent))))
+            cells[b][u] = clip(int16(kept + entered), max(-clips, -32768), min(clips, 32767))
+            real = 2.0**-30 / float(f32(rule.hidden_scale))
+            shown = multiply(leave * squashed(tangent, cells[b][u]), *quantize_multiplier(real))
+            hidden[b][u] = clip(shown + rule.hidden_zero_point, int(limits.min), int(limits.max))
+        made.append([state for states in hidden for state in states])
+    return np.array(made, rule.dtype)
+
+
+def int16(value: int) -> int:
+    return clip(value, -32768, 32767)
+
+
 def _shares(vector: list[int], table: list[int], bits: int) -> list[int]:
     most, least = max(vector), -(1 << (bits - 1))
     total = sum(divide_by_power(table[most - value], 12) for value in vector)
@@ -344,4 +382,5 @@ LOOPS: dict[str, Callable[[Case], np.ndarray]] = {
     "l2_normalize tflite": l2_normalize,
     "softmax tflite int16": softmax_of_int16,
     "unary tflite": unary,
+    "integer_lstm tflite": integer_lstm,
 }

@@ -14,6 +14,7 @@ from tests.operators.operator_cases import Case, generators, int8s, of_type, sca
 from tinyseg_tvm.operators import Unary
 from tinyseg_tvm.operators.arithmetic import onnx, tflite
 from tinyseg_tvm.operators.arithmetic.tflite_functions import quantize_multiplier
+from tinyseg_tvm.operators.integer_lstm import IntegerLstm
 from tinyseg_tvm.operators.l2_normalize import L2Normalize
 
 
@@ -123,6 +124,33 @@ def unary(draw: Any) -> Case:
     data = int16_array(rng, shape).astype(np.int64) * (1 if before == "int16" else 40_000)
     held = np.iinfo(before)
     return Case(Unary(rescaling), (np.clip(data, held.min, held.max).astype(before),), {})
+
+
+@st.composite
+def integer_lstm(draw: Any, dtype: str = "int8") -> Case:
+    """Of some steps and batches; cells in steps of several sizes, now and then limited; a multiplier may be 0."""
+    rng = draw(generators)
+    steps, batch, width, units = (draw(st.integers(1, most)) for most in (4, 2, 6, 5))
+    zeros = (draw(int8s), draw(int8s)) if dtype == "int8" else (0, 0)
+    exponent, hidden = draw(st.sampled_from([-15, -12, -11, -9, -4])), 1.1 / (128 if dtype == "int8" else 32768)
+    arithmetic = tflite.Cell(zeros[0], hidden, zeros[1], exponent, draw(st.sampled_from([0, 300, 9000])), dtype=dtype)
+    real = rng.uniform(0.02, 0.3, 8) * (1.0 if dtype == "int8" else 0.004)
+    multiplier, shift = quantize_multiplier(real * draw(st.sampled_from([1.0, 1.0, 40.0])) * (rng.random(8) > 0.05))
+
+    def values(shape: tuple[int, ...], kind: str = "int8") -> np.ndarray:
+        limits = np.iinfo(kind)
+        return np.asarray(rng.integers(limits.min, limits.max, shape, endpoint=True).astype(kind))
+
+    constants = {
+        "weight": values((4 * units, width)),
+        "recurrence": values((4 * units, units)),
+        "bias": rng.integers(-40_000, 40_000, 4 * units).astype("int32" if dtype == "int8" else "int64"),
+        "multiplier": multiplier,
+        "shift": shift,
+    }
+    state = (1, batch * units)
+    inputs = values((steps, batch * width), dtype), values(state, dtype), values(state, "int16")
+    return Case(IntegerLstm(units, batch, arithmetic), inputs, constants)
 
 
 @st.composite

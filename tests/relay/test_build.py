@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -353,6 +355,56 @@ def test_arrays_of_another_form_are_refused_with_what_is_needed(by_columns) -> N
         project.run([[x.tolist()]])
     with pytest.raises(UsageError, match="layout is 'model' or 'device', not 'nhwc'"):
         project.run([[x]], layout="nhwc")
+
+
+def test_predict_gives_the_output_of_one_image_with_or_without_its_first_dimension(by_columns) -> None:
+    built, project = by_columns
+    x = image(segmenter())
+    expected = reference.run(built.network, [x])[0]
+    for given in (x, x[0]):
+        found = project.predict(given)
+        assert isinstance(found, np.ndarray)
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_predict_refuses_other_arrays_with_what_is_needed(by_columns) -> None:
+    _, project = by_columns
+    x = image(segmenter())
+    with pytest.raises(UsageError, match=r"port 'input_1' carries int8 of shape \(1, 3, 16, 12\)"):
+        project.predict(x.transpose(0, 2, 3, 1)[0])
+    for arrays in ((), (x, x)):
+        with pytest.raises(UsageError, match=f"vector 0 has {len(arrays)} arrays, the network has 1"):
+            project.predict(*arrays)
+
+
+def test_what_a_notebook_shows_is_short_and_its_names_are_texts(by_columns) -> None:
+    built, project = by_columns
+    result = project.run()
+    for shown, begin in (
+        (built, "<Factory n for host: "),
+        (project, "<Project n for host in "),
+        (result, "<RunResult of host: "),
+    ):
+        assert repr(shown).startswith(begin)
+        assert len(repr(shown)) < 200
+        assert "<table>" in shown._repr_html_()
+    assert "differing bytes 0" in repr(result)
+    odd = replace(built, name="<script>x</script>")
+    assert "<script>" not in odd._repr_html_()
+    assert "&lt;script&gt;x" in odd._repr_html_()
+
+
+def test_a_bar_shows_in_a_notebook_and_on_a_terminal_only(monkeypatch, capfd) -> None:
+    with relay.ProgressBar() as progress:
+        progress("planning", 0.5)
+    assert capfd.readouterr() == ("", "")
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    with relay.ProgressBar() as progress:
+        progress("planning", 0.5)
+    assert "planning" in capfd.readouterr().err
+    with relay.ProgressBar(quiet=True) as progress:
+        progress("planning", 0.5)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_schedule_and_addresses_take_little_flash(factory) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tests.tflite_networks import pointwise, shaping, sums
+from tests.tflite_networks import pointwise, recurrent, shaping, sums
 from tests.tflite_networks.growing import Impossible, Network, Value
 
 Grow = Callable[[Network, Value], Value]
@@ -17,6 +17,7 @@ LAYERS: tuple[tuple[Grow, int, tuple[int, ...]], ...] = (
     (sums.transposed_convolution, 5, MAP),
     (sums.fully_connected, 6, ANY),
     (sums.batch_matmul, 2, ANY),
+    (recurrent.lstm, 2, (3,)),
     (pointwise.binary, 12, ANY),
     (pointwise.choice, 2, ANY),
     (pointwise.prelu, 2, ANY),
@@ -60,6 +61,8 @@ def random_network(seed: int, number: int) -> Network:
             break
         grow = n.one_of(*grows)
         fitting = [v for v in n.values if len(v.shape) in ranks[grow] and v.dtype == n.dtype]
+        if not fitting:
+            continue
         x = fitting[-1 - n.between(0, min(2, len(fitting) - 1))] if n.maybe(0.85) else n.one_of(*fitting)
         try:
             grow(n, x)

@@ -184,7 +184,7 @@ def reshape(n: Network, x: Value) -> Value:
     if kind == "SQUEEZE" and ones and len(x.shape) > 2:
         axis = n.one_of(*ones)
         return n.like(kind, [x], [*x.shape[:axis], *x.shape[axis + 1 :]], x, squeeze_dims=[axis])
-    size = int(np.prod(x.shape[1:]))
+    size = int(np.prod(x.shape))
     inner = n.one_of(*(each for each in range(1, size + 1) if size % each == 0))
     shape = n.one_of([1, size], [1, size // inner, inner], [1, size // inner, 1, inner])
     return n.like("RESHAPE", [x, n.constant(shape)], shape, x, new_shape=shape)

@@ -3,40 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from types import TracebackType
 from typing import Any
 
-from tqdm import tqdm
-
 from tinyseg_tvm.cli import arguments as shared
-from tinyseg_tvm.relay import Factory, build, frontend
-
-
-class ProgressBar:
-    """A bar on stderr while the planner searches; silent unless stderr is a terminal."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._bar = tqdm(
-            total=100,
-            leave=False,
-            disable=quiet or not sys.stderr.isatty(),
-            bar_format="{desc} {bar} {percentage:.0f}%",
-        )
-
-    def __enter__(self) -> ProgressBar:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.close()
-
-    def __call__(self, what: str, done: float) -> None:
-        """Shows what is being done and how far it is, 0 to 1."""
-        self._bar.set_description(what, refresh=False)
-        self._bar.n = round(100 * min(max(done, 0.0), 1.0))
-        self._bar.refresh()
+from tinyseg_tvm.relay import Factory, ProgressBar, build, frontend
 
 
 def import_model(arguments: argparse.Namespace) -> tuple[Any, dict[str, Any]]:

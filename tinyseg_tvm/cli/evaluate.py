@@ -63,8 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Evaluates, writes and prints; 1 where the board's bytes differ."""
     from tinyseg_tvm.cli import data_arguments as data
-    from tinyseg_tvm.cli.compilation import ProgressBar
     from tinyseg_tvm.evaluation import EvaluationOptions, evaluate, make_folder, opened_project, write_documents
+    from tinyseg_tvm.relay import ProgressBar
 
     if arguments.board == "" and not arguments.source.is_dir():
         raise UsageError("--board: name the board for which the model is to be compiled")

@@ -6,9 +6,8 @@ import dataclasses
 import json
 from typing import Any
 
-from tinyseg_tvm.cli.compilation import ProgressBar
 from tinyseg_tvm.compiler.alternatives import Outlook, ladder, outlook, points
-from tinyseg_tvm.relay import Factory
+from tinyseg_tvm.relay import Factory, ProgressBar
 from tinyseg_tvm.report.points import Choice, Point
 from tinyseg_tvm.report.tables import Cell, kib, render
 

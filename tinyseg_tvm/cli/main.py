@@ -15,6 +15,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from tinyseg_tvm import __version__
 from tinyseg_tvm.errors import TinySegError
@@ -43,9 +44,14 @@ EXAMPLES = """examples:
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        super().error(_harmless(message))
+
+
 def parser(verb: str = "") -> argparse.ArgumentParser:
     """The argument parser: every verb with its summary, and ``verb`` with its arguments."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="tinyseg",
         description="Memory-optimal neural network inference for microcontrollers.",
         epilog=EXAMPLES,
@@ -88,6 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run_verb(arguments: Sequence[str] | None) -> int:
     words = sys.argv[1:] if arguments is None else list(arguments)
+    if any("\0" in word for word in words):  # from Python; a shell cannot
+        return _fail("an argument holds a character of number 0, which no name of a file and no value has", 2)
     # No option before the verb takes a value, so the verb is the first word that is no option.
     parsed = parser(next((word for word in words if not word.startswith("-")), "")).parse_args(words)
     level = logging.ERROR if parsed.quiet else (logging.WARNING, logging.INFO, logging.DEBUG)[min(parsed.verbose, 2)]
@@ -108,9 +116,13 @@ def _run_verb(arguments: Sequence[str] | None) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    harmless = "".join(c if c.isprintable() or c in "\n\t" else "?" for c in message)  # for terminals
-    print(f"tinyseg: error: {harmless}", file=sys.stderr)
+    print(f"tinyseg: error: {_harmless(message)}", file=sys.stderr)
     return code
+
+
+def _harmless(message: str) -> str:
+    """Without what a terminal takes for a command."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in message)
 
 
 if __name__ == "__main__":

@@ -76,8 +76,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Quantises, writes and prints."""
     from tinyseg_tvm.boards import load_board
     from tinyseg_tvm.cli import data_arguments as data
-    from tinyseg_tvm.cli.compilation import ProgressBar
     from tinyseg_tvm.quantization import METHODS, QuantizationOptions, outlook, quantize
+    from tinyseg_tvm.relay import ProgressBar
 
     _check_output(arguments)
     load_board(arguments.board)

@@ -33,9 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Tunes, writes the records, prints what they change."""
-    from tinyseg_tvm.cli.compilation import ProgressBar, import_model
+    from tinyseg_tvm.cli.compilation import import_model
     from tinyseg_tvm.codegen.tuning_records import save_records
     from tinyseg_tvm.errors import UsageError
+    from tinyseg_tvm.relay import ProgressBar
     from tinyseg_tvm.tune import tune
 
     if not arguments.output.absolute().parent.is_dir():

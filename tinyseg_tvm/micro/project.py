@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from tinyseg_tvm.boards import Board, parse_board
 from tinyseg_tvm.errors import TinySegError, UsageError
 from tinyseg_tvm.given import LARGEST_STATEMENT, check, check_links, parse_json, read_regular
@@ -38,7 +40,8 @@ from tinyseg_tvm.micro.vectors import (
     read_test_vectors,
     storage_traffic,
 )
-from tinyseg_tvm.network import Network
+from tinyseg_tvm.network import Network, Port
+from tinyseg_tvm.report.tables import Cell, html
 
 PROJECT_FILE = "port/project.json"
 
@@ -77,6 +80,21 @@ class Project:
         self.machine: Machine = machine_of(self.board)
         self.library: Library = read_library(headers)
         self._ports = stated_ports(read_metadata(stated))
+
+    def __repr__(self) -> str:
+        return f"<Project {self.library.name} for {self.board.name} in {str(self.directory)!r}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        rows: list[tuple[str, Cell]] = [("board", self.board.name), ("folder", str(self.directory))]
+        if self._ports is not None:
+            sides = (("input", self._ports.inputs), ("output", self._ports.outputs))
+            rows += [
+                (f"{side} {port.name}", f"{port.model_dtype} {list(port.model_shape)}")
+                for side, ports in sides
+                for port in ports
+            ]
+        return html(self.library.name, rows)
 
     def build(self, jobs: int = 1, observe: bool = False, sanitize: bool = False) -> Path:
         """Builds with make; returns the program.
@@ -208,6 +226,27 @@ class Project:
                 observations=tuple(read_observations(folder, len(vectors))) if observe else (),
             )
 
+    def predict(self, *arrays: np.ndarray) -> np.ndarray | tuple[np.ndarray, ...]:
+        """One inference on the project's board: the output, or a tuple of them where the model has several.
+
+        Builds if necessary; nothing is counted, which is fastest. ``run`` takes many vectors at once, and measures.
+
+        Args:
+            arrays: one per input of the model, of its shape and type, as ONNX Runtime takes them; a first dimension of
+                1 may be left out.
+
+        Raises:
+            UsageError: another number of arrays, or other shapes or types.
+            TinySegError: the network returned an error, or what ``run`` raises.
+        """
+        given = [_with_batch(array, port) for array, port in zip(arrays, self.ports.inputs, strict=False)]
+        result = self.run([[*given, *arrays[len(given) :]]], count="none")
+        if result.status or not result.outputs:
+            status = f"status {result.status} (see include/{self.library.name}.h)"
+            raise TinySegError(f"the network on {self.board.name} returned {status}")
+        outputs = result.outputs[0]
+        return outputs[0] if len(outputs) == 1 else outputs
+
     @property
     def ports(self) -> Network:
         """A network without nodes that has the model's ports.
@@ -283,3 +322,9 @@ class Project:
         result = self._execute(elf, folder, way, timeout, [] if timer is None else counting_options(timer))
         check_exit(self.machine, result, self.machine.read_image(elf))
         return read_timer_report(read_report(folder))
+
+
+def _with_batch(array: np.ndarray, port: Port) -> np.ndarray:
+    """An array with the first dimension of 1 that the port has."""
+    missing = isinstance(array, np.ndarray) and port.model_shape[:1] == (1,) and array.shape == port.model_shape[1:]
+    return array[np.newaxis] if missing else array

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+
+from tinyseg_tvm.report.tables import Cell, html, kib
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ class StrayWrite:
     function: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RunResult:
     """Result of running the program on one or more vectors.
 
@@ -157,6 +159,27 @@ class RunResult:
     executed: Mapping[int, int] = field(default_factory=dict)
     stray_writes: tuple[StrayWrite, ...] = ()
     observations: tuple[Observation, ...] = ()
+
+    def __repr__(self) -> str:
+        figures = [f"status {self.status}", f"{len(self.outputs)} vectors", f"{kib(self.ram.total)} of RAM"]
+        figures += [f"{name} {value}" for name, value in self._counts()]
+        return f"<RunResult of {self.board}: {', '.join(figures)}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        sizes = (("RAM", asdict(self.ram)), ("flash", asdict(self.flash)))
+        rows: list[tuple[str, Cell]] = [("status", self.status), ("vectors", len(self.outputs))]
+        rows += [("bytes of RAM", self.ram.total), ("bytes of flash", self.flash.total)]
+        rows += [(f"of {whole}: {part}", size) for whole, parts in sizes for part, size in parts.items() if size]
+        moved = [("bytes written to storage", self.storage.written), ("bytes read back", self.storage.read)]
+        return html(f"run of {self.board}", [*rows, *self._counts(), *((name, size) for name, size in moved if size)])
+
+    def _counts(self) -> list[tuple[str, Cell]]:
+        """What was measured of time and exactness."""
+        counted = self.instructions if self.counted_by != "none" else None
+        named = (("instructions", counted), ("cycles", self.cycles), ("milliseconds", self.milliseconds))
+        found: list[tuple[str, Cell]] = [(name, value) for name, value in named if value is not None]
+        return [*found, *([] if self.mismatches is None else [("differing bytes", self.mismatches)])]
 
     @property
     def milliseconds(self) -> float | None:

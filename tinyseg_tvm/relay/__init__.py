@@ -7,5 +7,6 @@ from tinyseg_tvm.compiler.options import BuildOptions
 from tinyseg_tvm.relay import frontend
 from tinyseg_tvm.relay.build import build
 from tinyseg_tvm.relay.factory import Factory
+from tinyseg_tvm.relay.progress_bar import ProgressBar
 
-__all__ = ["BuildOptions", "Factory", "build", "frontend"]
+__all__ = ["BuildOptions", "Factory", "ProgressBar", "build", "frontend"]

@@ -28,7 +28,7 @@ from tinyseg_tvm.planner.problem import Problem
 from tinyseg_tvm.planner.storage_timing import Timeline, Timing, replay
 from tinyseg_tvm.relay_passes.lowered_module import LoweredModule
 from tinyseg_tvm.relay_passes.remove_unused_channels import removed_channels
-from tinyseg_tvm.report import text
+from tinyseg_tvm.report import tables, text
 from tinyseg_tvm.report.build import Build
 from tinyseg_tvm.report.points import Choice, Point
 from tinyseg_tvm.report.tables import Cell, kib
@@ -38,7 +38,7 @@ TEST_VECTORS = 2
 NETWORK_FILE = "tests/network.npz"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Factory:
     """A planned network.
 
@@ -57,6 +57,16 @@ class Factory:
     planned: Planned
     integer: Any
     model_hash: str
+
+    def __repr__(self) -> str:
+        figures = f"{kib(self.memory.total)} of RAM, {self.macs:,} MACs, {len(self.plan.steps):,} steps"
+        return f"<Factory {self.name} for {self.board.name}: {figures}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        ram = [(f"bytes of RAM: {part}", size) for part, size in asdict(self.memory).items() if size]
+        rows: list[tuple[str, Cell]] = [*ram, *self._facts().items()]
+        return tables.html(f"{self.name} for {self.board.name}", rows, [*self.remarks, *self.warnings])
 
     @property
     def options(self) -> BuildOptions:
@@ -155,6 +165,7 @@ class Factory:
         return (
             *remarks.orientation(self.planned, self.situation, self.name),
             *remarks.half_ports(self.network),
+            *remarks.endless(self.planned, self.lowered),
             *remarks.removed(removed_channels(self.lowered.module)),
             *remarks.float_ports(self.planned, self.quantized_ports, self.situation, self.memory.total),
             *remarks.software_float(self.planned, self.quantized_ports, self.situation),

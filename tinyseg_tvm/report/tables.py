@@ -9,6 +9,7 @@ import os
 import sys
 import unicodedata
 from collections.abc import Sequence
+from html import escape
 
 Cell = str | int | float | None
 
@@ -41,6 +42,16 @@ def render(rows: Sequence[Sequence[Cell]], headers: Sequence[str], bold: bool | 
     if use_colour() if bold is None else bold:
         head = f"{_BOLD}{head}{_PLAIN}"
     return "\n".join((head, rule, *(_line(row, widths, right) for row in texts)))
+
+
+def html(title: str, rows: Sequence[tuple[str, Cell]], sentences: Sequence[str] = ()) -> str:
+    """Figures as a table for a notebook: a heading, names and values, sentences below. All texts are escaped."""
+    cells = "".join(
+        f"<tr><td align='left'>{escape(name)}</td><td align='right'>{escape(_text(value))}</td></tr>"
+        for name, value in rows
+    )
+    below = "".join(f"<div>{escape(sentence)}</div>" for sentence in sentences)
+    return f"<div><b>{escape(title)}</b><table>{cells}</table>{below}</div>"
 
 
 def use_colour() -> bool:

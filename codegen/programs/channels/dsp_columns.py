@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tinyseg_tvm.codegen.programs.channels.sum import ChannelSum
+from tinyseg_tvm.codegen.programs.channels.sum import ChannelSum, Part
 
 
 @dataclass(frozen=True)
@@ -82,3 +82,8 @@ class DspSum(ChannelSum):
     def halves(self, channels: int) -> list[int]:
         """Those in which the values of so many channels lie."""
         return sorted({self.half(k) for k in range(channels)})
+
+
+def takes_three_rows(s: DspSum, part: Part) -> bool:
+    """Whether a part's columns are staged by the function for three rows and a whole block."""
+    return s.rows == 3 and part.channels == s.block

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from tinyseg_tvm.codegen.programs.channels.dsp_columns import DspSum
+from tinyseg_tvm.codegen.programs.channels.dsp_columns import DspSum, takes_three_rows
 from tinyseg_tvm.codegen.programs.channels.dsp_products import PIXELS, PixelProducts
 from tinyseg_tvm.codegen.programs.channels.sum import Part
 
@@ -15,7 +15,8 @@ ROUND = 6  # of the loop over pixels
 TURN = 12  # of the loop over rows, or with other weights
 PLAIN_WORD = 3.0  # a pixel's product of a word without assembler
 STAGE = 100
-STAGED_3, STAGED_PAIR, STAGED_SINGLE = 25, 22, 12  # a column of three rows, a pair of rows, a single one
+STAGE_3, STAGED_3, FILLED_3 = 72, 24, 9  # of three rows and four channels: a column of values, of padding
+STAGED_PAIR, STAGED_SINGLE = 22, 12  # a column of a pair of rows, of a single one
 PASS = 40  # over the columns, of a pair of rows or a single one
 WAIT = {"ldr": 0.9, "ldr.w": 0.9, "ldrd": 1.9}  # of loads, beyond a cycle
 
@@ -41,9 +42,9 @@ def _products_cycles(products: PixelProducts, pixels: int) -> float:
 def staging_cycles(s: DspSum, part: Part) -> float:
     """To stage the columns of a run and a block of channels."""
     span = part.span
-    column, passes = STAGED_3, 0
-    if s.rows != 3 or part.channels < s.block:
-        column, passes = STAGED_PAIR * s.pairs + STAGED_SINGLE * s.single, s.pairs + s.single
+    if takes_three_rows(s, part):
+        return STAGE_3 + STAGED_3 * span.columns + FILLED_3 * (span.before + span.after)
+    column, passes = STAGED_PAIR * s.pairs + STAGED_SINGLE * s.single, s.pairs + s.single
     slower = 2 if s.channels < s.block else 1  # byte by byte
     return STAGE + 2 * s.rows + PASS * passes + slower * column * span.columns + s.column * (span.before + span.after)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tinyseg_tvm.codegen.programs.channels import dsp_costs as costs
-from tinyseg_tvm.codegen.programs.channels.dsp_columns import DspSum
+from tinyseg_tvm.codegen.programs.channels.dsp_columns import DspSum, takes_three_rows
 from tinyseg_tvm.codegen.programs.channels.dsp_products import PIXELS, PixelProducts, moved
 from tinyseg_tvm.codegen.programs.channels.kernels import ChannelKernel
 from tinyseg_tvm.codegen.programs.channels.sum import Part
@@ -62,7 +62,9 @@ class DspChannelKernel(ChannelKernel):
 
     def stage_source(self, part: Part) -> str:
         """C of the function that stages columns."""
-        return self._staging(part, "tinyseg_stage_columns", part.channels, self.sum.channels)
+        if takes_three_rows(self.sum, part):
+            return self._staging(part, "tinyseg_stage_three_rows")
+        return self._staging(part, "tinyseg_stage_columns", self.sum.rows, part.channels, self.sum.channels)
 
     def source(self, part: Part, pixels: int) -> str:
         """C of the function of a tile."""
@@ -126,7 +128,7 @@ class DspChannelKernel(ChannelKernel):
         zero_point, least, greatest = self.sum.output
         lines = [f"tinyseg_scale_two(&s{p}, &s{p + 1}, scale, scale);" for p in range(0, pixels - 1, 2)]
         if pixels % 2:
-            lines.append(f"s{pixels - 1} = tinyseg_scaled(s{pixels - 1}, scale);")
+            lines.append(f"s{pixels - 1} = tinyseg_scale_one(s{pixels - 1}, scale);")
         for p in range(pixels):
             lines.append(f"s{p} = tinyseg_add_saturate_8(s{p}, {zero_point});")
             if (least, greatest) != (-128, 127):

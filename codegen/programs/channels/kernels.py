@@ -83,8 +83,8 @@ class ChannelKernel(TileKernel):
     def stage_source(self, part: Part) -> str:
         """C of that function: of where to, and of each line that it takes and its step."""
 
-    def _staging(self, part: Part, function: str, *channels: int) -> str:
-        """The same, by a function of the runtime that takes these numbers of channels."""
+    def _staging(self, part: Part, function: str, *sizes: int) -> str:
+        """The same, by a function of the runtime that takes these numbers of rows and channels."""
         s, span = self.sum, part.span
         taken = range(s.rows) if span.columns else ()
         parameters = ", ".join([f"{s.dtype}_t *to", *(f"int8_t *line_{row}, int32_t step_{row}" for row in taken)])
@@ -92,7 +92,7 @@ class ChannelKernel(TileKernel):
         if span.columns:
             rows = ", ".join(f"{{line_{row}, step_{row}}}" for row in taken)
             lines.append(f"    const tinyseg_row rows[{s.rows}] = {{{rows}}};")
-        numbers = ", ".join(map(str, (s.rows, *channels, span.before, span.columns, span.after, s.zero_point)))
+        numbers = ", ".join(map(str, (*sizes, span.before, span.columns, span.after, s.zero_point)))
         lines.append(f"    {function}(to, {'rows' if span.columns else 'NULL'}, {numbers});")
         return "\n".join([*lines, "}", ""])
 

@@ -12,7 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyseg_tvm.codegen.programs.windows.dsp_kernels import DspKernel, channel_pairs
-from tinyseg_tvm.codegen.programs.windows.kernels import MOST_SUMS, assembler_loop, sum_name, unrolled
+from tinyseg_tvm.codegen.programs.windows.kernels import (
+    MOST_SUMS,
+    RegisterTile,
+    assembler_loop,
+    sum_name,
+    unrolled,
+)
 from tinyseg_tvm.codegen.programs.windows.sum import Part, Segment
 
 WORD = 4  # values of a round
@@ -25,6 +31,8 @@ class DirectDspKernel(DspKernel):
 
     name = "dsp direct"
     dtype = "int8"
+    tile_pixels = RegisterTile.tile_pixels
+    odd_end = 0
     linkage = "TINYSEG_INNER"  # inlined, there are too few registers
 
     def tiles(self, part: Part) -> tuple[tuple[int, int], ...]:
@@ -49,7 +57,7 @@ class DirectDspKernel(DspKernel):
         for half in ("even", "odd"):
             loads = [f"tinyseg_widen_{half}(tinyseg_load_4(x + {p * step}))" for p in range(pixels)]
             lines += ["{", *(f"    const uint32_t x{p} = {load};" for p, load in enumerate(loads))]
-            lines += [*self.products(pixels, channels), f"    w += {weights};", "}"]
+            lines += [*self.products(pixels, channel_pairs(channels)), f"    w += {weights};", "}"]
         return [*lines, "}"]
 
     def _word(self, pixels: int, channels: int, step: int) -> list[str]:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import itertools
 import re
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -32,6 +33,7 @@ class MicroKernel(TileKernel):
         dtype: of the values that are summed, as ``WeightedSum`` has it.
         tile_pixels: how many pixels tiles have, as ``WeightedSum`` has it.
         tile_channels: what their channels are a multiple of, as ``WeightedSum`` has it.
+        odd_end: pixels of the tile that ends an odd number of them, as ``WeightedSum`` has it.
         cycles_per_staged_value: estimated.
         linkage: of the functions of tiles.
     """
@@ -40,6 +42,7 @@ class MicroKernel(TileKernel):
     dtype: ClassVar[str]
     tile_pixels: ClassVar[tuple[int, ...]]
     tile_channels: ClassVar[int] = CHANNELS
+    odd_end: ClassVar[int] = 0
     cycles_per_staged_value: ClassVar[float]
     linkage: ClassVar[str] = "static"
 
@@ -110,7 +113,7 @@ class MicroKernel(TileKernel):
 class RegisterTile(MicroKernel):
     """Families whose sums are a register each: a value of every pixel times a weight of every channel."""
 
-    tile_pixels = (4, 2, 1)
+    tile_pixels: ClassVar[tuple[int, ...]] = (4, 2, 1)
 
     def tiles(self, part: Part) -> tuple[tuple[int, int], ...]:
         """Those whose sums fit the registers."""
@@ -135,14 +138,20 @@ class RegisterTile(MicroKernel):
         """A loop over segments around the loop over their values."""
         body = [self.output, self.windows, "const int8_t *w = weight;"]
         body += [f"int32_t {sum_name(p, o)} = {self.begin(o)};" for p in range(pixels) for o in range(channels)]
+        body += self.loops(partial(self.inner_loop, pixels, channels))
+        return body + self.results(pixels, channels)
+
+    def loops(self, inner: Callable[[Sequence[Segment]], list[str]]) -> list[str]:
+        """Loops over all segments around the statements of a segment of a run."""
+        lines: list[str] = []
         first = 0
         for run in self.runs():
-            body.append(f"for (int32_t i = {first}; i < {first + len(run)}; ++i) {{")
-            body.append(f"    const {self.sum.dtype}_t *x = windows[i];")
-            body += [f"    {line}" for line in self.inner_loop(pixels, channels, run)]
-            body.append("}")
+            lines.append(f"for (int32_t i = {first}; i < {first + len(run)}; ++i) {{")
+            lines.append(f"    const {self.sum.dtype}_t *x = windows[i];")
+            lines += [f"    {line}" for line in inner(run)]
+            lines.append("}")
             first += len(run)
-        return body + self.results(pixels, channels)
+        return lines
 
 
 def sum_name(pixel: int, channel: int) -> str:

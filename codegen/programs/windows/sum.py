@@ -120,6 +120,7 @@ class WeightedSum:
         staged_pixels: how many pixels' windows are staged at a time; 0: lines are staged whole.
         tile_channels: channels that remain beyond a multiple of these are a part of their own.
         multiplier: type of what sums are multiplied by.
+        odd_end: pixels of the tile that ends an odd number of them; 0: none does.
     """
 
     lines: tuple[Line, ...]
@@ -134,6 +135,7 @@ class WeightedSum:
     staged_pixels: int
     tile_channels: int = CHANNELS
     multiplier: str = "float32"
+    odd_end: int = 0
 
     @property
     def weights_per_channel(self) -> int:
@@ -158,15 +160,16 @@ class WeightedSum:
         return tuple([*spans, Span(left, whole, group)] if whole else spans)
 
     def divided(self, first: int, extent: int) -> list[tuple[int, int]]:
-        """First and length of the ranges of pixels that tiles divide, those of most pixels first."""
+        """First and length of the ranges of pixels that tiles divide: those of most pixels first, an odd end last."""
+        last = self.odd_end if extent % 2 and extent >= self.odd_end else 0
         ranges = []
-        end = first + extent
+        end = first + extent - last
         for tile in self.tile_pixels:
-            length = (end - first) // tile * tile
+            length = (end - first) // tile * tile if tile != self.odd_end else 0
             if length:
                 ranges.append((first, length))
                 first += length
-        return ranges
+        return [*ranges, (end, last)] if last else ranges
 
     @property
     def channel_ranges(self) -> tuple[tuple[int, int], ...]:

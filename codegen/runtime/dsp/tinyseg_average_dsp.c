@@ -95,25 +95,47 @@ void tinyseg_average_pool2d_dsp_line(const tinyseg_pool2d *p, const int8_t *cons
     }
 }
 
+/* Sums of four channels of a line. */
+TINYSEG_INLINE void add_line(int32_t *four, const int8_t *line, int32_t channels, int32_t width)
+{
+    for (; width > 0; width -= MOST_PIXELS, line += MOST_PIXELS * channels) {
+        sums_of_four sums = {0, 0};
+        add_pixels(&sums, line, channels, width < MOST_PIXELS ? width : MOST_PIXELS);
+        four[0] += lower(sums.even);
+        four[1] += lower(sums.odd);
+        four[2] += upper(sums.even);
+        four[3] += upper(sums.odd);
+    }
+}
+
+/* Adds a line to the sums of whole fours of channels. */
+TINYSEG_INNER void add_line_of_fours(int32_t *state, const int8_t *line, int32_t channels, int32_t width)
+{
+    for (int32_t *const end = state + channels; state != end; state += 4, line += 4) {
+        int32_t four[4] = {state[0], state[1], state[2], state[3]};
+        add_line(four, line, channels, width);
+        state[0] = four[0];
+        state[1] = four[1];
+        state[2] = four[2];
+        state[3] = four[3];
+    }
+}
+
 void tinyseg_global_average_dsp_line(
     const tinyseg_global_pool *p, uint32_t index, const int8_t *line, int32_t *state, int8_t *out)
 {
     const int32_t channels = p->channels;
     const int32_t width = (int32_t)p->width;
+    if (index != 0u && index + 1u != p->lines && channels % 4 == 0) {
+        add_line_of_fours(state, line, channels, width);
+        return;
+    }
     const tinyseg_bounds bounds = tinyseg_bounds_of(&p->output);
     const tinyseg_scale scale = tinyseg_scale_of(p->multiplier);
     int32_t done = 0; /* channels whose sums are in the state already */
     for (int32_t c = 0; c < channels; done = c + 4, c = next_four(c, channels)) {
         int32_t four[4] = {0, 0, 0, 0};
-        for (int32_t x = 0; x < width; x += MOST_PIXELS) {
-            sums_of_four sums = {0, 0};
-            const int32_t pixels = width - x < MOST_PIXELS ? width - x : MOST_PIXELS;
-            add_pixels(&sums, line + x * channels + c, channels, pixels);
-            four[0] += lower(sums.even);
-            four[1] += lower(sums.odd);
-            four[2] += upper(sums.even);
-            four[3] += upper(sums.odd);
-        }
+        add_line(four, line + c, channels, width);
         if (index + 1u == p->lines) {
             for (int32_t k = 0; k < 4; ++k) {
                 four[k] += (index != 0u ? state[c + k] : 0) - p->zero;

@@ -100,46 +100,6 @@ TINYSEG_INNER void widen_narrow(
     }
 }
 
-/* Columns of three rows that lie `step` bytes apart. */
-TINYSEG_INLINE void widen_three_rows(uint32_t *to, const tinyseg_row *rows, int32_t columns)
-{
-    const int32_t step = rows[0].step;
-    int32_t at = -columns * step; /* up to 0 */
-    const int8_t *const x = rows[0].at - at;
-    const int8_t *const y = rows[1].at - at;
-    const int8_t *const z = rows[2].at - at;
-#if TINYSEG_DSP_ASSEMBLER
-    __asm__ volatile("1:\n\t"
-                     "ldr r2, [%[x], %[at]]\n\t"
-                     "ldr r4, [%[y], %[at]]\n\t"
-                     "ldr r8, [%[z], %[at]]\n\t"
-                     "sxtb16 r1, r2\n\t"
-                     "sxtb16 r2, r2, ror #8\n\t"
-                     "sxtb16 r3, r4\n\t"
-                     "sxtb16 r9, r4, ror #8\n\t"
-                     "sxtb16 r6, r8, ror #8\n\t"
-                     "pkhtb r4, r3, r1, asr #16\n\t"
-                     "pkhbt r1, r1, r3, lsl #16\n\t"
-                     "pkhbt r5, r2, r9, lsl #16\n\t"
-                     "pkhtb r9, r9, r2, asr #16\n\t"
-                     "sxtb16 r2, r8\n\t"
-                     "adds %[at], %[at], %[step]\n\t"
-                     "stmia %[to]!, {r1, r2, r4, r5, r6, r9}\n\t"
-                     "bne 1b"
-                     : [to] "+r"(to), [at] "+r"(at)
-                     : [x] "r"(x), [y] "r"(y), [z] "r"(z), [step] "r"(step)
-                     : "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "cc", "memory");
-#else
-    const layout l = {3, 2};
-    for (; at != 0; at += step, to += 6) {
-        const uint32_t word = tinyseg_load_4(z + at);
-        put_two_rows(to, l, tinyseg_load_4(x + at), tinyseg_load_4(y + at));
-        to[1] = tinyseg_widen_even(word);
-        to[4] = tinyseg_widen_odd(word);
-    }
-#endif
-}
-
 /* `words` words of the zero point twice. */
 TINYSEG_INLINE uint32_t *fill(uint32_t *to, int32_t words, int32_t zero_point)
 {
@@ -175,15 +135,77 @@ void tinyseg_stage_columns(
         widen_narrow(at, l, rows, count, columns, channels);
         return;
     }
-    if (count == 3 && channels == 4 && rows[0].step != 0 && rows[1].step == rows[0].step &&
-        rows[2].step == rows[0].step) {
-        widen_three_rows(at, rows, columns);
-        return;
-    }
     for (; count > 1; count -= 2, rows += 2, ++at) {
         widen_two_rows(at, l, rows, columns, lead, 8 * lead);
     }
     if (count == 1) {
         widen_single_row(at, l.side, rows, columns, lead, 8 * lead);
     }
+}
+
+/* Columns of three rows that lie `step` bytes apart; the end of what is written. */
+TINYSEG_INLINE uint32_t *widen_three_rows(uint32_t *to, const tinyseg_row *rows, int32_t columns)
+{
+    const int32_t step = rows[0].step;
+    int32_t at = -columns * step; /* up to 0 */
+    const int8_t *const x = rows[0].at - at;
+    const int8_t *const y = rows[1].at - at;
+    const int8_t *const z = rows[2].at - at;
+#if TINYSEG_DSP_ASSEMBLER
+    __asm__ volatile("1:\n\t"
+                     "ldr r2, [%[x], %[at]]\n\t"
+                     "ldr r4, [%[y], %[at]]\n\t"
+                     "ldr r6, [%[z], %[at]]\n\t"
+                     "sxtb16 r1, r2\n\t"
+                     "sxtb16 r2, r2, ror #8\n\t"
+                     "sxtb16 r3, r4\n\t"
+                     "sxtb16 r9, r4, ror #8\n\t"
+                     "pkhtb r4, r3, r1, asr #16\n\t"
+                     "pkhbt r1, r1, r3, lsl #16\n\t"
+                     "pkhbt r5, r2, r9, lsl #16\n\t"
+                     "pkhtb r9, r9, r2, asr #16\n\t"
+                     "sxtb16 r2, r6\n\t"
+                     "sxtb16 r6, r6, ror #8\n\t"
+                     "adds %[at], %[at], %[step]\n\t"
+                     "stmia %[to]!, {r1, r2, r4, r5, r6, r9}\n\t"
+                     "bne 1b"
+                     : [to] "+r"(to), [at] "+r"(at)
+                     : [x] "r"(x), [y] "r"(y), [z] "r"(z), [step] "r"(step)
+                     : "r1", "r2", "r3", "r4", "r5", "r6", "r9", "cc", "memory");
+#else
+    const layout l = {3, 2};
+    for (; at != 0; at += step, to += 6) {
+        const uint32_t word = tinyseg_load_4(z + at);
+        put_two_rows(to, l, tinyseg_load_4(x + at), tinyseg_load_4(y + at));
+        to[1] = tinyseg_widen_even(word);
+        to[4] = tinyseg_widen_odd(word);
+    }
+#endif
+    return to;
+}
+
+/* `columns` columns of three rows of four channels, all of the zero point. */
+TINYSEG_INLINE uint32_t *fill_three_rows(uint32_t *to, int32_t columns, uint32_t word)
+{
+    for (; columns > 0; --columns, to += 6) {
+        to[0] = word;
+        to[1] = word;
+        to[2] = word;
+        to[3] = word;
+        to[4] = word;
+        to[5] = word;
+    }
+    return to;
+}
+
+void tinyseg_stage_three_rows(
+    int16_t *to, const tinyseg_row *rows, int32_t before, int32_t columns, int32_t after, int32_t zero_point)
+{
+    if (columns == 0 || rows[0].step == 0 || rows[1].step != rows[0].step || rows[2].step != rows[0].step) {
+        tinyseg_stage_columns(to, rows, 3, 4, 4, before, columns, after, zero_point);
+        return;
+    }
+    const uint32_t word = tinyseg_halves(zero_point, zero_point);
+    uint32_t *const at = widen_three_rows(fill_three_rows((uint32_t *)(void *)to, before, word), rows, columns);
+    (void)fill_three_rows(at, after, word);
 }

@@ -48,4 +48,8 @@ void tinyseg_stage_columns(
     int32_t after,
     int32_t zero_point);
 
+/* The same of three rows and four channels of at least as many. */
+void tinyseg_stage_three_rows(
+    int16_t *to, const tinyseg_row *rows, int32_t before, int32_t columns, int32_t after, int32_t zero_point);
+
 #endif

@@ -2,13 +2,15 @@
 /* The depthwise kernel, for one type of weights (TINYSEG_WEIGHT) under one name (TINYSEG_DEPTHWISE_LINE).
  *
  * Pixels whose windows lie inside the line are computed channel by channel, four at a time, so that each weight is
- * loaded once for four of them; the others one by one. Taps in the padding read the zero point, because the bias contains the
+ * loaded once for four of them; the others one by one. Of narrow maps, where those would be many, each channel's values
+ * are copied to a plane with the padding beside them first. Taps in the padding read the zero point, because the bias contains the
  * zero point of all taps. */
 #include "tinyseg_depthwise.h"
 #include "tinyseg_store_v6m.h"
 
 #define RUN 64 /* pixels that are summed before they are requantised; a multiple of 4 */
 #define MOST_ROWS 8
+#define PLANE 24 /* columns of a channel's plane, of narrow maps */
 
 #if defined(__GNUC__) && defined(__thumb2__) && TINYSEG_REQUANTIZE_INTEGER && !defined(TINYSEG_NO_ASSEMBLER)
 #define ASSEMBLER 1
@@ -265,6 +267,49 @@ static void sum_run(
     }
 }
 
+/* Whether a kernel of 3x3 taps and stride 1 has its lines, with the padding and four pixels at a time, in planes. */
+TINYSEG_INLINE int is_narrow(const tinyseg_depthwise *p)
+{
+    return p->kernel_height == 3u && p->kernel_width == 3u && p->stride == 1u && p->dilation == 1u &&
+           p->output_width <= PLANE - 4 && (int32_t)p->pad_left + (int32_t)p->input_width <= PLANE;
+}
+
+/* A line of a narrow map. */
+TINYSEG_INNER void narrow_line(const tinyseg_depthwise *p, const tinyseg_value *const *lines, tinyseg_value *out)
+{
+    const int32_t channels = p->channels;
+    const int32_t width = p->input_width;
+    const int32_t pixels = p->output_width;
+    const TINYSEG_WEIGHT *weight = p->weight;
+    tinyseg_value planes[3 * PLANE];
+    int32_t sums[PLANE - 4];
+    for (int32_t i = 0; i < 3 * PLANE; ++i) {
+        planes[i] = (tinyseg_value)p->input_zero_point;
+    }
+    for (int32_t c = 0; c < channels; ++c, ++weight) {
+        TINYSEG_WEIGHT own[9];
+        for (int32_t row = 0; row < 3; ++row) {
+            tinyseg_value *to = planes + row * PLANE + p->pad_left;
+            const tinyseg_value *x = lines[row];
+            for (int32_t at = c, left = x != NULL ? width : 0; left > 0; --left, at += channels) {
+                *to++ = x[at];
+            }
+        }
+        for (int32_t i = 0; i < 9; ++i) {
+            own[i] = weight[i * channels];
+        }
+        int32_t *const end = sums + ((pixels + 3) & ~3);
+#if TINYSEG_ASSEMBLER_V6M && defined(TINYSEG_WEIGHT_IS_BYTE)
+        const tinyseg_value *const rows[3] = {planes, planes + PLANE, planes + 2 * PLANE};
+        tinyseg_sum_3x3_v6m(rows, 1, own, sums, end, p->bias[c]);
+#else
+        row_of_taps rows[3] = {{planes, 1}, {planes + PLANE, 1}, {planes + 2 * PLANE, 1}};
+        sum_3(rows, rows + 3, own, 1, p->bias[c], sums, end);
+#endif
+        store(sums, pixels, p->multiplier[c], &p->output, out + c, channels);
+    }
+}
+
 void TINYSEG_DEPTHWISE_LINE(const tinyseg_depthwise *p, const tinyseg_value *const *lines, tinyseg_value *out)
 {
     const int32_t stride = p->stride;
@@ -276,6 +321,10 @@ void TINYSEG_DEPTHWISE_LINE(const tinyseg_depthwise *p, const tinyseg_value *con
     int32_t first = (before + stride - 1) / stride;
     int32_t last = room <= 0 ? 0 : (room + stride - 1) / stride;
     int32_t sums[RUN];
+    if (is_narrow(p)) {
+        narrow_line(p, lines, out);
+        return;
+    }
     last = last > pixels ? pixels : last;
     if (last - first < 4 || p->kernel_height > MOST_ROWS) {
         first = last = pixels;

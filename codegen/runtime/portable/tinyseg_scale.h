@@ -45,6 +45,16 @@ TINYSEG_INLINE void tinyseg_scale_two(int32_t *a, int32_t *b, tinyseg_scale a_sc
 #endif
 }
 
+/* The same of one accumulator; saturated to int32 where tinyseg_scaled saturates earlier. */
+TINYSEG_INLINE int32_t tinyseg_scale_one(int32_t a, tinyseg_scale scale)
+{
+#if TINYSEG_SCALE_FPU
+    return tinyseg_round((float)a * scale);
+#else
+    return tinyseg_scaled(a, scale);
+#endif
+}
+
 /* The bounds of a result that int8 does not have already. */
 typedef struct {
     int32_t zero_point;
@@ -100,7 +110,7 @@ TINYSEG_INLINE uint32_t tinyseg_requantize_4(
 /* One accumulator. */
 TINYSEG_INLINE int8_t tinyseg_requantize_1(int32_t a, tinyseg_scale scale, const tinyseg_output *output)
 {
-    const int32_t value = tinyseg_add_saturate_8(tinyseg_scaled(a, scale), output->zero_point);
+    const int32_t value = tinyseg_add_saturate_8(tinyseg_scale_one(a, scale), output->zero_point);
     return (int8_t)tinyseg_clamp(value, output->minimum, output->maximum);
 }
 

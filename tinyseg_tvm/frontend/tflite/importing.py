@@ -302,8 +302,8 @@ class _Importer:
             return self.values[index]
         if index not in self.constants and self.graph.tensors[index].is_variable:
             raise TinySegError(
-                f"{self.source}: {what} is a variable that the node changes, which is supported in SVDF alone. Remedy: "
-                "unroll the node over READ_VARIABLE and ASSIGN_VARIABLE"
+                f"{self.source}: {what} is a variable that the node changes, which is supported in SVDF and "
+                "UNIDIRECTIONAL_SEQUENCE_LSTM. Remedy: unroll the node over READ_VARIABLE and ASSIGN_VARIABLE"
             )
         if index not in self.constants:
             raise TinySegError(

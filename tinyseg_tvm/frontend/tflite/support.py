@@ -29,6 +29,7 @@ OPERATOR_TYPES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("SUM", "REDUCE_MIN"), ("int8", "uint8", "int16")),
     **dict.fromkeys(("SVDF", "LOG_SOFTMAX"), ("int8", "float32")),
     "BATCH_MATMUL": ("int8", "int16", "float32"),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": ("int8", "int16"),
     "ARG_MIN": ("int8", "uint8"),
 }
 """Types in which an operator is compiled, by its name. That of logic is of bool, whatever was compared."""

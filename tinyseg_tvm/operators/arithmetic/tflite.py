@@ -31,6 +31,8 @@ from tinyseg_tvm.operators.arithmetic.tflite_functions import (
     requantize,
     rounded_quotient,
 )
+from tinyseg_tvm.operators.arithmetic.tflite_limits import expect_multipliers, expect_wide_sums
+from tinyseg_tvm.operators.arithmetic.tflite_lstm import Cell
 from tinyseg_tvm.operators.arithmetic.tflite_unary import Rescaling, Squashing
 from tinyseg_tvm.operators.tensor_type import TensorType
 
@@ -44,6 +46,7 @@ __all__ = [
     "Average",
     "Binary",
     "BinaryMultipliers",
+    "Cell",
     "Interpolation",
     "ProductSum",
     "RealInterpolation",
@@ -561,25 +564,3 @@ def _softmax_scaling(input_scale: float, beta: float) -> tuple[int, int, int]:
 def _pair(real: float) -> tuple[int, int]:
     multiplier, shift = quantize_multiplier(real)
     return int(multiplier), int(shift)
-
-
-def expect_wide_sums(constants: Mapping[str, np.ndarray], input_zero_point: int) -> None:
-    """Raises ValueError where sums of int16 values, or shifts, leave what ``multiplied_once`` is defined for."""
-    least, most = sums.extreme_accumulators(constants["weight"], constants["bias"], input_zero_point, "int16")
-    bad = np.flatnonzero((most >= WIDE_SUM) | (least < -WIDE_SUM) | (constants["shift"] >= MOST_WIDE_SHIFT))
-    if bad.size:
-        raise ValueError(
-            f"the sum of output channel {bad[0]} can leave 48 bits, or its multiplier is {MOST_WIDE_SHIFT} bits too "
-            "large (check the scales)"
-        )
-
-
-def expect_multipliers(multiplier: np.ndarray, shift: np.ndarray) -> None:
-    """Raises ValueError unless all are as ``quantize_multiplier`` makes them, and shifts stay inside of int32."""
-    sound = ((multiplier >= 1 << 30) & (shift >= -31) & (shift <= 30)) | ((multiplier == 0) & (shift == 0))
-    bad = np.flatnonzero(~sound)
-    if bad.size:
-        raise ValueError(
-            f"the multiplier of output channel {bad[0]} is {multiplier[bad[0]]} * 2^({shift[bad[0]]} - 31), beyond "
-            "fixed point (check the scales)"
-        )
