@@ -119,6 +119,7 @@ bench: setup
 	$(BIN)/python benchmarks/endless.py --models $(MODELS)
 	$(BIN)/python benchmarks/planner.py blocks
 	$(BIN)/python benchmarks/planner.py chains
+	$(BIN)/python benchmarks/planner.py unet
 	@test -d $(MODELS)/onnx || echo "No networks in $(MODELS)/onnx: their tables are left out (make bench MODELS=folder)."
 	@test ! -d $(MODELS)/onnx || $(MAKE) --no-print-directory bench-models
 	@test ! -d $(MODELS)/minimalloc || $(BIN)/python benchmarks/planner.py minimalloc $(MODELS)/minimalloc
