@@ -104,6 +104,7 @@ bench: setup
 	$(BIN)/python benchmarks/kernels.py
 	$(BIN)/python benchmarks/line_codecs.py
 	$(BIN)/python benchmarks/spilling.py
+	$(BIN)/python benchmarks/endless.py --models $(MODELS)
 	$(BIN)/python benchmarks/planner.py blocks
 	$(BIN)/python benchmarks/planner.py chains
 	@test -d $(MODELS)/onnx || echo "No networks in $(MODELS)/onnx: their tables are left out (make bench MODELS=folder)."

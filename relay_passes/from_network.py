@@ -118,6 +118,7 @@ def _record(port: Port) -> PortRecord:
         port.permutation,
         quantized=port.quantized,
         exchanged=port.exchanged,
+        delay=port.delay,
     )
 
 

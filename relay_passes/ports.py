@@ -1,10 +1,11 @@
 """The function attribute ``tinyseg.ports``: how parameters and results map to the model's tensors.
 
     {"inputs": [port, ...], "outputs": [port, ...]}
-    port = {"name", "shape", "dtype", "permutation", "quantized", "exchanged", "state", "initial"}
+    port = {"name", "shape", "dtype", "permutation", "quantized", "exchanged", "state", "initial", "delay"}
 
 ``shape`` and ``dtype`` are the model's; the device tensor is ``array.transpose(permutation).reshape(device shape)``,
-the device shape being the parameter's or result's own. ``quantized`` and ``exchanged`` as in ``network.Port``.
+the device shape being the parameter's or result's own. ``quantized``, ``exchanged`` and ``delay``: see
+``network.Port``.
 ``state`` names the state that a parameter is, and that a result becomes; empty for what the user gives and takes. The
 parameter's ``initial`` has its first values as hexadecimal digits, bytes in the model's layout; empty: the zero point.
 """
@@ -39,6 +40,7 @@ class PortRecord:
     exchanged: bool = False
     state: str = ""
     initial: str = ""
+    delay: int | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ def ports_record(ports: Ports) -> dict[str, list[dict[str, Any]]]:
                 "quantized": port.quantized,
                 "exchanged": port.exchanged,
                 **({"state": port.state, "initial": port.initial} if port.state else {}),
+                **({} if port.delay is None else {"delay": port.delay}),
             }
             for port in records
         ]
@@ -121,4 +124,5 @@ def _record(port: Mapping[str, Any]) -> PortRecord:
         bool(port["quantized"]),
         bool(port.get("exchanged", False)),
         *_state(port),
+        delay=None if port.get("delay") is None else int(port["delay"]),
     )

@@ -83,6 +83,7 @@ def port_of(record: PortRecord, tensor: str) -> Port:
         record.permutation,
         quantized=record.quantized,
         exchanged=record.exchanged,
+        delay=record.delay,
     )
 
 

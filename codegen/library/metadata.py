@@ -121,4 +121,5 @@ def _port(generation: Generation, port: Port) -> dict[str, Any]:
         "bytes": tensor.type.bytes,
         "lines": tensor.type.lines,
         "offset": generation.placement(port.tensor).offsets[0] if generation.io == "resident" else None,
+        **({} if port.delay is None else {"delay": port.delay}),
     }

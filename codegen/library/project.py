@@ -157,7 +157,7 @@ def _check(network: Network, problem: Problem, plan: Plan, io: IoMode) -> None:
 def _reserved_names(identifier: str) -> Names:
     own = (
         "init reset run begin begin_run step progress place loop io context status observe set_pool weights_begin "
-        "arena_size_fits context_size_is_stated write_image read_image"
+        "arena_size_fits context_size_is_stated write_image read_image stream begin_stream push_line"
     )
     return Names(tuple(f"{identifier}_{word}" for word in own.split()))
 
@@ -192,6 +192,7 @@ def _port(generation: Generation, port: Port, macro: str) -> dict[str, Any]:
         "scale": None if tensor.scale is None else c_float(tensor.scale),
         "zero_point": tensor.zero_point or 0,
         "image": image_of(generation.network, port),
+        "delay": port.delay,
     }
 
 
@@ -243,6 +244,8 @@ def _sources(
         "inputs": [_port(generation, port, f"INPUT{k}") for k, port in enumerate(network.inputs)],
         "outputs": [_port(generation, port, f"OUTPUT{k}") for k, port in enumerate(network.outputs)],
         "states": [_state(generation, state) for state in network.states],
+        "endless": network.endless,
+        "rounds": max((-(-(p.delay or 0) // network.tensors[p.tensor].type.lines) for p in network.outputs), default=0),
         "tensors": list(generation.addresses.values()),
         "table": table,
         "schedule_text": _schedule_text(table),
@@ -259,6 +262,8 @@ def _sources(
     }
     if generation.io == "resident":
         files[f"src/{name}_images.c"] = _render("images.c.jinja", values)
+        if network.endless:
+            files[f"src/{name}_stream.c"] = _render("stream.c.jinja", values)
     copies = under_own_names(runtime_copies(modules, rule_macros(network)), name)
     return files | {f"runtime/{file}": text for file, text in copies.items()}
 

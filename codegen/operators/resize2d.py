@@ -23,7 +23,8 @@ from tinyseg_tvm.operators.resize2d import Resize2d
 def _cost(view: NodeView[Resize2d]) -> Cost:
     output = view.outputs[0]
     if _is_nearest(view):
-        return Cost(0, 3 * output.line_bytes + 12 * output.shape[2])
+        words = output.line_bytes // output.shape[2] in (4, 8, 16)
+        return Cost(0, (output.line_bytes if words else 3 * output.line_bytes) + 12 * output.shape[2])
     products = 24 if _is_pair(view) else 8 * _taps(view)
     return Cost(0, (products + requantize_cycles(view.core)) * output.line_elements + 100)
 

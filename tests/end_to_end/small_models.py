@@ -12,7 +12,7 @@ from tests.passes.qdq_models import QdqModel
 SCALE = 0.05
 
 
-def segmenter(height: int = 16, width: int = 12, base: int = 4) -> onnx.ModelProto:
+def segmenter(height: int = 16, width: int = 12, base: int = 4, *, gated: bool = True) -> onnx.ModelProto:
     """A U-Net of one level: int8 (1, 3, H, W) to int8 (1, 1, H, W), with a skip, a gate and a residual."""
     m = QdqModel(seed=1)
     x = m.activation(1, 3, height, width, scale=SCALE)
@@ -20,9 +20,10 @@ def segmenter(height: int = 16, width: int = 12, base: int = 4) -> onnx.ModelPro
     low = m.op("MaxPool", skip, name="down/pool", kernel_shape=[2, 2], strides=[2, 2])
     low = _requantized(m, low)
     low = _conv(m, "bottom/conv", low, base, 2 * base)
-    mean = _requantized(m, m.op("GlobalAveragePool", low, name="bottom/mean"))
-    gate = m.op("Sigmoid", _conv(m, "bottom/excite", mean, 2 * base, 2 * base, kernel=1), name="bottom/sigmoid")
-    low = _requantized(m, m.op("Mul", low, _requantized(m, gate, 1 / 256, -128), name="bottom/gate"))
+    if gated:
+        mean = _requantized(m, m.op("GlobalAveragePool", low, name="bottom/mean"))
+        gate = m.op("Sigmoid", _conv(m, "bottom/excite", mean, 2 * base, 2 * base, kernel=1), name="bottom/sigmoid")
+        low = _requantized(m, m.op("Mul", low, _requantized(m, gate, 1 / 256, -128), name="bottom/gate"))
     weight = m.weight(2 * base, base, 2, 2, scale=0.02)
     up = m.op("ConvTranspose", low, weight, m.bias(base, low, weight), name="up/transposed", strides=[2, 2])
     joined = _requantized(m, m.op("Concat", _requantized(m, up), skip, name="up/concat", axis=1))

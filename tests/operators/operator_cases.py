@@ -51,6 +51,7 @@ from tinyseg_tvm.operators.matmul import Matmul
 from tinyseg_tvm.operators.max_positions import MaxPositions
 from tinyseg_tvm.operators.max_unpool2d import MaxUnpool2d
 from tinyseg_tvm.operators.recurrent import FUNCTION_COUNT, GATES, Recurrent
+from tinyseg_tvm.operators.stream_start import StreamStart
 
 T = TypeVar("T")
 
@@ -332,6 +333,14 @@ def pad(draw: Any) -> Case:
     shape = draw(shapes)
     before, after = (tuple(draw(st.integers(0, 2)) for _ in shape) for _ in range(2))
     return Case(Pad(before, after, value=draw(st.integers(0, 5))), (array_of(rng, shape, draw(dtypes)),), {})
+
+
+@st.composite
+def stream_start(draw: Any) -> Case:
+    rng, advance, edge = draw(generators), draw(st.integers(1, 3)), draw(st.booleans())
+    lines = array_of(rng, draw(shapes.filter(lambda shape: len(shape) > 1)), draw(dtypes))
+    rounds = np.array([[draw(st.integers(0, 3))]], np.int8)
+    return Case(StreamStart(advance, draw(st.integers(0, 6)), draw(st.integers(0, 5)), edge), (lines, rounds), {})
 
 
 @st.composite
@@ -914,6 +923,7 @@ CASES: dict[str, Callable[[], st.SearchStrategy[Case]]] = {
     "slice": slices,
     "softmax": softmax,
     "softmax float32": float_softmax,
+    "stream_start": stream_start,
     "transpose": transpose,
     "argmax int16": lambda: of_int16(argmax()),
     "average_pool2d int16": lambda: of_int16(pools(average=True)),

@@ -43,6 +43,7 @@ from tinyseg_tvm.operators.arithmetic import onnx, tflite
 from tinyseg_tvm.operators.arithmetic.float32_functions import exponential
 from tinyseg_tvm.operators.max_positions import MaxPositions
 from tinyseg_tvm.operators.max_unpool2d import MaxUnpool2d
+from tinyseg_tvm.operators.stream_start import StreamStart
 
 f32 = np.float32
 
@@ -366,6 +367,19 @@ def pad(case: Case) -> np.ndarray:
     return result
 
 
+def stream_start(case: Case) -> np.ndarray:
+    op = of_type(case.operator, StreamStart)
+    lines, (round_,) = case.inputs[0], case.inputs[1].ravel().tolist()
+    axis = 1 if lines.ndim >= 3 and lines.shape[0] == 1 else 0
+    result = np.zeros_like(lines)
+    for index in np.ndindex(*lines.shape):
+        line = index[axis]
+        early = round_ * op.advance + line < op.first
+        following = (*index[:axis], min(line + 1, lines.shape[axis] - 1), *index[axis + 1 :])
+        result[index] = (lines[following] if op.edge else op.value) if early else lines[index]
+    return result
+
+
 def slices(case: Case) -> np.ndarray:
     op = of_type(case.operator, Slice)
     result = np.zeros(case.output_types[0].shape, case.inputs[0].dtype)
@@ -514,6 +528,7 @@ LOOPS: dict[str, Callable[[Case], np.ndarray]] = {
     "select": select,
     "slice": slices,
     "softmax": softmax,
+    "stream_start": stream_start,
     "transpose": transpose,
     "recurrent": recurrent_loops.recurrent,
     "requantize": requantize,

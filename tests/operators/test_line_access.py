@@ -305,7 +305,9 @@ def hides_a_line(weights: np.ndarray) -> bool:
     return bool(0 < weights.min() < (100 if weights.dtype == np.int32 else 0.05))
 
 
-@pytest.mark.parametrize("kind", sorted(CASES))
+@pytest.mark.parametrize(
+    "kind", sorted(CASES.keys() - {"stream_start"})
+)  # which reads one line or another, by the round
 def test_listed_lines_matter(kind):
     @settings(QUICK, max_examples=12)
     @given(CASES[kind]())

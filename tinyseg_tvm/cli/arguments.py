@@ -83,6 +83,14 @@ def add_build_options(parser: argparse.ArgumentParser) -> None:
         help="bytes of the board's fast memory for kernels and weights (default: what the board says; 0: none)",
     )
     group.add_argument("--tuning", default="", metavar="FILE", help="records of 'tinyseg tune' (default: estimates)")
+    group.add_argument(
+        "--endless",
+        nargs="?",
+        const="0",
+        default="",
+        metavar="LINES",
+        help="the input's lines never end: an inference takes the next LINES (default: as few as strides allow)",
+    )
     group.add_argument("--layerwise", action="store_true", help="run layer by layer, for comparison")
     group.add_argument(
         "--keep-dead", action="store_true", help="keep channels that have no part in the results, for comparison"

@@ -12,6 +12,7 @@ from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.network import Network
 from tinyseg_tvm.planner.progress import Progress, part, silent
 from tinyseg_tvm.relay_passes.lowered_module import LoweredModule
+from tinyseg_tvm.relay_passes.stream_endlessly import stream_endlessly
 
 logger = logging.getLogger(__name__)
 
@@ -40,9 +41,15 @@ def by_axis(
     """The module along each axis that the options allow, with the progress of what is done for that axis.
 
     Raises:
-        TinySegError: columns are demanded of a network that cannot stream along them.
+        TinySegError: columns are demanded of a network that cannot stream along them, or endless input of one that
+            cannot take it.
+        UsageError: so many lines of endless input are not possible.
     """
-    oriented = list(_oriented(lowered, axis_of(situation.options)))
+    options = situation.options
+    if options.endless is None:
+        oriented = list(_oriented(lowered, axis_of(options)))
+    else:
+        oriented = [_endless(lowered, axis_of(options), options.endless)]
     for number, each in enumerate(oriented):
         begin, end = number / len(oriented), (number + 1) / len(oriented)
         yield each, part(progress or silent, begin, end, f"{each.axis}: ")
@@ -54,6 +61,17 @@ def axis_of(options: BuildOptions) -> str:
     Lines that come from a camera and go to a display are rows, unless columns are asked for.
     """
     return "rows" if options.stream_axis == "auto" and options.io == "line" else options.stream_axis
+
+
+def _endless(lowered: LoweredModule, axis: str, round_lines: int) -> Oriented:
+    """A round of a stream along one axis: rows, or columns where the input has a single row."""
+    if axis == "auto":
+        (given, *_) = lowered.network.inputs or (None,)
+        flat = given is not None and lowered.network.tensors[given.tensor].type.lines == 1
+        axis = "columns" if flat else "rows"
+    (oriented,) = _oriented(lowered, axis)
+    made = oriented.lowered.after(stream_endlessly(round_lines, lowered.network.name))
+    return Oriented(axis, made)
 
 
 def _oriented(lowered: LoweredModule, axis: str) -> Iterator[Oriented]:

@@ -43,6 +43,8 @@ class BuildOptions:
         io_type: port types as in the model, or ``quantized`` (edge quantise/dequantise dropped).
         effort: search effort of the planner, 1 (default) or more.
         layerwise: run layer by layer instead of line by line.
+        endless: the input never ends, and an inference takes so many lines of it, a multiple of its strides (0: the
+            fewest); None: an inference takes the whole input.
         keep_dead: keep channels that have no part in the results, for comparison.
         fast: bytes of the board's fast memories for copies of kernels and weights, counted as RAM; None: what the board
             says by itself.
@@ -63,6 +65,7 @@ class BuildOptions:
     io_type: str = "model"
     effort: int = 1
     layerwise: bool = False
+    endless: int | None = None
     keep_dead: bool = False
     fast: int | None = None
     tuning: str = ""
@@ -84,6 +87,8 @@ class BuildOptions:
             raise UsageError(f"-effort={self.effort}: must be 1 or more")
         if self.ram is not None and self.ram < 1:
             raise UsageError(f"-ram={self.ram}: must be 1 byte or more")
+        if self.endless is not None and self.endless < 0:
+            raise UsageError(f"-endless={self.endless}: must be 0 lines or more")
         if self.fast is not None and self.fast < 0:
             raise UsageError(f"-fast={self.fast}: must be 0 bytes or more")
 
@@ -139,6 +144,8 @@ def _convert(name: str, key: str, text: str) -> object:
             return float(text)
         if name == "effort":
             return int(text)
+        if name == "endless":
+            return int(text or 0)
     except ValueError:
         raise UsageError(f"-{key}={text}: must be a number") from None
     if not text:

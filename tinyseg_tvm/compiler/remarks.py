@@ -11,6 +11,7 @@ from tinyseg_tvm.compiler.program import plan_program
 from tinyseg_tvm.compiler.situation import Situation
 from tinyseg_tvm.network import Network, Node, Port
 from tinyseg_tvm.network.channel_removal import Removed
+from tinyseg_tvm.network.endless import window_makers
 from tinyseg_tvm.network.images import image_of
 from tinyseg_tvm.network.problem import line_access
 from tinyseg_tvm.operators import Dequantize, Quantize
@@ -56,6 +57,39 @@ def half_ports(network: Network) -> list[str]:
     names = [port.name for port in _ports(network) if port.model_dtype == "float16"]
     types = sorted({network.tensors[port.tensor].type.dtype for port in _ports(network) if port.name in names})
     return [f"{', '.join(names)} are float16 in the model, and carry {'/'.join(types)}"] if names else []
+
+
+def endless(planned: Planned, lowered: LoweredModule) -> list[str]:
+    """Says what a round of an endless input is, and what is computed anew in each.
+
+    Args:
+        planned: the plan of a round.
+        lowered: what it was made of.
+    """
+    network = planned.network
+    if not network.endless:
+        return []
+    whole = (lowered.exchanged if planned.axis == "columns" else lowered).network
+    (given,) = network.inputs
+    lines = "columns" if given.exchanged else "lines"
+    took = network.tensors[given.tensor].type.lines
+    anew = whole.tensors[whole.inputs[0].tensor].type.lines
+    gives = ", ".join(
+        f"{network.tensors[port.tensor].type.lines} of {port.name} (the first {port.delay} of a stream are none)"
+        for port in network.outputs
+    )
+    kept = kib(sum(state.initial.nbytes for state in network.states))
+    share = f"{100 * network.macs / max(whole.macs, 1):.0f} % of the MACs of an input of {anew} {lines}"
+    takes = f"a round takes {took} {lines} of {given.name}, and {share}; {kept} wait for the next one"
+    made = [f"{takes}; it gives {gives}"]
+    makers = window_makers(whole)
+    if makers:
+        named = ", ".join(makers[:MOST_DETOURS])
+        made.append(
+            f"{named} need more than lines around their own: from there on a window of {anew} {lines} of the input is "
+            "computed anew in every round"
+        )
+    return made
 
 
 def removed(channels: Removed | None) -> list[str]:

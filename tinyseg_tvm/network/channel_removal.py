@@ -45,12 +45,8 @@ class Removed:
 
 def _extent(network: Network) -> tuple[int, int, int]:
     """Channels, weights and multiply-accumulates."""
-    macs = sum(
-        node.operator.macs(network.input_types(node), network.output_types(node), node.constants)
-        for node in network.nodes
-    )
     weights = sum(node.constants["weight"].size for node in network.nodes if "weight" in node.constants)
-    return sum(channels_of(tensor.type) for tensor in network.tensors.values()), weights, macs
+    return sum(channels_of(tensor.type) for tensor in network.tensors.values()), weights, network.macs
 
 
 def without_unused_channels(network: Network) -> Network:

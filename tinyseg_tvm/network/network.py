@@ -52,6 +52,7 @@ class Port:
     model float32 (``--io-type quantized``), or one-byte class indices for a wider integer type. A port of float16 in
     the model is float32 on the device, quantised or not.
     ``exchanged``: lines are columns of the model's map, pixels its rows; else lines are its rows.
+    ``delay``: of an output of a network of endless input, lines at the begin that are none of its results; else None.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Port:
     permutation: tuple[int, ...]
     quantized: bool = False
     exchanged: bool = False
+    delay: int | None = None
 
     @staticmethod
     def of(tensor: Tensor) -> Port:
@@ -106,6 +108,18 @@ class Network:
     def leaving(self) -> tuple[Port, ...]:
         """What an inference is for: the model's outputs, and what states become."""
         return (*self.outputs, *(state.output for state in self.states))
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of an inference."""
+        return sum(
+            node.operator.macs(self.input_types(node), self.output_types(node), node.constants) for node in self.nodes
+        )
+
+    @property
+    def endless(self) -> bool:
+        """Whether an inference is a round of a stream of lines that never ends (endless.py)."""
+        return any(port.delay is not None for port in self.outputs)
 
     @staticmethod
     def of_node(name: str, node: Node, tensors: Mapping[str, Tensor]) -> Network:

@@ -17,6 +17,7 @@ import numpy as np
 
 from tinyseg_tvm.operators import arithmetic as arithmetic_rules
 from tinyseg_tvm.operators.arithmetic import Arithmetic
+from tinyseg_tvm.operators.sliding import ONE_TO_ONE, Sliding
 from tinyseg_tvm.operators.tensor_type import TensorType
 
 ARITHMETIC = "arithmetic"
@@ -67,6 +68,24 @@ class Exchanged:
     operator: Operator
     constants: Mapping[str, np.ndarray]
     result: bool = True
+
+
+@dataclass(frozen=True)
+class Part:
+    """Lines of results, and the lines of the operands that they are made of, numbered as in ``Sliding``."""
+
+    first: int
+    lines: int
+    first_read: int
+    lines_read: int
+
+
+@dataclass(frozen=True)
+class Slid:
+    """An operator over a part of its operands' lines, and its constants then."""
+
+    operator: Operator
+    constants: Mapping[str, np.ndarray]
 
 
 class Operator(ABC):
@@ -204,3 +223,22 @@ class Operator(ABC):
         if not (self.any_pixel_order or self.each_element):
             raise ValueError("it is computed as a whole, in the order of rows")
         return Exchanged(self, constants)
+
+    def sliding(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]) -> Sliding:
+        """How the results' lines follow from the operands' where these never end. ``inputs``: of the model's extent.
+
+        Raises:
+            ValueError: with the reason, where a result needs more than lines around its own.
+        """
+        outputs = self.infer(inputs, {name: TensorType(c.shape, str(c.dtype)) for name, c in constants.items()})
+        access = self.line_access(inputs, outputs, constants)
+        each = tuple((line,) for line in range(access.steps))
+        reads = all(lines == each or kind.lines == 1 for lines, kind in zip(access.reads, inputs, strict=True))
+        if not reads or any(lines != each for lines in access.writes) or access.state_bytes or any(access.whole_writes):
+            raise ValueError("its results depend on all lines")
+        return ONE_TO_ONE
+
+    def over(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray], part: Part) -> Slid:
+        """The operator over the lines that a part needs, and its constants. ``inputs``: of the model's extent."""
+        del inputs, part
+        return Slid(self, constants)

@@ -11,7 +11,8 @@ import numpy as np
 
 from tinyseg_tvm.operators.access_patterns import by_line
 from tinyseg_tvm.operators.arithmetic import forms
-from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator
+from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator, Part, Slid
+from tinyseg_tvm.operators.sliding import Sliding
 from tinyseg_tvm.operators.spatial_exchange import exchanged_constant, exchanged_padding, exchanged_pair
 from tinyseg_tvm.operators.tensor_type import TensorType
 from tinyseg_tvm.operators.windows import TransposedWindow
@@ -121,3 +122,16 @@ class Conv2dTranspose(Operator):
             output_padding=exchanged_pair(self.output_padding),
         )
         return Exchanged(flipped, exchanged_constant(constants, "weight"))
+
+    def sliding(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]) -> Sliding:
+        """As its kernel lands."""
+        return self._windows(constants["weight"].shape)[0].sliding(self.arithmetic.operand_zero)
+
+    def over(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray], part: Part) -> Slid:
+        """With as much cut off as lands outside of the part."""
+        window, _ = self._windows(constants["weight"].shape)
+        down = window.part(part.first, part.lines, part.first_read, part.lines_read)
+        _, left, _, right = self.padding
+        padding = (down.before, left, down.after, right)
+        operator = replace(self, padding=padding, output_padding=(down.output_padding, self.output_padding[1]))
+        return Slid(operator, constants)

@@ -10,6 +10,7 @@ import numpy as np
 
 from tinyseg_tvm.operators.access_patterns import by_line
 from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator
+from tinyseg_tvm.operators.sliding import Sliding
 from tinyseg_tvm.operators.tensor_type import TensorType
 
 
@@ -61,3 +62,7 @@ class DepthToSpace(Operator):
         if self.block > 1:
             raise ValueError("its channels hold blocks in the order of rows")
         return Exchanged(self, constants)
+
+    def sliding(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]) -> Sliding:
+        """A line becomes a block of lines."""
+        return Sliding(self.block, 1, ((0, 0),) * self.block, whole_blocks=True)

@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from tinyseg_tvm.operators.access_patterns import by_line, each_line, whole
-from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator
+from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator, Part, Slid
 from tinyseg_tvm.operators.spatial_exchange import exchanged_axes
 from tinyseg_tvm.operators.tensor_type import TensorType
 
@@ -61,3 +61,8 @@ class Reshape(Operator):
         if 1 in inputs[0].shape[1:3]:
             return Exchanged(self, constants, result=False)
         raise ValueError(f"it takes the map {inputs[0].shape} apart into {self.shape}, in the order of rows")
+
+    def over(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray], part: Part) -> Slid:
+        """With so many lines."""
+        axis = TensorType(self.shape, inputs[0].dtype).line_axis or 0
+        return Slid(Reshape((*self.shape[:axis], part.lines, *self.shape[axis + 1 :])), constants)

@@ -10,7 +10,8 @@ import numpy as np
 
 from tinyseg_tvm.operators.access_patterns import by_line
 from tinyseg_tvm.operators.arithmetic import forms
-from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator
+from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator, Part, Slid
+from tinyseg_tvm.operators.sliding import Sliding, of_table
 from tinyseg_tvm.operators.tensor_type import TensorType, expect_map
 
 METHODS = ("nearest", "linear")
@@ -109,3 +110,19 @@ class Resize2d(Operator):
         arithmetic = None if self.arithmetic is None else self.arithmetic.exchanged()
         operator = replace(self, arithmetic=arithmetic)
         return Exchanged(operator, {name: constants[source] for name, source in tables.items()})
+
+    def sliding(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]) -> Sliding:
+        """As the table of rows repeats."""
+        return of_table(constants["rows"], constants["row_weights"], inputs[0].lines)[0]
+
+    def over(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray], part: Part) -> Slid:
+        """With the table of the part's rows."""
+        sliding, pattern = of_table(constants["rows"], constants["row_weights"], inputs[0].lines)
+        rows = np.zeros((part.lines, constants["rows"].shape[1]), np.int32)
+        weights = np.zeros(rows.shape, constants["row_weights"].dtype)
+        for line in range(part.lines):
+            block, rest = divmod(part.first + line, sliding.made)
+            for tap, (source, weight) in enumerate(pattern[rest]):
+                rows[line, tap] = int(source) + block * sliding.taken - part.first_read
+                weights[line, tap] = weight
+        return Slid(self, {**constants, "rows": rows, "row_weights": weights})

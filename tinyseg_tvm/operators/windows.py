@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tinyseg_tvm.operators.base import Lines
+from tinyseg_tvm.operators.sliding import Sliding
 
 Pair = tuple[int, int]
 
@@ -63,6 +64,11 @@ class Window:
         begin = first * self.stride + offset
         return slice(first, last), slice(begin, begin + (last - first) * self.stride, self.stride)
 
+    def sliding(self, padding: float) -> Sliding:
+        """How lines follow where they never end and those of padding count as ``padding``."""
+        reach = self.dilation * (self.kernel - 1)
+        return Sliding(1, self.stride, ((-self.before, reach - self.before),), padding)
+
 
 @dataclass(frozen=True)
 class TransposedWindow:
@@ -110,6 +116,22 @@ class TransposedWindow:
         """Where ``tap`` puts each of ``extent`` elements, nothing cut off."""
         first = tap * self.dilation
         return slice(first, first + (extent - 1) * self.stride + 1, self.stride)
+
+    def sliding(self, padding: float) -> Sliding:
+        """How lines follow where they never end. One that no element lands on reads what would be nearest."""
+        reads = []
+        for rest in range(self.stride):
+            places = (rest + self.before - tap * self.dilation for tap in range(self.kernel))
+            hit = [place // self.stride for place in places if place % self.stride == 0]
+            nearest = (rest + self.before) // self.stride
+            reads.append((min(hit, default=nearest), max(hit, default=nearest)))
+        return Sliding(self.stride, 1, tuple(reads), padding)
+
+    def part(self, first: int, lines: int, first_read: int, lines_read: int) -> TransposedWindow:
+        """Makes ``lines`` positions from ``first`` on of ``lines_read`` elements from ``first_read`` on."""
+        before = first + self.before - first_read * self.stride
+        after = self.landing(lines_read) - before - lines
+        return replace(self, before=before, after=max(after, 0), output_padding=max(-after, 0))
 
 
 def windows(kernel: Pair, strides: Pair, padding: tuple[int, int, int, int], dilation: Pair) -> tuple[Window, Window]:

@@ -165,6 +165,7 @@ class Factory:
         return (
             *remarks.orientation(self.planned, self.situation, self.name),
             *remarks.half_ports(self.network),
+            *remarks.endless(self.planned, self.lowered),
             *remarks.removed(removed_channels(self.lowered.module)),
             *remarks.float_ports(self.planned, self.quantized_ports, self.situation, self.memory.total),
             *remarks.software_float(self.planned, self.quantized_ports, self.situation),

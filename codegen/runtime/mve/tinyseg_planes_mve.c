@@ -8,24 +8,26 @@
 #define LOAD_PART(q, row) "vpst\n\tvldrbt.8 " #q ", [%[" #row "]]\n\t"
 #define STORE(q, at) "vstrw.32 " #q ", [" #at ", #4]!\n\t"
 #define STORE_PART(q, at) "vpst\n\tvstrwt.32 " #q ", [" #at ", #4]!\n\t"
+#define LOAD_ON(q, row) "vldrb.8 " #q ", [%[" #row "]], #16\n\t"
+#define ON(row) ""
 #define NEXT(row) "add %[" #row "], %[" #row "], %[" #row "_step]\n\t"
 
-#define ROWS_1(load, store) \
-    load(q0, a) NEXT(a) \
+#define ROWS_1(load, store, next) \
+    load(q0, a) next(a) \
     store(q0, q4) \
     "vshr.u32 q1, q0, #8\n\t" store(q1, q5) \
     "vshr.u32 q2, q0, #16\n\t" store(q2, q6) \
     "vshr.u32 q3, q0, #24\n\t" store(q3, q7)
-#define ROWS_2(load, store) \
-    load(q0, a) load(q1, b) NEXT(a) NEXT(b) \
+#define ROWS_2(load, store, next) \
+    load(q0, a) load(q1, b) next(a) next(b) \
     "vmov q3, q0\n\t" \
     "vmovnt.i16 q3, q1\n\t" store(q3, q4) \
     "vshr.u32 q2, q3, #16\n\t" store(q2, q6) \
     "vshrnb.i16 q1, q0, #8\n\t" store(q1, q5) \
     "vshr.u32 q2, q1, #16\n\t" store(q2, q7)
 /* q3: pairs of the even channels' values in rows a and b, q1: of the odd ones'. */
-#define ROWS_3(load, store) \
-    load(q0, a) load(q1, b) load(q2, c) NEXT(a) NEXT(b) NEXT(c) \
+#define ROWS_3(load, store, next) \
+    load(q0, a) load(q1, b) load(q2, c) next(a) next(b) next(c) \
     "vmov q3, q0\n\t" \
     "vmovnt.i16 q3, q1\n\t" \
     "vshrnb.i16 q1, q0, #8\n\t" \
@@ -39,7 +41,7 @@
     "vshrnb.i32 q2, q1, #16\n\t" store(q2, q7)
 /* q0: pairs of the even channels' values in rows a and b, q1: of the odd ones'; q2: of the even ones' in c and d. Those
  * rows are loaded twice for want of a register. */
-#define ROWS_4(load, store) \
+#define ROWS_4(load, store, next) \
     load(q0, a) load(q1, b) load(q2, a) \
     "vmovnt.i16 q0, q1\n\t" \
     "vshrnb.i16 q1, q2, #8\n\t" load(q2, c) load(q3, d) \
@@ -47,15 +49,15 @@
     "vmov q3, q0\n\t" \
     "vmovnt.i32 q3, q2\n\t" store(q3, q4) \
     "vshrnb.i32 q2, q0, #16\n\t" store(q2, q6) \
-    load(q0, c) load(q3, d) NEXT(a) NEXT(b) NEXT(c) NEXT(d) \
+    load(q0, c) load(q3, d) next(a) next(b) next(c) next(d) \
     "vshrnb.i16 q3, q0, #8\n\t" \
     "vmov q0, q1\n\t" \
     "vmovnt.i32 q0, q3\n\t" store(q0, q5) \
     "vshrnb.i32 q3, q1, #16\n\t" store(q3, q7)
-#define COLUMNS(body, load, store) \
+#define COLUMNS(body, load, store, next) \
     __asm__ volatile("vmsr p0, %[lanes]\n\t" \
                      "wls lr, %[columns], 2f\n" \
-                     "1:\n\t" body(load, store) \
+                     "1:\n\t" body(load, store, next) \
                      "le lr, 1b\n" \
                      "2:" \
                      : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), "+w"(to_0), "+w"(to_1), "+w"(to_2), \
@@ -65,10 +67,14 @@
                      : "lr", "q0", "q1", "q2", "q3", "p0", "cc", "memory")
 #define COLUMNS_OF(body) \
     if (lanes == 0xFFFF) { \
-        COLUMNS(body, LOAD, STORE); \
+        COLUMNS(body, LOAD, STORE, NEXT); \
     } else { \
-        COLUMNS(body, LOAD_PART, STORE_PART); \
+        COLUMNS(body, LOAD_PART, STORE_PART, NEXT); \
     }
+
+/* Of maps of 8 and 4 channels, a vector has two and four neighbouring columns. */
+#define STORE_TWO(q, at) "vstrw.32 " #q ", [" #at ", #8]!\n\t"
+#define STORE_FOUR(q, at) "vstrw.32 " #q ", [" #at ", #16]!\n\t"
 
 /* The same word for all channels. */
 #define FILL(n) \
@@ -112,6 +118,41 @@ TINYSEG_INNER void stage_plane(
         FILL(widths[2]);
     }
 }
+
+/* Vectors of whole columns of three rows of a map of 4, 8 or 16 channels. */
+TINYSEG_INNER void stage_together(int8_t *to, const tinyseg_row *rows, int32_t columns, int32_t channels, int32_t step)
+{
+    const int8_t *a = rows[0].at;
+    const int8_t *b = rows[1].at;
+    const int8_t *c = rows[2].at;
+    const int8_t *d = NULL;
+    const int32_t lanes = 0xFFFF;
+    const uint32_t fours = (uint32_t)channels / 4u; /* of channels in a column */
+    const uint32x4_t lane = vidupq_n_u32(0, 1);
+    const uint32x4_t four = vandq_u32(lane, vdupq_n_u32(fours - 1u));
+    const uint32x4_t column = vshlq_u32(lane, vdupq_n_s32(fours == 1u ? 0 : fours == 2u ? -1 : -2));
+    const uint32x4_t first = vaddq_n_u32(vmulq_n_u32(column, 4u), (uint32_t)to - 16u / fours);
+    const uint32x4_t places = vaddq_u32(vmulq_n_u32(four, 4u * (uint32_t)step), first);
+    register uint32x4_t to_0 __asm__("q4") = places;
+    register uint32x4_t to_1 __asm__("q5") = vaddq_n_u32(places, (uint32_t)step);
+    register uint32x4_t to_2 __asm__("q6") = vaddq_n_u32(places, 2u * (uint32_t)step);
+    register uint32x4_t to_3 __asm__("q7") = vaddq_n_u32(places, 3u * (uint32_t)step);
+    columns = columns * channels / 16;
+    if (channels == 16) {
+        COLUMNS(ROWS_3, LOAD_ON, STORE, ON);
+    } else if (channels == 8) {
+        COLUMNS(ROWS_3, LOAD_ON, STORE_TWO, ON);
+    } else {
+        COLUMNS(ROWS_3, LOAD_ON, STORE_FOUR, ON);
+    }
+}
+
+/* Whether vectors of three rows are whole columns. */
+static int are_together(const tinyseg_row *rows, int32_t count, int32_t channels, int32_t columns)
+{
+    return count == 3 && (channels == 16 || channels == 8 || channels == 4) && columns >= 16 && rows[0].step == channels &&
+           rows[1].step == channels && rows[2].step == channels;
+}
 #endif
 
 void tinyseg_stage_planes(
@@ -127,15 +168,30 @@ void tinyseg_stage_planes(
     const int32_t distance = 4 * (before + columns + after);
     const int32_t step = (count + 3) / 4 * distance;
 #if TINYSEG_MVE
+    static const tinyseg_row none = {NULL, 0};
+    const int32_t lanes = (1 << channels) - 1;
+    const int32_t word = (int32_t)((uint32_t)(zero_point & 0xFF) * 0x01010101u);
+    if (are_together(rows, count, channels, columns)) {
+        const int32_t whole = columns & ~3;
+        const int32_t edge[3] = {before, 0, 0};
+        const int32_t rest[3] = {0, columns - whole, after};
+        const tinyseg_row beyond[4] = {
+            {rows[0].at + whole * channels, channels},
+            {rows[1].at + whole * channels, channels},
+            {rows[2].at + whole * channels, channels},
+            none};
+        stage_plane(to, beyond, 3, lanes, step, edge, word);
+        stage_together(to + 4 * before, rows, whole, channels, step);
+        stage_plane(to + 4 * (before + whole), beyond, 3, lanes, step, rest, word);
+        return;
+    }
     const int32_t widths[3] = {before, columns, after};
     for (int32_t row = 0; row < count; row += 4, to += distance) {
-        static const tinyseg_row none = {NULL, 0};
         tinyseg_row four[4];
         for (int32_t i = 0; i < 4; ++i) {
             four[i] = columns > 0 && row + i < count ? rows[row + i] : none;
         }
-        stage_plane(
-            to, four, count - row, (1 << channels) - 1, step, widths, (int32_t)((uint32_t)(zero_point & 0xFF) * 0x01010101u));
+        stage_plane(to, four, count - row, lanes, step, widths, word);
     }
 #else
     for (int32_t k = 0; k < channels; ++k) {

@@ -2,11 +2,25 @@
 /* Resizing of lines. */
 #include "tinyseg_resize2d.h"
 
+TINYSEG_INLINE void copy_pixels(
+    const uint16_t *columns, const uint8_t *line, uint8_t *out, uint32_t width, uint32_t pixel_bytes)
+{
+    for (const uint16_t *const end = columns + width; columns != end; ++columns, out += pixel_bytes) {
+        memcpy(out, line + *columns * pixel_bytes, pixel_bytes);
+    }
+}
+
 void tinyseg_resize2d_nearest_line(
     const uint16_t *columns, const uint8_t *line, uint8_t *out, uint32_t width, uint32_t pixel_bytes)
 {
-    for (uint32_t x = 0; x < width; ++x, out += pixel_bytes) {
-        memcpy(out, line + (size_t)columns[x] * pixel_bytes, pixel_bytes);
+    if (pixel_bytes == 4u) { /* a few loads and stores in place of a call */
+        copy_pixels(columns, line, out, width, 4u);
+    } else if (pixel_bytes == 8u) {
+        copy_pixels(columns, line, out, width, 8u);
+    } else if (pixel_bytes == 16u) {
+        copy_pixels(columns, line, out, width, 16u);
+    } else {
+        copy_pixels(columns, line, out, width, pixel_bytes);
     }
 }
 
