@@ -114,6 +114,7 @@ bench: setup
 bench-models:
 	$(BIN)/python benchmarks/streaming.py --models $(MODELS)
 	$(BIN)/python benchmarks/models.py --models $(MODELS)
+	$(BIN)/python benchmarks/mlperf_tiny.py --models $(MODELS)
 	$(BIN)/python benchmarks/planner.py models $(MODELS)/onnx
 	$(BIN)/python benchmarks/agreement.py $(MODELS)/onnx/*.onnx
 

@@ -26,7 +26,7 @@ from tinyseg_tvm.operators.arithmetic import expressions
 from tinyseg_tvm.operators.matmul import Matmul
 
 f32 = np.float32
-LOWEST = f32(np.finfo(np.float32).min)
+LOWEST = f32(-np.inf)
 
 _fmaf = ctypes.CDLL(ctypes.util.find_library("m")).fmaf
 _fmaf.argtypes = [ctypes.c_float] * 3
