@@ -5,7 +5,8 @@ TVM wrote, afterwards
 
 * an index that depends on values is moved to the ends of its axis;
 * an integer divided by 0 gives 0, as does the remainder, and the least integer divided by -1 gives itself;
-* a shift by the width or more leaves 0;
+* a shift by the width or more, or by less than 0, leaves what the sign fills: of a negative number to the right -1,
+  else 0;
 * a float that becomes an integer saturates, and NaN becomes 0. Where places are computed it saturates at 2^30, so that
   a neighbour of a place lies beside it.
 
@@ -146,13 +147,19 @@ def _saturating(cast: Any, most: int | None) -> Any:
 
 
 def _bounded_shift(shift: Any) -> Any:
-    """A shift of an integer; by its width or more (or, of signed amounts, less than 0) it leaves 0."""
+    """A shift of an integer by any amount. Source: ONNX operator BitShift of set 28."""
     kind, value, amount = _dtype(shift), shift.a, shift.b
-    if kind is None or kind.kind not in "iu" or isinstance(amount, tirx.IntImm):
+    if kind is None or kind.kind not in "iu":
         return shift
-    unsigned, wide = f"uint{8 * kind.itemsize}", f"uint{max(8 * kind.itemsize, 32)}"
+    width = 8 * kind.itemsize
+    if isinstance(amount, tirx.IntImm) and 0 <= int(amount) < width:
+        return shift
+    unsigned, wide = f"uint{width}", f"uint{max(width, 32)}"
     amount = tirx.reinterpret(unsigned, amount) if kind.kind == "i" else amount
-    outside = amount >= tirx.const(8 * kind.itemsize, unsigned)
+    outside = amount >= tirx.const(width, unsigned)
+    if isinstance(shift, tirx.RShift) and kind.kind == "i":
+        by = tirx.Select(outside, tirx.const(width - 1, unsigned), amount)
+        return tirx.RShift(value, tirx.reinterpret(kind.name, by))
     by = tirx.Select(outside, tirx.const(0, unsigned), amount)
     if isinstance(shift, tirx.LShift):
         bits = tirx.reinterpret(unsigned, value) if kind.kind == "i" else value

@@ -71,7 +71,7 @@ def ports_of(flow: Dataflow) -> Ports:
 
 def device_dtype(dtype: str) -> str:
     """The element type in which the device has a tensor of the model's type, quantised ports aside."""
-    return "float32" if dtype == "float16" else dtype
+    return "float32" if dtype in ("float16", "bfloat16") else dtype
 
 
 def write_ports(rewrite: Rewrite, ports: Ports) -> None:

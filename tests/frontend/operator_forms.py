@@ -36,7 +36,30 @@ _NEGATED = _body([node("Neg", "x", "b")], [], ["b"])
 _ITERATION = _body([node("Identity", "go", "on"), node("Neg", "v", "b")], ["i", "go", "v"], ["on", "b"])
 _STEP = _body([node("Add", "h p", "s"), node("Neg", "s", "b")], ["h", "p"], ["s", "b"])
 
+
+def _held(*nodes: onnx.NodeProto) -> onnx.ModelProto:
+    """Of sequences, whose last tensor r becomes the result."""
+    return _with([*nodes, node("Neg", "r", "y")], {"n": np.int64(0)})
+
+
+_PAIR, _FIRST = node("SequenceConstruct", "x x", "s"), node("SequenceAt", "t n", "r")
+_TRUTH = [node("Cast", "b", "f", to=1), node("Mul", "x f", "r")]
+SEQUENCES: dict[str, onnx.ModelProto] = {
+    "ConcatFromSequence": _held(_PAIR, node("ConcatFromSequence", "s", "r", axis=0)),
+    "Optional": _held(node("Optional", "x", "s"), node("OptionalGetElement", "s", "r")),
+    "OptionalGetElement": _held(node("OptionalGetElement", "x", "r")),
+    "OptionalHasElement": _held(node("OptionalHasElement", "x", "b"), *_TRUTH),
+    "SequenceAt": _held(_PAIR, node("SequenceAt", "s n", "r")),
+    "SequenceConstruct": _held(_PAIR, node("SequenceInsert", "s x n", "t"), _FIRST),
+    "SequenceEmpty": _held(node("SequenceEmpty", "", "s"), node("SequenceInsert", "s x", "t"), _FIRST),
+    "SequenceErase": _held(_PAIR, node("SequenceErase", "s", "t"), _FIRST),
+    "SequenceInsert": _held(_PAIR, node("SequenceInsert", "s x", "t"), _FIRST),
+    "SequenceLength": _held(_PAIR, node("SequenceLength", "s", "b"), *_TRUTH),
+    "SplitToSequence": _held(node("SplitToSequence", "x", "t"), _FIRST),
+}
+
 OWN: dict[str, onnx.ModelProto] = {
+    **SEQUENCES,
     "BlackmanWindow": _with([node("BlackmanWindow", "n", "w"), node("Mul", "x w", "y")], {"n": np.int32(3)}),
     "CastLike": _with([node("CastLike", "c x", "w"), node("Mul", "x w", "y")], {"c": np.array([1, 2, 3], np.int64)}),
     "Constant": _with([node("Constant", "", "w", value_float=2.0), node("Mul", "x w", "y")], {}),

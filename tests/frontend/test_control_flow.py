@@ -123,6 +123,17 @@ def test_a_scan_over_a_sequence(axis: int, backwards: int, opset: int) -> None:
     assert operators(graph).count("Add") == 4
 
 
+@pytest.mark.parametrize("backwards", [0, 1])
+def test_a_scan_of_operator_set_8_runs_over_each_entry_of_a_batch(backwards: int) -> None:
+    step = body([node("Add", "state part", "sum"), node("Mul", "sum sum", "out")], ["state", "part"], ["sum", "out"])
+    scan = node("Scan", "- h x", "last all", "scan", body=step, num_scan_inputs=1, directions=[backwards])
+    constants = {"h": np.ones((2, 3), np.float32)}
+    proto = model([scan], [port("x", [2, 4, 3])], [port("last", None), port("all", None)], constants, 8)
+    graph = check(proto, exact=False)
+    assert graph.types["last"].shape == (2, 3)
+    assert graph.types["all"].shape == (2, 4, 3)
+
+
 def refusal(nodes: Sequence[onnx.NodeProto], constants: dict[str, Any], *inputs: onnx.ValueInfoProto) -> str:
     with pytest.raises(TinySegError) as caught:
         normalized_graph(model(nodes, [port("x", [1, 3]), *inputs], [port("y", None)], constants))

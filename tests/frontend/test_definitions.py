@@ -128,11 +128,52 @@ FORMS: dict[str, tuple[str, dict[str, np.ndarray], dict[str, Any], dict[str, Any
         3,
     ),
     "nothing dropped, with the mask": ("Dropout", {"x": floats(2, 3)}, {"r": np.float32(0.5)}, {}, 2),
+    "quantised by what is computed": (
+        "QuantizeLinear",
+        {"x": 50 * floats(2, 3, 4), "s": np.array(0.3, np.float32), "z": np.array(100, np.uint8)},
+        {},
+        {},
+        1,
+    ),
+    "quantised by what is computed of each channel": (
+        "QuantizeLinear",
+        {"x": 50 * floats(2, 3, 4), "s": np.array([0.3, 0.2, 0.7], np.float32)},
+        {"z": np.array([3, 0, -7], np.int8)},
+        {},
+        1,
+    ),
+    "quantised in blocks": (
+        "QuantizeLinear",
+        {"x": floats(2, 5)},
+        {"s": np.abs(floats(2, 3)) + 1, "z": RANDOM.integers(-3, 4, (2, 3)).astype(np.int16)},
+        {"block_size": 2, "axis": -1},
+        1,
+    ),
+    "dequantised by what is computed": (
+        "DequantizeLinear",
+        {"x": RANDOM.integers(0, 256, (2, 3)).astype(np.uint8), "s": np.array(0.3, np.float32)},
+        {"z": np.array(200, np.uint8)},
+        {},
+        1,
+    ),
+    "dequantised in blocks": (
+        "DequantizeLinear",
+        {"x": RANDOM.integers(-128, 128, (4, 3)).astype(np.int8)},
+        {"s": floats(2, 3), "z": RANDOM.integers(-128, 128, (2, 3)).astype(np.int8)},
+        {"block_size": 2, "axis": 0},
+        1,
+    ),
     "spectrum of the first axis": ("DFT", {"x": floats(5, 3, 1)}, {"l": int64s(7)[0], "a": int64s(0)[0]}, {}, 1),
     "half a spectrum": ("DFT", {"x": floats(2, 6, 1)}, {}, {"onesided": 1}, 1),
     "spectra of windows": ("STFT", {"x": floats(1, 16, 1), "w": floats(8)}, {"s": int64s(3)[0]}, {}, 1),
 }
-ORDER = {"BatchNormalization": "x s b m v", "DFT": "x l a", "STFT": "x s w"}
+ORDER = {
+    "BatchNormalization": "x s b m v",
+    "QuantizeLinear": "x s z",
+    "DequantizeLinear": "x s z",
+    "DFT": "x l a",
+    "STFT": "x s w",
+}
 
 
 @pytest.mark.parametrize("name", FORMS)

@@ -62,10 +62,20 @@ def test_a_project_takes_float16_or_float32_and_gives_float16(tmp_path) -> None:
         np.testing.assert_array_equal(array, reference.run(built.network, [x])[0])
 
 
-def test_bfloat16_is_float32_at_the_ports_too() -> None:
-    module, _ = from_onnx(network(TensorProto.BFLOAT16))
-    ports = module["main"].attrs["tinyseg.model_ports"]
-    assert [str(port["dtype"]) for side in ("inputs", "outputs") for port in ports[side]] == ["float32", "float32"]
+def test_ports_of_bfloat16_carry_float32_and_give_what_that_is_in_bfloat16() -> None:
+    built = relay.build(from_onnx(network(TensorProto.BFLOAT16)), "c -tinyseg")
+    assert [port.model_dtype for port in (*built.network.inputs, *built.network.outputs)] == ["bfloat16", "bfloat16"]
+    assert [remark for remark in built.remarks if "bfloat16" in remark] == [
+        "x, y are bfloat16 in the model, and carry float32"
+    ]
+    x = np.random.default_rng(1).normal(size=(1, 2, 6, 5)).astype(F16).astype(np.float32)
+    (found,) = reference.run(built.network, [x])
+    assert found.dtype == np.float32
+    assert not (found.view(np.uint32) & 0xFFFF).any()
+    (exact,) = reference.run(
+        built.network, [reference.to_device(built.network, built.network.inputs[0], x)], layout="device"
+    )
+    np.testing.assert_allclose(reference.from_device(built.network, built.network.outputs[0], exact), found)
 
 
 def test_types_that_the_caller_names_are_those_of_the_file() -> None:

@@ -74,7 +74,10 @@ def test_wrong_argument():
 
 
 def test_unsupported_opset():
-    refused(relu(opset=6), "opset 6")
+    ports = [port("x", [2]), port("y", [2])]
+    refused(model([node("Add", "x x", "y")], ports[:1], ports[1:], opset=6), "opset 6")
+    assert normalized_graph(relu(opset=6))[0].nodes  # Relu did not change from 6 to 7, Add did
+    refused(relu(opset=0), "opset 0")
     proto = relu()
     proto.opset_import[0].version = 9999
     refused(proto, "opset 9999")

@@ -13,6 +13,7 @@ import pytest
 
 from tinyseg_tvm.codegen.text.runtime_files import include_options, runtime_text
 from tinyseg_tvm.operators.arithmetic import elementary_functions as elementary
+from tinyseg_tvm.operators.arithmetic import expressions
 from tinyseg_tvm.operators.arithmetic.float32_functions import exponential
 
 TRUE: dict[str, tuple[Callable[..., np.ndarray], Callable[[float], float], tuple[float, float], float]] = {
@@ -31,6 +32,12 @@ TRUE: dict[str, tuple[Callable[..., np.ndarray], Callable[[float], float], tuple
     "rounded": (elementary.rounded, round, (-1e4, 1e4), 0),
 }
 """Functions, what they approximate, where, and within how many units in the last place."""
+
+
+@pytest.mark.parametrize("name", expressions.FUNCTIONS)
+def test_functions_of_numbers_are_numbers(name):
+    operands, function = expressions.FUNCTIONS[name]
+    assert np.shape(function(*[np.asarray(np.float32(0.5))] * operands)) == ()
 
 
 @pytest.mark.parametrize("name", TRUE)

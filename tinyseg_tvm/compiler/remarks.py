@@ -53,10 +53,14 @@ def orientation(planned: Planned, situation: Situation, name: str) -> list[str]:
 
 
 def half_ports(network: Network) -> list[str]:
-    """Says which ports are of float16 in the model, for the program computes in float32."""
-    names = [port.name for port in _ports(network) if port.model_dtype == "float16"]
-    types = sorted({network.tensors[port.tensor].type.dtype for port in _ports(network) if port.name in names})
-    return [f"{', '.join(names)} are float16 in the model, and carry {'/'.join(types)}"] if names else []
+    """Says which ports are floats of 16 bits in the model, for the program computes in float32."""
+    said = []
+    for kind in ("float16", "bfloat16"):
+        ports = [port for port in _ports(network) if port.model_dtype == kind]
+        types = sorted({network.tensors[port.tensor].type.dtype for port in ports})
+        names = ", ".join(port.name for port in ports)
+        said += [f"{names} are {kind} in the model, and carry {'/'.join(types)}"] if ports else []
+    return said
 
 
 def endless(planned: Planned, lowered: LoweredModule) -> list[str]:

@@ -156,7 +156,7 @@ def evaluate(
     result = ports.outputs[0]
     scale = scale_of(ports, result)
     check_threshold(scale, result.model_shape, options.reading)
-    kind = result.model_dtype if scale.scale is None else "float32"
+    kind = result.array_dtype if scale.scale is None else "float32"
     check_classes(samples, result.model_shape, kind, options.reading)
     session = None if reference is None else Session(Path(reference))
     run = _Run(ports, project.host_program(), session, samples, options)
@@ -272,8 +272,8 @@ def _check_ranges(ports: Network, samples: Samples, preprocessing: Preprocessing
 def scale_of(ports: Network, port: Port) -> PortScale:
     """What the values of a model's port mean."""
     tensor = ports.tensors[port.tensor]
-    if not np.issubdtype(np.dtype(port.model_dtype), np.integer) or tensor.scale is None:
-        return PortScale(port.model_dtype)
+    if not np.issubdtype(np.dtype(port.array_dtype), np.integer) or tensor.scale is None:
+        return PortScale(port.array_dtype)
     zero = tensor.zero_point or 0
     if port.model_dtype.startswith("u") and not tensor.type.dtype.startswith("u"):
         zero -= int(np.iinfo(tensor.type.dtype).min)  # the device carries it shifted to signed integers

@@ -124,7 +124,7 @@ def _trip_count(graph: Graph, node: Node) -> int | None:
 
 def _scan(graph: Graph, node: Node, budget: _Budget) -> list[Node]:
     if graph.opset < 9:
-        raise _RefusedError("Scan of opset 8 has another form")
+        return _scan_of_batches(graph, node, budget)
     body, read = node.attributes["body"], int(node.attributes["num_scan_inputs"])
     states, scanned = list(node.inputs[: len(node.inputs) - read]), node.inputs[len(node.inputs) - read :]
     shapes = [graph.shape(name) for name in scanned]
@@ -149,6 +149,35 @@ def _scan(graph: Graph, node: Node, budget: _Budget) -> list[Node]:
         states = found[: len(states)]
         unroll.collect(found[len(states) :])
     return unroll.finish(states)
+
+
+def _scan_of_batches(graph: Graph, node: Node, budget: _Budget) -> list[Node]:
+    """Scan of opset 8: states are (batch, ...), sequences (batch, time, ...), of which the body sees one entry."""
+    body, read = node.attributes["body"], int(node.attributes["num_scan_inputs"])
+    given = node.inputs[1:]
+    count = len(given) - read
+    shapes = [graph.shape(name) for name in given]
+    if node.input(0) or not read or any(shape is None for shape in shapes):
+        raise _RefusedError("its sequences' lengths are given, or depend on the data")
+    batch, extent = (shapes[-1] or ())[:2]
+    backwards = node.attributes.get("directions", [0] * read)
+    entries = _Unrolling(graph, node, body, budget, [], [0] * len(node.outputs))
+    for entry in range(batch):
+        states = [entries.part(name, 0, entry) for name in given[:count]]
+        sequences = [entries.part(name, 0, entry) for name in given[count:]]
+        steps = _Unrolling(graph, node, body, budget, [], [0] * (len(node.outputs) - count))
+        for step in range(extent):
+            parts = [
+                steps.part(name, 0, extent - 1 - step if reverse else step)
+                for name, reverse in zip(sequences, backwards, strict=True)
+            ]
+            found = steps.iteration([*states, *parts])
+            states = found[:count]
+            steps.collect(found[count:])
+        stacked = [steps.join(i) for i in range(len(node.outputs) - count)]
+        entries.nodes.extend(steps.nodes)
+        entries.collect([*states, *stacked])
+    return entries.finish([])
 
 
 _HANDLERS = {"If": _if, "Loop": _loop, "Scan": _scan}
@@ -245,18 +274,20 @@ class _Unrolling:
     def finish(self, states: list[str]) -> list[Node]:
         """All nodes, the last of which make the node's results."""
         finals = list(zip(states, self.node.outputs, strict=False))
-        for kept, axis, backwards, result in zip(
-            self.stacked, self.axes, self.directions, self.node.outputs[len(states) :], strict=False
-        ):
-            if not result:
-                continue
-            if not kept:
-                raise _RefusedError("it runs no iteration, so that its results have no elements")
-            shape = self.graph.types[kept[0]].shape
-            joined = _node(self, "Concat", kept[::-1] if backwards else kept, shape, result)
-            joined.attributes["axis"] = axis % len(shape)
-            finals.append((joined.outputs[0], result))
+        finals += [(self.join(i), name) for i, name in enumerate(self.node.outputs[len(states) :]) if name]
         return [*self.nodes, *_identities(self.budget, self.node, finals)]
+
+    def join(self, index: int) -> str:
+        """The stacked result of this number, of all iterations."""
+        kept = self.stacked[index]
+        if not kept:
+            raise _RefusedError("it runs no iteration, so that its results have no elements")
+        shape = self.graph.types[kept[0]].shape
+        axis = self.axes[index] % len(shape)
+        shape = (*shape[:axis], len(kept), *shape[axis + 1 :])
+        joined = _node(self, "Concat", kept[::-1] if self.directions[index] else kept, shape, f"stacked_{index}")
+        joined.attributes["axis"] = axis
+        return joined.outputs[0]
 
     def _reshape(self, name: str, shape: tuple[int, ...]) -> str:
         size = self.graph.add_constant("shape", np.array(shape, np.int64))

@@ -128,7 +128,7 @@ class Graph:
     types: dict[str, ValueType]
     declared: dict[str, tuple[int | None, ...]] = field(default_factory=dict)  # shapes the file claims
     four_bit: dict[str, str] = field(default_factory=dict)  # constants stored in 4 bits ("int4", "uint4"), unpacked
-    half: set[str] = field(default_factory=set)  # inputs and outputs that are float16 in the file, and float32 here
+    half: dict[str, str] = field(default_factory=dict)  # types of 16-bit float ports in the file: float32 here
     inferred: dict[str, dict[str, ValueType]] = field(default_factory=dict)  # inference.py's memory
     unsupported: list[Unsupported] = field(default_factory=list)
     _counter: Iterator[int] = field(default_factory=itertools.count)
@@ -289,8 +289,20 @@ def node_proto(node: Node) -> onnx.NodeProto:
             attribute = numpy_helper.from_array(value, key)
         elif isinstance(value, dict):
             attribute = json.dumps(value)
+        elif isinstance(value, Body):
+            attribute = _body_proto(value, key)
         proto.attribute.append(helper.make_attribute(key, attribute))
     return proto
+
+
+def _body_proto(body: Body, name: str) -> onnx.GraphProto:
+    return helper.make_graph(
+        [node_proto(node) for node in body.nodes],
+        name,
+        [helper.make_empty_tensor_value_info(each) for each in body.inputs],
+        [helper.make_empty_tensor_value_info(each) for each in body.outputs],
+        [numpy_helper.from_array(value, each) for each, value in body.constants.items()],
+    )
 
 
 def type_proto(value: ValueType) -> onnx.TypeProto:

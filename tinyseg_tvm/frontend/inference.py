@@ -42,6 +42,7 @@ _PARAMETERS = {
     "Resize": (1, 2),
     "Upsample": (1,),
 }
+_LISTS = ("Sequence", "SplitToSequence", "ConcatFromSequence", "Optional")  # operators on several tensors, or none
 _RANDOM = {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial"}
 
 
@@ -222,17 +223,17 @@ def _value_type(proto: onnx.TypeProto) -> ValueType | None:
 
 def _fold(graph: Graph, node: Node, dequantized: dict[str, Node]) -> bool:
     """Replace the node by constants where possible. True where it is gone."""
-    if node.domain or node.op_type in _RANDOM or _has_body(node):
+    if node.domain or node.op_type in _RANDOM or node.op_type.startswith(_LISTS) or _has_body(node):
         return False
     if node.op_type in ("Shape", "Size") and (shape := graph.shape(node.inputs[0])) is not None:
         start, end = node.attributes.get("start", 0), node.attributes.get("end", len(shape))
         extent = np.array(shape, np.int64)
-        _set_constant(graph, node.outputs[0], extent[start:end] if node.op_type == "Shape" else extent.prod())
+        set_constant(graph, node.outputs[0], extent[start:end] if node.op_type == "Shape" else extent.prod())
         return True
     if node.op_type == "EyeLike" and (value := graph.types.get(node.inputs[0])) is not None and len(value.shape) == 2:
         dtype = node.attributes.get("dtype")
         chosen = value.dtype if dtype is None else helper.tensor_dtype_to_np_dtype(dtype)
-        _set_constant(graph, node.outputs[0], np.eye(*value.shape, node.attributes.get("k", 0), chosen))
+        set_constant(graph, node.outputs[0], np.eye(*value.shape, node.attributes.get("k", 0), chosen))
         return True
     present = [name for name in node.inputs if name]
     if _is_constant_dequantizer(graph, node) or any(n not in graph.constants and n not in dequantized for n in present):
@@ -251,11 +252,12 @@ def _fold(graph: Graph, node: Node, dequantized: dict[str, Node]) -> bool:
     values = {name: _dequantized(graph, dequantized[name]) for name in present if name in dequantized}
     for name, result in zip(node.outputs, _evaluate(graph, node, values), strict=False):
         if name:
-            _set_constant(graph, name, result)
+            set_constant(graph, name, result)
     return True
 
 
-def _set_constant(graph: Graph, name: str, value: np.ndarray) -> None:
+def set_constant(graph: Graph, name: str, value: np.ndarray) -> None:
+    """Make a tensor of the graph constant; whoever makes it in another way must go."""
     array = np.ascontiguousarray(value).reshape(np.shape(value))
     graph.constants[name] = array
     graph.types[name] = ValueType(array.dtype.name, array.shape)

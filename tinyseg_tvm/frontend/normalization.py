@@ -24,6 +24,7 @@ from tinyseg_tvm.frontend.rewrites.recurrent import spell_recurrent
 from tinyseg_tvm.frontend.rewrites.resizes import convert_resized_types, spell_resizes
 from tinyseg_tvm.frontend.rewrites.signed import shift_to_signed
 from tinyseg_tvm.frontend.rewrites.windows import spell_windows
+from tinyseg_tvm.frontend.sequences import expand_sequences
 
 
 def normalize(graph: Graph) -> None:
@@ -33,6 +34,7 @@ def normalize(graph: Graph) -> None:
         TinySegError: the model is broken, or some of its nodes are unsupported (all are listed).
     """
     expand_control_flow(graph)
+    expand_sequences(graph)
     refuse_unknown_operators(graph)
     graph.raise_unsupported()
     name_quantizers(graph)

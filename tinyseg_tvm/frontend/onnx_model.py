@@ -75,7 +75,8 @@ def from_onnx(
         Module attributes: ``tinyseg.model_hash`` (SHA-256 of the file, hex), ``tinyseg.model_name`` (printable).
         Function attribute ``tinyseg.model_ports``: ``{"inputs": [...], "outputs": [...]}`` in the model's order, each
         ``{"name", "parameter", "shape", "dtype"}``; ``name`` is the model's own, ``parameter`` its printable form (the
-        Relax parameter's name for inputs). ``dtype`` is the file's: a parameter or result of float16 is float32.
+        Relax parameter's name for inputs). ``dtype`` is the file's: a parameter or result of float16 or bfloat16 is
+        float32.
 
     Raises:
         TinySegError: the file is broken, a dimension has no value, or nodes are unsupported (all are listed).
@@ -142,7 +143,7 @@ def _check_types(graph: Graph, dtype: object) -> None:
 
 def _port_type(graph: Graph, name: str) -> str:
     """The element type of an input or output in the file."""
-    return "float16" if name in graph.half else graph.types[name].dtype
+    return graph.half.get(name) or graph.types[name].dtype
 
 
 def _ports(graph: Graph, names: Sequence[str], parameters: Sequence[str]) -> list[dict[str, Any]]:

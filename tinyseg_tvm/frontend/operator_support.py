@@ -17,6 +17,7 @@ from tinyseg_tvm.frontend.graph import Graph
 from tinyseg_tvm.frontend.importing import converter_names
 from tinyseg_tvm.frontend.rewrites.fused_operators import FUSED
 from tinyseg_tvm.frontend.rewrites.qoperators import EXPANSIONS, MICROSOFT
+from tinyseg_tvm.frontend.sequences import SEQUENCES
 from tinyseg_tvm.operators import OPERATORS, Lookup
 
 # Quantised (QDQ), these become the named integer operators (tinyseg_tvm.operators); in float32 the same ones
@@ -31,6 +32,7 @@ INTEGER |= {"MatMul": f"{INTEGER['MatMul']}, of two activations {OPERATORS['matm
 REWRITTEN: dict[str, str] = {
     **dict.fromkeys(EXPANDED[""], "ONNX's own definition by other operators"),
     **{name: "defined by other operators" for domain, name in ALWAYS if not domain},
+    **dict.fromkeys(SEQUENCES, "the tensors that it holds, where positions are constant and no port is one"),
     "Identity": "removed",
     "Dropout": "removed",
     "If": "the branch that is taken, where the condition is constant",
@@ -54,7 +56,7 @@ REWRITTEN: dict[str, str] = {
 
 _DYNAMIC = ("its result's shape depends on the data", "do this step in the application, behind the network")
 _RANDOM = ("random numbers are not reproducible", "export the model in inference mode")
-_SEQUENCE = ("sequences and optionals are not tensors", "export the model with plain tensors")
+_SEQUENCE = ("sequences are not tensors", "export the model with plain tensors")
 _TEXT = ("strings are not supported on the device", "tokenise in the application")
 _DEFAULT = ("no implementation", "replace it by supported operators (tinyseg ops), or run it in the application")
 
@@ -63,13 +65,6 @@ REFUSED: dict[str, tuple[str, str]] = {
     **dict.fromkeys(("NonZero", "Unique", "NonMaxSuppression", "AllClassNMS"), _DYNAMIC),
     **dict.fromkeys(
         ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial"), _RANDOM
-    ),
-    **dict.fromkeys(
-        (
-            "Optional", "OptionalHasElement", "OptionalGetElement", "SequenceConstruct", "SequenceEmpty",
-            "SequenceErase", "SequenceInsert", "SequenceLength", "SequenceAt", "ConcatFromSequence", "SplitToSequence",
-        ),
-        _SEQUENCE,
     ),
     **dict.fromkeys(("StringNormalizer", "StringConcat", "StringSplit", "RegexFullMatch"), _TEXT),
 }  # fmt: skip

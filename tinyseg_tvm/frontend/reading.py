@@ -64,9 +64,12 @@ def read_graph(model: onnx.ModelProto, folder: Path | None, shapes: ShapeRequest
     for value in (*proto.value_info, *proto.output):
         graph.declared[value.name] = _declared_shape(value)
     ports = (*proto.input, *proto.output)
-    graph.half = {value.name for value in ports if value.type.tensor_type.elem_type == TensorProto.FLOAT16}
+    kinds = {value.name: value.type.tensor_type.elem_type for value in ports}
+    graph.half = {name: dtype_name(kind) for name, kind in kinds.items() if kind in _HALF}
     supply = NameSupply()
     graph.nodes = _named_nodes(proto, folder, supply)
+    if not graph.nodes:
+        raise TinySegError("the model has no nodes. Remedy: the file may be damaged; export it again")
     check_producers(graph)
     graph.sort()
     return graph
@@ -80,12 +83,24 @@ def _opset(model: onnx.ModelProto) -> int:
         return int(newest)  # nothing in the model is of that set
     if version is None:
         raise TinySegError("the model names no version of ONNX's operator set. Remedy: export the model again")
+    if 0 < version < OLDEST_OPSET and _unchanged_since(model.graph, version):
+        return OLDEST_OPSET
     if not OLDEST_OPSET <= version <= newest:
         raise TinySegError(
             f"the model uses ONNX opset {version}; supported are {OLDEST_OPSET} to {newest}. "
             "Remedy: export the model with an opset in this range, or install a newer onnx package"
         )
     return int(version)
+
+
+def _unchanged_since(proto: onnx.GraphProto, version: int) -> bool:
+    """Whether all operators are in the oldest supported set what they were in an older one."""
+
+    def since(name: str, opset: int) -> int:
+        return int(onnx.defs.get_schema(name, opset).since_version) if onnx.defs.has(name, opset) else 0
+
+    names = {node.op_type for node in proto.node if node.domain in ("", "ai.onnx")}
+    return all(0 < since(name, version) == since(name, OLDEST_OPSET) for name in names)
 
 
 def _constants(proto: onnx.GraphProto, folder: Path | None) -> dict[str, np.ndarray]:
@@ -142,7 +157,7 @@ def _input_type(value: onnx.ValueInfoProto, shapes: ShapeRequest, batch: int, sy
     if tensor.elem_type not in _INPUT_TYPES:
         raise TinySegError(
             f"{where} has element type {dtype_name(tensor.elem_type)}, which is not supported. "
-            f"Remedy: use one of {sorted({*_INPUT_TYPES.values(), 'float16'})}"
+            f"Remedy: use one of {sorted({*_INPUT_TYPES.values(), *map(dtype_name, _HALF)})}"
         )
     requested = shapes.get(value.name)
     if isinstance(requested, int):
@@ -267,8 +282,6 @@ def _body(proto: onnx.GraphProto, folder: Path | None) -> Body:
 
 def check_producers(graph: Graph) -> None:
     """Raise TinySegError unless every tensor that is read has exactly one producer."""
-    if not graph.nodes:
-        raise TinySegError("the model has no nodes. Remedy: the file may be damaged; export it again")
     if not graph.outputs:
         raise TinySegError("the model has no outputs. Remedy: export the model again")
     known = {*graph.inputs, *graph.constants}

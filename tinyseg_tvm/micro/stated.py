@@ -7,7 +7,7 @@ from tinyseg_tvm.given import Flag, Integer, Listed, Named, Nullable, Number, Ru
 
 COUNT = Integer(0, (1 << 63) - 1)
 EXTENTS = Listed(Integer(0, (1 << 31) - 1), 64)
-TYPES = Text(16, "u?int(8|16|32|64)|float(16|32|64)|bool", "the characters of int8, uint8, ..., float32 or bool")
+TYPES = Text(16, "u?int(8|16|32|64)|b?float16|float(32|64)|bool", "the characters of int8, uint8, ..., float32 or bool")
 FILE_NAME = Text(64, "[A-Za-z0-9][A-Za-z0-9_.-]*", "letters, digits, '_', '-' and '.' (a file's name, no path)")
 ANY_TEXT = Text(4096, printable=False)  # names of a model's file, which are shown and go nowhere else
 

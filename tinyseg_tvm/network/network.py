@@ -49,8 +49,8 @@ class Port:
     The device tensor (``tensor``) is [line][pixel][channel]. The model's array of ``model_shape`` and
     ``model_dtype`` becomes it by ``array.transpose(permutation).reshape(device shape)``; where
     ``quantized`` is True the device carries int8 (``tensor.scale``, ``tensor.zero_point``) and the
-    model float32 (``--io-type quantized``), or one-byte class indices for a wider integer type. A port of float16 in
-    the model is float32 on the device, quantised or not.
+    model float32 (``--io-type quantized``), or one-byte class indices for a wider integer type. A port of float16
+    or bfloat16 in the model is float32 on the device, quantised or not.
     ``exchanged``: lines are columns of the model's map, pixels its rows; else lines are its rows.
     ``delay``: of an output of a network of endless input, lines at the begin that are none of its results; else None.
     """
@@ -63,6 +63,11 @@ class Port:
     quantized: bool = False
     exchanged: bool = False
     delay: int | None = None
+
+    @property
+    def array_dtype(self) -> str:
+        """The type of the model's arrays: NumPy has no bfloat16, whose values are float32."""
+        return "float32" if self.model_dtype == "bfloat16" else self.model_dtype
 
     @staticmethod
     def of(tensor: Tensor) -> Port:

@@ -68,16 +68,19 @@ def run_sequence(network: Network, vectors: Sequence[Sequence[np.ndarray]]) -> l
 def to_device(network: Network, port: Port, array: np.ndarray) -> np.ndarray:
     """A model array as the device holds it: permuted, reshaped and, for a quantised port, quantised.
 
-    An array that already has the device's element type is not converted again.
+    An array that already has the device's element type is not converted again. A port of bfloat16 takes float32, or
+    arrays of the type that ml_dtypes has.
 
     Raises:
         UsageError: the array's shape or dtype is not the port's.
     """
     shape, dtype = _device_type(network, port)
+    if port.model_dtype == array.dtype.name == "bfloat16":
+        array = array.astype(np.float32)
     if array.dtype == np.dtype(dtype) and (port.quantized or port.model_dtype == "float16"):
         array = _checked(port.name, array, port.model_shape, dtype)
     else:
-        array = _checked(port.name, array, port.model_shape, port.model_dtype)
+        array = _checked(port.name, array, port.model_shape, port.array_dtype)
         array = _quantize(network, port, array) if port.quantized else array.astype(dtype, copy=False)
     return np.ascontiguousarray(array.transpose(port.permutation)).reshape(shape)
 
@@ -92,11 +95,21 @@ def from_device(network: Network, port: Port, array: np.ndarray) -> np.ndarray:
     permuted = array.reshape([port.model_shape[axis] for axis in port.permutation])
     array = np.asarray(permuted.transpose(np.argsort(port.permutation)), order="C")  # a scalar stays one
     tensor = network.tensors[port.tensor]
-    if not port.quantized or tensor.scale is None:
-        with np.errstate(over="ignore"):  # beyond float16: infinity, as there
-            return array.astype(port.model_dtype, copy=False)
-    levels = array.astype(np.int32) - np.int32(tensor.zero_point or 0)
-    return np.asarray(levels.astype(np.float32) * np.float32(tensor.scale)).astype(port.model_dtype, copy=False)
+    if port.quantized and tensor.scale is not None:
+        levels = array.astype(np.int32) - np.int32(tensor.zero_point or 0)
+        array = np.asarray(levels.astype(np.float32) * np.float32(tensor.scale))
+    if port.model_dtype == "bfloat16":
+        return _rounded_to_bfloat16(array)
+    with np.errstate(over="ignore"):  # beyond float16: infinity, as there
+        return array.astype(port.model_dtype, copy=False)
+
+
+def _rounded_to_bfloat16(array: np.ndarray) -> np.ndarray:
+    """The nearest values whose lower 16 bits are zeros, half to even; NaN stays NaN."""
+    bits = array.view(np.uint32)
+    even = (bits >> 16) & np.uint32(1)
+    rounded = ((bits + np.uint32(0x7FFF) + even) & np.uint32(0xFFFF0000)).view(np.float32)
+    return np.asarray(np.where(np.isnan(array), array, rounded))
 
 
 def _device_type(network: Network, port: Port) -> tuple[tuple[int, ...], str]:

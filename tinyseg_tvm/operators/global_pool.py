@@ -19,7 +19,7 @@ class GlobalPool(Operator):
     """(1, H, W, C) to (1, 1, 1, C): a reducer that takes lines as they come.
 
     ``average`` sums the pixels in their order, with ``count = H * W``. ``max`` has no arithmetic: it is ``x > y ? x :
-    y`` in the order of the pixels, from the lowest value of the operand's type (minus infinity).
+    y`` in the order of the pixels, from the lowest value of the operand's type.
     """
 
     kind: ClassVar[str] = "global_pool"
@@ -52,7 +52,7 @@ class GlobalPool(Operator):
         data = inputs[0]
         pixels = data.reshape(-1, data.shape[3])
         if self.arithmetic is None:
-            first = -np.inf if data.dtype.kind == "f" else lowest_value(str(data.dtype))
+            first = lowest_value(str(data.dtype))
             result = np.full(data.shape[3], first, data.dtype)
             for pixel in pixels:
                 result = np.where(pixel > result, pixel, result)

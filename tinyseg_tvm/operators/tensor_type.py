@@ -80,6 +80,5 @@ def expect_map(inputs: Sequence[TensorType]) -> tuple[int, ...]:
 
 
 def lowest_value(dtype: str) -> float:
-    """The lowest (finite) value of an element type."""
-    limits = np.finfo(dtype) if np.issubdtype(np.dtype(dtype), np.floating) else np.iinfo(dtype)
-    return float(limits.min)
+    """The lowest value of an element type: of floats minus infinity."""
+    return -np.inf if np.issubdtype(np.dtype(dtype), np.floating) else float(np.iinfo(dtype).min)

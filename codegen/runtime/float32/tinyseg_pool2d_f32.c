@@ -57,7 +57,7 @@ TINYSEG_INNER void four_largest(
     const int32_t channels = p->channels;
     const int32_t next_tap = p->dilation * channels;
     const int32_t begin = (column + taps.first * p->dilation) * channels + c;
-    float a0 = -FLT_MAX, a1 = -FLT_MAX, a2 = -FLT_MAX, a3 = -FLT_MAX;
+    float a0 = -INFINITY, a1 = -INFINITY, a2 = -INFINITY, a3 = -INFINITY;
     for (int32_t row = 0; row < p->kernel_height; ++row) {
         int32_t at = begin;
         for (int32_t tap = taps.first; lines[row] != NULL && tap < taps.last; ++tap, at += next_tap) {
@@ -84,7 +84,7 @@ void tinyseg_max_pool2d_f32_line(const tinyseg_pool2d_f32 *p, const float *const
         for (int32_t c = 0; c < blocked; c += 4) {
             four_largest(p, lines, taps, column, c, out + c);
         }
-        fill(out + blocked, -FLT_MAX, channels - blocked);
+        fill(out + blocked, -INFINITY, channels - blocked);
         for (int32_t row = 0; blocked < channels && row < p->kernel_height; ++row) {
             for (int32_t tap = taps.first; lines[row] != NULL && tap < taps.last; ++tap) {
                 const float *in = lines[row] + (column + tap * p->dilation) * channels;

@@ -13,6 +13,7 @@ from tinyseg_tvm.frontend.definitions import (
     classical,
     normalizations,
     optimisers,
+    quantizers,
     sampling,
     selection,
     signals,
@@ -48,11 +49,13 @@ ALWAYS: dict[tuple[str, str], Rule] = {
 SOMETIMES: dict[tuple[str, str], Rule] = {
     ("", "BatchNormalization"): normalizations.batch_normalization,
     ("", "Concat"): selection.concat_without_empty_parts,
+    ("", "DequantizeLinear"): quantizers.dequantize,
     ("", "Dropout"): normalizations.dropout,
     ("", "IsInf"): algebra.infinity_of_one_sign,
     ("", "MaxPool"): sampling.max_pool_with_indices,
     ("", "Mod"): algebra.modulo_of_floats,
     ("", "Pow"): algebra.power_of_types,
+    ("", "QuantizeLinear"): quantizers.quantize,
     ("", "RoiAlign"): sampling.roi_align,
     ("", "Split"): selection.split_without_empty_parts,
 }

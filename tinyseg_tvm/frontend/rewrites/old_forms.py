@@ -167,6 +167,12 @@ def _resize_asymmetric(graph: Graph, node: Node, scales: str) -> list[Node] | No
     return parts
 
 
+def _any_order(_graph: Graph, node: Node, _opset: int) -> list[Node] | None:
+    """A TopK whose results may come in any order gives them sorted."""
+    node.attributes["sorted"] = 1
+    return None
+
+
 def _softmax(graph: Graph, node: Node, opset: int) -> list[Node] | None:
     """Before opset 13 the axes from ``axis`` on are flattened into one.
 
@@ -210,7 +216,7 @@ _HANDLERS: dict[str, tuple[tuple[int, Callable[[Graph, Node, int], list[Node] | 
     "Upsample": ((10, _upsample),),
     "Resize": ((11, _resize),),
     "Slice": ((10, _attributes_to_inputs("starts", "ends", "axes")),),
-    "TopK": ((10, _top_k),),
+    "TopK": ((10, _top_k), (NEVER_OLD, _any_order)),
     "Clip": ((11, _clip),),
     "Pad": ((11, _pad),),
     "Scatter": ((11, _scatter),),

@@ -69,13 +69,8 @@ def canonicalize_quantizers(graph: Graph) -> None:
 def _canonicalize(graph: Graph, node: Node) -> None:
     attributes = node.attributes
     data = graph.types.get(node.inputs[0])
-    if attributes.get("block_size", 0):
-        graph.refuse(node, "quantisation in blocks of an activation", "quantise per tensor or per channel")
-        return
     scale = graph.constant(node.input(1))
-    if scale is None:
-        graph.refuse(node, "its scale is computed at run time", "quantise the model statically")
-    if scale is None or data is None:
+    if scale is None or data is None:  # its definition has no types to go by
         return
     check_scale(node, scale)
     if not node.input(2):
@@ -85,7 +80,6 @@ def _canonicalize(graph: Graph, node: Node) -> None:
         node.inputs = [*node.inputs[:2], graph.add_constant(f"{node.name}.zero_point", np.zeros(scale.shape, dtype))]
     zero = graph.constant(node.inputs[2])
     if zero is None:
-        graph.refuse(node, "the zero point is not a constant", "quantise the model statically")
         return
     if zero.size != scale.size and zero.size == 1:
         zero = np.broadcast_to(zero.reshape(()), scale.shape).copy()

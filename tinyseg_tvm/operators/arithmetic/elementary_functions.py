@@ -51,7 +51,7 @@ def logarithm(x: np.ndarray) -> np.ndarray:
     with np.errstate(all="ignore"):
         small = x < f32(1.1754944e-38)
         scaled = np.where(small, x * _INTEGERS, x)
-        bits = np.ascontiguousarray(scaled, f32).view(np.int32)
+        bits = np.asarray(scaled, f32, order="C").view(np.int32)
         exponent = (bits - _HALF_ROOT) >> 23
         f = (bits - (exponent << 23)).view(f32) - _ONE
         e = (exponent - np.where(small, np.int32(23), np.int32(0))).astype(f32)
