@@ -12,7 +12,7 @@ LOCKED ?=
 # Python beside the package.
 BESIDE := tests benchmarks examples .ci
 
-.PHONY: docs help setup tools lock demo check test test-release test-slow random-networks lint one-root types cppcheck package bench bench-models clean
+.PHONY: docs docs-tools help setup tools lock demo check test test-release test-slow random-networks lint one-root types cppcheck package bench bench-models clean
 .DEFAULT_GOAL := help
 
 help:
@@ -102,8 +102,10 @@ package: setup
 
 # The documentation site, build/site/index.html; a warning is an error. Its packages are no part of 'make setup'.
 DOCS_STAMP := $(VENV)/.installed-docs
-docs: setup $(DOCS_STAMP)
+docs: docs-tools
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+
+docs-tools: setup $(DOCS_STAMP)
 
 $(DOCS_STAMP): setup.cfg
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
@@ -117,6 +119,7 @@ bench: setup
 	$(BIN)/python benchmarks/endless.py --models $(MODELS)
 	$(BIN)/python benchmarks/planner.py blocks
 	$(BIN)/python benchmarks/planner.py chains
+	$(BIN)/python benchmarks/planner.py unet
 	@test -d $(MODELS)/onnx || echo "No networks in $(MODELS)/onnx: their tables are left out (make bench MODELS=folder)."
 	@test ! -d $(MODELS)/onnx || $(MAKE) --no-print-directory bench-models
 	@test ! -d $(MODELS)/minimalloc || $(BIN)/python benchmarks/planner.py minimalloc $(MODELS)/minimalloc
