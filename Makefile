@@ -12,7 +12,7 @@ LOCKED ?=
 # Python beside the package.
 BESIDE := tests benchmarks examples .ci
 
-.PHONY: help setup tools lock demo check test test-release test-slow random-networks lint one-root types cppcheck package bench bench-models clean
+.PHONY: docs docs-tools help setup tools lock demo check test test-release test-slow random-networks lint one-root types cppcheck package bench bench-models clean
 .DEFAULT_GOAL := help
 
 help:
@@ -24,6 +24,7 @@ help:
 	@echo "make random-networks  judge N=3000 random networks of SEED=1 against ONNX Runtime; goes on where it was (2 hours)"
 	@echo "make lint types  ruff, mypy --strict, cppcheck over the C"
 	@echo "make package     build the source distribution and the wheel, install and use them"
+	@echo "make docs        build the documentation site into build/site/"
 	@echo "make bench       print every table of the documentation (hours; MODELS=folder of networks)"
 	@echo "make setup       install what the above need (they call it themselves; LOCKED=1 by .ci/locks, with hashes)"
 	@echo "make lock        write .ci/locks for this Python and machine"
@@ -99,6 +100,17 @@ cppcheck: setup
 package: setup
 	$(BIN)/python .ci/check_package.py
 
+# The documentation site, build/site/index.html; a warning is an error. Its packages are no part of 'make setup'.
+DOCS_STAMP := $(VENV)/.installed-docs
+docs: docs-tools
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+
+docs-tools: setup $(DOCS_STAMP)
+
+$(DOCS_STAMP): setup.cfg
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@
+
 # Hours: every network, kernel and core in QEMU.
 bench: setup
 	$(BIN)/python benchmarks/kernels.py
@@ -107,6 +119,7 @@ bench: setup
 	$(BIN)/python benchmarks/endless.py --models $(MODELS)
 	$(BIN)/python benchmarks/planner.py blocks
 	$(BIN)/python benchmarks/planner.py chains
+	$(BIN)/python benchmarks/planner.py unet
 	@test -d $(MODELS)/onnx || echo "No networks in $(MODELS)/onnx: their tables are left out (make bench MODELS=folder)."
 	@test ! -d $(MODELS)/onnx || $(MAKE) --no-print-directory bench-models
 	@test ! -d $(MODELS)/minimalloc || $(BIN)/python benchmarks/planner.py minimalloc $(MODELS)/minimalloc
@@ -114,6 +127,7 @@ bench: setup
 bench-models:
 	$(BIN)/python benchmarks/streaming.py --models $(MODELS)
 	$(BIN)/python benchmarks/models.py --models $(MODELS)
+	$(BIN)/python benchmarks/mlperf_tiny.py --models $(MODELS)
 	$(BIN)/python benchmarks/planner.py models $(MODELS)/onnx
 	$(BIN)/python benchmarks/agreement.py $(MODELS)/onnx/*.onnx
 

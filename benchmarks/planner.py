@@ -8,11 +8,13 @@ time, layer by layer and streamed by rows and columns, with resident and line I/
 kernels take: seconds of this process.
 
 ``chains``: for convolutions one after the other, what import, lowering and build take, on both axes: CPU seconds.
+``unet``: the same for the example's U-Net at other heights and widths.
 
     python benchmarks/planner.py minimalloc ../shared/models/minimalloc
     python benchmarks/planner.py models ../shared/models/onnx [name ...]
     python benchmarks/planner.py blocks [name ...]
     python benchmarks/planner.py chains [layers ...]
+    python benchmarks/planner.py unet [HEIGHTxWIDTH ...]
 """
 
 from __future__ import annotations
@@ -21,10 +23,11 @@ import argparse
 import csv
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import onnx
 from many_blocks import NETWORKS, chain
 from minimalloc import native
 from minimalloc.branch_and_bound import fit
@@ -41,6 +44,8 @@ from tinyseg_tvm.planner.step_table import Ints, step_table
 
 CAPACITY = 1_048_576
 CHAINS = (50, 100, 200, 400)  # layers
+UNETS = ("80x120", "240x320", "480x640")
+EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "segmentation" / "tinyunet_int8.onnx"
 KIB = 1024
 
 
@@ -173,33 +178,54 @@ def many_blocks(names: list[str], effort: int) -> None:
 
 def chains(lengths: Sequence[int], effort: int) -> None:
     """Print one line per number of layers."""
+    build_times("layers", ((str(layers), chain(layers)) for layers in lengths), effort)
+
+
+def unets(sizes: Sequence[str], effort: int) -> None:
+    """Print one line per size of the image."""
+    build_times("image", ((size, unet(*map(int, size.split("x")))) for size in sizes), effort)
+
+
+def unet(height: int, width: int) -> onnx.ModelProto:
+    """The example's network for images of another size, multiples of 8."""
+    model = onnx.load(EXAMPLE)
+    shapes = [port.type.tensor_type.shape.dim for port in (*model.graph.input, *model.graph.output)]
+    before = [dimension.dim_value for dimension in shapes[0]][-2:]
+    for shape in shapes:
+        for dimension in shape:
+            if dimension.dim_value in before:
+                dimension.dim_value = (height, width)[before.index(dimension.dim_value)]
+    del model.graph.value_info[:]
+    return model
+
+
+def build_times(what: str, models: Iterable[tuple[str, onnx.ModelProto]], effort: int) -> None:
+    """Print CPU seconds of import and build, and the plan's bytes."""
     from tinyseg_tvm.compiler.options import BuildOptions
     from tinyseg_tvm.relay import build, frontend
 
-    print(f"{'layers':>6s} {'import s':>8s} {'build s':>8s} {'live KiB':>9s} {'arena KiB':>9s}")
-    for layers in lengths:
-        model = chain(layers)
+    print(f"{what:>8s} {'import s':>8s} {'build s':>8s} {'live KiB':>9s} {'arena KiB':>9s}")
+    for name, model in models:
         start = time.process_time()
         module, parameters = frontend.from_onnx(model)
         middle = time.process_time()
         planned = build(module, BuildOptions(board="mps2_an386", effort=effort), parameters).planned
         stop = time.process_time()
         bound = live_bound(lifetimes(step_table(planned.problem), planned.plan.steps))
+        arena = planned.arena_bytes
         print(
-            f"{layers:6d} {middle - start:8.1f} {stop - middle:8.1f} {bound / KIB:9.1f} "
-            f"{planned.arena_bytes / KIB:9.1f}",
-            flush=True,
+            f"{name:>8s} {middle - start:8.1f} {stop - middle:8.1f} {bound / KIB:9.1f} {arena / KIB:9.1f}", flush=True
         )
 
 
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("minimalloc", "models", "blocks", "chains"))
+    parser.add_argument("what", choices=("minimalloc", "models", "blocks", "chains", "unet"))
     parser.add_argument(
         "names",
         nargs="*",
-        help="the folder, but for blocks and chains; parts of model names, default: all; numbers of layers",
+        help="the folder, where there is one; parts of model names, default: all; numbers of layers; HEIGHTxWIDTH",
     )
     parser.add_argument("--effort", type=int, default=1, help="of the search for streaming plans")
     parser.add_argument("--nodes", type=int, default=2_000_000, help="placements tried per minimalloc problem")
@@ -210,6 +236,9 @@ def main() -> int:
         return 0
     if options.what == "chains":
         chains([int(name) for name in options.names] or CHAINS, options.effort)
+        return 0
+    if options.what == "unet":
+        unets(options.names or UNETS, options.effort)
         return 0
     if not options.names:
         parser.error(f"{options.what}: needs a folder")

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 
 from tvm import relax
 
-from tinyseg_tvm.operators import Operator, Rearrange, Reshape, Transpose
+from tinyseg_tvm.operators import Operator, Pointwise, Rearrange, Reshape, Transpose
 from tinyseg_tvm.relay_passes import layouts
 from tinyseg_tvm.relay_passes.dataflow import Dataflow
 from tinyseg_tvm.relay_passes.expressions import (
@@ -86,7 +86,7 @@ def _model_layout(param: Var) -> Layout:
 
 
 def _cost(module: Module) -> tuple[int, int, int]:
-    """Bytes moved by what takes whole maps, bytes moved by line, and the number of reshapes."""
+    """Bytes moved by what takes whole maps or kept for sums across lines, bytes moved by line, number of reshapes."""
     maps = lines = reshapes = 0
     for binding in Dataflow.of(module).bindings:
         found = operator_call(binding.value)
@@ -98,6 +98,9 @@ def _cost(module: Module) -> tuple[int, int, int]:
                 lines += result.bytes
         elif found is not None and isinstance(found.operator, Reshape):
             reshapes += 1
+        elif found is not None and isinstance(found.operator, Pointwise) and found.operator.summed:
+            operand = tensor_type(found.activations[0].ty)
+            maps += operand.bytes if operand.line_axis in found.operator.summed else 0
     return maps, lines, reshapes
 
 

@@ -1,9 +1,9 @@
 """Chains of functions of float32, element by element, become one Pointwise each: no map of float32 lies between them.
 
 An operator takes in what makes its operands where nothing else reads that: arithmetic, clamps and other expressions
-of the result's shape, and any dequantisation. Behind it a quantisation takes in what it quantises. A function of one
-byte that this leaves becomes a table, or one for each channel; one of a sum of integers goes into the operator that
-sums.
+of the result's shape, and any dequantisation and short arithmetic on one, which are computed again for every reader.
+Behind it a quantisation takes in what it quantises, and a sum or mean of float32 what it sums. A function of one byte
+that this leaves becomes a table, or one for each channel; one of a sum of integers goes into the operator that sums.
 """
 
 from __future__ import annotations
@@ -24,10 +24,13 @@ from tinyseg_tvm.operators import (
     Operator,
     Pointwise,
     Quantize,
+    Reduce,
 )
 from tinyseg_tvm.operators.arithmetic import expressions, float32, onnx
 from tinyseg_tvm.operators.arithmetic.onnx import SUMS_AS_THEY_ARE
 from tinyseg_tvm.operators.base import ARITHMETIC
+from tinyseg_tvm.relay_passes.binary_expressions import write_float
+from tinyseg_tvm.relay_passes.copies_of_bytes import copy_bytes
 from tinyseg_tvm.relay_passes.expression_writer import ExpressionWriter, Ref
 from tinyseg_tvm.relay_passes.expressions import Expr, dtype_of, is_variable, shape_of
 from tinyseg_tvm.relay_passes.float_operands import emit_operator
@@ -35,6 +38,8 @@ from tinyseg_tvm.relay_passes.operator_calls import OperatorCall, operator_call
 from tinyseg_tvm.relay_passes.rewriting import Rewrite, main_pass
 
 MOST_INSTRUCTIONS = 64
+MOST_AGAIN = 6  # instructions that are computed again for each reader, so that no map of float32 is kept for several
+SHORT = frozenset(("add", "sub", "mul", "neg", "abs", "max", "min", "dequantize"))
 MOST_ACTIVATIONS = 6
 MOST_TABLE_BYTES = 1 << 14  # of flash; with more channels a function is computed
 
@@ -42,8 +47,10 @@ MOST_TABLE_BYTES = 1 << 14  # of flash; with more channels a function is compute
 def fuse(rewrite: Rewrite, value: Expr, name: str) -> Expr | None:
     """An operator with what makes its operands."""
     call = operator_call(value)
+    if call is not None and isinstance(call.operator, Reduce):
+        return _fuse_sum(rewrite, call, name)
     if call is None or not _is_pointwise(call):
-        return None
+        return None if call is None else copy_bytes(rewrite, call, name)
     names = {name}
     taken = _taken(rewrite, call, names, shape_of(value))
     writer = ExpressionWriter()
@@ -66,7 +73,40 @@ def _is_pointwise(call: OperatorCall) -> bool:
     operator = call.operator
     if isinstance(operator, (Elementwise, ElementwiseConstant)):
         return isinstance(operator.arithmetic, float32.Binary)
-    return isinstance(operator, (Pointwise, Clip, Quantize, Dequantize))
+    if isinstance(operator, Pointwise):
+        return not operator.summed
+    return isinstance(operator, (Clip, Quantize, Dequantize))
+
+
+def _fuse_sum(rewrite: Rewrite, call: OperatorCall, name: str) -> Expr | None:
+    """A sum or mean of float32 with the expression that it sums."""
+    operator, operand = cast(Reduce, call.operator), call.activations[0]
+    by_float32 = isinstance(operator.arithmetic, float32.Reduction) and operator.function in ("sum", "mean")
+    if not by_float32 or operator.groups or not _joins(rewrite, operand, {name}, shape_of(operand)):
+        return None
+    summed = operator_call(rewrite.producer(operand))
+    assert summed is not None
+    names = {name, rewrite.name(operand), *rewrite.memory.get(operand, ())}
+    shape = shape_of(operand)
+    writer = ExpressionWriter()
+    _write(writer, summed, _taken(rewrite, summed, names, shape), len(shape))
+    if len(writer.instructions) > MOST_INSTRUCTIONS or len(writer.activations) > MOST_ACTIVATIONS:
+        return None
+    sums = Pointwise(writer.text, "float32", operator.axes)
+    mean = operator.function == "mean"
+    own_name = f"{name}_sum" if mean else name
+    made = emit_operator(rewrite, sums, writer.activations, writer.named_constants, name=own_name)
+    if made is None:
+        return None
+    rewrite.memory[made] = frozenset(names)
+    if not mean:
+        return made
+    divisor = ExpressionWriter()
+    divisor("div", divisor.activation(made), float(np.prod([shape[axis] for axis in operator.axes])))
+    result = emit_operator(rewrite, Pointwise(divisor.text, "float32"), [made], {}, name=name)
+    if result is not None:
+        rewrite.memory[result] = frozenset({*names, own_name})
+    return result
 
 
 def _taken(rewrite: Rewrite, call: OperatorCall, names: set[str], shape: tuple[int, ...]) -> dict[Expr, OperatorCall]:
@@ -88,9 +128,18 @@ def _joins(rewrite: Rewrite, operand: Expr, names: set[str], shape: tuple[int, .
     made = operator_call(rewrite.producer(operand)) if is_variable(operand) else None
     if made is None or not _is_pointwise(made) or dtype_of(operand) not in ("float32", "bool"):
         return False
-    if isinstance(made.operator, Dequantize):
+    if isinstance(made.operator, Dequantize) or (shape_of(operand) == shape and _is_short(made, shape)):
         return True
     return _only_read_here(rewrite, operand, names) and shape_of(operand) == shape
+
+
+def _is_short(call: OperatorCall, shape: tuple[int, ...]) -> bool:
+    """Of integers and of smaller tensors, and as soon computed again as read."""
+    maps = (each for each in call.activations if shape_of(each) == shape)
+    if not isinstance(call.operator, Pointwise) or any(dtype_of(each) == "float32" for each in maps):
+        return False
+    instructions = expressions.instructions_of(call.operator.expression)
+    return len(instructions) <= MOST_AGAIN and all(each.function in SHORT for each in instructions)
 
 
 def _only_read_here(rewrite: Rewrite, operand: Expr, names: set[str]) -> bool:
@@ -126,8 +175,7 @@ def _elementwise(writer: ExpressionWriter, call: OperatorCall, x: list[Ref], ran
     operands = list(x)
     if isinstance(operator, ElementwiseConstant):
         operands.insert(0 if operator.constant_is_lhs else 1, writer.constant(call.constants["other"], rank))
-    arithmetic = cast(float32.Binary, operator.arithmetic)
-    return writer.clamped(writer(operator.function, *operands), arithmetic.output_min, arithmetic.output_max)
+    return write_float(writer, operator, *operands)
 
 
 def _clip(writer: ExpressionWriter, call: OperatorCall, x: list[Ref], _rank: int) -> Ref:

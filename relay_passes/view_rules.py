@@ -34,10 +34,12 @@ from tinyseg_tvm.operators import (
 from tinyseg_tvm.operators.constant import Constant
 from tinyseg_tvm.operators.matmul import Matmul
 from tinyseg_tvm.relay_passes import layouts
+from tinyseg_tvm.relay_passes.binary_expressions import as_pointwise
 from tinyseg_tvm.relay_passes.expressions import Call, Expr, shape_of
 from tinyseg_tvm.relay_passes.layouts import Permutation
 from tinyseg_tvm.relay_passes.matmul_views import matmul
 from tinyseg_tvm.relay_passes.operator_calls import OperatorCall
+from tinyseg_tvm.relay_passes.softmax_across_lines import softmax_across_lines
 from tinyseg_tvm.relay_passes.views import View, Views
 
 ViewRule: TypeAlias = Callable[[Views, str, OperatorCall, list[View]], "View | None"]
@@ -123,6 +125,9 @@ def _elementwise(views: Views, name: str, call: OperatorCall, operands: list[Vie
             for full, small in (stored, stored[::-1])
         )
 
+    written = None if broadcasts(_agreed(views, operands)) else as_pointwise(call)
+    if written is not None:
+        return _pointwise(views, name, written, operands)
     return _axiswise(views, name, call, operands, lambda _permutation: call.operator, broadcasts)
 
 
@@ -131,6 +136,10 @@ def _elementwise_constant(views: Views, name: str, call: OperatorCall, operands:
     view = operands[0]
     if other.size == 1:
         return _unary(views, name, call, operands)
+    if other.shape != view.shape and not _is_last(view) and view.late is None:
+        padded = other.reshape((1,) * (len(view.shape) - 1) + other.shape)
+        written = as_pointwise(call, padded)
+        return None if written is None else _pointwise(views, name, written, operands)
     if other.shape != view.shape or view.late is not None:
         return None
     stored = (
@@ -140,16 +149,20 @@ def _elementwise_constant(views: Views, name: str, call: OperatorCall, operands:
 
 
 def _pointwise(views: Views, name: str, call: OperatorCall, operands: list[View]) -> View | None:
-    constants = call.constants
+    constants, operator = call.constants, cast(Pointwise, call.operator)
     shape = operands[0].shape
-    if not constants and all(view.shape == shape for view in operands):
+    if not constants and not operator.summed and all(view.shape == shape for view in operands):
         return same_shapes(views, name, operands, lambda made: call.on(*made).to_relax())
     if {len(view.shape) for view in operands} | {array.ndim for array in constants.values()} != {len(shape)}:
         return None
     permutation = _agreed(views, operands)
     stored = layouts.inverse(permutation)
     moved = {constant: np.ascontiguousarray(array.transpose(stored)) for constant, array in constants.items()}
-    return _axiswise(views, name, replace(call, constants=moved), operands, lambda _permutation: call.operator)
+
+    def remap(permutation: Permutation) -> Pointwise:
+        return replace(operator, summed=tuple(sorted(permutation[axis] for axis in operator.summed)))
+
+    return _axiswise(views, name, replace(call, constants=moved), operands, remap)
 
 
 def _concat(views: Views, name: str, call: OperatorCall, operands: list[View]) -> View:
@@ -245,6 +258,10 @@ def _with_axis_last(views: Views, name: str, call: OperatorCall, view: View) -> 
     last = len(stored) - 1
     if stored[0] != 0 or view.shape[0] != 1 or isinstance(call.operator, ArgMax):
         return None
+    if stored.index(last) == 1:
+        across = softmax_across_lines(views.rewrite, name, call, view.base)
+        if across is not None:
+            return replace(view, base=across, name=name)
     permutation = layouts.inverse((*(axis for axis in stored if axis != last), last))
     value = views.rewrite.emit(call.on(views.in_layout(view, permutation)).to_relax(), name)
     return View.of(value, name).transpose(permutation, name)

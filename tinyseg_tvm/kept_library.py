@@ -42,7 +42,9 @@ def load_library(name: str, command: Sequence[str], sources: Sequence[Path]) -> 
     return _compiled(name, command, sources, library)
 
 
-def library_file(name: str, command: Sequence[str], sources: Sequence[Path], otherwise: Path) -> Path:
+def library_file(
+    name: str, command: Sequence[str], sources: Sequence[Path], otherwise: Path, headers: Sequence[Path] = ()
+) -> Path:
     """The file of such a library, for programs that load it themselves.
 
     Args:
@@ -50,6 +52,7 @@ def library_file(name: str, command: Sequence[str], sources: Sequence[Path], oth
         command: a compiler and its flags.
         sources: C files.
         otherwise: the folder for it where there is none that others cannot use; made where it is missing.
+        headers: that the sources include.
 
     Raises:
         OSError: the compiler is missing, or the folder cannot be written.
@@ -59,7 +62,7 @@ def library_file(name: str, command: Sequence[str], sources: Sequence[Path], oth
     if folder is None:
         folder = otherwise
         folder.mkdir(parents=True, exist_ok=True)
-    library = _kept(folder, name, command, sources)
+    library = _kept(folder, name, command, [*sources, *headers])
     if not library.exists():
         with tempfile.TemporaryDirectory(prefix="tinyseg-", dir=folder) as made_in:
             _compile(name, command, sources, Path(made_in)).replace(library)

@@ -143,7 +143,10 @@ def expression_cycles(text: str, core: Core) -> int:
 
 
 def loops(
-    extents: Sequence[int], strides: Mapping[str, Sequence[int]], body: Callable[[dict[str, str]], list[str]]
+    extents: Sequence[int],
+    strides: Mapping[str, Sequence[int]],
+    body: Callable[[dict[str, str]], list[str]],
+    index: str = "i",
 ) -> list[str]:
     """Nested loops over the elements of a line.
 
@@ -151,18 +154,20 @@ def loops(
         extents: of the line's axes.
         strides: of each array, elements from one index of an axis to the next; 0 where it is broadcast.
         body: the statements for an element, given the index expression of each array.
+        index: what names of indices begin with.
     """
     merged = _merged(extents, strides)
-    indices = {name: _index([each[1][name] for each in merged]) for name in strides}
+    indices = {name: _index([each[1][name] for each in merged], index) for name in strides}
     lines = body(indices)
     for axis in reversed(range(len(merged))):
-        head = f"for (uint32_t i{axis} = 0; i{axis} < {merged[axis][0]}u; ++i{axis}) {{"
+        counter = f"{index}{axis}"
+        head = f"for (uint32_t {counter} = 0; {counter} < {merged[axis][0]}u; ++{counter}) {{"
         lines = [head, *(f"    {line}" for line in lines), "}"]
     return lines
 
 
-def _index(strides: Sequence[int]) -> str:
-    terms = [f"i{axis}" if stride == 1 else f"i{axis} * {stride}u" for axis, stride in enumerate(strides) if stride]
+def _index(strides: Sequence[int], index: str) -> str:
+    terms = [f"{index}{axis}{'' if stride == 1 else f' * {stride}u'}" for axis, stride in enumerate(strides) if stride]
     return " + ".join(terms) or "0"
 
 

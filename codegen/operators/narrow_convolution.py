@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinyseg_tvm.codegen.operators.arithmetic import WeightedSum, of_onnx, requantize_cycles, sum_parameters
+from tinyseg_tvm.codegen.operators.arithmetic import WeightedSum, of_fixed_point, requantize_cycles, sum_parameters
 from tinyseg_tvm.codegen.operators.convolution_window import (
     POINT,
     Columns,
@@ -105,7 +105,7 @@ def _pointwise(view: NodeView[Dense]) -> NarrowConvolution:
 
 def _is_narrow(view: NodeView[WeightedSum]) -> bool:
     narrow = not view.core.has_wide_multiply and view.constants["weight"].dtype == np.int8
-    return narrow and of_onnx(view)
+    return narrow and of_fixed_point(view)
 
 
 def _suits_convolution(view: NodeView[Conv2d]) -> bool:

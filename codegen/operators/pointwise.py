@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tinyseg_tvm.codegen.operators.emission import FunctionWriter, NodeView, Variant, always
 from tinyseg_tvm.codegen.operators.float_expressions import MODULES, expression_cycles, loops, statements
 from tinyseg_tvm.codegen.text.c_text import C_TYPES
 from tinyseg_tvm.network.cost import Cost
 from tinyseg_tvm.operators.pointwise import Pointwise
+from tinyseg_tvm.operators.tensor_type import TensorType
+
+
+def _evaluated(view: NodeView[Pointwise]) -> TensorType:
+    return view.operator.evaluated(view.inputs, view.constants)
 
 
 def _cost(view: NodeView[Pointwise]) -> Cost:
-    return Cost(0, expression_cycles(view.operator.expression, view.core) * view.outputs[0].line_elements + 40)
+    cycles = expression_cycles(view.operator.expression, view.core)
+    return Cost(0, cycles * _evaluated(view).line_elements + 40)
 
 
 def _strides(shape: Sequence[int], result: Sequence[int], first: int) -> list[int]:
@@ -26,9 +32,9 @@ def _strides(shape: Sequence[int], result: Sequence[int], first: int) -> list[in
 
 
 def _emit(view: NodeView[Pointwise], out: FunctionWriter) -> None:
-    operator, result = view.operator, view.outputs[0]
+    operator, result = view.operator, _evaluated(view)
     first = 0 if result.line_axis is None else result.line_axis + 1
-    strides = {"out": _strides(result.shape, result.shape, first)}
+    strides = {"out": _strides(view.outputs[0].shape, result.shape, first)}
     parameters, arguments = [], []
     for number, operand in enumerate(view.inputs):
         strides[f"x{number}"] = _strides(operand.shape, result.shape, first)
@@ -42,18 +48,49 @@ def _emit(view: NodeView[Pointwise], out: FunctionWriter) -> None:
         offset = f" + step * {array.size // result.lines}u" if by_lines else ""
         parameters.append(f"const float *{name}")
         arguments.append(f"{out.constant(name, array)}{offset}")
-    parameters.append(f"{C_TYPES[result.dtype]} *out")
-    arguments.append(out.output())
+    ctype = C_TYPES[view.outputs[0].dtype]
+    if operator.summed:
+        body = _sums(operator, result, first, strides)
+        across = operator.sums_lines(view.inputs, view.constants) and result.lines > 1
+        parameters += ["int first, int last", f"{ctype} *state", f"{ctype} *out"]
+        lines = f"step == 0u, step == {result.lines - 1}u" if across else "1, 1"
+        arguments += [lines, out.state_as(ctype), out.output("0u" if across else "step")]
+    else:
+        parameters.append(f"{ctype} *out")
+        arguments.append(out.output())
 
-    def body(indices: dict[str, str]) -> list[str]:
-        target = f"out[{indices['out']}]"
-        return statements(operator.expression, operator.output_dtype, lambda name: f"{name}[{indices[name]}]", target)
+        def element(indices: dict[str, str]) -> list[str]:
+            return _statements(operator, indices, f"out[{indices['out']}]")
 
+        body = loops(result.line_shape, strides, element)
     function = f"{out.symbol}_line"
-    text = "\n".join(f"    {line}" for line in loops(result.line_shape, strides, body))
+    text = "\n".join(f"    {line}" for line in body)
     out.modules.update(MODULES)
     out.definitions.append(f"TINYSEG_INNER void {function}({', '.join(parameters)})\n{{\n{text}\n}}")
     out.write(f"{function}({', '.join(arguments)});")
+
+
+def _statements(operator: Pointwise, indices: Mapping[str, str], target: str) -> list[str]:
+    return statements(operator.expression, operator.output_dtype, lambda name: f"{name}[{indices[name]}]", target)
+
+
+def _sums(operator: Pointwise, result: TensorType, first: int, strides: Mapping[str, Sequence[int]]) -> list[str]:
+    """Loops over the sums, in each of them those over its elements of the line, in order."""
+    extents = {
+        kept: [1 if (axis + first in operator.summed) == kept else e for axis, e in enumerate(result.line_shape)]
+        for kept in (True, False)
+    }
+
+    def elements(outer: dict[str, str]) -> list[str]:
+        def one(inner: dict[str, str]) -> list[str]:
+            indices = {name: f"{outer[name]} + {inner[name]}" for name in strides}
+            return ["float value;", *_statements(operator, indices, "value"), "sum = sum + value;"]
+
+        at = outer["out"]
+        added = loops(extents[False], strides, one, "j")
+        return [f"float sum = first ? 0.0f : state[{at}];", *added, f"(last ? out : state)[{at}] = sum;"]
+
+    return loops(extents[True], strides, elements)
 
 
 VARIANTS: tuple[Variant[Pointwise], ...] = (Variant("pointwise float32", always, _cost, _emit),)

@@ -56,9 +56,7 @@ class ChannelFamily(Family):
     run_name: str
 
     def computes(self, view: NodeView[WeightedSum]) -> bool:
-        """Those for the DSP extension leave the rule to the runtime; those for vectors take multipliers below 1/2."""
-        if self.kernel is V7mChannelKernel:
-            return super().computes(view)
+        """They leave the rule to the runtime; those for vectors take multipliers below 1/2."""
         return of_fixed_point(view) and (self.kernel is not MveChannelKernel or shifts_right(view))
 
     @property

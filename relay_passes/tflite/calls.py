@@ -13,7 +13,7 @@ from tvm import relax
 
 from tinyseg_tvm.operators import Operator
 from tinyseg_tvm.operators.arithmetic.float32 import FLOAT32_MAX
-from tinyseg_tvm.relay_passes.expressions import Call, Expr, Var, array_of, is_constant, shape_of
+from tinyseg_tvm.relay_passes.expressions import Call, Expr, Var, array_of, is_constant, is_variable, shape_of
 from tinyseg_tvm.relay_passes.operators_registration import accepted_call
 from tinyseg_tvm.relay_passes.quantization import Quantization
 from tinyseg_tvm.relay_passes.rewriting import Rewrite
@@ -202,6 +202,10 @@ class TfliteCall:
         except ValueError as error:
             raise UnsupportedError(str(error)) from None
         return self.rewrite.emit(accepted, self.name, self.result_quantization)
+
+    def known(self, value: Expr) -> Quantization | None:
+        """What is known of the quantisation of a value of this function."""
+        return self.rewrite.quantization.get(value) if is_variable(value) else None
 
     def move(self, movement: Call, suffix: str, source: Operand | None = None) -> Var:
         """Binds a movement of an operand under ``<name>_<suffix>``."""

@@ -9,9 +9,12 @@ import numpy as np
 from tinyseg_tvm.operators import Elementwise, ElementwiseConstant, Lookup
 from tinyseg_tvm.operators.arithmetic import forms, tflite
 from tinyseg_tvm.operators.arithmetic.tflite_functions import power_of_two
+from tinyseg_tvm.operators.elementwise import full_operand
 from tinyseg_tvm.relay_passes.expressions import Expr, shape_of
+from tinyseg_tvm.relay_passes.operators_registration import tensor_type
 from tinyseg_tvm.relay_passes.quantization import Quantization
 from tinyseg_tvm.relay_passes.tflite.calls import Lower, Operand, TfliteCall, UnsupportedError
+from tinyseg_tvm.relay_passes.tflite.movement import repeated
 from tinyseg_tvm.relay_passes.tflite.tables import CODES
 
 
@@ -25,10 +28,19 @@ def _binary(function: str, *, fused: bool) -> Lower:
         for operand, other, constant_is_lhs in ((lhs, rhs, False), (rhs, lhs, True)):
             if other.constant is not None:
                 return _with_constant(found, ElementwiseConstant(function, constant_is_lhs, arithmetic), operand, other)
-        operands = [found.padded(operand) for operand in (lhs, rhs)]
-        return found.emit(Elementwise(function, arithmetic), operands)
+        return found.emit(Elementwise(function, arithmetic), _alike(found, (lhs, rhs)))
 
     return lower
+
+
+def _alike(found: TfliteCall, operands: Sequence[Operand]) -> list[Expr]:
+    """The operands, repeated to the result's shape where the operator does not broadcast them itself."""
+    values = [found.padded(operand) for operand in operands]
+    try:
+        full_operand([tensor_type(value.ty) for value in values])
+    except ValueError:
+        return [repeated(found, value, found.result.shape) for value in values]
+    return values
 
 
 def _arithmetic(found: TfliteCall, function: str, activation: str) -> forms.Binary:
@@ -67,9 +79,7 @@ def _with_constant(found: TfliteCall, operator: ElementwiseConstant, operand: Op
         return found.shaped(result)
     value = found.padded(operand)
     if shape_of(value) != shape:
-        raise UnsupportedError(
-            f"an operand {operand.shape} that is broadcast by a constant to {shape} is not supported"
-        )
+        value = repeated(found, value, shape)
     wide: tuple[int, ...] = (1,) * (len(shape) - constant.ndim) + constant.shape
     per_channel = constant.size == shape[-1] == wide[-1]
     broadcast = constant.size > 1 and not per_channel

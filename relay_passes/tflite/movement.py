@@ -10,6 +10,7 @@ from tvm import relax
 from tinyseg_tvm.operators import Gather, Lookup, Select
 from tinyseg_tvm.operators.arithmetic.tflite_functions import round_half_away
 from tinyseg_tvm.relay_passes.expressions import Expr, array_of, shape_of
+from tinyseg_tvm.relay_passes.operators_registration import accepted_call
 from tinyseg_tvm.relay_passes.quantization import Quantization
 from tinyseg_tvm.relay_passes.tflite.calls import (
     INT8_MAX,
@@ -21,6 +22,22 @@ from tinyseg_tvm.relay_passes.tflite.calls import (
     UnsupportedError,
 )
 from tinyseg_tvm.relay_passes.tflite.tables import CODES
+
+
+def picked(found: TfliteCall, value: Expr, axis: int, indices: Sequence[int] | np.ndarray) -> Expr:
+    """The places of these indices along an axis, of the value's quantisation."""
+    call = accepted_call(Select(axis), [value], {"indices": np.asarray(indices, np.int32)})
+    return found.rewrite.emit(call, f"{found.name}_axis_{axis}", found.known(value))
+
+
+def repeated(found: TfliteCall, value: Expr, shape: Sequence[int]) -> Expr:
+    """A value of this rank in this shape: axes of one element are repeated."""
+    for axis, (extent, wanted) in enumerate(zip(shape_of(value), shape, strict=True)):
+        if extent not in (1, wanted):
+            raise UnsupportedError(f"{shape_of(value)} does not broadcast to {tuple(shape)}")
+        if extent != wanted:
+            value = picked(found, value, axis, [0] * wanted)
+    return value
 
 
 def _reshape(found: TfliteCall) -> Expr:
@@ -129,7 +146,7 @@ def _strided_slice(found: TfliteCall) -> Expr:
         first[axis], last[axis], step[axis] = taken.start, taken.stop, int(stride)
     value = found.operand().expression
     for axis, taken in turned.items():
-        value = _picked(found, value, axis, taken)
+        value = picked(found, value, axis, taken)
         last[axis] = len(taken)
     return _slice_of(found, value, first, last, step)
 
@@ -196,11 +213,6 @@ def _pad_v2(found: TfliteCall) -> Expr:
     return _padded(found, found.constant(2, "value").reshape(-1)[0])
 
 
-def _picked(found: TfliteCall, value: Expr, axis: int, indices: Sequence[int]) -> Expr:
-    """The places of these indices along an axis."""
-    return found.emit(Select(axis), [value], {"indices": np.asarray(indices, np.int32)})
-
-
 def _mirror_pad(found: TfliteCall) -> Expr:
     """REFLECT does not repeat the border, SYMMETRIC does."""
     shape, amounts = found.operand().shape, found.constant(1, "amounts").reshape(-1, 2)
@@ -215,7 +227,7 @@ def _mirror_pad(found: TfliteCall) -> Expr:
             places = np.pad(
                 np.arange(shape[axis]), (int(before), int(after)), mode="symmetric" if symmetric else "reflect"
             )
-            value = _picked(found, value, axis, [int(place) for place in places])
+            value = picked(found, value, axis, [int(place) for place in places])
     return value if any(amounts.reshape(-1)) else _reshape(found)
 
 
@@ -252,11 +264,31 @@ def _space_to_depth(found: TfliteCall) -> Expr:
 def _tile(found: TfliteCall) -> Expr:
     repeats = [int(count) for count in found.constant(1, "counts").reshape(-1)]
     value = found.operand().expression
+    if len(repeats) != len(shape_of(value)):
+        raise UnsupportedError(f"its counts {repeats} do not fit {shape_of(value)}")
     for axis, count in enumerate(repeats):
         if count < 1:
             raise UnsupportedError(f"it repeats axis {axis} {count} times")
         if count > 1:
-            value = found.move(relax.op.concat([value] * count, axis), f"axis_{axis}")
+            value = picked(found, value, axis, np.tile(np.arange(shape_of(value)[axis]), count))
+    return value
+
+
+def _broadcast_to(found: TfliteCall) -> Expr:
+    _expect_same_quantization(found, [found.operand()])
+    return repeated(found, found.padded(found.operand()), found.result.shape)
+
+
+def _fill(found: TfliteCall) -> Expr:
+    """Of a value that is computed; one that is constant was filled in by the frontend."""
+    _expect_same_quantization(found, [found.operand(1)])
+    return repeated(found, found.padded(found.operand(1)), found.result.shape)
+
+
+def _reverse(found: TfliteCall) -> Expr:
+    rank, value = len(found.operand().shape), found.operand().expression
+    for axis in {int(axis) % max(rank, 1) for axis in found.constant(1, "axes").reshape(-1)}:
+        value = picked(found, value, axis, np.arange(shape_of(value)[axis])[::-1])
     return value
 
 
@@ -272,8 +304,29 @@ def _gather(found: TfliteCall) -> Expr:
     chosen = [int(index) for index in indices.reshape(-1)]
     if any(not 0 <= index < source.shape[axis] for index in chosen):
         raise UnsupportedError(f"an index of {chosen} lies outside of {source.shape[axis]} elements of axis {axis}")
-    joined = _picked(found, source.expression, axis, chosen)
-    return found.shaped(joined)
+    return found.shaped(picked(found, source.expression, axis, chosen))
+
+
+def _gather_nd(found: TfliteCall) -> Expr:
+    """By constant indices (..., K) into the first K axes."""
+    source, indices = found.operand(), found.constant(1, "indices")
+    depth = indices.shape[-1] if indices.ndim else 0
+    outer = source.shape[:depth]
+    if not 0 < depth <= len(source.shape) or (indices < 0).any() or (indices >= np.array(outer)).any():
+        raise UnsupportedError(f"its indices {indices.shape} leave the shape {source.shape}")
+    places = np.ravel_multi_index(tuple(np.moveaxis(indices, -1, 0).reshape(depth, -1)), outer)
+    count = int(np.prod(outer, dtype=np.int64))
+    flat = found.move(relax.op.reshape(source.expression, (count, *source.shape[depth:])), "places")
+    return found.shaped(picked(found, flat, 0, places))
+
+
+def _embedding_lookup(found: TfliteCall) -> Expr:
+    """Operands: indices, the table."""
+    _expect_same_quantization(found, [found.operand(1)])
+    if found.operand(1).described.dtype != found.result.dtype:
+        raise UnsupportedError("its table is of another type than its result. Remedy: convert without dynamic ranges")
+    table = found.constant(1, "table")
+    return found.shaped(found.emit(Gather(), [found.operand(0).expression], {"table": table}))
 
 
 def _rows_of_table(found: TfliteCall, source: Operand) -> Expr:
@@ -302,5 +355,10 @@ RULES: dict[str, Lower] = {
     "DEPTH_TO_SPACE": _depth_to_space,
     "SPACE_TO_DEPTH": _space_to_depth,
     "TILE": _tile,
+    "BROADCAST_TO": _broadcast_to,
+    "FILL": _fill,
+    "REVERSE_V2": _reverse,
+    "GATHER_ND": _gather_nd,
+    "EMBEDDING_LOOKUP": _embedding_lookup,
     "GATHER": _gather,
 }

@@ -96,6 +96,33 @@ def _difference_squared(e: ExpressionWriter, x: Sequence[Ref], _found: TfliteCal
     return e("mul", difference, difference)
 
 
+def _floor_div(e: ExpressionWriter, x: Sequence[Ref], _found: TfliteCall) -> Ref:
+    return e("floor", e("div", *x))
+
+
+def add_n(found: TfliteCall) -> Expr:
+    """Of float32, in the order of the operands."""
+    operands = [found.operand(index) for index in range(len(found.operands))]
+    if any(each.dtype != "float32" for each in (*(operand.described for operand in operands), found.result)):
+        raise UnsupportedError(f"it is of {found.result.dtype}; float32 is supported. Remedy: write it as ADD")
+
+    def write(e: ExpressionWriter, x: Sequence[Ref], _found: TfliteCall) -> Ref:
+        total = x[0]
+        for term in x[1:]:
+            total = e("add", total, term)
+        return total
+
+    return expressed(found, write, operands)
+
+
+def select_v1(found: TfliteCall) -> Expr:
+    """SELECT, whose condition may be a truth for each index of the first axis."""
+    condition, chosen = found.operand(0), found.operand(1)
+    if condition.shape != chosen.shape and len(condition.shape) == 1 and len(chosen.shape) > 1:
+        raise UnsupportedError("its condition has a value per index of the first axis. Remedy: write it as SELECT_V2")
+    return select(found)
+
+
 def _reciprocal_root(e: ExpressionWriter, x: Sequence[Ref], _found: TfliteCall) -> Ref:
     return e("div", "1.0", e("sqrt", x[0]))
 
@@ -188,6 +215,7 @@ FLOAT_RULES: dict[str, Lower] = {
     "SUB": of_float(2, with_activation("sub")),
     "MUL": of_float(2, with_activation("mul")),
     "DIV": of_float(2, with_activation("div")),
+    "FLOOR_DIV": of_float(2, _floor_div),
     "POW": of_float(2, _named("pow")),
     "MAXIMUM": of_float(2, _named("max")),
     "MINIMUM": of_float(2, _named("min")),
@@ -203,5 +231,5 @@ FLOAT_RULES: dict[str, Lower] = {
 }
 """Rules where the first operand is float32 (or bool)."""
 
-RULES: dict[str, Lower] = {"CAST": cast, "SELECT_V2": select}
+RULES: dict[str, Lower] = {"ADD_N": add_n, "CAST": cast, "SELECT": select_v1, "SELECT_V2": select}
 """Rules whatever the types are."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from tvm import relax
 
-from tinyseg_tvm.operators import AveragePool2d, GlobalPool, Lookup, MaxPool2d
+from tinyseg_tvm.operators import AveragePool2d, Clip, GlobalPool, Lookup, MaxPool2d, Reduce
 from tinyseg_tvm.operators.arithmetic import float32, forms, tflite
 from tinyseg_tvm.relay_passes.expressions import Expr
 from tinyseg_tvm.relay_passes.tflite.calls import Lower, TfliteCall, UnsupportedError
@@ -25,12 +25,9 @@ def average_pool_2d(found: TfliteCall) -> Expr:
         numbers = (before.scale, before.zero_point, after.scale, after.zero_point, *found.activation_range())
         unsigned = found.operand().described.dtype == "uint8"
         arithmetic = tflite.Average(*numbers, ties_up=unsigned, dtype=found.result.relax_dtype)
-    elif found.option_name("fused_activation_function") != "NONE":
-        raise UnsupportedError("its fused activation is not supported in float32")
-    return found.emit(
-        AveragePool2d(kernel, strides, padding, count_include_pad=False, arithmetic=arithmetic),
-        [found.operand().expression],
-    )
+    operator = AveragePool2d(kernel, strides, padding, count_include_pad=False, arithmetic=arithmetic)
+    result = found.emit(operator, [found.operand().expression])
+    return _activated(found, result) if found.is_float else result
 
 
 def max_pool_2d(found: TfliteCall) -> Expr:
@@ -41,8 +38,15 @@ def max_pool_2d(found: TfliteCall) -> Expr:
     if found.option_name("fused_activation_function") == "NONE":
         return result
     if found.is_float:
-        raise UnsupportedError("its fused activation is not supported in float32")
+        return _activated(found, result)
     return clamped(found, result, *found.activation_range())
+
+
+def _activated(found: TfliteCall, value: Expr) -> Expr:
+    """A result of float32 behind the fused activation."""
+    if found.option_name("fused_activation_function") == "NONE":
+        return value
+    return found.emit(Clip(*found.float_clamp()), [value])
 
 
 def _windows(found: TfliteCall) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -60,7 +64,9 @@ def mean(found: TfliteCall) -> Expr:
 
 
 def total(found: TfliteCall) -> Expr:
-    """SUM over any axes, of integers."""
+    """SUM over any axes."""
+    if found.is_float:
+        return _of_float(found, "sum", float32.Reduction())
     return _reduced(found, GlobalPool("average", _rescaled(found, "sum")))
 
 
@@ -78,8 +84,22 @@ def reduce_max(found: TfliteCall) -> Expr:
     return _reduced(found, GlobalPool("max"))
 
 
+def _of_float(found: TfliteCall, function: str, arithmetic: forms.Reduction | None) -> Expr:
+    """A reduction of float32 over any axes."""
+    axes = _axes(found)
+    return found.shaped(found.emit(Reduce(function, tuple(axes), arithmetic=arithmetic), [found.operand().expression]))
+
+
+def reduce_prod(found: TfliteCall) -> Expr:
+    """Of float32."""
+    found.expect_types("float32")
+    return _of_float(found, "product", float32.Reduction())
+
+
 def reduce_min(found: TfliteCall) -> Expr:
     """The most of all codes the other way round, that way round again."""
+    if found.is_float:
+        return _of_float(found, "min", None)
     found.expect_types("int8", "uint8", "int16")
     if found.result.dtype == "int16":
         turned = complemented(found, found.operand().expression)
@@ -91,11 +111,8 @@ def reduce_min(found: TfliteCall) -> Expr:
 
 def _reduced(found: TfliteCall, pool: GlobalPool, value: Expr | None = None) -> Expr:
     """A reduction of the first operand, or of ``value``, as the pooling of a map whose pixels are what is reduced."""
-    shape = found.operand().shape
+    shape, axes = found.operand().shape, _axes(found)
     rank = len(shape)
-    axes = sorted({int(axis) % rank for axis in found.constant(1, "axes").reshape(-1)}) if rank else []
-    if not axes:
-        raise UnsupportedError("it reduces no axis")
     kept = [axis for axis in range(rank) if axis not in axes]
     value = found.operand().expression if value is None else value
     if rank != 4 or shape[0] != 1 or axes != [1, 2]:
@@ -107,6 +124,15 @@ def _reduced(found: TfliteCall, pool: GlobalPool, value: Expr | None = None) -> 
     return found.shaped(found.emit(pool, [value]))
 
 
+def _axes(found: TfliteCall) -> list[int]:
+    """The axes that are reduced, in order."""
+    rank = len(found.operand().shape)
+    axes = sorted({int(axis) % rank for axis in found.constant(1, "axes").reshape(-1)}) if rank else []
+    if not axes:
+        raise UnsupportedError("it reduces no axis")
+    return axes
+
+
 RULES: dict[str, Lower] = {
     "AVERAGE_POOL_2D": average_pool_2d,
     "MAX_POOL_2D": max_pool_2d,
@@ -114,4 +140,5 @@ RULES: dict[str, Lower] = {
     "SUM": total,
     "REDUCE_MAX": reduce_max,
     "REDUCE_MIN": reduce_min,
+    "REDUCE_PROD": reduce_prod,
 }

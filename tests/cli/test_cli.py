@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import shlex
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -439,6 +441,10 @@ def test_an_unexpected_error_is_one_line_and_asks_for_a_report(cli: Cli, model: 
 
     monkeypatch.setattr("tinyseg_tvm.cli.compilation.build", fail)
     assert "internal error: ZeroDivisionError: a b" in cli.fails(1, "analyze", model)
+    monkeypatch.setitem(sys.modules, "tvm", None)  # as where there is no wheel of it
+    monkeypatch.setattr("tinyseg_tvm.cli.compilation.build", lambda *_, **__: importlib.import_module("tvm"))
+    assert "Apache TVM is not installed: pip install" in cli.fails(1, "analyze", model)
+    monkeypatch.undo()
     monkeypatch.setattr("tinyseg_tvm.cli.compilation.build", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
     assert "interrupted" in cli.fails(130, "analyze", model)
 

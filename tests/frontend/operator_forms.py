@@ -39,7 +39,7 @@ _STEP = _body([node("Add", "h p", "s"), node("Neg", "s", "b")], ["h", "p"], ["s"
 
 def _held(*nodes: onnx.NodeProto) -> onnx.ModelProto:
     """Of sequences, whose last tensor r becomes the result."""
-    return _with([*nodes, node("Neg", "r", "y")], {"n": np.int64(0)})
+    return _with([*nodes, node("Neg", "r", "y")], {"n": np.int64(0)}, opset=18)
 
 
 _PAIR, _FIRST = node("SequenceConstruct", "x x", "s"), node("SequenceAt", "t n", "r")

@@ -171,13 +171,24 @@ def _prelu(f: Form) -> bytes:
     return f.node("PRELU", [f.x(), f.stored((1, 1, 4), weight=False)], f.y())
 
 
-def _select(f: Form) -> bytes:
+def _gather_nd(f: Form) -> bytes:
+    places = f.file.constant(np.array([[0, 3], [0, 1]], np.int32))
+    return f.node("GATHER_ND", [f.x(), places], f.y((2, 4, 4)))
+
+
+def _embedding(f: Form) -> bytes:
+    table = f.stored((5, 4), weight=False)
+    f.inputs.append(f.file.tensor((3,), "int32", None))
+    return f.node("EMBEDDING_LOOKUP", [f.inputs[-1], table], f.y((3, 4)))
+
+
+def _select(f: Form, kind: str = "SELECT_V2") -> bytes:
     chosen = f.file.tensor(MAP, "bool", None)
     x, other = f.x(), f.x()
     condition = f.file.tensor(MAP, "float32", None)
     f.inputs.append(condition)
     f.file.operator("GREATER", [condition, condition], [chosen])
-    return f.node("SELECT_V2", [chosen, x, other], f.y())
+    return f.node(kind, [chosen, x, other], f.y())
 
 
 def _quantize(f: Form) -> bytes:
@@ -261,7 +272,7 @@ FORMS: dict[str, Callable[[Form], bytes]] = {
     "L2_NORMALIZATION": _fixed("L2_NORMALIZATION", (1 / 128, 0), 2.0**-15, **NONE),
     "AVERAGE_POOL_2D": _unary("AVERAGE_POOL_2D", **_WINDOW, **_FILTER, **NONE),
     "MAX_POOL_2D": _unary("MAX_POOL_2D", **_WINDOW, **_FILTER, **NONE),
-    **{kind: _reduction(kind) for kind in ("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN")},
+    **{kind: _reduction(kind) for kind in ("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD")},
     **{kind: _index(kind) for kind in ("ARG_MAX", "ARG_MIN")},
     **{
         kind: _comparison(kind)
@@ -293,6 +304,14 @@ FORMS: dict[str, Callable[[Form], bytes]] = {
     "BATCH_TO_SPACE_ND": _batches,
     "RESIZE_BILINEAR": _moved("RESIZE_BILINEAR", (1, 8, 8, 4), [8, 8], **_RESIZING),
     "RESIZE_NEAREST_NEIGHBOR": _moved("RESIZE_NEAREST_NEIGHBOR", (1, 8, 8, 4), [8, 8], **_RESIZING),
+    "BROADCAST_TO": lambda f: f.node("BROADCAST_TO", [f.x((1, 4, 1, 4)), f.integers(*MAP)], f.y()),
+    "FILL": lambda f: f.node("FILL", [f.integers(*MAP), f.x((1,))], f.y()),
+    "REVERSE_V2": _moved("REVERSE_V2", MAP, [1]),
+    "GATHER_ND": _gather_nd,
+    "EMBEDDING_LOOKUP": _embedding,
+    "SELECT": lambda f: _select(f, "SELECT"),
+    "ADD_N": lambda f: f.node("ADD_N", [f.x(), f.x(), f.x()], f.y()),
+    "FLOOR_DIV": _binary("FLOOR_DIV"),
     **dict.fromkeys(("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE"), _variable),
 }  # fmt: skip
 """What makes a file of an operator."""

@@ -247,7 +247,7 @@ MUTATED_INSTRUCTIONS = {
         ("elementwise", "tinyseg_linear_dsp.c", "ssat %0, #8", "ssat %0, #7"),
         ("elementwise_constant", "tinyseg_product_dsp.c", "smlawt %0", "smlawb %0"),
         ("max_pool2d", "tinyseg_pool2d_dsp.c", "sub %[out], %[out], %[beyond]", "add %[out], %[out], %[beyond]"),
-        ("depthwise", "tinyseg_columns_dsp.c", "pkhtb r4, r3, r1, asr #16", "pkhtb r4, r3, r1, asr #15"),
+        ("depthwise", "tinyseg_columns_dsp.c", "pkhtb r4, r5, r1, asr #16", "pkhtb r4, r5, r1, asr #15"),
     ],
     ("mps2_an386", 0): [
         ("conv2d", "tinyseg_conv2d_direct_dsp_body.h", "pkhbt r11, r11, lr, lsl #16", "pkhbt r11, r11, lr, lsl #15"),

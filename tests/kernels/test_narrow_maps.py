@@ -1,5 +1,5 @@
-"""Kernels of maps of few channels for the vector extension: pixels that stream past weights in registers, and columns
-of depthwise convolutions that are staged several at a time."""
+"""Kernels of maps of few channels: for the vector extension pixels that stream past weights in registers, and columns
+of depthwise convolutions that are staged several at a time; for the DSP extension columns of less than a word."""
 
 from __future__ import annotations
 
@@ -37,6 +37,10 @@ DEPTHWISE = (  # channels, width, stride, padding at both sides
     (8, 18, 2, (1, 1)),
     (16, 16, 1, (1, 1)),
     (24, 16, 1, (1, 1)),  # eight channels of more
+    (3, 16, 1, (1, 1)),
+    (2, 9, 2, (0, 1)),
+    (1, 12, 1, (1, 1)),
+    (3, 1, 1, (1, 1)),  # no column has a word
 )
 
 
@@ -84,8 +88,14 @@ def test_narrow_maps_equal_the_reference_by_the_other_rule_on_a_board(tmp_path):
 
 
 @pytest.mark.release
-def test_narrow_maps_equal_the_reference_on_the_host(tmp_path):
-    core = Core("host", has_dsp=True, has_mve=True)
+def test_narrow_maps_equal_the_reference_on_a_board_without_vectors(tmp_path):
+    assert run_on_board("mps2_an386", *narrow_maps(), tmp_path / "project") == []
+
+
+@pytest.mark.release
+@pytest.mark.parametrize("vectors", [False, True])
+def test_narrow_maps_equal_the_reference_on_the_host(vectors, tmp_path):
+    core = Core("host", has_dsp=True, has_mve=vectors)
     check_on_host(*narrow_maps(), tmp_path, streamed=False, core=core)
 
 

@@ -45,3 +45,15 @@ def test_cores_differ_in_loads_and_branches():
     assert cycles(executed, timing_of("cortex-m0plus")) == [0, 20, 20, 10, 10, 9 * 2 + 1, 1, 0]
     assert cycles(executed, timing_of("cortex-m55")) == [0, 10, 10, 10, 10, 9 * 2 + 1, 1, 0]
     assert timing_of("cortex-m7") == CORTEX_M4
+
+
+def test_the_cortex_m3_multiplies_with_long_sums_more_slowly():
+    listing = (
+        "   0:\tfb01 3002 \tmla\tr0, r1, r2, r3\n"
+        "   4:\tfb81 0302 \tsmull\tr0, r3, r1, r2\n"
+        "   8:\tfb01 f002 \tmul\tr0, r1, r2\n"
+    )
+    mla, smull, mul = parse(listing)
+    m3 = timing_of("cortex-m3")
+    assert [cycles_of(each, None, 10, 10, m3) for each in (mla, smull, mul)] == [20, 40, 10]
+    assert [cycles_of(each, None, 10, 10) for each in (mla, smull, mul)] == [10, 10, 10]

@@ -15,7 +15,7 @@ from tests.micro.fake_library import fake_files, fake_outputs, fake_vectors
 from tinyseg_tvm.boards import load_board
 from tinyseg_tvm.errors import DoesNotFitError, TinySegError, UsageError
 from tinyseg_tvm.micro import Project, generate_project
-from tinyseg_tvm.micro.emulator import PLUGIN_SOURCE
+from tinyseg_tvm.micro.emulator import PLUGIN_SOURCES
 
 QEMU_BOARDS = emulated_boards()
 RECURSE, WRITE_NOWHERE, UNDEFINED, WRITE_OUTSIDE, LOOP, FAIL, WRITE_FLASH, WORK, OVERFLOW = range(201, 210)
@@ -146,7 +146,7 @@ def test_where_the_plugin_does_not_load_the_timer_counts(projects, monkeypatch) 
 @pytest.mark.parametrize("interface", [1, 2])
 def test_the_plugin_compiles_for_both_interfaces(tmp_path: Path, interface: int) -> None:
     flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", f"-DQEMU_PLUGIN_API={interface}"]
-    subprocess.run(["cc", *flags, PLUGIN_SOURCE, "-o", tmp_path / "plugin.so"], check=True)
+    subprocess.run(["cc", *flags, *PLUGIN_SOURCES, "-o", tmp_path / "plugin.so"], check=True)
 
 
 @pytest.mark.parametrize("board", ["mps2_an386", "mps2_an505", "microbit"])

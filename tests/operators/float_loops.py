@@ -324,8 +324,9 @@ def pointwise(case: Case) -> np.ndarray:
     op = of_type(case.operator, Pointwise)
     result = np.zeros(case.output_types[0].shape, op.output_dtype)
     operands = {f"x{number}": array for number, array in enumerate(case.inputs)} | dict(case.constants)
-    spread = {name: np.broadcast_to(array, result.shape) for name, array in operands.items()}
-    for place in np.ndindex(*result.shape):
+    shape = np.broadcast_shapes(*(array.shape for array in operands.values()))
+    spread = {name: np.broadcast_to(array, shape) for name, array in operands.items()}
+    for place in np.ndindex(*shape):
         made: list[np.float32] = []
         for instruction in expressions.instructions_of(op.expression):
             values = [
@@ -344,7 +345,8 @@ def pointwise(case: Case) -> np.ndarray:
                 function = expressions.FUNCTIONS[instruction.function][1]
                 value = f32(function(*(np.array([each]) for each in values))[0])
             made.append(value)
-        result[place] = made[-1]
+        at = tuple(0 if axis in op.summed else index for axis, index in enumerate(place))
+        result[at] = result[at] + made[-1] if op.summed else made[-1]
     return result
 
 

@@ -868,7 +868,13 @@ def pointwise(draw: Any) -> Case:
     if dtype != "float32":
         steps.append(f"quantize {total} {f32(draw(scales))} {draw(st.integers(0, 40))}")
     constants = {f"c{number}": rng.normal(0, 3, each).astype(np.float32) for number, each in enumerate(fixed)}
-    return Case(Pointwise("; ".join(steps), dtype), tuple(inputs), constants)
+    lined = shape[0] == 1 and len(shape) > 2  # and still is, whatever is summed
+    possible = [axes for axes in SUMMED if axes[-1] < len(shape)] if lined and dtype == "float32" else []
+    summed = draw(st.sampled_from([(), *possible]))
+    return Case(Pointwise("; ".join(steps), dtype, summed), tuple(inputs), constants)
+
+
+SUMMED = [(1,), (2,), (1, 2), (3,), (1, 3), (2, 3), (0, 1, 2, 3)]
 
 
 f32 = np.float32

@@ -14,7 +14,17 @@ from tests.passes.layout_modules import (
     table_of,
 )
 from tinyseg_tvm.network import reference
-from tinyseg_tvm.operators import Concat, Elementwise, Lookup, Pad, Reshape, Slice, Softmax, Transpose
+from tinyseg_tvm.operators import (
+    Concat,
+    Elementwise,
+    ElementwiseConstant,
+    Lookup,
+    Pad,
+    Reshape,
+    Slice,
+    Softmax,
+    Transpose,
+)
 from tinyseg_tvm.operators.arithmetic import onnx
 from tinyseg_tvm.relay_passes.eliminate_transposes import eliminate_transposes
 from tinyseg_tvm.relay_passes.to_network import to_network
@@ -197,6 +207,26 @@ def test_one_value_per_channel_is_broadcast_over_a_map_where_the_channels_lie_la
         return b(Transpose(NHWC_TO_NCHW), b(ADD, *(operands[i] for i in order)))
 
     inputs = {**NCHW, "gate": ((1, 3, 1, 1), "int8")}
+    module = eliminate_transposes(main(inputs, before))
+    assert "transpose" not in module.script()
+    assert_same_results(main(inputs, before), module)
+
+
+@pytest.mark.parametrize("function", ["add", "sub", "mul"])
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["map first", "row first"])
+@pytest.mark.parametrize("clamp", [(-128, 127), (-20, 40)])
+@pytest.mark.parametrize("constant", [False, True])
+def test_one_value_per_column_is_broadcast_over_a_map_where_the_channels_lie_last(function, order, clamp, constant):
+    arithmetic = onnx.Binary(0.1, 0, 0.2, 1, 0.3, 2, *clamp)
+
+    def before(b, x, row):
+        full = wrapped(b, x, 3, "c")
+        if constant:
+            operator = ElementwiseConstant(function, order == (1, 0), arithmetic)
+            return wrapped(b, b(operator, b(ADD, full, row), other=np.array([-128, -3, 0, 90, 127], np.int8)), 2, "d")
+        return wrapped(b, b(Elementwise(function, arithmetic), *((full, row)[i] for i in order)), 2, "d")
+
+    inputs = {**NCHW, "row": ((1, 1, 1, 5), "int8")}
     module = eliminate_transposes(main(inputs, before))
     assert "transpose" not in module.script()
     assert_same_results(main(inputs, before), module)

@@ -69,12 +69,17 @@ KINDS: dict[str, tuple[Callable[[QdqModel, str], str], tuple[float, int]]] = {
     "LpNormalization of channels": (along("LpNormalization", 1), (0.008, 0)),
     "LpNormalization of rows": (along("LpNormalization", 3), (0.008, 0)),
     "LogSoftmax of channels": (along("LogSoftmax", 1), (0.1, 120)),
+    "ReduceL2 of channels": (lambda m, x: str(m.op("ReduceL2", x, axes=[1])), (0.03, -128)),
     "Softmax of rows": (along("Softmax", 3), (1 / 256, -128)),
+    "Softmax of columns": (along("Softmax", 2), (1 / 256, -128)),
 }
 
 
+RESHAPED = {"group normalisation"}  # whose lines are of float32 between the reshapes
+
+
 @pytest.mark.parametrize("kind", sorted(KINDS))
-def test_normalisations_keep_to_lines(kind: str) -> None:
+def test_normalisations_keep_to_lines_and_to_bytes(kind: str) -> None:
     build, result = KINDS[kind]
     model = QdqModel()
     x = model.op("Conv", model.activation(1, 3, EXTENT, EXTENT), model.weight(CHANNELS, 3, 1, 1))
@@ -84,12 +89,10 @@ def test_normalisations_keep_to_lines(kind: str) -> None:
     network = lower(imported[0] if isinstance(imported, tuple) else imported)
     for node in network.nodes:
         access = line_access(network, node)
-        maps = [
-            kind
-            for kind in (*network.input_types(node), *network.output_types(node))
-            if kind.elements >= CHANNELS * EXTENT * EXTENT
-        ]
+        types = (*network.input_types(node), *network.output_types(node))
+        maps = [each for each in types if each.elements >= CHANNELS * EXTENT * EXTENT]
         assert access.steps > 1 or not maps, node
+        assert kind in RESHAPED or all(each.dtype == "int8" for each in maps), node
     inputs = random_inputs(built)
     for found, wanted in zip(reference.run(network, inputs), run_onnxruntime(built, inputs), strict=True):
         assert np.abs(found.astype(int) - wanted.astype(int)).max() <= 1

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.planner.networks import mobilenet, resnet, squeeze_excite, tiny_unet, two_heads
+from tests.planner.networks import mobilenet, squeeze_excite, tiny_unet
 from tests.planner.test_random_graphs import graphs
 from tests.planner.test_spilling import spilled_problems
 from tinyseg_tvm.planner import native
@@ -50,7 +50,7 @@ def least_of_all_orders(graph):
     return peak
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(st.one_of(graphs(), spilled_problems()))
 def test_bytes_of_sets_are_the_live_bytes_of_orders(problem):
     """Also with overlaps that depend on what else is finished."""
@@ -60,9 +60,20 @@ def test_bytes_of_sets_are_the_live_bytes_of_orders(problem):
         assert max(graph.at_start, *profile(graph, steps).peaks) == live_bound(lifetimes(table, steps))
 
 
-@settings(max_examples=40)
+@settings(max_examples=12)
 @given(st.one_of(graphs(), spilled_problems()))
 def test_the_order_found_is_the_best_of_all(problem):
+    check_best_of_all(problem)
+
+
+@pytest.mark.release
+@settings(max_examples=120)
+@given(st.one_of(graphs(), spilled_problems()))
+def test_the_order_found_is_the_best_of_all_of_many(problem):
+    check_best_of_all(problem)
+
+
+def check_best_of_all(problem):
     graph = graph_of(problem)
     least = least_of_all_orders(graph)
     if least is None:
@@ -76,7 +87,7 @@ def test_the_order_found_is_the_best_of_all(problem):
 
 
 @needs_compiler
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(st.one_of(graphs(), spilled_problems()), st.sampled_from([1, 8]), st.sampled_from([3, 100]))
 def test_native_and_python_searches_agree(problem, alignment, limit):
     graph = graph_of(problem, alignment)
@@ -91,7 +102,7 @@ def test_native_and_python_searches_agree(problem, alignment, limit):
 
 
 @needs_compiler
-@settings(max_examples=15)
+@settings(max_examples=6)
 @given(st.one_of(graphs(), spilled_problems()))
 def test_native_and_python_cuts_agree(problem):
     graph = graph_of(problem)
@@ -104,18 +115,21 @@ def test_native_and_python_cuts_agree(problem):
 
 @needs_compiler
 def test_native_and_python_descents_agree():
-    problem = resnet(8, io="line")
+    problem = mobilenet(32, io="line")
     graph = graph_of(problem, 8)
     steps = in_file_order(problem)
-    assert list(better_orders(graph, steps, 0.1)) == list(better_orders(graph, steps, 0.1, compiled=False))
+    least = bound(graph, steps, AMPLE)
+    natively, slowly = (list(better_orders(graph, steps, least, 0.02, compiled=compiled)) for compiled in (True, False))
+    assert natively == slowly
+    assert natively
 
 
-@pytest.mark.parametrize("build", [mobilenet, resnet, squeeze_excite, two_heads])
+@pytest.mark.parametrize("build", [mobilenet, squeeze_excite])
 def test_plans_by_line_come_close_to_the_bound(build):
     """No order of steps has fewer bytes alive than the cheapest cuts; what is left is packing's choice."""
     problem = build(32, io="line")
     graph = graph_of(problem)
-    steps = plan(problem).steps
+    steps = plan(problem, effort=0.3).steps
     least = bound(graph, steps, AMPLE)
     assert least <= live_bound(lifetimes(step_table(problem), steps)) <= 1.02 * least
 
@@ -125,7 +139,7 @@ def test_a_descent_lowers_peaks_and_keeps_the_steps():
     graph = graph_of(problem)
     before = in_file_order(problem)
     descent = Descent(graph, before)
-    descent.run(0.8, 300_000)
+    descent.run(0.8, 300_000, (8, 16, 32, 64))
     after = descent.steps.tolist()
     assert sorted(after) == sorted(before)
     assert descent.peak == live_bound(lifetimes(step_table(problem), after))

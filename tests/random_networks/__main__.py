@@ -1,6 +1,6 @@
 """Judges random networks, one after the other, and prints what is found and how to see it again.
 
-    python -m tests.random_networks [--count N] [--seed SEED] [--first NUMBER] [--run SHARE] [--watch] [--reduce]
+    python -m tests.random_networks [--count N] [--seed SEED] [--first NUMBER] [--run SHARE] [--watch] [--wide] [...]
 
 Each network is a process of its own, so that nothing ends the sweep. Verdicts are kept in
 build/random-networks/SEED.jsonl: a sweep that was broken off goes on where it was. Findings keep their folder with
@@ -35,7 +35,8 @@ from tinyseg_tvm import codegen, relay_passes
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build" / "random-networks"
-SECONDS = 120  # that a network may take
+SECONDS = 120  # of this process's own time that a network may take
+WAITING = 10  # times as long it may take by the clock, compilers and emulators and others on the machine included
 
 
 def judged_apart(
@@ -52,7 +53,8 @@ def judged_apart(
     if child == 0:
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 2)
-        signal.alarm(seconds)
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+        signal.alarm(WAITING * seconds)
         try:
             case = make()
             (folder / "case.pickle").write_bytes(pickle.dumps(case))
@@ -64,7 +66,7 @@ def judged_apart(
     _, status = os.waitpid(child, 0)
     if file.is_file():
         return Verdict(*json.loads(file.read_text()))
-    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM:
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGPROF, signal.SIGALRM):
         return Verdict("time", f"takes more than {seconds} s")
     return Verdict("crash", f"the process ended with status {status}")
 
@@ -85,6 +87,7 @@ def main() -> int:
     parser.add_argument(
         "--watch", action="store_true", help="run under sanitizers (host), with every store watched (QEMU)"
     )
+    parser.add_argument("--wide", action="store_true", help="with attention, recurrent layers, 16 bits and others")
     parser.add_argument("--reduce", action="store_true", help="make findings as small as they get")
     parser.add_argument("--again", action="store_true", help="judge what has a verdict, too")
     arguments = parser.parse_args()
@@ -92,7 +95,7 @@ def main() -> int:
     install(str(ROOT / "build" / "objects"))
     os.environ.setdefault("WARNINGS", WARNINGS)
     FOLDER.mkdir(parents=True, exist_ok=True)
-    log = FOLDER / f"{arguments.seed}.jsonl"
+    log = FOLDER / f"{_stem(arguments)}.jsonl"
     known = {} if arguments.again else _known(log)
     counts: collections.Counter[str] = collections.Counter()
     numbers = range(arguments.first, arguments.first + arguments.count)
@@ -119,11 +122,16 @@ def _import_all() -> None:
                 importlib.import_module(module.name)
 
 
+def _stem(arguments: argparse.Namespace) -> str:
+    """What names of a sweep's files begin with."""
+    return f"{arguments.seed}-wide" if arguments.wide else str(arguments.seed)
+
+
 def _one(arguments: argparse.Namespace, number: int) -> Verdict:
     """Judges one case, and says what was found."""
-    folder = FOLDER / f"{arguments.seed}-{number}"
+    folder = FOLDER / f"{_stem(arguments)}-{number}"
     apart = partial(judged_apart, share=arguments.run, watch=arguments.watch)
-    verdict = apart(lambda: random_case(arguments.seed, number), folder)
+    verdict = apart(lambda: random_case(arguments.seed, number, arguments.wide), folder)
     if verdict.kind not in FINDINGS:
         shutil.rmtree(folder, ignore_errors=True)
         return verdict
@@ -135,7 +143,8 @@ def _one(arguments: argparse.Namespace, number: int) -> Verdict:
         apart(lambda: small, within, seconds=60)
         kinds = " ".join(node.op_type for node in small.model.graph.node)
         print(f"  reduced: {kinds}; opset {small.network.opset}, {small.style.form}; {small.options}; {within}")
-    print(f"  again: python -m tests.random_networks --seed {arguments.seed} --first {number} --count 1 --again")
+    wide = " --wide" if arguments.wide else ""
+    print(f"  again: python -m tests.random_networks --seed {arguments.seed}{wide} --first {number} --count 1 --again")
     return verdict
 
 

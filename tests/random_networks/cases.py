@@ -116,13 +116,15 @@ class Case:
         return 1.0 if self.style.integer_outputs else self.quantisations[name].scale
 
 
-def random_case(seed: int, number: int) -> Case:
-    """The case of a seed and a number."""
+def random_case(seed: int, number: int, wide: bool = False) -> Case:
+    """The case of a seed and a number; ``wide``: with layers and types that the others do not have."""
     draw = np.random.default_rng([seed, number])
-    network = random_network(draw)
+    network = random_network(draw, wide)
     while not network.outputs:
-        network = random_network(draw)
+        network = random_network(draw, wide)
     style = random_style(draw, network.opset)
+    if wide and style.form == "qdq" and network.opset >= 21:
+        style = replace(style, activations=str(draw.choice(["int16", "uint16", style.activations])))
     quantisations = random_quantisations(network, style, draw)
     return Case(f"{seed}-{number}", network, style, quantisations, random_options(draw), seed)
 

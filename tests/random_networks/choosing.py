@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tests.random_networks import pointwise, shaping, windows
+from tests.random_networks import pointwise, sequences, shaping, windows
 from tests.random_networks.growing import Builder, Impossible, Network
 
 Grow = Callable[[Builder, str], str]
@@ -43,16 +43,27 @@ LAYERS: tuple[tuple[Grow, int, tuple[int, ...]], ...] = (
     (pointwise.dense, 4, ANY),
     (pointwise.normalisation, 1, MAPS),
 )
+WIDE: tuple[tuple[Grow, int, tuple[int, ...]], ...] = (
+    (sequences.product, 6, ANY[1:]),
+    (sequences.attention, 6, ANY[1:]),
+    (sequences.recurrent, 6, ANY[1:]),
+    (sequences.channel_softmax, 4, ANY[1:]),
+    (sequences.row_operand, 6, ANY[1:]),
+    (sequences.island, 8, ANY[1:]),
+    (windows.squeeze_and_excite, 6, (4,)),
+)
+"""What ``--wide`` adds. It is apart, so that networks of a seed stay what they were."""
 OPSETS = (9, 10, 11, 11, 12, 13, 13, 14, 15, 16, 17, 17, 18, 19, 20, 21, 22, 23)
 
 
-def random_network(draw: np.random.Generator) -> Network:
-    """A network of 1 to 16 layers in float32."""
+def random_network(draw: np.random.Generator, wide: bool = False) -> Network:
+    """A network of 1 to 16 layers in float32. ``wide``: with those of ``WIDE``."""
+    layers = LAYERS + WIDE if wide else LAYERS
     network = Network(int(draw.choice(OPSETS)))
     b = Builder(network, draw)
     _add_inputs(b)
-    functions = [grow for grow, weight, _ in LAYERS for _ in range(weight)]
-    ranks = {grow: accepted for grow, _, accepted in LAYERS}
+    functions = [grow for grow, weight, _ in layers for _ in range(weight)]
+    ranks = {grow: accepted for grow, _, accepted in layers}
     wanted = 1 + int(draw.integers(4) if b.maybe(0.35) else draw.integers(14))
     for _ in range(8 * wanted):
         grow = b.one_of(*functions)

@@ -63,6 +63,8 @@ def _matmul(writer: Writer, layer: Layer) -> bool:
     node = layer.nodes[0]
     if writer.style.per_channel or (writer.style.unsigned_weights and writer.style.activations != "uint8"):
         return False
+    if node.input[1] not in writer.network.constants:  # a product of activations stays between quantisers
+        return False
     levels, scale, zero, _ = writer.quantised_constant(node.input[1])
     inputs = [*_operand(writer, node.input[0]), levels, scale, zero]
     inputs += writer.parameters(writer.quantisations[layer.outputs[0]])

@@ -31,7 +31,7 @@ class Style:
 
     Attributes:
         form: ``float``, ``qdq`` or ``qoperator``.
-        activations: ``int8``, ``uint8`` or ``mixed``.
+        activations: ``int8``, ``uint8`` or ``mixed``; ``int16`` or ``uint16``.
         per_channel: weights have a scale per output channel.
         unsigned_weights: weights are uint8 with a zero point.
         most_weight: largest weight before that: within 7 bits for QLinear operators, as on processors without VNNI
@@ -117,7 +117,7 @@ def _calibrated(values: np.ndarray, style: Style, draw: np.random.Generator) -> 
     if dtype == "int8" and draw.random() < 0.2:
         scale, zero = max(high, -low) / 127, 0
     else:
-        scale = (high - low) / 255
+        scale = (high - low) / (limits.max - limits.min)
         zero = int(np.clip(round(limits.min - low / scale), limits.min, limits.max))
     return Quantisation(float(np.float32(scale)), zero, dtype)
 

@@ -3,8 +3,9 @@ import io
 import json
 from dataclasses import replace
 
+from tinyseg_tvm.planner.order_bound import least_live
 from tinyseg_tvm.report.documents import OPERATOR_COLUMNS, memory_document, operators_csv
-from tinyseg_tvm.report.text import operator_table, peak_table, ram_table
+from tinyseg_tvm.report.text import operator_table, order_sentence, peak_table, ram_table
 
 
 def test_blocks_reproduce_every_address(packed_unet):
@@ -48,6 +49,16 @@ def test_text_reports_name_the_peak_and_sum_up_the_rest(small_unet):
     assert f"{small_unet.live_peak[0]:,} bytes" in text
     assert "others" not in text or text.count("\n") == 15
     assert "enc1_conv2" in text
+
+
+def test_the_report_says_how_far_the_order_is_from_the_bound(packed_unet):
+    problem, plan = packed_unet.problem, packed_unet.plan
+    least = least_live(problem, plan.steps)
+    assert least <= packed_unet.live_peak[0]
+    assert "is optimal" in order_sentence(problem, plan, least)
+    assert f"within 25.0 % of the bound: none has fewer than {least:,} bytes" in order_sentence(
+        problem, plan, least * 5 // 4
+    )
 
 
 def test_the_operator_table_names_those_of_most_flash_and_sums_up_the_rest(small_unet):

@@ -110,6 +110,15 @@ def test_memory_of_all_clients_is_bounded(address, monkeypatch) -> None:
             exchange(first, request(b"R", 2, 0, 2), answer(2, b"me"))
 
 
+def test_who_only_reads_takes_no_memory(address, monkeypatch) -> None:
+    monkeypatch.setattr(storage_server, "MOST_MEMORY", 4096)
+    with socket.create_connection(address) as reader, socket.create_connection(address) as writer:
+        exchange(reader, request(b"R", 1, 4000, 4), answer(1, bytes(4)))
+        exchange(writer, request(b"W", 1, 4000, 2, b"me"), answer(1))
+        exchange(writer, request(b"R", 2, 3999, 4), answer(2, b"\0me\0"))
+        exchange(reader, request(b"R", 2, 4000, 4), answer(2, bytes(4)))
+
+
 def test_a_client_that_never_asks_goes_first(monkeypatch) -> None:
     monkeypatch.setattr(storage_server, "MOST_CLIENTS", 2)
     listening, address = started(StorageServer(4096, patience=60))
@@ -119,6 +128,17 @@ def test_a_client_that_never_asks_goes_first(monkeypatch) -> None:
             silent.settimeout(30)
             assert silent.recv(1) == b""
             inference(honest)
+
+
+def test_a_client_that_has_asked_much_outlasts_many_that_ask_once(monkeypatch) -> None:
+    monkeypatch.setattr(storage_server, "MOST_CLIENTS", 6)
+    listening, address = started(StorageServer(4096, patience=60))
+    with listening, contextlib.ExitStack() as others, socket.create_connection(address) as honest:
+        inference(honest)
+        for _ in range(20):  # while the honest client computes
+            line = others.enter_context(socket.create_connection(address))
+            exchange(line, request(b"H", 0, 0, 4), answer(0, struct.pack("<I", 4096)))
+        inference(honest)
 
 
 @pytest.mark.parametrize("begin", [True, False])

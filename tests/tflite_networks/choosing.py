@@ -16,7 +16,7 @@ LAYERS: tuple[tuple[Grow, int, tuple[int, ...]], ...] = (
     (sums.convolution, 24, MAP),
     (sums.transposed_convolution, 5, MAP),
     (sums.fully_connected, 6, ANY),
-    (sums.batch_matmul, 2, ANY),
+    (sums.batch_matmul, 3, ANY),
     (recurrent.lstm, 2, (3,)),
     (pointwise.binary, 12, ANY),
     (pointwise.choice, 2, ANY),
@@ -38,6 +38,7 @@ LAYERS: tuple[tuple[Grow, int, tuple[int, ...]], ...] = (
     (shaping.transpose, 2, ANY),
     (shaping.reshape, 3, ANY),
     (shaping.gather, 2, ANY),
+    (shaping.places, 2, ANY),
     (shaping.blocks, 2, MAP),
     (shaping.block_batches, 2, MAP),
 )

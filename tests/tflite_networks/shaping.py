@@ -234,3 +234,19 @@ def blocks(n: Network, x: Value) -> Value:
         raise Impossible("blocks do not fit")
     shape = (batch, height // size, width // size, channels * size**2)
     return n.like("SPACE_TO_DEPTH", [x], shape, x, block_size=size)
+
+
+def places(n: Network, x: Value) -> Value:
+    """TILE, BROADCAST_TO, REVERSE_V2 or GATHER_ND: places in another order, or more than once."""
+    kind, rank = n.one_of("TILE", "BROADCAST_TO", "REVERSE_V2", "GATHER_ND"), len(x.shape)
+    if kind == "TILE":
+        counts = [n.one_of(1, 1, 2, 3) for _ in x.shape]
+        return n.like(kind, [x, n.constant(counts)], [e * c for e, c in zip(x.shape, counts, strict=True)], x)
+    if kind == "BROADCAST_TO":
+        shape = [n.between(1, 5) if extent == 1 and axis else extent for axis, extent in enumerate(x.shape)]
+        return n.like(kind, [x, n.constant(shape)], shape, x)
+    if kind == "REVERSE_V2":
+        return n.like(kind, [x, n.constant([n.between(0, rank - 1)])], x.shape, x)
+    depth, count = n.between(1, rank), n.between(1, 4)
+    indices = np.stack([n.draw.integers(0, extent, count) for extent in x.shape[:depth]], axis=1)
+    return n.like(kind, [x, n.constant(indices)], (count, *x.shape[depth:]), x)

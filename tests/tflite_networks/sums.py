@@ -127,9 +127,11 @@ def fully_connected(n: Network, x: Value) -> Value:
 
 
 def batch_matmul(n: Network, x: Value) -> Value:
-    """Of an activation by itself transposed, or by another of the same inner axis."""
+    """Of an activation by itself transposed, by another of the same inner axis, or by a constant matrix."""
     if len(x.shape) < 2:
         raise Impossible("matrices are needed")
+    if n.maybe(0.5):
+        return _by_constant(n, x)
     others = [
         v for v in n.values if len(v.shape) == len(x.shape) and v.dtype == x.dtype and v.shape[:-2] == x.shape[:-2]
     ]
@@ -142,3 +144,21 @@ def batch_matmul(n: Network, x: Value) -> Value:
     spread = n.spread(x) * n.spread(other) / 4 * np.sqrt(left[1])
     shape = (*x.shape[:-2], left[0], right[1])
     return n.add("BATCH_MATMUL", [x, other], shape, n.scale(spread), n.zero_point(), adj_x=adj_x, adj_y=adj_y)
+
+
+def _by_constant(n: Network, x: Value) -> Value:
+    """On either side of the activation."""
+    adj_x, adj_y, constant_first = n.maybe(0.4), n.maybe(0.5), n.maybe(0.3)
+    own, other = (adj_y, adj_x) if constant_first else (adj_x, adj_y)
+    rows, columns = x.shape[-2:][::-1] if own else x.shape[-2:]
+    outputs, inner = n.between(1, 6), rows if constant_first else columns
+    matrix = [outputs, inner] if constant_first else [inner, outputs]
+    shape = [1] * (len(x.shape) - 2) + (matrix[::-1] if other else matrix)
+    scale = float(np.float32(n.draw.uniform(0.001, 0.02)))
+    constant = n.file.tensor(shape, n.dtype, scale, n.zero_point(), n.codes(shape))
+    result = (outputs, columns) if constant_first else (rows, outputs)
+    spread = n.spread(x) * scale * 60 * np.sqrt(inner)
+    operands: list[int | Value] = [constant, x] if constant_first else [x, constant]
+    whole = (*x.shape[:-2], *result)
+    turned = int(adj_x), int(adj_y)
+    return n.add("BATCH_MATMUL", operands, whole, n.scale(spread), n.zero_point(), adj_x=turned[0], adj_y=turned[1])

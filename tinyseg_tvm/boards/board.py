@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 MEMORY_KINDS = ("flash", "weights", "ram", "slow", "fast")
 FAST_CONTENTS = ("code", "weights")
+CACHE_CONTENTS = ("code", "data")
 STORAGE_KINDS = ("file", "sd", "timed", "nor", "psram", "eeprom", "uart")
 FPU_KINDS = ("none", "single", "double")
 FAMILIES = ("stm32f4", "stm32f7", "stm32h7", "stm32l4", "stm32u5", "nrf52", "nrf53", "rp2040", "rp2350", "max78000")
@@ -47,6 +48,10 @@ class Memory:
         origin, length: in bytes.
         holds: what a fast memory can be used for: ``code``, ``weights``.
         default_bytes: of a fast memory, used by builds that are not told how many.
+        wait_states: cycles of the core that a read takes beyond those of a memory beside the core; 0 of the flash: the
+            board's flash_wait_states.
+        read_bytes: what one read yields; what follows in it is there.
+        prefetch: whether the next one is read while instructions of this one run.
     """
 
     name: str
@@ -55,11 +60,35 @@ class Memory:
     length: int
     holds: tuple[str, ...] = ()
     default_bytes: int = 0
+    wait_states: int = 0
+    read_bytes: int = 4
+    prefetch: bool = False
 
     @property
     def end(self) -> int:
         """First address behind the range."""
         return self.origin + self.length
+
+
+@dataclass(frozen=True)
+class Cache:
+    """A cache in front of memories that have wait states. Lines that were not used for longest go first.
+
+    Attributes:
+        memories: names of those behind it.
+        holds: what of them: ``code``, ``data`` or both.
+        length: bytes of all lines.
+        line_bytes: of a line.
+        ways: lines in which an address can be.
+        fill_bytes: what a miss reads; 0 for the whole line.
+    """
+
+    memories: tuple[str, ...]
+    holds: tuple[str, ...]
+    length: int
+    line_bytes: int
+    ways: int
+    fill_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -177,7 +206,8 @@ class Board:
         uart: the serial line that reaches it, likewise.
         family: whose start-up sets clock, flash and caches (one of ``FAMILIES``); empty: all stays as a reset or a boot
             loader leaves it.
-        flash_wait_states: of the flash at this clock, for families that are told.
+        flash_wait_states: of the flash at this clock: for families that are told, and for the estimate of cycles.
+        caches: in front of the memories, as the family's start-up leaves them.
     """
 
     name: str
@@ -197,6 +227,7 @@ class Board:
     cycles: str = ""
     debug: Debug | None = None
     uart: Uart | None = None
+    caches: tuple[Cache, ...] = ()
 
     @property
     def is_host(self) -> bool:
@@ -218,6 +249,10 @@ class Board:
     def memory(self, kind: str) -> Memory | None:
         """The board's memory of a kind, None where it has none."""
         return next((memory for memory in self.memories if memory.kind == kind), None)
+
+    def wait_states(self, memory: Memory) -> int:
+        """Of a memory's reads, in cycles of the core."""
+        return memory.wait_states or (self.flash_wait_states if memory.kind == "flash" else 0)
 
     @property
     def fast_memories(self) -> tuple[Memory, ...]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
-import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any
 
 from tinyseg_tvm.boards import rules
 from tinyseg_tvm.boards.board import (
+    CACHE_CONTENTS,
     CYCLE_COUNTERS,
     FAMILIES,
     FAST_CONTENTS,
@@ -19,6 +18,7 @@ from tinyseg_tvm.boards.board import (
     MEMORY_KINDS,
     STORAGE_KINDS,
     Board,
+    Cache,
     Core,
     Debug,
     Memory,
@@ -27,9 +27,10 @@ from tinyseg_tvm.boards.board import (
     Storage,
     Uart,
 )
-from tinyseg_tvm.boards.size import parse_size
+from tinyseg_tvm.boards.emulated import AS_EMULATED, emulated_text, emulating_board
+from tinyseg_tvm.boards.records import check_values, one_of, record, take
 from tinyseg_tvm.errors import TinySegError, UsageError
-from tinyseg_tvm.given import Rule, check, read_regular, shown
+from tinyseg_tvm.given import read_regular, shown
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -39,19 +40,8 @@ else:
 FOLDER = Path(__file__).resolve().parent
 HOST = "host"
 CORES = FOLDER / "cores.toml"
-SIZE_KEYS = frozenset({"length", "capacity", "default_bytes"})
 STACK_GUARD_BYTES = 1 << 16  # below the RAM, of version 7 (tinyseg_tvm/micro/port/cortex_m/startup.c)
 ADDRESS_SPACE = 1 << 32
-TYPE_NAMES = {
-    str: "a string",
-    int: "an integer",
-    float: "a number",
-    bool: "true or false",
-    list: "a list",
-    dict: "a table",
-}
-
-Record = TypeVar("Record")
 
 
 def board_names() -> tuple[str, ...]:
@@ -73,18 +63,24 @@ def load_core(name: str) -> Core:
     cores = _read_toml(CORES)
     if name not in cores:
         raise UsageError(f"unknown core {shown(name)}; known cores: {', '.join(cores)}")
-    core = _record(Core, cores[name], f"core '{name}'", name=name)
-    _one_of(core.fpu, FPU_KINDS, f"core '{name}'", "fpu")
+    core = record(Core, cores[name], f"core '{name}'", name=name)
+    one_of(core.fpu, FPU_KINDS, f"core '{name}'", "fpu")
     return core
 
 
 def load_board(name_or_path: str | Path) -> Board:
-    """The board of that name, or the one that a ``.toml`` file describes.
+    """The board of that name, or the one that a ``.toml`` file describes; followed by ``@qemu``, as QEMU emulates it.
 
     Raises:
-        UsageError: unknown name.
+        UsageError: unknown name, or nothing emulates the board.
         TinySegError: the file cannot be read, or its content is wrong; names file, key and expected value.
     """
+    if str(name_or_path).endswith(AS_EMULATED):
+        board = load_board(str(name_or_path).removesuffix(AS_EMULATED))
+        if board.is_emulated:
+            return board
+        text = emulated_text(board, load_board(emulating_board(board)))
+        return parse_board(board.name, text, f"board {name_or_path}")
     path = Path(name_or_path)
     if path.suffix != ".toml":
         path = FOLDER / f"{name_or_path}.toml"
@@ -111,28 +107,32 @@ def parse_board(name: str, text: str, where: str) -> Board:
         )
     table = dict(_parse_toml(text, where))
     try:
-        core = load_core(_take(table, "core", str, where))
+        core = load_core(take(table, "core", str, where))
     except UsageError as error:
         raise TinySegError(f"{where}: core: {error}") from None
-    for key in ("memories", "storages"):
+    for key in ("memories", "storages", "caches"):
         parts = table.get(key)
         if isinstance(parts, list) and len(parts) > rules.MOST_PARTS:
             raise TinySegError(f"{where}: {key} are {len(parts)}: at most {rules.MOST_PARTS} are possible")
     memories = tuple(
         _memory(entry, f"{where}: memories[{index}]")
-        for index, entry in enumerate(_take(table, "memories", list, where, []))
+        for index, entry in enumerate(take(table, "memories", list, where, []))
     )
     storages = tuple(
         _storage(entry, f"{where}: storages[{index}]")
-        for index, entry in enumerate(_take(table, "storages", list, where, []))
+        for index, entry in enumerate(take(table, "storages", list, where, []))
     )
-    qemu_table = _take(table, "qemu", dict, where, {})
-    qemu = _record(Qemu, qemu_table, f"{where}: qemu") if qemu_table else None
+    caches = tuple(
+        _cache(entry, memories, f"{where}: caches[{index}]")
+        for index, entry in enumerate(take(table, "caches", list, where, []))
+    )
+    qemu_table = take(table, "qemu", dict, where, {})
+    qemu = record(Qemu, qemu_table, f"{where}: qemu") if qemu_table else None
     if qemu is not None:
-        _check_values(qemu, rules.QEMU, f"{where}: qemu.")
-    debug = _debug(_take(table, "debug", dict, where), f"{where}: debug") if "debug" in table else None
-    uart = _uart(dict(_take(table, "uart", dict, where)), f"{where}: uart") if "uart" in table else None
-    board = _record(
+        check_values(qemu, rules.QEMU, f"{where}: qemu.")
+    debug = _debug(take(table, "debug", dict, where), f"{where}: debug") if "debug" in table else None
+    uart = _uart(dict(take(table, "uart", dict, where)), f"{where}: uart") if "uart" in table else None
+    board = record(
         Board,
         {"flash_command": [], "run_command": [], **table},
         where,
@@ -143,6 +143,7 @@ def parse_board(name: str, text: str, where: str) -> Board:
         qemu=qemu,
         debug=debug,
         uart=uart,
+        caches=caches,
         toml=text,
     )
     _check_board(board, where)
@@ -150,9 +151,9 @@ def parse_board(name: str, text: str, where: str) -> Board:
 
 
 def _memory(entry: Any, where: str) -> Memory:
-    memory = _record(Memory, entry, where)
-    _one_of(memory.kind, MEMORY_KINDS, where, "kind")
-    _check_values(memory, rules.MEMORY, f"{where}: ")
+    memory = record(Memory, entry, where)
+    one_of(memory.kind, MEMORY_KINDS, where, "kind")
+    check_values(memory, rules.MEMORY, f"{where}: ")
     if memory.name in rules.LINKER_WORDS:
         raise TinySegError(f"{where}: name '{memory.name}' means something else in linker scripts: choose another one")
     if memory.end > ADDRESS_SPACE:
@@ -169,7 +170,7 @@ def _memory(entry: Any, where: str) -> Memory:
     if not memory.holds or len(set(memory.holds)) != len(memory.holds):
         raise TinySegError(f"{where}: holds must name what '{memory.name}' is for: {', '.join(FAST_CONTENTS)}")
     for content in memory.holds:
-        _one_of(content, FAST_CONTENTS, where, "holds")
+        one_of(content, FAST_CONTENTS, where, "holds")
     if not 0 <= memory.default_bytes <= memory.length:
         raise TinySegError(f"{where}: default_bytes must be between 0 and the length of '{memory.name}'")
     if memory.origin % 16:
@@ -177,9 +178,26 @@ def _memory(entry: Any, where: str) -> Memory:
     return memory
 
 
+def _cache(entry: Any, memories: tuple[Memory, ...], where: str) -> Cache:
+    cache = record(Cache, entry, where)
+    check_values(cache, rules.CACHE, f"{where}: ")
+    for content in cache.holds:
+        one_of(content, CACHE_CONTENTS, where, "holds")
+    for name in cache.memories:
+        one_of(name, tuple(memory.name for memory in memories), where, "memories")
+    if not cache.holds or not cache.memories:
+        raise TinySegError(f"{where}: memories and holds must name what it holds of which memories")
+    if cache.length % (cache.line_bytes * cache.ways):
+        raise TinySegError(f"{where}: length is {cache.length}: must be a multiple of line_bytes * ways")
+    fill = cache.fill_bytes or cache.line_bytes
+    if cache.line_bytes % fill or cache.line_bytes // fill > rules.MOST_FILLS:
+        raise TinySegError(f"{where}: fill_bytes is {fill}: line_bytes must be 1 to {rules.MOST_FILLS} times as many")
+    return cache
+
+
 def _debug(table: Any, where: str) -> Debug:
-    debug = _record(Debug, table, where)
-    _check_values(debug, rules.DEBUG, f"{where}.")
+    debug = record(Debug, table, where)
+    check_values(debug, rules.DEBUG, f"{where}.")
     if bool(debug.server) == bool(debug.connect):
         raise TinySegError(f"{where}: needs either server (the command that starts one) or connect (HOST:PORT)")
     if debug.server and not any("{port}" in word for word in debug.server):
@@ -188,23 +206,23 @@ def _debug(table: Any, where: str) -> Debug:
 
 
 def _uart(table: dict[str, Any], where: str) -> Uart:
-    entries = _take(table, "setup", list, where, [])
+    entries = take(table, "setup", list, where, [])
     if len(entries) > rules.MOST_PARTS:
         raise TinySegError(f"{where}.setup has {len(entries)} changes: at most {rules.MOST_PARTS} are possible")
-    changes = tuple(_record(RegisterChange, entry, f"{where}.setup[{index}]") for index, entry in enumerate(entries))
+    changes = tuple(record(RegisterChange, entry, f"{where}.setup[{index}]") for index, entry in enumerate(entries))
     for index, change in enumerate(changes):
-        _check_values(change, rules.REGISTER, f"{where}.setup[{index}].")
+        check_values(change, rules.REGISTER, f"{where}.setup[{index}].")
         if change.address % 4 or change.address == 0:
             raise TinySegError(f"{where}.setup[{index}].address is {change.address:#x}: must be a multiple of 4, not 0")
-    uart = _record(Uart, table, where, setup=changes)
-    _check_values(uart, rules.UART, f"{where}.")
+    uart = record(Uart, table, where, setup=changes)
+    check_values(uart, rules.UART, f"{where}.")
     return uart
 
 
 def _storage(entry: Any, where: str) -> Storage:
-    storage = _record(Storage, entry, where)
-    _one_of(storage.kind, STORAGE_KINDS, where, "kind")
-    _check_values(storage, rules.STORAGE, f"{where}: ")
+    storage = record(Storage, entry, where)
+    one_of(storage.kind, STORAGE_KINDS, where, "kind")
+    check_values(storage, rules.STORAGE, f"{where}: ")
     if storage.block_bytes & (storage.block_bytes - 1):
         raise TinySegError(f"{where}: block_bytes is {storage.block_bytes}: must be a power of two")
     return storage
@@ -212,7 +230,7 @@ def _storage(entry: Any, where: str) -> Storage:
 
 def _check_board(board: Board, where: str) -> None:
     """Facts that involve more than one key."""
-    _check_values(board, rules.BOARD, f"{where}: ")
+    check_values(board, rules.BOARD, f"{where}: ")
     if board.is_host != (board.name == HOST):
         raise TinySegError(f"{where}: core '{HOST}' is that of the board '{HOST}' alone, which has no other")
     for parts in (board.memories, board.storages):
@@ -225,10 +243,11 @@ def _check_board(board: Board, where: str) -> None:
         if low.end > high.origin:
             raise TinySegError(f"{where}: memories {low.name} and {high.name} overlap at {high.origin:#x}")
     _check_transports(board, where)
+    _check_caches(board, where)
     if board.is_host:
         return
     if board.family:
-        _one_of(board.family, FAMILIES, where, "family")
+        one_of(board.family, FAMILIES, where, "family")
     for kind in ("flash", "ram"):
         count = sum(memory.kind == kind for memory in board.memories)
         if count != 1:
@@ -245,18 +264,21 @@ def _check_board(board: Board, where: str) -> None:
         raise TinySegError(f"{where}: stack_bytes must be a multiple of 8 and at least 256")
 
 
+def _check_caches(board: Board, where: str) -> None:
+    """No memory's code or data is in two caches."""
+    for content in CACHE_CONTENTS:
+        behind = [name for cache in board.caches if content in cache.holds for name in cache.memories]
+        if len(set(behind)) != len(behind):
+            raise TinySegError(f"{where}: caches: two hold {content} of the same memory")
+
+
 def _check_transports(board: Board, where: str) -> None:
     """What a board is reached and measured by."""
-    _one_of(board.cycles, CYCLE_COUNTERS, where, "cycles")
+    one_of(board.cycles, CYCLE_COUNTERS, where, "cycles")
     if board.cycles == "dwt" and board.core.version < 7:
         raise TinySegError(f"{where}: cycles is 'dwt', which {board.core.name} has not: must be systick or none")
     if board.is_host and (board.debug is not None or board.uart is not None):
         raise TinySegError(f"{where}: debug, uart: programs of the board '{HOST}' are processes of this computer")
-
-
-def _check_values(record: Any, allowed: Mapping[str, Rule], where: str) -> None:
-    for key, rule in allowed.items():
-        check(rule, getattr(record, key), f"{where}{key}")
 
 
 def _read_text(path: Path) -> str:
@@ -276,55 +298,3 @@ def _parse_toml(text: str, where: str) -> Mapping[str, Any]:
 
 def _read_toml(path: Path) -> Mapping[str, Any]:
     return _parse_toml(_read_text(path), str(path))
-
-
-def _one_of(value: str, choices: tuple[str, ...], where: str, key: str) -> None:
-    if value not in choices:
-        raise TinySegError(f"{where}: {key} is {shown(value)}, must be one of {', '.join(choices)}")
-
-
-def _take(table: dict[str, Any], key: str, kind: type, where: str, default: Any = None) -> Any:
-    """Removes and returns a key that is not a plain field."""
-    if key not in table:
-        if default is None:
-            raise TinySegError(f"{where}: missing key '{key}' ({TYPE_NAMES[kind]})")
-        return default
-    return _checked(table.pop(key), kind, f"{where}: {key}")
-
-
-def _checked(value: Any, kind: Any, where: str) -> Any:
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value) if abs(value) < 1 << 64 else math.inf  # which no range allows
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise TinySegError(f"{where} must be {TYPE_NAMES[kind]}, is {shown(value)}")
-    return value
-
-
-def _field_value(key: str, value: Any, kind: Any, where: str) -> Any:
-    if key in SIZE_KEYS and isinstance(value, str):
-        try:
-            return parse_size(value)
-        except UsageError as error:
-            raise TinySegError(f"{where}: {key}: {error}") from None
-    if kind == tuple[str, ...]:
-        return tuple(
-            _checked(item, str, f"{where}: {key}[{i}]")
-            for i, item in enumerate(_checked(value, list, f"{where}: {key}"))
-        )
-    return _checked(value, kind, f"{where}: {key}")
-
-
-def _record(cls: type[Record], table: Any, where: str, **given: Any) -> Record:
-    """An instance of a frozen dataclass from a TOML table plus values that do not come from it."""
-    table = _checked(table, dict, where)
-    kinds = get_type_hints(cls)
-    fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    allowed = [name for name in fields if name not in given]
-    unknown = sorted(set(table) - set(allowed))
-    if unknown:
-        raise TinySegError(f"{where}: unknown key {shown(unknown[0])}; known keys: {', '.join(allowed)}")
-    missing = [name for name in allowed if name not in table and fields[name].default is dataclasses.MISSING]
-    if missing:
-        raise TinySegError(f"{where}: missing key '{missing[0]}'")
-    values = {key: _field_value(key, value, kinds[key], where) for key, value in table.items()}
-    return cls(**values, **given)

@@ -35,6 +35,17 @@ MEMORY: Mapping[str, Rule] = {
     "length": Integer(1, 1 << 32),
     "holds": Listed(Text(32), 2),
     "default_bytes": Integer(),
+    "wait_states": Integer(0, 255),
+    "read_bytes": Integer(1, 64),
+}
+MOST_WAYS, MOST_FILLS = 64, 64  # of a cache, and of its line: micro/port/qemu/memory_timing.c
+CACHE: Mapping[str, Rule] = {
+    "memories": Listed(Text(32), MOST_PARTS),
+    "holds": Listed(Text(32), 2),
+    "length": Integer(1, 1 << 24),
+    "line_bytes": Integer(1, 1 << 12),
+    "ways": Integer(1, MOST_WAYS),
+    "fill_bytes": Integer(0, 1 << 12),
 }
 QEMU: Mapping[str, Rule] = {
     "machine": Text(64, "[A-Za-z0-9][A-Za-z0-9._-]*", "letters, digits, '.', '_' and '-'"),

@@ -37,6 +37,12 @@ VERBS = (
 )
 INTERRUPTED = 130  # 128 and the number of SIGINT, as shells have it
 
+TVM_PACKAGES = ("tvm", "tvm_ffi")
+NO_TVM = (
+    "Apache TVM is not installed: pip install apache-tvm==0.27.0.post1. Where there is no wheel of it (Intel Macs, "
+    "Alpine), use the repository's Dockerfile"
+)
+
 EXAMPLES = """examples:
   tinyseg analyze model.onnx --board mps2_an386
   tinyseg compile model.onnx -o out --board mps2_an386 --ram 128K
@@ -109,6 +115,8 @@ def _run_verb(arguments: Sequence[str] | None) -> int:
     except OSError as error:
         return _fail(f"{error.filename or 'file system'}: {error.strerror or error}", 1)
     except Exception as error:  # the last resort: one line, and the details where they are asked for
+        if isinstance(error, ModuleNotFoundError) and error.name in TVM_PACKAGES:
+            return _fail(NO_TVM, 1)
         if parsed.verbose:
             traceback.print_exc()
         hint = "" if parsed.verbose else "; -v shows the details. Please report it with the model"

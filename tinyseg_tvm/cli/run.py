@@ -55,6 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         None if inputs is None else [inputs],
         layout="device",
         profile=arguments.profile,
+        estimate=True,
         sanitize=arguments.sanitize,
         timeout=arguments.timeout,
         transport=arguments.transport,
@@ -105,6 +106,7 @@ def _text(figures: dict[str, Any]) -> str:
         ["flash", f"{flash['total']:,} B (code {flash['code']:,}, weights {flash['weights']:,})"],
         ["instructions", _counted(figures["instructions"], figures["macs"])],
         ["cycles", _counted(figures["cycles"], figures["macs"])],
+        *_estimated(figures),
         *([] if figures["milliseconds"] is None else [["milliseconds", f"{figures['milliseconds']:.3f}"]]),
         ["MACs, of them recomputed", f"{figures['macs']:,}, {figures['recomputed_macs']:,}"],
         ["storage written, read", f"{storage['written']:,} B, {storage['read']:,} B"],
@@ -115,6 +117,19 @@ def _text(figures: dict[str, Any]) -> str:
             [[f"{n:,}", name] for name, n in figures["profile"].items()], ["instructions", "function"]
         )
     return text
+
+
+def _estimated(figures: dict[str, Any]) -> list[list[str]]:
+    """Cycles by the board's model, where the program was emulated."""
+    estimated = figures["estimated"]
+    if estimated is None:
+        return []
+    parts = ", ".join(f"{estimated[key]:,}" for key in ("core", "waiting_for_code", "waiting_for_data"))
+    return [
+        ["cycles, estimated", _counted(estimated["cycles"], figures["macs"])],
+        ["  core, waiting for code, for data", parts],
+        ["  milliseconds, estimated", f"{estimated['milliseconds']:.3f}"],
+    ]
 
 
 def _counted(count: int | None, macs: int) -> str:

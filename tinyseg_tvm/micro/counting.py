@@ -29,7 +29,7 @@ class Counted:
 
 def check_watch(emulated: bool, watch: Watch, count: Counting) -> None:
     """Raises UsageError where what is to be watched needs a plugin that there will not be."""
-    if watch != Watch() and (not emulated or count in ("timer", "none")):
+    if watch.needs_plugin and (not emulated or count in ("timer", "none")):
         raise UsageError(
             "profile and watch_writes need the QEMU plugin: run on a QEMU board, with count 'auto' or 'plugin'"
         )
@@ -44,6 +44,7 @@ def run_counting(
     *,
     count: Counting,
     watch: Watch,
+    timing: Sequence[str] = (),
 ) -> tuple[CallResult, Counted]:
     """Runs with the plugin where it is wanted; without it where it cannot be used and is not required.
 
@@ -55,6 +56,7 @@ def run_counting(
         plugins: folder for compiled plugins.
         count: how instructions are counted.
         watch: what else the plugin does.
+        timing: what it is told of the board's memories.
 
     Raises:
         TinySegError: the plugin is required and cannot be used.
@@ -65,7 +67,7 @@ def run_counting(
     try:
         plugin = build_plugin(machine.emulator, plugins)
         allowed = machine.writable_by_network(image) if watch.writes else []
-        options = plugin_arguments(plugin, out, image, watch, allowed)
+        options = plugin_arguments(plugin, out, image, watch, allowed, timing)
     except TinySegError as error:
         reason = str(error)
     else:
@@ -74,6 +76,6 @@ def run_counting(
         if (folder / REPORT_FILE).exists():
             return result, Counted() if seen is None else Counted(seen.vectors, "plugin", seen)
         reason = result.stderr
-    if count == "plugin" or watch != Watch():
+    if count == "plugin" or watch.needs_plugin:
         raise TinySegError(f"QEMU cannot count by plugin (count='timer' counts without it): {reason.strip()}")
     return run([]), Counted()

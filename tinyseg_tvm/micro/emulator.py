@@ -23,7 +23,8 @@ from tinyseg_tvm.micro.port_files import PORT_FOLDER
 from tinyseg_tvm.micro.results import StrayWrite
 from tinyseg_tvm.micro.tools import call
 
-PLUGIN_SOURCE = PORT_FOLDER / "qemu" / "instruction_counter.c"
+PLUGIN_SOURCES = tuple(PORT_FOLDER / "qemu" / name for name in ("instruction_counter.c", "memory_timing.c"))
+PLUGIN_HEADERS = tuple(PORT_FOLDER / "qemu" / name for name in ("memory_timing.h", "qemu_plugin.h"))
 NANOSECONDS = 1_000_000_000
 LARGEST_SHIFT = 10  # of -icount
 
@@ -54,10 +55,19 @@ class Counts:
 
 
 @dataclass(frozen=True)
+class Waits:
+    """Cycles that the memories take beyond those of memories beside the core: for instructions and for data."""
+
+    code: int = 0
+    data: int = 0
+
+
+@dataclass(frozen=True)
 class PluginReport:
-    """What the plugin wrote."""
+    """What the plugin wrote. ``waits`` are those of all vectors together."""
 
     vectors: tuple[Counts, ...] = ()
+    waits: Waits = Waits()
     profile: Mapping[str, int] = field(default_factory=dict)
     executed: Mapping[int, int] = field(default_factory=dict)
     stray_writes: tuple[StrayWrite, ...] = ()
@@ -65,10 +75,22 @@ class PluginReport:
 
 @dataclass(frozen=True)
 class Watch:
-    """What the plugin does besides counting: instructions per function, stores outside the network's memory."""
+    """What the plugin does besides counting.
+
+    Attributes:
+        profile: instructions per function.
+        writes: stores outside the network's memory.
+        cycles: what an estimate of cycles needs, where the plugin can be used.
+    """
 
     profile: bool = False
     writes: bool = False
+    cycles: bool = False
+
+    @property
+    def needs_plugin(self) -> bool:
+        """Whether a run without the plugin is of no use."""
+        return self.profile or self.writes
 
 
 def emulator_command(emulator: Emulator, board: Board, elf: Path) -> list[str]:
@@ -114,7 +136,7 @@ def build_plugin(emulator: Emulator, folder: Path) -> Path:
     interface = 1 if match is None or int(match.group(1)) < 9 else 2
     command = ["cc", "-O2", "-shared", "-fPIC", "-fvisibility=hidden", f"-DQEMU_PLUGIN_API={interface}"]
     try:
-        return library_file("instruction_counter", command, [PLUGIN_SOURCE], folder)
+        return library_file("instruction_counter", command, PLUGIN_SOURCES, folder, PLUGIN_HEADERS)
     except FileNotFoundError:
         raise TinySegError("the program 'cc' is not installed: install a C compiler (gcc) for this computer") from None
     except OSError as error:
@@ -127,16 +149,24 @@ def build_plugin(emulator: Emulator, folder: Path) -> Path:
 
 
 def plugin_arguments(
-    plugin: Path, out: Path, image: Image, watch: Watch, allowed: Sequence[tuple[int, int]]
+    plugin: Path, out: Path, image: Image, watch: Watch, allowed: Sequence[tuple[int, int]], timing: Sequence[str] = ()
 ) -> list[str]:
     """QEMU's options for the plugin. File names with commas are not possible in them.
 
-    ``allowed``: address ranges that may be written, where writes are watched.
+    Args:
+        plugin: the library.
+        out: file for its results.
+        image: the program.
+        watch: what it does.
+        allowed: address ranges that may be written, where writes are watched.
+        timing: of the board's memories (memory_timing.py), where cycles are watched.
     """
     markers = {key: image.function(f"perf_{key}") for key in ("begin", "end", "pause", "resume")}
     options = [f"out={out}", *(f"{key}={address:x}" for key, address in markers.items() if address is not None)]
-    if watch.profile:
+    if watch.profile or watch.cycles:
         options.append("profile=on")
+    if watch.cycles:
+        options += timing
     if watch.writes:
         options += [f"allow={low:x}-{high:x}" for low, high in allowed]
     for text in (str(plugin), *options):
@@ -155,6 +185,7 @@ def read_plugin_report(path: Path, image: Image) -> PluginReport | None:
     profile: defaultdict[str, int] = defaultdict(int)
     executed: dict[int, int] = {}
     stray = []
+    waits = Waits()
     empty = None
     for words in map(str.split, lines):
         if words[0] == "region":
@@ -167,13 +198,15 @@ def read_plugin_report(path: Path, image: Image) -> PluginReport | None:
             address = int(words[2], 16)
             profile[image.function_at(address)] += int(words[3])
             executed[address] = int(words[3])
+        elif words[0] == "waited" and words[1] != "0":  # the first bracket is empty
+            waits = Waits(waits.code + int(words[2]), waits.data + int(words[3]))
         elif words[0] == "store":
             address, size, pc = int(words[2], 16), int(words[3]), int(words[4], 16)
             stray.append(StrayWrite(address, size, pc, image.function_at(pc)))
     if empty is None:
         return None
     ordered = dict(sorted(profile.items(), key=lambda item: (-item[1], item[0])))
-    return PluginReport(tuple(regions), ordered, executed, tuple(stray))
+    return PluginReport(tuple(regions), waits, ordered, executed, tuple(stray))
 
 
 def read_timer_report(report: list[tuple[str, int]]) -> tuple[Counts, ...]:

@@ -22,8 +22,9 @@ from tinyseg_tvm.micro.host_runs import HostProgram
 from tinyseg_tvm.micro.library import METADATA_FILE, Library, read_library, read_metadata
 from tinyseg_tvm.micro.machine import Machine
 from tinyseg_tvm.micro.machines import machine_of
+from tinyseg_tvm.micro.memory_timing import timing_options
 from tinyseg_tvm.micro.model_layout import device_vector, model_vector, stated_ports
-from tinyseg_tvm.micro.results import Ram, RunResult, StackDepth
+from tinyseg_tvm.micro.results import EstimatedCycles, Ram, RunResult, StackDepth
 from tinyseg_tvm.micro.stated import FOLDERS, PROJECT
 from tinyseg_tvm.micro.storages import Emulation
 from tinyseg_tvm.micro.tools import CallResult, check_jobs, check_timeout
@@ -122,6 +123,7 @@ class Project:
         sanitize: bool = False,
         count: Counting = "auto",
         profile: bool = False,
+        estimate: bool = False,
         watch_writes: bool = False,
         timeout: float = 600.0,
         jobs: int = 1,
@@ -145,6 +147,7 @@ class Project:
             count: how instructions are counted in QEMU; ``auto`` is the plugin, and the timer where it does not load.
                 On a board its cycles are counted by a second run, of a program with a timer, unless this is ``none``.
             profile: count per function as well (plugin).
+            estimate: estimate the board's cycles as well, where QEMU runs the program and loads the plugin.
             watch_writes: report stores outside arena, stack and context (plugin).
             timeout: seconds that the program may take.
             jobs: compilers that run at the same time.
@@ -156,7 +159,7 @@ class Project:
             DeviceFaultError: a fault or a sanitizer stopped the program.
             TinySegError: wrong inputs, missing tool, timeout.
         """
-        watch = Watch(profile, watch_writes)
+        watch = Watch(profile, watch_writes, estimate)
         way = choose_transport(self.board, transport, server, port)
         variant = Variant(observe, self._checked_sanitize(sanitize), uart=way.uart is not None)
         emulated = way.kind == "qemu"
@@ -187,6 +190,7 @@ class Project:
                 self.directory / "build" / "plugin",
                 count=count if emulated else "none",
                 watch=watch,
+                timing=timing_options(self.board),
             )
             status = check_exit(self.machine, result, image)
             pairs = read_report(folder)
@@ -219,6 +223,7 @@ class Project:
                 counted_by=counted.method,
                 cycles=max(cycles, default=0) or None,  # a counter that stands still is none
                 clock_hz=self.board.clock_hz,
+                estimated=self._estimated(elf, counted) if estimate else None,
                 storage=storage_traffic(pairs),
                 profile=counted.plugin.profile,
                 executed=counted.plugin.executed,
@@ -301,6 +306,17 @@ class Project:
         if sanitize and not self.board.is_host:
             raise UsageError(f"sanitizers run on the host, not on '{self.board.name}': generate for the board 'host'")
         return sanitize
+
+    def _estimated(self, elf: Path, counted: Counted) -> EstimatedCycles | None:
+        """The mean of all vectors; None where the plugin did not run."""
+        vectors, seen = len(counted.vectors), counted.plugin
+        if not vectors or not seen.executed:
+            return None
+        core = self.machine.estimate_cycles(elf, seen.executed, self.board.core)
+        waits = seen.waits
+        return EstimatedCycles(
+            round(core / vectors), round(waits.code / vectors), round(waits.data / vectors), self.board.clock_hz
+        )
 
     def _execute(self, elf: Path, folder: Path, way: Transport, timeout: float, options: Sequence[str]) -> CallResult:
         return execute(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import mmap
 import re
 import selectors
 import socket
@@ -77,7 +78,8 @@ class Server:
     """The storage's content, and what was done with it.
 
     Attributes:
-        memory: the content; of ``capacity`` bytes from the first write on, where that is given.
+        memory: the content; of ``capacity`` bytes from the first write on, where that is given, and zeros before. Pages
+            of the system are taken as they are written, and given back with the client.
         reads, writes, damaged: requests answered, and those dropped.
         answered: requests of any kind that were answered.
         heard: when the last one was (``time.monotonic``).
@@ -85,7 +87,7 @@ class Server:
         may_write: asked before memory is taken.
     """
 
-    memory: bytearray = field(default_factory=bytearray)
+    memory: bytearray | mmap.mmap = field(default_factory=bytearray)
     reads: int = 0
     writes: int = 0
     damaged: int = 0
@@ -137,21 +139,21 @@ class Server:
         self.heard = time.monotonic()
         if operation == b"H":
             content = CRC.pack(min(self.size, 0xFFFFFFFF))
-        elif offset + length > self.size or not self._has_memory():
+        elif offset + length > self.size or (operation == b"W" and not self._has_memory()):
             status = OUT_OF_RANGE
         elif operation == b"W":
             self.memory[offset : offset + length] = data
             self.writes += 1
         else:
-            content = bytes(self.memory[offset : offset + length])
+            content = bytes(self.memory[offset : offset + length]) if len(self.memory) else bytes(length)
             self.reads += 1
         body = ANSWER_HEADER.pack(status, number, len(content)) + content
         return bytes([ANSWER]) + body + CRC.pack(zlib.crc32(body))
 
     def _has_memory(self) -> bool:
         """Takes the memory where that has not been done."""
-        if self.capacity and not self.memory and self.may_write():
-            self.memory = bytearray(self.capacity)
+        if self.capacity and not len(self.memory) and self.may_write():
+            self.memory = mmap.mmap(-1, self.capacity)
         return len(self.memory) > 0
 
     def _is_bearable(self, limits: Limits, began: float, bytes_received: int) -> bool:

@@ -81,6 +81,37 @@ class StackDepth:
 
 
 @dataclass(frozen=True)
+class EstimatedCycles:
+    """Estimated cycles of ``<name>_run``, the mean of all vectors; callbacks excluded.
+
+    Attributes:
+        core: with memories that no instruction waits for.
+        code, data: waiting for instructions, and for what they load.
+        clock_hz: of the board.
+    """
+
+    core: int
+    code: int
+    data: int
+    clock_hz: int
+
+    @property
+    def total(self) -> int:
+        """Core and waiting."""
+        return self.core + self.code + self.data
+
+    def as_dict(self) -> dict[str, Any]:
+        """The figures under the names that the command line prints as JSON."""
+        return {
+            "cycles": self.total,
+            "core": self.core,
+            "waiting_for_code": self.code,
+            "waiting_for_data": self.data,
+            "milliseconds": 1000 * self.total / self.clock_hz,
+        }
+
+
+@dataclass(frozen=True)
 class StorageTraffic:
     """Bytes moved to and from storage by the last inference, all storages together.
 
@@ -134,6 +165,7 @@ class RunResult:
         counted_by: ``plugin``, ``timer`` or ``none``: what counted the instructions.
         cycles: of ``<name>_run`` alone on a board, the most of all vectors; None where they are not counted.
         clock_hz: of the board.
+        estimated: cycles by the model of core and memories (``estimate=True``, in QEMU with the plugin), else None.
         profile: instructions per function, all vectors together, callbacks excluded (``profile=True``).
         executed: the same per instruction address.
         stray_writes: see StrayWrite (``watch_writes=True``); at most 16 per vector.
@@ -154,6 +186,7 @@ class RunResult:
     counted_by: str = "none"
     cycles: int | None = None
     clock_hz: int = 0
+    estimated: EstimatedCycles | None = None
     storage: StorageTraffic = StorageTraffic()
     profile: Mapping[str, int] = field(default_factory=dict)
     executed: Mapping[int, int] = field(default_factory=dict)
@@ -208,6 +241,7 @@ class RunResult:
             "callback_instructions": self.callback_instructions if counted else None,
             "cycles": self.cycles,
             "milliseconds": self.milliseconds,
+            "estimated": None if self.estimated is None else self.estimated.as_dict(),
             "storage": {
                 "written": self.storage.written,
                 "read": self.storage.read,

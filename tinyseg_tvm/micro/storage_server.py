@@ -1,7 +1,8 @@
 """Serves storage to several clients at a socket, some of which may be hostile.
 
 Each client has a memory of its own. One that is silent, talks nonsense or does not take its answers is hung up on; when
-there are too many, the one goes that has made no request for longest, and before them those that never made one.
+there are too many, the one goes that made fewest requests, of those that made about as many the one that was silent for
+longest: a client that computes for a while outlasts any number that ask once.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ class Client:
     heard: float = field(default_factory=time.monotonic)
 
     @property
-    def rank(self) -> tuple[bool, float]:
-        """Who is hung up on first: whoever made no request, then by the time since the last."""
-        return self.server.answered > 0, max(self.heard, self.server.heard)
+    def rank(self) -> tuple[int, float]:
+        """Who is hung up on first: whoever made fewest requests, by powers of two, then by the time since the last."""
+        return self.server.answered.bit_length(), max(self.heard, self.server.heard)
 
 
 class StorageServer:

@@ -18,6 +18,7 @@ from tinyseg_tvm.errors import DoesNotFitError
 from tinyseg_tvm.planner.cascade import Flow, flow, layer_by_layer
 from tinyseg_tvm.planner.layerwise import DEFAULT_WIDTH, best_order
 from tinyseg_tvm.planner.liveness import lifetimes, live_bound, peak_of
+from tinyseg_tvm.planner.order_bound import CUT_ARCS, bound
 from tinyseg_tvm.planner.order_descent import better_orders
 from tinyseg_tvm.planner.packing import pack
 from tinyseg_tvm.planner.plan import Plan
@@ -32,6 +33,10 @@ QUICK_PLACEMENTS = 12_000  # lines placed to judge one schedule
 MAX_TRIES = 200  # placements of one schedule
 FINAL_PLACEMENTS = 80_000  # lines placed to pack the chosen one
 SEARCH_PLACEMENTS = 150_000  # lines placed in the search for cuts, all together
+ORDER_PLACEMENTS = 36_000  # lines placed to judge one order of steps
+ORDERS_PLACEMENTS = 180_000  # lines placed to judge all of them
+LAST_PLACEMENTS = 120_000  # lines placed to pack the best of them
+LAST_TRIES = 300  # placements of it
 KEPT_PLANS = 8
 
 
@@ -170,20 +175,24 @@ class _Search:
         """Search better orders of steps; of one pool, for where there are several, other bytes count."""
         assert self.best is not None
         pools = self.flow.table.problem.pools
+        self.progress("order of steps", 0.95)
         if len(pools) > 1:
             return
-        self.progress("order of steps", 0.95)
-        bettered = False
-        for steps in better_orders(step_graph(self.flow, pools[0].alignment), self.best.steps, self.effort):
+        graph = step_graph(self.flow, pools[0].alignment)
+        first, self.left = self.best, ORDERS_PLACEMENTS * self.effort
+        least = bound(graph, first.steps, int(CUT_ARCS * self.effort))
+        for steps in better_orders(graph, first.steps, least, self.effort):
+            if self.left <= 0 or self.best.pool_bytes[0] <= least:
+                break
             if self._may_win(steps):
-                bettered |= self.attempt(steps, QUICK_PLACEMENTS) is self.best
-        if bettered:
-            self.attempt(self.best.steps, FINAL_PLACEMENTS)
+                self.attempt(steps, ORDER_PLACEMENTS)
+        if self.best is not first and self.best.pool_bytes[0] > least:
+            self.attempt(self.best.steps, LAST_PLACEMENTS, LAST_TRIES)
 
-    def attempt(self, steps: Sequence[int], placements: int) -> Plan:
+    def attempt(self, steps: Sequence[int], placements: int, most: int = MAX_TRIES) -> Plan:
         """Pack a schedule; keep it where it is the smallest, and of equal ones the one with fewer bytes alive."""
         problem = self.flow.table.problem
-        packed = pack(self.flow.table, steps, self._tries(placements))
+        packed = pack(self.flow.table, steps, self._tries(placements, most))
         if self.best is None:
             self.best = packed
             return packed
@@ -196,10 +205,10 @@ class _Search:
         """Most bytes alive at once."""
         return live_bound(lifetimes(self.flow.table, steps))
 
-    def _tries(self, placements: int) -> int:
+    def _tries(self, placements: int, most: int = MAX_TRIES) -> int:
         """Placements of one schedule; takes their lines from what is left."""
         lines = max(1, self.flow.table.lines)
-        tries = min(max(int(placements * self.effort) // lines, 3), MAX_TRIES)
+        tries = min(max(int(placements * self.effort) // lines, 3), most)
         self.left -= tries * lines
         return tries
 

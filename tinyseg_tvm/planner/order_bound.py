@@ -17,11 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyseg_tvm.planner import native
-from tinyseg_tvm.planner.step_graph import StepGraph, profile
-from tinyseg_tvm.planner.step_table import Ints
+from tinyseg_tvm.planner.cascade import flow
+from tinyseg_tvm.planner.problem import Problem
+from tinyseg_tvm.planner.step_graph import StepGraph, profile, step_graph
+from tinyseg_tvm.planner.step_table import Ints, step_table
 
 FREE, SOURCE, SINK = range(3)  # sides of nodes; as in the native twin
 UNLIMITED = 1 << 60
+CUT_ARCS = 4_000_000  # looked at for a bound
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +69,7 @@ class CutNetwork:
 
 def cut_network(graph: StepGraph) -> CutNetwork:
     """The network whose cuts are downsets."""
-    table, flow = graph.flow.table, graph.flow
+    table, first_step = graph.flow.table, graph.flow.first
     steps = table.steps
     start, end = steps, steps + 1
     arcs: dict[tuple[int, int], int] = {}
@@ -95,10 +98,10 @@ def cut_network(graph: StepGraph) -> CutNetwork:
             arc(nodes, head, UNLIMITED)
         nodes += 1
     for number in range(graph.operators):
-        begin, stop = flow.first[number], flow.first[number + 1]
+        begin, stop = first_step[number], first_step[number + 1]
         for step in range(begin, stop):
-            for source, count in flow.needs[step]:
-                arc(step, flow.first[source] + count - 1, UNLIMITED)
+            for source, count in graph.flow.needs[step]:
+                arc(step, first_step[source] + count - 1, UNLIMITED)
             if step > begin:
                 arc(step, step - 1, UNLIMITED)
         if graph.state_bytes[number] and stop - begin > 1:
@@ -183,3 +186,8 @@ def bound(graph: StepGraph, steps: Sequence[int], work: int, *, compiled: bool =
         least = max(least, network.bytes_at(step, alive, compiled=compiled))
         work -= len(network.head)
     return least
+
+
+def least_live(problem: Problem, steps: Sequence[int]) -> int:
+    """Bytes that every order of a problem's steps has alive at once, as far as a given order helps to see."""
+    return bound(step_graph(flow(step_table(problem))), steps, CUT_ARCS)

@@ -13,17 +13,15 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from tinyseg_tvm.planner.order_bound import bound
 from tinyseg_tvm.planner.order_search import Outcome, Span, search_order
 from tinyseg_tvm.planner.step_graph import StepGraph, profile
 
-WINDOWS = (8, 16, 32, 64, 128)  # steps on each side of a peak
+WINDOWS = ((12, 24, 48, 96), (8, 16, 32, 64, 128), (6, 18, 54, 162))  # steps on each side of a peak; several descents
 WINDOW_SETS = 400  # looked at in one window
 CALL_SETS = 20  # a search costs as much beside the sets that it looks at
 SHARES = (0.95, 0.9, 0.8)  # of the highest peak: lower ones are left alone
-SETS = 1_000_000  # looked at in all windows of a share, times operators
-WHOLE_SETS = 1_000_000  # likewise, in one search over all steps
-CUT_ARCS = 4_000_000  # looked at for the bound
+SETS = 1_000_000  # looked at in all windows of a descent, times operators
+WHOLE_SETS = 300_000  # likewise, in one search over all steps
 
 
 class Descent:
@@ -40,24 +38,34 @@ class Descent:
         """Most bytes alive."""
         return max(self.graph.at_start, int(self.peaks.max(initial=0)))
 
-    def run(self, share: float, work: float) -> None:
-        """Lower what is above a share of the highest peak, looking at ``work`` sets times operators."""
+    def run(self, share: float, work: float, windows: Sequence[int]) -> float:
+        """Lower what is above a share of the highest peak.
+
+        Args:
+            share: of the highest peak.
+            work: sets times operators that may be looked at.
+            windows: steps on each side of a peak, ascending.
+
+        Returns:
+            What is left of the work.
+        """
         kept = np.zeros(len(self.steps), dtype=np.bool_)
         while work > 0 and not kept.all():
             at = int(np.where(kept, -1, self.peaks).argmax())
             if self.peaks[at] < share * self.peak:
                 break
-            found, sets = self._lower(at)
+            found, sets = self._lower(at, windows)
             work -= sets * self.graph.operators
             if found is None:
                 kept[at] = True
             else:
                 kept[found] = False
+        return work
 
-    def _lower(self, at: int) -> tuple[slice | None, int]:
+    def _lower(self, at: int, windows: Sequence[int]) -> tuple[slice | None, int]:
         """Order a window around a step anew, if that lowers its peak; where, and sets looked at."""
         sets = 0
-        for reach in WINDOWS:
+        for reach in windows:
             begin, stop = self._window(at, reach)
             done = np.bincount(self.steps[:begin], minlength=self.graph.operators)
             goal = done + np.bincount(self.steps[begin:stop], minlength=self.graph.operators)
@@ -84,30 +92,38 @@ class Descent:
 
 
 def better_orders(
-    graph: StepGraph, steps: Sequence[int], effort: float = 1.0, *, compiled: bool = True
+    graph: StepGraph, steps: Sequence[int], least: int, effort: float = 1.0, *, compiled: bool = True
 ) -> Iterator[tuple[int, ...]]:
     """Orders that promise a smaller arena than a given one, as they are found.
 
     Args:
         graph: of the steps, with the alignment of the arena.
         steps: operator number of each step.
+        least: bytes that every order has alive at once.
         effort: multiplies the work.
         compiled: in C where the host has a compiler, which does not change the result.
     """
-    descent = Descent(graph, steps, compiled=compiled)
-    yield from _descended(descent, effort)
-    least = bound(graph, descent.steps.tolist(), int(CUT_ARCS * effort), compiled=compiled)
-    if descent.peak > least:
+    known = {tuple(steps)}
+    lowest = Descent(graph, steps, compiled=compiled)
+    for windows in WINDOWS:
+        descent = Descent(graph, steps, compiled=compiled)
+        yield from _descended(descent, windows, effort, known)
+        lowest = min(lowest, descent, key=lambda one: one.peak)
+    if lowest.peak > least:
         limit = int(WHOLE_SETS * effort) // graph.operators
-        found = search_order(graph, Span.of(graph), least, descent.peak - 1, limit, compiled=compiled)
+        found = search_order(graph, Span.of(graph), least, lowest.peak - 1, limit, compiled=compiled)
         if found.steps is not None:
-            yield from _descended(Descent(graph, found.steps.tolist(), compiled=compiled), effort)
+            yield from _descended(Descent(graph, found.steps.tolist(), compiled=compiled), WINDOWS[0], effort, known)
 
 
-def _descended(descent: Descent, effort: float) -> Iterator[tuple[int, ...]]:
-    """An order with ever more of its peaks lowered."""
+def _descended(
+    descent: Descent, windows: Sequence[int], effort: float, known: set[tuple[int, ...]]
+) -> Iterator[tuple[int, ...]]:
+    """An order with ever more of its peaks lowered, where it is not known."""
+    work = SETS * effort
     for share in SHARES:
-        before = descent.steps.copy()
-        descent.run(share, SETS * effort)
-        if not np.array_equal(before, descent.steps):
-            yield tuple(descent.steps.tolist())
+        work = descent.run(share, work, windows)
+        steps = tuple(descent.steps.tolist())
+        if steps not in known:
+            known.add(steps)
+            yield steps

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tinyseg_tvm.network import Network
+from tinyseg_tvm.planner.order_bound import least_live
 from tinyseg_tvm.planner.plan import Plan
 from tinyseg_tvm.planner.problem import Problem
 from tinyseg_tvm.planner.spilling import SpillDecision
@@ -43,6 +44,7 @@ def summary(
         *(["\n".join(remarks)] if remarks else []),
         render(_work(memory, figures), ("per inference", "")),
         peak_table(memory),
+        order_sentence(problem, plan, int(memory.live.sum(axis=0).max(initial=0))),
         holding_table(memory),
         operator_table(memory),
     ]
@@ -71,6 +73,15 @@ def peak_table(memory: MemoryMap) -> str:
     operator = memory.problem.operators[int(memory.operator_of_step[memory.peak_step])].name if memory.steps else "-"
     where = f"at most {total:,} bytes are alive at once: step {memory.peak_step:,} of {memory.steps:,}, in {operator}"
     return where + "\n" + render(rows, ("alive there", "bytes", "", "share"))
+
+
+def order_sentence(problem: Problem, plan: Plan, live: int) -> str:
+    """Whether another order of the steps could have fewer bytes alive at once than ``live``, and how many fewer."""
+    least = least_live(problem, plan.steps)
+    if live <= least:
+        return "the order of steps is optimal: none has fewer bytes alive at once"
+    gap = 100 * (live / max(least, 1) - 1)
+    return f"the order of steps is within {gap:.1f} % of the bound: none has fewer than {least:,} bytes alive at once"
 
 
 def holding_table(memory: MemoryMap) -> str:

@@ -61,7 +61,7 @@ class IsolatedOperator:
         files = generate(self.network, problem, plan(problem), name="kernel", core=core, io="line", metadata={})
         with tempfile.TemporaryDirectory(prefix="tinyseg-tune-") as folder:
             project = generate_project(board, files, Path(folder, "project"))
-            result = project.run([self.inputs], layout="device", profile=board.is_emulated, jobs=jobs)
+            result = project.run([self.inputs], layout="device", estimate=board.is_emulated, jobs=jobs)
             what = f"kernel {candidate.kernel!r}"
             if result.status != 0:
                 raise view.error(f"{what} ends with status {result.status}")
@@ -73,11 +73,10 @@ class IsolatedOperator:
                 raise TinySegError(
                     f"no cycles are counted on '{board.name}': its counter ({board.cycle_counter}) stands still"
                 )
-            if not result.executed:
+            if result.estimated is None:
                 program = "QEMU" if project.machine.emulator is None else project.machine.emulator.program
                 raise TinySegError(f"{program} does not load the plugin that counts instructions: install 4.2 or later")
-            total = project.machine.estimate_cycles(Path(result.elf), result.executed, board.core)
-        return total / max(view.access.steps, 1)
+        return result.estimated.total / max(view.access.steps, 1)
 
     def _exact(self, outputs: Sequence[np.ndarray]) -> bool:
         if self._expected is None:

@@ -85,5 +85,5 @@ class DspSum(ChannelSum):
 
 
 def takes_three_rows(s: DspSum, part: Part) -> bool:
-    """Whether a part's columns are staged by the function for three rows and a whole block."""
-    return s.rows == 3 and part.channels == s.block
+    """Whether a part's columns are staged by the function for three rows: of a whole block, or of all channels."""
+    return s.rows == 3 and part.channels in (s.block, s.channels)

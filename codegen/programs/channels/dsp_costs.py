@@ -17,6 +17,7 @@ PLAIN_WORD = 3.0  # a pixel's product of a word without assembler
 STAGE = 100
 STAGE_3, STAGED_3, FILLED_3 = 72, 24, 9  # of three rows and four channels: a column of values, of padding
 STAGED_PAIR, STAGED_SINGLE = 22, 12  # a column of a pair of rows, of a single one
+BYTES = 80  # a column of three rows, byte by byte
 PASS = 40  # over the columns, of a pair of rows or a single one
 WAIT = {"ldr": 0.9, "ldr.w": 0.9, "ldrd": 1.9}  # of loads, beyond a cycle
 
@@ -42,11 +43,12 @@ def _products_cycles(products: PixelProducts, pixels: int) -> float:
 def staging_cycles(s: DspSum, part: Part) -> float:
     """To stage the columns of a run and a block of channels."""
     span = part.span
+    by_bytes = BYTES * min(-(-s.block // s.channels) - 1, span.columns)  # columns at the end of few channels
     if takes_three_rows(s, part):
-        return STAGE_3 + STAGED_3 * span.columns + FILLED_3 * (span.before + span.after)
+        return STAGE_3 + STAGED_3 * span.columns + FILLED_3 * (span.before + span.after) + by_bytes
     column, passes = STAGED_PAIR * s.pairs + STAGED_SINGLE * s.single, s.pairs + s.single
-    slower = 2 if s.channels < s.block else 1  # byte by byte
-    return STAGE + 2 * s.rows + PASS * passes + slower * column * span.columns + s.column * (span.before + span.after)
+    filled = s.column * (span.before + span.after)
+    return STAGE + 2 * s.rows + PASS * passes + column * span.columns + filled + by_bytes * s.rows / 3
 
 
 def code_bytes(products: PixelProducts, tiles: Collection[tuple[int, int]]) -> int:

@@ -63,6 +63,8 @@ class DspChannelKernel(ChannelKernel):
     def stage_source(self, part: Part) -> str:
         """C of the function that stages columns."""
         if takes_three_rows(self.sum, part):
+            if part.channels < self.sum.block:
+                return self._staging(part, "tinyseg_stage_three_narrow_rows", part.channels)
             return self._staging(part, "tinyseg_stage_three_rows")
         return self._staging(part, "tinyseg_stage_columns", self.sum.rows, part.channels, self.sum.channels)
 

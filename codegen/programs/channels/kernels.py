@@ -84,7 +84,7 @@ class ChannelKernel(TileKernel):
         """C of that function: of where to, and of each line that it takes and its step."""
 
     def _staging(self, part: Part, function: str, *sizes: int) -> str:
-        """The same, by a function of the runtime that takes these numbers of rows and channels."""
+        """The same, by a function of the runtime that takes these numbers, of rows or channels."""
         s, span = self.sum, part.span
         taken = range(s.rows) if span.columns else ()
         parameters = ", ".join([f"{s.dtype}_t *to", *(f"int8_t *line_{row}, int32_t step_{row}" for row in taken)])

@@ -4,8 +4,9 @@ Values are taken where they lie: a pixel's column is a constant distance away. S
 windows reach into the padding at the line's sides have micro-kernels of their own, with the zero point in the place of
 what lies there. Three weights at a time are in registers for all pixels, and a column's value for all taps.
 
-Results are requantised by a factor of 2^-32: the product's upper word is the result, and its lower one says whether it
-is near a tie, which the exact way then decides (runtime/tinyseg_channel_v7m.h).
+Results of the rule ``onnx`` are requantised by a factor of 2^-32: the product's upper word is the result, and its
+lower one says whether it is near a tie, which the exact way then decides (runtime/tinyseg_channel_v7m.h). Those of
+``tflite``, whose multipliers have two words, are made one by one by the runtime's own function.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 from tinyseg_tvm.codegen.programs.channels.kernels import ChannelKernel, assembler
 from tinyseg_tvm.codegen.programs.channels.sum import ChannelSum, Part, Span
 from tinyseg_tvm.codegen.programs.long_tail import PLACEHOLDER
+from tinyseg_tvm.codegen.programs.tiled import c_type
 
 PIXELS = 8
 WEIGHTS = 3  # in registers at a time
@@ -30,6 +32,7 @@ MOST_MARGIN = 1 << 28
 LARGEST_FACTOR = 0.5
 AROUND_CHANNEL = 16, 2  # instructions for a channel beyond products and results, and for each of its pixels
 AROUND_ROW = 8  # of the loop over rows
+RESULT_BY_RULE = 9  # instructions of a result that the runtime's function makes
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,8 @@ class V7mChannelKernel(ChannelKernel):
         """With the margin that its sums and factors need."""
         if not isinstance(s, DirectSum):
             raise TypeError(s)
+        if s.multiplier != "float32":
+            return cls(s)
         products = [weight.astype(np.int64).reshape(weight.shape[0], -1) * x for x in (-128, 127)]
         greatest = bias + np.maximum(*products).sum(axis=1)
         least = bias + np.minimum(*products).sum(axis=1)
@@ -154,10 +159,9 @@ class V7mChannelKernel(ChannelKernel):
         taken = range(s.rows) if span.columns else ()
         lines = "".join(f"int8_t *line_{row}, int32_t step_{row}, " for row in taken)
         sums = ", ".join(f"s{p}" for p in range(pixels))
-        start = (s.output[0] << 32) + (1 << 31) + self.margin
         body = [
             f"static void {self.function(part, pixels)}"
-            f"({lines}int8_t *weight, int32_t *bias, float *multiplier, int8_t *out)",
+            f"({lines}int8_t *weight, int32_t *bias, {c_type(s.multiplier)} *multiplier, int8_t *out)",
             "{",
             f"    {self.output}",
             *(
@@ -169,29 +173,57 @@ class V7mChannelKernel(ChannelKernel):
             *(f"    (void)step_{row};" for row in taken),
             f"    for (int32_t c = 0; c < {part.channels}; ++c, ++out) {{",
             "        const int32_t begin = *bias++;",
-            "        const float scale = *multiplier++;",
+            f"        const {c_type(s.multiplier)} scale = *multiplier++;",
             "#if TINYSEG_THUMB2_ASSEMBLER",
             f"        int32_t {sums};",
             *(f"        {line}" for line in self._products(span, pixels)),
-            "        {",
-            "            const int32_t factor = tinyseg_factor_of(scale);",
-            f"            const int64_t start = {start}LL + (int64_t)begin * factor;",
-            "            int32_t low, high, near;",
-            *(f"            {line}" for line in self._results(pixels)),
-            "            if (near == 0) {",
-            "                continue;",
-            "            }",
-            "        }",
-            f"        const int32_t sums[{pixels}] = {{{sums}}};",
+            *(f"        {line}" for line in (self._near_ties(pixels) if self.has_ties else self._by_rule(pixels))),
+            f"        const int32_t sums[{pixels}] = {{{sums}}};" if self.has_ties else "        continue;",
             "#else",
             *(f"        {line}" for line in self._twin(span, pixels)),
+            *([] if self.has_ties else self._exact(pixels)),
             "#endif",
-            f"        tinyseg_exact_results(sums, {pixels}, begin, scale, &output, out, {s.channels});",
+            *(self._exact(pixels) if self.has_ties else []),
             "    }",
             "}",
             "",
         ]
         return "\n".join(body)
+
+    @property
+    def has_ties(self) -> bool:
+        """Whether a result can be near one of float32, as by ``onnx``."""
+        return self.sum.multiplier == "float32"
+
+    def _exact(self, pixels: int) -> list[str]:
+        """The sums one by one, by a function."""
+        return [f"        tinyseg_exact_results(sums, {pixels}, begin, scale, &output, out, {self.sum.channels});"]
+
+    def _near_ties(self, pixels: int) -> list[str]:
+        """Results of sums none of which is near a tie; then the channel is done."""
+        start = (self.sum.output[0] << 32) + (1 << 31) + self.margin
+        return [
+            "{",
+            "    const int32_t factor = tinyseg_factor_of(scale);",
+            f"    const int64_t start = {start}LL + (int64_t)begin * factor;",
+            "    int32_t low, high, near;",
+            *(f"    {line}" for line in self._results(pixels)),
+            "    if (near == 0) {",
+            "        continue;",
+            "    }",
+            "}",
+        ]
+
+    def _by_rule(self, pixels: int) -> list[str]:
+        """Results of all sums, as the project's rule makes them."""
+        narrow = int(self.sum.output[1:] != (-128, 127))
+        lines = ["const tinyseg_scale fixed = tinyseg_scale_of(scale);"]
+        for p in range(pixels):
+            total = f"(int32_t)((uint32_t)s{p} + (uint32_t)begin)"
+            scaled = f"tinyseg_scaled_to({total}, fixed, output.zero_point)"
+            within = f"tinyseg_within({scaled}, {narrow}, output.minimum, output.maximum)"
+            lines.append(f"out[{p * self.sum.channels}] = {within};")
+        return lines
 
     def _twin(self, span: Span, pixels: int) -> list[str]:
         """The sums in C."""
@@ -297,10 +329,16 @@ class V7mChannelKernel(ChannelKernel):
         s = self.sum
         row = len(self._row(part.span, pixels, begun=True))
         looped = s.rows * row > MOST_PRODUCTS
-        results = sum(not line.endswith(':",') for line in self._results(pixels)) - 5
+        results = self._result_instructions(pixels)
         channel = s.rows * (row + (AROUND_ROW if looped else 0)) + results
         channel += AROUND_CHANNEL[0] + AROUND_CHANNEL[1] * pixels
         return channel * part.channels + 30.0 + 4 * s.rows
+
+    def _result_instructions(self, pixels: int) -> int:
+        """That the results of so many pixels take."""
+        if not self.has_ties:
+            return RESULT_BY_RULE * pixels
+        return sum(not line.endswith(':",') for line in self._results(pixels)) - 5
 
     def code_bytes(self, tiles: Sequence[tuple[Part, int]]) -> int:
         """Four for an instruction."""
@@ -310,5 +348,6 @@ class V7mChannelKernel(ChannelKernel):
         for (pixels, _, _), part in own.items():
             row = len(self._row(part.span, pixels, begun=True))
             rows = s.rows if s.rows * row <= MOST_PRODUCTS else 1
-            total += 4 * (rows * row + len(self._results(pixels))) + 8 * s.rows + 160
+            results = len(self._results(pixels)) if self.has_ties else RESULT_BY_RULE * pixels
+            total += 4 * (rows * row + results) + 8 * s.rows + 160
         return total + 40 * len(tiles)

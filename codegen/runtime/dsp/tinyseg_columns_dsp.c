@@ -81,11 +81,11 @@ TINYSEG_INLINE uint32_t load_narrow(const int8_t *from, int32_t channels)
     return word;
 }
 
-/* The same of maps that have less than four channels. */
+/* The same of maps that have less than four channels, from column `first` on: bytes, not words that end beyond the line. */
 TINYSEG_INNER void widen_narrow(
-    uint32_t *to, layout l, const tinyseg_row *rows, int32_t count, int32_t columns, int32_t channels)
+    uint32_t *to, layout l, const tinyseg_row *rows, int32_t count, int32_t first, int32_t columns, int32_t channels)
 {
-    for (int32_t column = 0; column < columns; ++column, to += 2 * l.side) {
+    for (int32_t column = first; column < columns; ++column, to += 2 * l.side) {
         int32_t row = 0;
         for (; row + 1 < count; row += 2) {
             const uint32_t x = load_narrow(rows[row].at + column * rows[row].step, channels);
@@ -98,6 +98,12 @@ TINYSEG_INNER void widen_narrow(
             to[row / 2 + l.side] = tinyseg_widen_odd(word);
         }
     }
+}
+
+/* Columns, of lines of `all` channels, from which four bytes lie in the line. */
+TINYSEG_INLINE int32_t columns_of_words(int32_t columns, int32_t all)
+{
+    return all < 4 ? columns - (all + 3) / all + 1 : columns;
 }
 
 /* `words` words of the zero point twice. */
@@ -132,8 +138,12 @@ void tinyseg_stage_columns(
         return;
     }
     if (all < 4) {
-        widen_narrow(at, l, rows, count, columns, channels);
-        return;
+        int32_t words = columns_of_words(columns, all);
+        for (int32_t row = 0; row < count; ++row) {
+            words = rows[row].step == 0 || words < 0 ? 0 : words;
+        }
+        widen_narrow(at + 2 * l.side * words, l, rows, count, words, columns, channels);
+        columns = words;
     }
     for (; count > 1; count -= 2, rows += 2, ++at) {
         widen_two_rows(at, l, rows, columns, lead, 8 * lead);
@@ -158,10 +168,10 @@ TINYSEG_INLINE uint32_t *widen_three_rows(uint32_t *to, const tinyseg_row *rows,
                      "ldr r6, [%[z], %[at]]\n\t"
                      "sxtb16 r1, r2\n\t"
                      "sxtb16 r2, r2, ror #8\n\t"
-                     "sxtb16 r3, r4\n\t"
+                     "sxtb16 r5, r4\n\t"
                      "sxtb16 r9, r4, ror #8\n\t"
-                     "pkhtb r4, r3, r1, asr #16\n\t"
-                     "pkhbt r1, r1, r3, lsl #16\n\t"
+                     "pkhtb r4, r5, r1, asr #16\n\t"
+                     "pkhbt r1, r1, r5, lsl #16\n\t"
                      "pkhbt r5, r2, r9, lsl #16\n\t"
                      "pkhtb r9, r9, r2, asr #16\n\t"
                      "sxtb16 r2, r6\n\t"
@@ -171,7 +181,7 @@ TINYSEG_INLINE uint32_t *widen_three_rows(uint32_t *to, const tinyseg_row *rows,
                      "bne 1b"
                      : [to] "+r"(to), [at] "+r"(at)
                      : [x] "r"(x), [y] "r"(y), [z] "r"(z), [step] "r"(step)
-                     : "r1", "r2", "r3", "r4", "r5", "r6", "r9", "cc", "memory");
+                     : "r1", "r2", "r4", "r5", "r6", "r9", "cc", "memory");
 #else
     const layout l = {3, 2};
     for (; at != 0; at += step, to += 6) {
@@ -208,4 +218,25 @@ void tinyseg_stage_three_rows(
     const uint32_t word = tinyseg_halves(zero_point, zero_point);
     uint32_t *const at = widen_three_rows(fill_three_rows((uint32_t *)(void *)to, before, word), rows, columns);
     (void)fill_three_rows(at, after, word);
+}
+
+void tinyseg_stage_three_narrow_rows(
+    int16_t *to,
+    const tinyseg_row *rows,
+    int32_t channels,
+    int32_t before,
+    int32_t columns,
+    int32_t after,
+    int32_t zero_point)
+{
+    const int32_t words = columns_of_words(columns, channels);
+    if (words <= 0 || rows[0].step == 0 || rows[1].step == 0 || rows[2].step == 0) {
+        tinyseg_stage_columns(to, rows, 3, channels, channels, before, columns, after, zero_point);
+        return;
+    }
+    const layout l = {3, 2};
+    uint32_t *const rest = (uint32_t *)(void *)to + 6 * (before + words);
+    tinyseg_stage_three_rows(to, rows, before, words, 0, zero_point);
+    widen_narrow(rest, l, rows, 3, words, columns, channels);
+    (void)fill_three_rows(rest + 6 * (columns - words), after, tinyseg_halves(zero_point, zero_point));
 }

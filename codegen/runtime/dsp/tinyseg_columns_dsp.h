@@ -52,4 +52,14 @@ void tinyseg_stage_columns(
 void tinyseg_stage_three_rows(
     int16_t *to, const tinyseg_row *rows, int32_t before, int32_t columns, int32_t after, int32_t zero_point);
 
+/* The same of three rows and all channels of a map of 1 to 3. */
+void tinyseg_stage_three_narrow_rows(
+    int16_t *to,
+    const tinyseg_row *rows,
+    int32_t channels,
+    int32_t before,
+    int32_t columns,
+    int32_t after,
+    int32_t zero_point);
+
 #endif

@@ -19,7 +19,7 @@
 #define ASSEMBLER 0
 #endif
 
-#if TINYSEG_ASSEMBLER_V6M
+#if TINYSEG_THUMB1_ASSEMBLER
 #include "tinyseg_depthwise_v6m.h"
 #endif
 
@@ -248,7 +248,7 @@ static void sum_run(
     const TINYSEG_WEIGHT *const w = (const TINYSEG_WEIGHT *)p->weight + c;
     const int neighbours = p->kernel_width == 3u && p->stride == 1u && p->dilation == 1u;
     row_of_taps table[MOST_ROWS];
-#if TINYSEG_ASSEMBLER_V6M && defined(TINYSEG_WEIGHT_IS_BYTE)
+#if TINYSEG_THUMB1_ASSEMBLER && defined(TINYSEG_WEIGHT_IS_BYTE)
     if (neighbours && rows == 3 && lines[0] != NULL && lines[1] != NULL && lines[2] != NULL) {
         const tinyseg_value *const x[3] = {lines[0] + first, lines[1] + first, lines[2] + first};
         tinyseg_sum_3x3_v6m(x, channels, w, sums, sums + count, bias);

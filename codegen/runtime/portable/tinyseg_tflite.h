@@ -27,6 +27,15 @@ typedef struct {
 #define TINYSEG_TFLITE_SMMLAR 0
 #endif
 
+/* Without long multiplication (Armv6-M), products are put together of four. */
+#ifndef TINYSEG_TFLITE_NARROW
+#if defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 1
+#define TINYSEG_TFLITE_NARROW 1
+#else
+#define TINYSEG_TFLITE_NARROW 0
+#endif
+#endif
+
 TINYSEG_INLINE tinyseg_scale tinyseg_scale_of(tinyseg_multiplier multiplier)
 {
     const uint32_t twice = (uint32_t)((uint64_t)multiplier >> 32);
@@ -47,6 +56,15 @@ TINYSEG_INLINE int32_t tinyseg_high_product(int32_t value, int32_t factor)
     int32_t high; /* with 2 * multiplier - 2^32 in place of twice the multiplier, the value is added once more */
     __asm__("smmlar %0, %1, %2, %1" : "=r"(high) : "r"(value), "r"(factor));
     return high;
+#elif TINYSEG_TFLITE_NARROW
+    const int32_t upper = value >> 16;
+    const uint32_t lower = (uint32_t)value & 0xFFFFu;
+    const uint32_t factor_lower = (uint32_t)factor & 0xFFFFu;
+    const uint32_t least = lower * factor_lower;
+    const uint32_t middle = lower * ((uint32_t)factor >> 16) + (least >> 16); /* below 2^31 */
+    const int32_t mixed = upper * (int32_t)factor_lower + (int32_t)(middle & 0xFFFFu);
+    const int32_t high = upper * (factor >> 16) + (int32_t)(middle >> 16) + (mixed >> 16);
+    return 2 * high + (int32_t)((((uint32_t)mixed << 16 >> 30) + 1u) >> 1);
 #else
     return (int32_t)(((int64_t)value * factor + (1 << 30)) >> 31);
 #endif

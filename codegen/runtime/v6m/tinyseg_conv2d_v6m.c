@@ -10,7 +10,7 @@ typedef struct {
 } sum_of_two;
 
 /* Sums of two output channels over `pairs` records of the table. */
-#if TINYSEG_ASSEMBLER_V6M
+#if TINYSEG_THUMB1_ASSEMBLER
 /* r0 table, r1 weights, r2 r6 products, r3-r5 record, r8-r11 sums, r12 end of the table. Entered behind the records that
  * make the number a multiple of four. */
 #define CHANNEL(offset, joined, second) \

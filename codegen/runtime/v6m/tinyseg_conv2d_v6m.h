@@ -21,7 +21,7 @@ typedef struct {
      * as one index, in pairs][channel of two][of the pair]. */
     const uint8_t *weight;
     const int32_t *bias;     /* minus input_zero_point times the sum of the channel's weights */
-    const float *multiplier;
+    const tinyseg_multiplier *multiplier;
     const uint16_t *piece_channels;
     uint16_t pieces;
     uint16_t pairs; /* of values under the kernel, the last one filled up with weight 0 */

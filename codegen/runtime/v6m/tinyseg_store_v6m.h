@@ -5,10 +5,16 @@
 
 #include "tinyseg_requantize.h"
 
-#if defined(__GNUC__) && defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 1 && TINYSEG_REQUANTIZE_INTEGER && \
-    TINYSEG_REQUANTIZE_NARROW && !defined(TINYSEG_NO_ASSEMBLER)
-#define TINYSEG_ASSEMBLER_V6M 1
+#if defined(__GNUC__) && defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 1 && TINYSEG_REQUANTIZE_NARROW && \
+    !defined(TINYSEG_NO_ASSEMBLER)
+#define TINYSEG_THUMB1_ASSEMBLER 1
 #pragma GCC optimize("omit-frame-pointer") /* inner loops use every register */
+#else
+#define TINYSEG_THUMB1_ASSEMBLER 0
+#endif
+
+#if TINYSEG_THUMB1_ASSEMBLER && TINYSEG_REQUANTIZE_INTEGER /* of the rule of ONNX */
+#define TINYSEG_ASSEMBLER_V6M 1
 
 /* Requantises sums up to `end` within int8, to bytes `step` apart, until one is not decided by a product of 32 bits:
  * returns where it lies, or `end`. For multipliers below 2^-6. */

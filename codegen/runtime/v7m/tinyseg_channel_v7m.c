@@ -5,7 +5,7 @@ void tinyseg_exact_results(
     const int32_t *sums,
     int32_t count,
     int32_t bias,
-    float multiplier,
+    tinyseg_multiplier multiplier,
     const tinyseg_output *output,
     int8_t *out,
     int32_t step)

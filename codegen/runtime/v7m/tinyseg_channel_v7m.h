@@ -6,7 +6,7 @@
 
 #include "tinyseg_tile_v7m.h"
 
-#if TINYSEG_THUMB2_ASSEMBLER
+#if TINYSEG_THUMB2_ASSEMBLER && !defined(TINYSEG_RULE_TFLITE)
 /* A multiplier below 0.5 in units of 2^-32, rounded down. */
 TINYSEG_INLINE int32_t tinyseg_factor_of(float multiplier)
 {
@@ -27,7 +27,7 @@ void tinyseg_exact_results(
     const int32_t *sums,
     int32_t count,
     int32_t bias,
-    float multiplier,
+    tinyseg_multiplier multiplier,
     const tinyseg_output *output,
     int8_t *out,
     int32_t step);

@@ -56,6 +56,8 @@ SOMETIMES: dict[tuple[str, str], Rule] = {
     ("", "Mod"): algebra.modulo_of_floats,
     ("", "Pow"): algebra.power_of_types,
     ("", "QuantizeLinear"): quantizers.quantize,
+    ("", "ReduceMax"): algebra.extreme_of_truths,
+    ("", "ReduceMin"): algebra.extreme_of_truths,
     ("", "RoiAlign"): sampling.roi_align,
     ("", "Split"): selection.split_without_empty_parts,
 }

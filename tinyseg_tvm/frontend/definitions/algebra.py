@@ -1,4 +1,4 @@
-"""Arithmetic (ONNX operators Det, IsInf of one sign, Mod with the divisor's sign, Pow of two types)."""
+"""Arithmetic (ONNX operators Det, IsInf of one sign, Mod with the divisor's sign, Pow of two types, maxima of bool)."""
 
 from __future__ import annotations
 
@@ -71,6 +71,16 @@ def infinity_of_one_sign(graph: Graph, node: Node) -> list[Node] | None:
         made.add("And", made.add("IsNaN", node.inputs[0]), np.array(False), to=0)
     else:
         made.add("Equal", node.inputs[0], np.array(np.inf if wanted[1] else -np.inf, dtype), to=0)
+    return made.nodes
+
+
+def extreme_of_truths(graph: Graph, node: Node) -> list[Node] | None:
+    """The greatest or least of booleans, as of numbers; None where they are none."""
+    if graph.dtype(node.inputs[0]) != "bool":
+        return None
+    made = Definition(graph, node)
+    numbers = made.cast(node.inputs[0], "int32")
+    made.cast(made.add(node.op_type, numbers, *node.inputs[1:], **node.attributes), "bool", to=0)
     return made.nodes
 
 

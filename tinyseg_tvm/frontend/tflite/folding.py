@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.frontend.tflite.model import OperatorCall, Subgraph, Tensor
 
 Arrays: TypeAlias = Sequence[np.ndarray]
@@ -22,9 +23,9 @@ MAX_FOLDED_ELEMENTS = 1 << 24
 def folded(graph: Subgraph, call: OperatorCall, known: Mapping[int, np.ndarray]) -> list[np.ndarray] | None:
     """The results of a node whose operands are constants (``known``, by tensor), or whose result is a shape."""
     results = [graph.tensors[index] for index in call.outputs]
-    if call.kind == "SHAPE":
-        return [np.array(graph.tensors[call.inputs[0]].shape, results[0].dtype)]
-    function = _FOLDS.get(call.kind)
+    if call.kind in _OF_SHAPES:
+        return [_OF_SHAPES[call.kind](graph.tensors[call.inputs[0]], results[0])]
+    function = _cast_to(results[0].dtype) if call.kind == "CAST" else _FOLDS.get(call.kind)
     operands = [index for index in call.inputs if index >= 0]
     if function is None or not operands or any(index not in known for index in operands):
         return None
@@ -37,6 +38,16 @@ def folded(graph: Subgraph, call: OperatorCall, known: Mapping[int, np.ndarray])
     if made is None or [array.shape for array in made] != [tensor.shape for tensor in results]:
         return None
     return made
+
+
+def _cast_to(dtype: str) -> Fold:
+    """Of integers, to integers or float32."""
+
+    def fold(_call: OperatorCall, operands: Arrays) -> list[np.ndarray] | None:
+        known = operands[0].dtype in (np.int32, np.int64) and dtype in ("int32", "int64", "float32")
+        return [operands[0].astype(dtype)] if known else None
+
+    return fold
 
 
 def _elements(tensor: Tensor) -> int:
@@ -116,6 +127,38 @@ def _floor_mod(dividend: np.ndarray, divisor: np.ndarray) -> np.ndarray:
     return np.asarray(np.mod(dividend, divisor))
 
 
+def _floor_div(dividend: np.ndarray, divisor: np.ndarray) -> np.ndarray:
+    if not divisor.all():
+        raise ValueError("a divisor is 0")
+    return np.asarray(dividend // divisor)
+
+
+def _fill(_call: OperatorCall, operands: Arrays) -> list[np.ndarray]:
+    return [np.full([int(extent) for extent in operands[0]], operands[1].reshape(-1)[0])]
+
+
+def _broadcast_to(_call: OperatorCall, operands: Arrays) -> list[np.ndarray]:
+    return [np.array(np.broadcast_to(operands[0], [int(extent) for extent in operands[1]]))]
+
+
+def _broadcast_args(_call: OperatorCall, operands: Arrays) -> list[np.ndarray]:
+    return [np.array(np.broadcast_shapes(*(tuple(map(int, shape)) for shape in operands)), operands[0].dtype)]
+
+
+def _tile(_call: OperatorCall, operands: Arrays) -> list[np.ndarray]:
+    return [np.tile(operands[0], [int(count) for count in operands[1]])]
+
+
+def _split(call: OperatorCall, operands: Arrays) -> list[np.ndarray]:
+    return list(np.split(operands[1], _integer(call, "num_splits"), axis=int(operands[0].reshape(-1)[0])))
+
+
+def _slice(_call: OperatorCall, operands: Arrays) -> list[np.ndarray]:
+    data, begins, sizes = operands
+    bounds = zip(begins, sizes, data.shape, strict=True)
+    return [data[tuple(slice(int(b), n if s < 0 else int(b + s)) for b, s, n in bounds)]]
+
+
 def _reduced(function: Callable[..., np.ndarray]) -> Fold:
     def fold(call: OperatorCall, operands: Arrays) -> list[np.ndarray] | None:
         if operands[0].dtype not in (np.int32, np.int64):
@@ -152,8 +195,31 @@ _FOLDS: dict[str, Fold] = {
     "MAXIMUM": _integers(np.maximum),
     "MINIMUM": _integers(np.minimum),
     "REDUCE_PROD": _reduced(np.prod),
+    "REDUCE_MAX": _reduced(np.max),
+    "REDUCE_MIN": _reduced(np.min),
+    "FLOOR_DIV": _integers(_floor_div),
+    "FILL": _fill,
+    "BROADCAST_TO": _broadcast_to,
+    "BROADCAST_ARGS": _broadcast_args,
+    "TILE": _tile,
+    "SPLIT": _split,
+    "SLICE": _slice,
     "SUM": _reduced(np.sum),
 }
 
-FOLDED = frozenset({"SHAPE", *_FOLDS})
+
+def _zeros(_operand: Tensor, result: Tensor) -> np.ndarray:
+    if _elements(result) > MAX_FOLDED_ELEMENTS:
+        raise TinySegError(f"a constant {result.name!r} of {_elements(result)} elements is too large")
+    return np.zeros(result.shape, result.dtype)
+
+
+_OF_SHAPES: dict[str, Callable[[Tensor, Tensor], np.ndarray]] = {
+    "SHAPE": lambda operand, result: np.array(operand.shape, result.dtype),
+    "RANK": lambda operand, result: np.array(len(operand.shape), result.dtype).reshape(result.shape),
+    "ZEROS_LIKE": _zeros,
+}
+"""What depends on types alone."""
+
+FOLDED = frozenset({*_OF_SHAPES, *_FOLDS, "CAST"})
 """Operators that are computed at import where they can be."""

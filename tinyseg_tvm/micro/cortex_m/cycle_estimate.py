@@ -1,16 +1,16 @@
-"""Estimated cycles of a run, from how often each instruction was executed.
+"""Estimated cycles of a run by its core, from how often each instruction was executed.
 
-Memory without wait states, and the timing of the cores' Technical Reference Manuals (Cortex-M4: section 3.3),
-simplified: there a load takes 2 cycles and 1 behind another load or store, multiple loads 1 + N, taken branches 3,
-divisions 6, all else 1. What the pipeline saves or loses beyond that is not modelled, nor that some cores issue two
-instructions at a time: this compares kernels, it does not replace a board.
+The timing of the cores' Technical Reference Manuals (Cortex-M4: section 3.3), simplified: there a load takes 2 cycles
+and 1 behind another load or store, multiple loads 1 + N, taken branches 3, divisions 6, all else 1. What the pipeline
+saves or loses beyond that is not modelled, nor that some cores issue two instructions at a time. What memories take
+comes on top (port/qemu/memory_timing.h). docs/cycle-model.md says how far the sum is from boards.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tinyseg_tvm.errors import TinySegError
@@ -35,17 +35,21 @@ class Timing:
         load: a single load or store.
         load_behind: one behind another one.
         taken_branch: any branch that is taken.
+        others: by mnemonic, where it is not as on the Cortex-M4.
     """
 
     load: int = 2
     load_behind: int = 1
     taken_branch: int = 3
+    others: Mapping[str, int] = field(default_factory=dict)
 
 
 CORTEX_M4 = Timing()
 _TIMINGS = {
     "cortex-m0": Timing(load_behind=2),
     "cortex-m0plus": Timing(load_behind=2, taken_branch=2),
+    # Of what the manual calls 3 to 5 and 4 to 7 cycles, the middle.
+    "cortex-m3": Timing(others={"mla": 2, "mls": 2, "smull": 4, "umull": 4, "smlal": 5, "umlal": 5}),
     "cortex-m55": Timing(load=1, taken_branch=2),  # beats of a vector's load and of the one before's sums overlap
 }
 
@@ -119,7 +123,7 @@ def cycles_of(
         return executed * ((timing.load_behind if behind else timing.load) + (0 if literal else returns))
     if name == "vmov" and operands.count(",") == 3:
         return executed * 2
-    return executed * LONG.get(name, 1)
+    return executed * timing.others.get(name, LONG.get(name, 1))
 
 
 def estimate_cycles(elf: Path, executed: Mapping[int, int], timing: Timing = CORTEX_M4) -> int:

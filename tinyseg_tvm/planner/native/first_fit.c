@@ -15,7 +15,6 @@
 
 #define MAX_ROWS 64
 #define NONE (-1)
-#define UNITS_PER_RANGE 32 /* up to which a walk takes less than sorting */
 
 typedef struct {
     int64_t low;
@@ -52,9 +51,10 @@ typedef struct {
     int32_t *row[MAX_ROWS]; /* of each cell, the flight that came last; NONE */
     bool used[MAX_ROWS];
     int32_t *cells;
-    int32_t *reach; /* of each unit of addresses, the highest end, in units, of the ranges that begin in it; else 0 */
-    size_t units;
-    int64_t top; /* of all that is placed */
+    int64_t top;            /* of all that is placed */
+    int width;              /* of a bucket: 1 << width addresses */
+    int32_t *head, *rest;   /* of each bucket the last range that begins in it, of each range the one before; NONE */
+    size_t buckets, rest_room;
 } board_t;
 
 static int64_t round_down(int64_t value, int64_t unit)
@@ -225,13 +225,6 @@ static void keep(board_t *board, int32_t number, int64_t address)
     board->used[row] = true;
 }
 
-static int by_low(const void *a, const void *b)
-{
-    const int64_t left = ((const range_t *)a)->low;
-    const int64_t right = ((const range_t *)b)->low;
-    return (left > right) - (left < right);
-}
-
 static int by_high_falling(const void *a, const void *b)
 {
     const int64_t left = ((const range_t *)a)->high;
@@ -239,59 +232,64 @@ static int by_high_falling(const void *a, const void *b)
     return (left < right) - (left > right);
 }
 
-/* The lowest address from 0 outside all ranges, which are sorted for it. */
-static int64_t lowest_sorted(ranges_t *ranges, int64_t unit)
-{
-    int64_t free = 0;
-    qsort(ranges->item, ranges->count, sizeof *ranges->item, by_low);
-    for (size_t at = 0; at < ranges->count && ranges->item[at].low < free; at++) {
-        const int64_t high = round_up(ranges->item[at].high, unit);
-        if (high > free) {
-            free = high;
-        }
-    }
-    return free;
-}
-
-/* The same by a walk over units of addresses, where ranges are many for their number. */
-static int64_t lowest_walked(board_t *board, int64_t unit)
+/* Buckets of addresses for the ranges, by their lower ends: at least one for two of them. False where memory ran out. */
+static bool bucket(board_t *board)
 {
     const ranges_t *ranges = &board->ranges;
-    int32_t *reach = board->reach;
-    int64_t free = 0;
-    for (size_t at = 0; at < ranges->count; at++) {
-        const range_t *range = &ranges->item[at];
-        const int64_t high = round_up(range->high, unit) / unit;
-        if (range->low < 0) {
-            free = high > free ? high : free;
-        } else if (high > reach[range->low / unit]) {
-            reach[range->low / unit] = (int32_t)high;
+    board->width = 0;
+    while (board->top >> board->width > 2 * (int64_t)ranges->count) {
+        board->width++;
+    }
+    const size_t buckets = (size_t)(board->top >> board->width) + 1;
+    if (buckets > board->buckets || ranges->room > board->rest_room) {
+        free(board->head);
+        free(board->rest);
+        board->buckets = 2 * buckets;
+        board->rest_room = ranges->room;
+        board->head = malloc(board->buckets * sizeof *board->head);
+        board->rest = malloc(board->rest_room * sizeof *board->rest);
+        if (board->head == NULL || board->rest == NULL) {
+            return false;
         }
     }
-    for (int64_t at = 0; at < free; at++) {
-        free = reach[at] > free ? reach[at] : free;
-    }
+    memset(board->head, 0xff, buckets * sizeof *board->head); /* NONE */
     for (size_t at = 0; at < ranges->count; at++) {
-        if (ranges->item[at].low >= 0) {
-            reach[ranges->item[at].low / unit] = 0;
-        }
+        const int64_t low = ranges->item[at].low;
+        int32_t *head = &board->head[low > 0 ? low >> board->width : 0];
+        board->rest[at] = *head;
+        *head = (int32_t)at;
     }
-    return free * unit;
+    return true;
 }
 
 /* The lowest address from 0 outside all ranges; -1 where memory ran out. */
 static int64_t lowest(board_t *board, int64_t unit)
 {
-    const size_t units = (size_t)(board->top / unit) + 1;
-    if (units > UNITS_PER_RANGE * board->ranges.count || units > INT32_MAX) {
-        return lowest_sorted(&board->ranges, unit);
+    if (!bucket(board)) {
+        return -1;
     }
-    if (units > board->units) {
-        free(board->reach);
-        board->units = 2 * units;
-        board->reach = calloc(board->units, sizeof *board->reach);
+    const int64_t last = board->top >> board->width;
+    int64_t free = 0;
+    for (int64_t at = 0; at <= last; at++) {
+        bool risen = board->head[at] != NONE;
+        bool above = false; /* a range of this bucket lies above the address, and so do all of later buckets */
+        while (risen) {
+            risen = above = false;
+            for (int32_t n = board->head[at]; n != NONE; n = board->rest[n]) {
+                const range_t *range = &board->ranges.item[n];
+                if (range->low >= free) {
+                    above = true;
+                } else if (range->high > free) {
+                    free = round_up(range->high, unit);
+                    risen = true;
+                }
+            }
+        }
+        if (above) {
+            break;
+        }
     }
-    return board->reach != NULL ? lowest_walked(board, unit) : -1;
+    return free;
 }
 
 /* The highest address up to start outside all ranges; -1: none. */
@@ -389,6 +387,7 @@ int32_t tinyseg_first_fit(int32_t count, const int64_t *first, const int64_t *be
     free(board.ranges.item);
     free(board.flight);
     free(board.cells);
-    free(board.reach);
+    free(board.head);
+    free(board.rest);
     return fine;
 }

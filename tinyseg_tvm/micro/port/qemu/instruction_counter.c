@@ -7,15 +7,13 @@
  *   pause=A resume=A    inside a bracket, what runs between these is counted apart (callbacks)
  *   profile=on          count per instruction address as well
  *   allow=LOW-HIGH      every store in the bracket (not in callbacks) must be inside one of these ranges; repeatable
+ *   cache=, memory=     cycles that the memories take are counted, too (memory_timing.h); repeatable
  *
  * Results, one record per line:
  *   region N run INSTRUCTIONS segments SEGMENTS callbacks INSTRUCTIONS segments SEGMENTS violations COUNT
  *   count N ADDRESS INSTRUCTIONS          (profile, all brackets but the first together, N = 1)
  *   store N ADDRESS BYTES PC              (the first violations of bracket N)
- *
- * Distributions ship QEMU without its plugin header, so what is used of the interface is declared here ("QEMU TCG
- * Plugins" in the QEMU manual). Versions 1 (QEMU 4.2 to 8.2) and 2 and up (QEMU 9.0) differ in how a counter is
- * incremented without a call: QEMU_PLUGIN_API selects. */
+ *   waited N CODE DATA                    (cycles, with memories) */
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,37 +22,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifndef QEMU_PLUGIN_API
-#define QEMU_PLUGIN_API 1
-#endif
+#include "memory_timing.h"
+#include "qemu_plugin.h"
 
 #define EXPORT __attribute__((visibility("default")))
-
-typedef uint64_t qemu_plugin_id_t;
-typedef uint32_t qemu_plugin_meminfo_t;
-typedef struct qemu_info_t qemu_info_t; /* not looked into: its layout differs between versions */
-struct qemu_plugin_tb;
-struct qemu_plugin_insn;
-
-typedef void (*vcpu_callback)(unsigned int cpu, void *data);
-typedef void (*memory_callback)(unsigned int cpu, qemu_plugin_meminfo_t info, uint64_t address, void *data);
-
-enum { CALLBACK_NO_REGISTERS = 0 };
-enum { MEMORY_WRITE = 2 };
-enum { INLINE_ADD_U64 = 0 };
-
-extern void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id,
-                                                  void (*callback)(qemu_plugin_id_t, struct qemu_plugin_tb *));
-extern void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id, void (*callback)(qemu_plugin_id_t, void *), void *data);
-extern void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *instruction, vcpu_callback callback,
-                                                   int flags, void *data);
-extern void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *instruction, memory_callback callback, int flags,
-                                             int kind, void *data);
-extern bool qemu_plugin_mem_is_store(qemu_plugin_meminfo_t info);
-extern unsigned int qemu_plugin_mem_size_shift(qemu_plugin_meminfo_t info);
-extern size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *block);
-extern struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *block, size_t index);
-extern uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *instruction);
 
 EXPORT int qemu_plugin_version = QEMU_PLUGIN_API;
 EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int count, char **arguments);
@@ -62,9 +33,6 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int
 /* ---- Counters --------------------------------------------------------------------------------------------------- */
 
 #if QEMU_PLUGIN_API == 1
-extern void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *instruction, int operation,
-                                                       void *counter, uint64_t increment);
-
 static void count_instruction(struct qemu_plugin_insn *instruction, uint64_t *counter)
 {
     qemu_plugin_register_vcpu_insn_exec_inline(instruction, INLINE_ADD_U64, counter, 1);
@@ -146,6 +114,11 @@ static site *site_at(uint64_t address)
 
 /* ---- Segments --------------------------------------------------------------------------------------------------- */
 
+static bool is_counted(void)
+{
+    return now == RUNNING;
+}
+
 static void start_segment(phase next)
 {
     now = next;
@@ -173,6 +146,8 @@ static void on_begin(unsigned int cpu, void *data)
 {
     (void)cpu;
     (void)data;
+    uint64_t before[CONTENTS];
+    memory_timing_take(before);
     run = callbacks = (count){ 0, 0 };
     violations = 0;
     start_segment(RUNNING);
@@ -211,6 +186,11 @@ static void on_end(unsigned int cpu, void *data)
             "region %" PRIu64 " run %" PRIu64 " segments %" PRIu64 " callbacks %" PRIu64 " segments %" PRIu64
             " violations %" PRIu64 "\n",
             region, run.instructions, run.segments, callbacks.instructions, callbacks.segments, violations);
+    if (memory_timing_is_needed()) {
+        uint64_t waited[CONTENTS];
+        memory_timing_take(waited);
+        fprintf(out, "waited %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", region, waited[CODE], waited[DATA]);
+    }
     region++;
 }
 
@@ -238,6 +218,7 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *block)
 {
     (void)id;
     const size_t instructions = qemu_plugin_tb_n_insns(block);
+    memory_timing_watch(block, is_counted, &executed);
     for (size_t i = 0; i < instructions; i++) {
         struct qemu_plugin_insn *instruction = qemu_plugin_tb_get_insn(block, i);
         const uint64_t address = qemu_plugin_insn_vaddr(instruction);
@@ -304,6 +285,12 @@ static bool parse_argument(const char *argument)
     if ((value = value_of(argument, "profile")) != NULL) {
         profile = strcmp(value, "on") == 0;
         return true;
+    }
+    if ((value = value_of(argument, "cache")) != NULL) {
+        return memory_timing_add_cache(value);
+    }
+    if ((value = value_of(argument, "memory")) != NULL) {
+        return memory_timing_add_memory(value);
     }
     if ((value = value_of(argument, "allow")) != NULL && allowed_count < MOST_RANGES) {
         char *separator;
