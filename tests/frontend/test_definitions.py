@@ -114,6 +114,20 @@ FORMS: dict[str, tuple[str, dict[str, np.ndarray], dict[str, Any], dict[str, Any
         {},
         1,
     ),
+    "integer to an integer": (
+        "Pow",
+        {"x": np.array([3, -2, 7], np.int32), "y": np.array([4, 5, 0], np.int32)},
+        {},
+        {},
+        1,
+    ),
+    "normalised, with the statistics as results": (
+        "LayerNormalization",
+        {"x": floats(2, 3, 4), "s": floats(3, 4), "b": floats(3, 4)},
+        {},
+        {"axis": 1},
+        3,
+    ),
     "normalised by statistics that are computed": (
         "BatchNormalization",
         {"x": floats(2, 3, 2), "s": floats(3), "b": floats(3), "m": floats(3), "v": abs(floats(3))},
@@ -197,6 +211,13 @@ def test_definition_computes_what_onnx_says(name):
         proto.graph.input.append(helper.make_tensor_value_info(key, elem_type, array.shape))
     used = assert_same(proto, inputs)
     assert op_type not in used or op_type in ("Mod", "Pow", "ReduceMax")
+
+
+def test_root_mean_squares_over_all_axes():
+    feeds = {"x": floats(3, 4), "w": floats(3, 4)}
+    ports = [port(name, [3, 4]) for name in feeds]
+    proto = model([node("RMSNormalization", "x w", "y", axis=0)], ports, [port("y", [3, 4])], {}, 23)
+    assert "RMSNormalization" not in assert_same(proto, feeds)
 
 
 def test_function_bodies_use_the_attributes_of_the_call():

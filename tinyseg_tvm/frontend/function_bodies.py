@@ -33,6 +33,7 @@ EXPANDED: dict[str, tuple[str, ...]] = {
         "LinearAttention",
         "MeanVarianceNormalization",
         "NegativeLogLikelihoodLoss",
+        "RMSNormalization",
         "RotaryEmbedding",
         "Shrink",
         "SoftmaxCrossEntropyLoss",
@@ -64,6 +65,8 @@ def expand_functions(graph: Graph) -> None:
 def _is_call(node: Node) -> bool:
     if node.op_type == "SpaceToDepth":  # TVM has the default order of channels alone
         return not node.domain and node.attributes.get("mode", "DCR") == "CRD"
+    if node.op_type == "LayerNormalization":  # TVM has no statistics as results
+        return not node.domain and any(node.outputs[1:])
     return node.op_type in EXPANDED.get(node.domain, ())
 
 

@@ -41,13 +41,11 @@ def determinant(graph: Graph, node: Node) -> list[Node] | None:
 
 
 def power_of_types(graph: Graph, node: Node) -> list[Node] | None:
-    """``x ^ y`` of different types, in the type of x: in double precision where x is an integer and y a float."""
+    """``x ^ y`` in the type of x: in double precision where x is an integer; None of two alike floats."""
     base, exponent = graph.dtype(node.inputs[0]), graph.dtype(node.inputs[1])
-    if base is None or exponent is None or base == exponent:
+    if base is None or exponent is None or (base == exponent and np.dtype(base).kind == "f"):
         return None
-    common = base
-    if np.dtype(base).kind in "iu" and np.dtype(exponent).kind == "f":
-        common = "float64"
+    common = "float64" if np.dtype(base).kind in "iu" else base
     made = Definition(graph, node)
     operands = [
         name if dtype == common else made.cast(name, common)
