@@ -98,7 +98,12 @@ def image(source: onnx.ModelProto, seed: int = 0) -> np.ndarray:
     ("source", "target"),
     [
         pytest.param(segmenter(HEIGHT, 12, gated=False), "c -tinyseg -endless", id="segmenter"),
-        pytest.param(segmenter(HEIGHT, 12, gated=False), "c -tinyseg -endless=8 -objective=ram", id="rounds of 8"),
+        pytest.param(
+            segmenter(HEIGHT, 12, gated=False),
+            "c -tinyseg -endless=8 -objective=ram",
+            id="rounds of 8",
+            marks=pytest.mark.release,
+        ),
         pytest.param(random_map_network(4, HEIGHT), "c -tinyseg -endless", id="float32", marks=pytest.mark.release),
         pytest.param(random_map_network(5, HEIGHT), "c -tinyseg -endless", id="float32 5", marks=pytest.mark.release),
     ],
@@ -134,8 +139,9 @@ def test_pushed_lines_give_the_result_of_each_window(tmp_path: Path):
         np.testing.assert_array_equal(result.ravel(), expected[begin + number * step])
 
 
-@pytest.mark.parametrize("board", ["host", pytest.param("mps2_an386", marks=pytest.mark.release)])
-@pytest.mark.parametrize("io", ["line", pytest.param("resident", marks=pytest.mark.release)])
+@pytest.mark.release
+@pytest.mark.parametrize("board", ["host", "mps2_an386"])
+@pytest.mark.parametrize("io", ["line", "resident"])
 def test_rounds_are_a_sequence_of_inferences(board: str, io: str, tmp_path: Path):
     module, params = frontend.from_onnx(segmenter(HEIGHT, 12, gated=False))
     factory = build(module, f"c -tinyseg -endless -io={io} -board={board}", params)

@@ -340,7 +340,7 @@ def stream_start(draw: Any) -> Case:
     rng, advance, edge = draw(generators), draw(st.integers(1, 3)), draw(st.booleans())
     lines = array_of(rng, draw(shapes.filter(lambda shape: len(shape) > 1)), draw(dtypes))
     rounds = np.array([[draw(st.integers(0, 3))]], np.int8)
-    return Case(StreamStart(advance, draw(st.integers(0, 6)), draw(st.integers(0, 5)), edge), (lines, rounds), {})
+    return Case(StreamStart(advance, draw(st.integers(1, 6)), draw(st.integers(0, 5)), edge), (lines, rounds), {})
 
 
 @st.composite

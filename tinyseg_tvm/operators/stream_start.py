@@ -33,7 +33,7 @@ class StreamStart(Operator):
         """The type of the lines."""
         if len(inputs) != 2 or inputs[1] != TensorType((1, 1), "int8") or inputs[0].line_axis is None:
             raise ValueError(f"lines and a round (1, 1) of int8 are needed, not {[each.shape for each in inputs]}")
-        if self.advance < 1 or not 0 <= self.first <= 127 * self.advance:
+        if self.advance < 1 or not 1 <= self.first <= 127 * self.advance:
             raise ValueError(f"first line {self.first} is not within 127 rounds of {self.advance} lines")
         return (inputs[0],)
 
