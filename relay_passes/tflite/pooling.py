@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from tvm import relax
 
-from tinyseg_tvm.operators import AveragePool2d, Clip, GlobalPool, Lookup, MaxPool2d, Reduce
+from tinyseg_tvm.operators import AveragePool2d, Clip, GlobalPool, Lookup, MaxPool2d, Operator, Reduce
 from tinyseg_tvm.operators.arithmetic import float32, forms, tflite
 from tinyseg_tvm.relay_passes.expressions import Expr
 from tinyseg_tvm.relay_passes.tflite.calls import Lower, TfliteCall, UnsupportedError
@@ -115,6 +115,8 @@ def _reduced(found: TfliteCall, pool: GlobalPool, value: Expr | None = None) -> 
     rank = len(shape)
     kept = [axis for axis in range(rank) if axis not in axes]
     value = found.operand().expression if value is None else value
+    if rank == 4 and shape[0] == 1 and axes == [2]:
+        return found.shaped(found.emit(_of_rows(pool, shape[2]), [value]))
     if rank != 4 or shape[0] != 1 or axes != [1, 2]:
         order = axes + kept
         if [axis for axis in order if shape[axis] != 1] != sorted(axis for axis in order if shape[axis] != 1):
@@ -122,6 +124,14 @@ def _reduced(found: TfliteCall, pool: GlobalPool, value: Expr | None = None) -> 
         pixels, channels = (int(np.prod([shape[axis] for axis in part], dtype=np.int64)) for part in (axes, kept))
         value = found.move(relax.op.reshape(value, (1, pixels, 1, channels)), "pixels")
     return found.shaped(found.emit(pool, [value]))
+
+
+def _of_rows(pool: GlobalPool, width: int) -> Operator:
+    """The pooling of each row of a map: no map is laid out anew."""
+    kernel, strides, none = (1, width), (1, 1), (0, 0, 0, 0)
+    if pool.arithmetic is None:
+        return MaxPool2d(kernel, strides, none, (1, 1))
+    return AveragePool2d(kernel, strides, none, count_include_pad=False, arithmetic=pool.arithmetic)
 
 
 def _axes(found: TfliteCall) -> list[int]:
