@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import select
 import shutil
 import subprocess
 import time
@@ -49,10 +50,20 @@ class Browser:
         self._number = 0
         self._session = ""
         self.problems: list[str] = []
-        target = self.call("Target.getTargets")["targetInfos"][0]["targetId"]
+        target = self._page()
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
+
+    def _page(self) -> str:
+        """The first page, which may come a moment behind the browser."""
+        last = time.monotonic() + PATIENCE
+        while time.monotonic() < last:
+            pages = [each for each in self.call("Target.getTargets")["targetInfos"] if each["type"] == "page"]
+            if pages:
+                return str(pages[0]["targetId"])
+            time.sleep(0.05)
+        raise AssertionError("the browser opens no page")
 
     def close(self) -> None:
         """Ends the process."""
@@ -80,6 +91,7 @@ class Browser:
 
     def _read(self) -> dict[str, Any]:
         while b"\0" not in self._buffer:
+            assert select.select([self._in], [], [], PATIENCE)[0], "the browser says nothing"
             part = os.read(self._in, 1 << 20)
             assert part, "the browser ended"
             self._buffer += part
