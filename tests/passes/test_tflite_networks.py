@@ -25,7 +25,7 @@ DEQUANTISED = ("dtln_model_quant_1", "tensorflow_semanticsegmentation_frozen_per
 """Of weights that are dequantised at import, where the kernels quantise activations: other numbers."""
 
 MICROS_OWN = ("coral_keras_lstm_mnist_ptq", "tflm_trained_lstm_int8")
-"""Of LSTMs, as TensorFlow Lite Micro has them (tests/frontend/test_tflite_lstm.py); other kernels give one other value."""
+"""Of LSTMs as in TensorFlow Lite Micro (tests/frontend/test_tflite_lstm.py); other kernels give one other value."""
 
 
 def made_inputs(network: Network, vectors: Any, case: int) -> list[np.ndarray]:
