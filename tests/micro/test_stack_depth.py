@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -61,11 +62,10 @@ CORES = {
 }
 
 
-@pytest.fixture(scope="module", params=sorted(CORES))
-def program(request, tmp_path_factory):
-    folder = tmp_path_factory.mktemp(request.param)
-    (folder / "p.c").write_text(SOURCE)
-    command = ["arm-none-eabi-gcc", "-mthumb", *CORES[request.param], "-O2", "-std=c99", "-fstack-usage"]
+def compiled(folder: Path, core: str, source: str) -> tuple[StackDepths, dict[str, int]]:
+    """A program, and what the compiler notes of its functions."""
+    (folder / "p.c").write_text(source)
+    command = ["arm-none-eabi-gcc", "-mthumb", *CORES[core], "-O2", "-std=c99", "-fstack-usage"]
     command += ["-nostartfiles", "--specs=nano.specs", "-eReset_Handler", "-x", "c", "p.c", "-o", "p.elf"]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
     (notes,) = folder.glob("*.su")
@@ -74,6 +74,11 @@ def program(request, tmp_path_factory):
         place, size, _ = line.split("\t")
         sizes[place.split(":")[-1]] = int(size)
     return StackDepths(folder / "p.elf", read_image(folder / "p.elf", 1), "arm-none-eabi-objdump"), sizes
+
+
+@pytest.fixture(scope="module", params=sorted(CORES))
+def program(request, tmp_path_factory):
+    return compiled(tmp_path_factory.mktemp(request.param), request.param, SOURCE)
 
 
 def test_frames_are_those_that_the_compiler_notes(program):
@@ -99,3 +104,18 @@ def test_recursion_and_computed_frames_are_named(program):
     assert depths.depth("computed").unbounded == ("computed",)
     assert depths.depth("endless").unbounded == ("endless",)  # takes more in each turn of a loop
     assert set(depths.depth("Reset_Handler").unbounded) >= {"again", "computed", "endless"}
+
+
+def test_an_operator_of_a_port_that_is_called_net_run_is_no_driver(tmp_path):
+    """The function that writes its lines calls what the application gave, and not the operators."""
+    table = "static const operation operators[] = {small, large, floats"
+    others = "static const operation elsewhere[] = {many};"
+    written = (
+        "static volatile operation given = many;\n"
+        "KEEP static uint32_t net_write_net_run(uint32_t n) { return given(n) + 3; }"
+    )
+    source = SOURCE.replace(f"{table}}};\n{others}", f"{others}\n{written}\n{table}, net_write_net_run}};")
+    depths, _ = compiled(tmp_path, "m4", source)
+    found = depths.depth("net_run")
+    assert found.unbounded == ()
+    assert found.path[:3] == ("net_run", "net_write_net_run", "many")

@@ -153,7 +153,9 @@ def _watched(project: micro.Project) -> Verdict | None:
     if result.stray_writes:
         return Verdict("crash", f"it writes where it must not: {result.stray_writes[0]}")
     for name, most in project.deepest_stacks(result.elf).items():
-        if name == "program" and not most.unbounded and not result.ram.stack <= most.bytes:
+        if most.unbounded:
+            return Verdict("promise", f"nothing bounds the stack of {name}: {', '.join(most.unbounded)}")
+        if name == "program" and not result.ram.stack <= most.bytes:
             return Verdict("promise", f"it took {result.ram.stack} bytes of stack, by its code {most.bytes} are most")
     return None
 

@@ -118,8 +118,8 @@ class StackDepths:
             if callee in self._functions:
                 yield callee, taken
         if function.pointer_calls >= 0:
-            by_table = function.name.endswith("_run") and self._operators
-            for callee in sorted(self._operators if by_table else self._others - {function.address}):
+            runs = function.name.endswith("_run") and function.address not in self._operators
+            for callee in sorted(self._operators if runs and self._operators else self._others - {function.address}):
                 yield callee, function.pointer_calls
 
     def _code_in(self, words: Mapping[int, int], address: int, size: int) -> set[int]:
