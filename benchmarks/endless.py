@@ -11,14 +11,14 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from tinyseg_tvm.micro import RunResult, generate_project
-from tinyseg_tvm.network import reference
-from tinyseg_tvm.network.states import initial_states
+from tinyseg_tvm.network import Network, Port, reference
 from tinyseg_tvm.relay import BuildOptions, Factory, build, frontend
 from tinyseg_tvm.relay.factory import random_inputs
 from tinyseg_tvm.report.tables import render
@@ -66,18 +66,20 @@ def run_rounds(factory: Factory) -> tuple[RunResult, bool]:
     """The firmware over as many rounds as bring results, and whether every byte is the reference's."""
     network = factory.network
     late = max((p.delay or 0) // network.tensors[p.tensor].type.lines for p in network.outputs)
-    frames = [
-        [reference.from_device(network, port, array) for port, array in zip(network.inputs, arrays, strict=True)]
-        for arrays in (random_inputs(network, seed) for seed in range(late + ROUNDS_BEHIND))
-    ]
+    rounds = [random_inputs(network, seed) for seed in range(late + ROUNDS_BEHIND)]
+    frames = [_in_the_models_layout(network, network.inputs, arrays) for arrays in rounds]
     with tempfile.TemporaryDirectory() as folder:
         result = generate_project(factory.board, factory, Path(folder, "project")).run(frames)
-    states = initial_states(network)
-    exact = result.status == 0
-    for frame, outputs in zip(frames, result.outputs, strict=True):
-        expected = reference.run(network, frame, states=states)
-        exact = exact and all(np.array_equal(got, want) for got, want in zip(outputs, expected, strict=True))
+    expected = reference.run_sequence(network, rounds)
+    exact = result.status == 0 and len(result.outputs) == len(expected)
+    for outputs, arrays in zip(result.outputs, expected, strict=False):
+        wanted = _in_the_models_layout(network, network.outputs, arrays)
+        exact = exact and all(np.array_equal(got, want) for got, want in zip(outputs, wanted, strict=True))
     return result, exact
+
+
+def _in_the_models_layout(network: Network, ports: Sequence[Port], arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+    return [reference.from_device(network, port, array) for port, array in zip(ports, arrays, strict=True)]
 
 
 def row(path: Path, options: BuildOptions) -> tuple[list[str], bool]:

@@ -29,6 +29,18 @@ static tinyseg_storage_status write_(void *user, uint32_t offset, const void *da
     return transfer(true, offset, (uint8_t *)(uintptr_t)data, bytes);
 }
 
+static void plug_in(tinyseg_storage_status (*poll)(void *user), void (*cancel)(void *user))
+{
+    memset(&storage, 0, sizeof storage);
+    storage.block_bytes = NET_STORAGE0_BLOCK;
+    storage.capacity = NET_STORAGE0_BYTES;
+    storage.patience = 200;
+    storage.read = read_;
+    storage.write = write_;
+    storage.poll = poll;
+    storage.cancel = cancel;
+}
+
 static bool right(void)
 {
     return memcmp(arena + NET_OUTPUT0_OFFSET, expected, sizeof expected) == 0;

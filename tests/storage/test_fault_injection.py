@@ -187,14 +187,8 @@ int main(int argc, char **argv)
     asynchronous = argc > 1 && strcmp(argv[1], "asynchronous") == 0;
     load("tests/input0_0.bin", image, sizeof image);
     load("tests/output0_0.bin", expected, sizeof expected);
-    storage.block_bytes = NET_STORAGE0_BLOCK;
-    storage.capacity = NET_STORAGE0_BYTES;
-    storage.patience = 200;
+    plug_in(poll_, cancel);
     storage.open = open_;
-    storage.read = read_;
-    storage.write = write_;
-    storage.poll = poll_;
-    storage.cancel = cancel;
     for (uint32_t i = 0; i < 2u; ++i) { /* the first one asks the medium for its number, too */
         if (infer() != NET_OK || !right()) {
             return 92;

@@ -85,14 +85,7 @@ static void cancel(void *user)
 
 static void reset(void)
 {
-    memset(&storage, 0, sizeof storage);
-    storage.block_bytes = NET_STORAGE0_BLOCK;
-    storage.capacity = NET_STORAGE0_BYTES;
-    storage.patience = 200;
-    storage.read = read_;
-    storage.write = write_;
-    storage.poll = poll_;
-    storage.cancel = cancel;
+    plug_in(poll_, cancel);
 }
 
 static net_status infer(uint8_t changed)

@@ -18,6 +18,7 @@ import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 
@@ -29,7 +30,6 @@ from tinyseg_tvm.network.stream_kinds import (
     Window,
     over_part,
     part_of,
-    sliding_of,
     stream_kinds,
     with_lines,
 )
@@ -98,7 +98,6 @@ class _Rewrite:
     def network(self) -> Network:
         """The whole."""
         (entering,) = self.old.inputs
-        self.reach = dict(self._reach())
         self.tensors[entering.tensor] = self._of_round(entering.tensor)
         for node in self.old.nodes:
             self._node(node)
@@ -126,14 +125,16 @@ class _Rewrite:
 
     def _lines(self, name: str) -> int:
         """A tensor's new lines in a round."""
-        kind = self.kinds[name]
-        assert isinstance(kind, Endless)
-        return int(kind.lines * self.round_lines)
+        return int(self._stream(name).lines * self.round_lines)
 
     def _delay(self, name: str) -> int:
+        return self._stream(name).delay
+
+    def _stream(self, name: str) -> Endless:
+        """What is known of a tensor whose lines never end."""
         kind = self.kinds[name]
         assert isinstance(kind, Endless)
-        return kind.delay
+        return kind
 
     def _of_round(self, name: str) -> Tensor:
         """A tensor of the model with the lines of a round."""
@@ -166,11 +167,11 @@ class _Rewrite:
         return part_of(self._sliding(node), -self._delay(result), self._lines(result))
 
     def _sliding(self, node: Node) -> Sliding:
-        found = sliding_of(self.old, node, [self.kinds[name] for name in node.inputs])
-        assert found is not None
-        return found
+        sliding = self._stream(node.outputs[0]).sliding
+        assert sliding is not None
+        return sliding
 
-    @property
+    @cached_property
     def _window_delay(self) -> int:
         """Lines of the input from the begin of a round's window to the end of the round."""
         held = [
@@ -185,8 +186,7 @@ class _Rewrite:
 
     def _window_begin(self, name: str) -> int:
         """The first line of a tensor's window, counted from its first new line of the round."""
-        kind = self.kinds[name]
-        assert isinstance(kind, Endless)
+        kind = self._stream(name)
         begin = kind.lines * (self.round_lines - self._window_delay)
         if begin.denominator != 1:
             raise TinySegError(
@@ -194,7 +194,8 @@ class _Rewrite:
             )
         return int(begin) + kind.delay
 
-    def _reach(self) -> dict[str, int]:
+    @cached_property
+    def reach(self) -> dict[str, int]:
         """How many earlier lines are kept of each tensor."""
         reach: dict[str, int] = {}
         for node in self.old.nodes:

@@ -20,10 +20,12 @@ class Endless:
     Attributes:
         lines: for each line of the input, as a fraction.
         delay: the lines by which it is late: see endless.py.
+        sliding: how its maker makes it of its operands; None of the input.
     """
 
     lines: Fraction
     delay: int
+    sliding: Sliding | None = None
 
 
 class Window:
@@ -49,14 +51,14 @@ def _result_kind(network: Network, node: Node, operands: Sequence[Kind]) -> Kind
     streams = [kind for kind in operands if isinstance(kind, Endless)]
     if not streams or any(isinstance(kind, Window) for kind in operands):
         return None if all(kind is None for kind in operands) else Window()
-    sliding = sliding_of(network, node, operands)
+    sliding = _sliding_of(network, node, operands)
     if sliding is None or len({stream.lines for stream in streams}) != 1:
         return Window()
     delay = max(stream.delay for stream in streams)
-    return Endless(streams[0].lines * Fraction(sliding.made, sliding.taken), sliding.delay(delay))
+    return Endless(streams[0].lines * Fraction(sliding.made, sliding.taken), sliding.delay(delay), sliding)
 
 
-def sliding_of(network: Network, node: Node, operands: Sequence[Kind]) -> Sliding | None:
+def _sliding_of(network: Network, node: Node, operands: Sequence[Kind]) -> Sliding | None:
     """How an operator's results follow from operands of which some never end; None where they need them all."""
     types = network.input_types(node)
     if any(kind is None and each.lines > 1 for kind, each in zip(operands, types, strict=True)):

@@ -11,15 +11,15 @@ import numpy as np
 
 from tinyseg_tvm.operators.access_patterns import by_line
 from tinyseg_tvm.operators.arithmetic import forms
-from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator, Part, Slid
+from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator
 from tinyseg_tvm.operators.sliding import Sliding
 from tinyseg_tvm.operators.spatial_exchange import exchanged_padding, exchanged_pair
 from tinyseg_tvm.operators.tensor_type import TensorType, expect_map
-from tinyseg_tvm.operators.windows import Window, windows
+from tinyseg_tvm.operators.windows import PaddedMap, Window, windows
 
 
 @dataclass(frozen=True)
-class AveragePool2d(Operator):
+class AveragePool2d(PaddedMap, Operator):
     """The average of each window: its pixels inside the map are summed in the order of rows and columns; ``count`` is
     their number, or the kernel's size with ``count_include_pad``.
     """
@@ -94,9 +94,3 @@ class AveragePool2d(Operator):
         if down.before and not self.count_include_pad:
             raise ValueError("its first lines are averages of fewer lines")
         return down.sliding(self.arithmetic.operand_zero)
-
-    def over(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray], part: Part) -> Slid:
-        """Without padding at the first and the last line."""
-        del inputs, part
-        _, left, _, right = self.padding
-        return Slid(replace(self, padding=(0, left, 0, right)), constants)

@@ -11,15 +11,15 @@ import numpy as np
 
 from tinyseg_tvm.operators.access_patterns import by_line
 from tinyseg_tvm.operators.arithmetic import forms
-from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator, Part, Slid
+from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator
 from tinyseg_tvm.operators.sliding import Sliding
 from tinyseg_tvm.operators.spatial_exchange import exchanged_constant, exchanged_padding, exchanged_pair
 from tinyseg_tvm.operators.tensor_type import TensorType
-from tinyseg_tvm.operators.windows import Window, windows
+from tinyseg_tvm.operators.windows import PaddedMap, Window, windows
 
 
 @dataclass(frozen=True)
-class Conv2d(Operator):
+class Conv2d(PaddedMap, Operator):
     """Dense, grouped and depthwise convolution.
 
     The activation operands are *pieces*: feature maps (1, H, W, C_i) of equal H, W and quantisation, read as
@@ -119,9 +119,3 @@ class Conv2d(Operator):
     def sliding(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]) -> Sliding:
         """As its kernel slides; padding is left out of sums, as the zero point is."""
         return self._windows(constants["weight"].shape)[0].sliding(self.arithmetic.operand_zero)
-
-    def over(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray], part: Part) -> Slid:
-        """Without padding at the first and the last line."""
-        del inputs, part
-        _, left, _, right = self.padding
-        return Slid(replace(self, padding=(0, left, 0, right)), constants)

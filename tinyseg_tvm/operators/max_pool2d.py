@@ -9,15 +9,15 @@ from typing import ClassVar
 import numpy as np
 
 from tinyseg_tvm.operators.access_patterns import by_line
-from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator, Part, Slid
+from tinyseg_tvm.operators.base import Exchanged, LineAccess, Operator
 from tinyseg_tvm.operators.sliding import Sliding
 from tinyseg_tvm.operators.spatial_exchange import exchanged_padding, exchanged_pair
 from tinyseg_tvm.operators.tensor_type import TensorType, expect_map, lowest_value
-from tinyseg_tvm.operators.windows import Window, windows
+from tinyseg_tvm.operators.windows import PaddedMap, Window, windows
 
 
 @dataclass(frozen=True)
-class MaxPool2d(Operator):
+class MaxPool2d(PaddedMap, Operator):
     """``y = x > y ? x : y`` over the window in the order of rows and columns, from the lowest value of the operand's
     type: no arithmetic.
 
@@ -83,9 +83,3 @@ class MaxPool2d(Operator):
     def sliding(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray]) -> Sliding:
         """As its kernel slides; padding never wins."""
         return self._windows()[0].sliding(lowest_value(inputs[0].dtype))
-
-    def over(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray], part: Part) -> Slid:
-        """Without padding at the first and the last line."""
-        del inputs, part
-        _, left, _, right = self.padding
-        return Slid(replace(self, padding=(0, left, 0, right)), constants)

@@ -39,13 +39,9 @@ class MaxPositions(Operator):
         if self.kernel[0] * self.kernel[1] > MOST_POSITIONS:
             raise ValueError(f"a window of {self.kernel} has more than {MOST_POSITIONS} positions")
         down, across = self._windows()
-        counts = []
-        for window, extent in ((down, height), (across, width)):
-            count = window.count(extent)
-            counts.append(count)
-            if window.before >= window.kernel or (count - 1) * window.stride - window.before >= extent:
-                raise ValueError("a window lies in the padding altogether")
-        return (TensorType((1, *counts, channels), "uint8"),)
+        if down.misses(height) or across.misses(width):
+            raise ValueError("a window lies in the padding altogether")
+        return (TensorType((1, down.count(height), across.count(width), channels), "uint8"),)
 
     def _windows(self) -> tuple[Window, Window]:
         """The kernel down and across the map."""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, cast
 
-from tinyseg_tvm.operators.base import Lines
+import numpy as np
+
+from tinyseg_tvm.operators.base import Lines, Operator, Part, Slid
 from tinyseg_tvm.operators.sliding import Sliding
+from tinyseg_tvm.operators.tensor_type import TensorType
 
 Pair = tuple[int, int]
 
@@ -141,3 +146,15 @@ def windows(kernel: Pair, strides: Pair, padding: tuple[int, int, int, int], dil
         Window(kernel[0], strides[0], top, bottom, dilation[0]),
         Window(kernel[1], strides[1], left, right, dilation[1]),
     )
+
+
+class PaddedMap:
+    """Mixed into an operator whose windows slide over a map with a frame of ``padding``."""
+
+    padding: tuple[int, int, int, int]  # top, left, bottom, right
+
+    def over(self, inputs: Sequence[TensorType], constants: Mapping[str, np.ndarray], part: Part) -> Slid:
+        """Without padding at the first and the last line."""
+        del inputs, part
+        _, left, _, right = self.padding
+        return Slid(cast(Operator, replace(cast(Any, self), padding=(0, left, 0, right))), constants)
