@@ -19,6 +19,7 @@ EXAMPLES = """examples:
   tinyseg compile unet.onnx -o out --board lm3s6965evb --ram 64K --io line
   tinyseg compile unet.onnx -o out --board mps2_an386 --objective pareto
   tinyseg compile unet.onnx -o out --target 'c -tinyseg -mcpu=cortex-m4' --stream-axis columns
+  tinyseg compile keywords.tflite -o out --board mps2_an386 --endless
   tinyseg compile unet.onnx -o ~/Arduino/libraries/unet --mcpu cortex-m4 --package arduino
 """
 
