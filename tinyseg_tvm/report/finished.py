@@ -9,10 +9,9 @@ from typing import Any
 
 from tinyseg_tvm.errors import TinySegError, UsageError
 from tinyseg_tvm.report.page import page
-from tinyseg_tvm.report.page_document import read_document
+from tinyseg_tvm.report.page_document import page_file, read_document
 from tinyseg_tvm.report.tables import render
 
-PAGE = "report.html"
 BESIDE = ("memory_map.json", "operators.csv", "memory_map.svg", "memory_map.png", "pareto.svg", "pareto.png")
 
 
@@ -22,10 +21,8 @@ def report_files(source: Path) -> list[Path]:
     Raises:
         UsageError: there is no page.
     """
-    for folder in (source, source / "reports"):
-        if (folder / PAGE).is_file():
-            return [folder / PAGE, *(folder / name for name in BESIDE if (folder / name).is_file())]
-    raise UsageError(f"{source}: no {PAGE} there: name a model, a project, or a folder that 'tinyseg report' wrote")
+    first = page_file(source)
+    return [first, *(first.parent / name for name in BESIDE if (first.parent / name).is_file())]
 
 
 def summary(document: Mapping[str, Any]) -> str:
@@ -53,8 +50,8 @@ def write_again(directory: Path, source: Path, against: Mapping[str, Any] | None
         raise UsageError(f"{directory} holds the reports that are read: name another folder")
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        (directory / PAGE).write_text(page(document, against), encoding="utf-8", newline="\n")
+        (directory / first.name).write_text(page(document, against), encoding="utf-8", newline="\n")
         copied = [Path(shutil.copyfile(file, directory / file.name)) for file in others]
     except OSError as error:
         raise TinySegError(f"{directory}: {error.strerror}") from error
-    return [directory / PAGE, *copied]
+    return [directory / first.name, *copied]
