@@ -31,8 +31,8 @@ from tinyseg_tvm.codegen.library.operator_functions import (
 )
 from tinyseg_tvm.codegen.library.own_names import under_own_names
 from tinyseg_tvm.codegen.library.rules import rule_macros, runtime_copies
-from tinyseg_tvm.codegen.library.shared_names import runtime_version, under_shared_names
 from tinyseg_tvm.codegen.library.schedule import ScheduleTable, schedule_table
+from tinyseg_tvm.codegen.library.shared_names import runtime_version, under_shared_names
 from tinyseg_tvm.codegen.memories.placement import pool_member, tensor_addresses
 from tinyseg_tvm.codegen.memories.storage_layout import storage_regions
 from tinyseg_tvm.codegen.programs.long_tail import long_tail_files

@@ -53,7 +53,7 @@ def shared_name(name: str, header: str, macros: tuple[str, ...]) -> str:
 
 @cache
 def _digest_of(header: str, macros: tuple[str, ...]) -> str:
-    """Of all that decides what a header's functions do: the files that define them, and whatever these include or call."""
+    """Of what decides what a header declares: the files that define it, and whatever these include or call."""
     modules: set[str] = set()
     headers = {header}
     copies: dict[str, str] = {}

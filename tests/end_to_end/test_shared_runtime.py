@@ -120,7 +120,7 @@ def test_another_version_of_the_runtime_stops_the_build(two: dict[str, dict[str,
 @pytest.mark.parametrize("kind", ["objects", pytest.param("archives", marks=pytest.mark.release)])
 def test_a_linker_takes_one_copy_of_two_packages(two: dict[str, dict[str, Path]], kind: str, tmp_path: Path) -> None:
     """As ecosystems link: archives of which members are taken, or all objects and unused sections dropped."""
-    flags = "-mcpu=cortex-m4 -mthumb -Os -ffunction-sections -fdata-sections -std=c99".split()
+    flags = ["-mcpu=cortex-m4", "-mthumb", "-Os", "-ffunction-sections", "-fdata-sections", "-std=c99"]
     words: list[str | Path] = ["arm-none-eabi-gcc", *flags, "-nostdlib", "-Wl,--gc-sections", "-Wl,-e,main"]
     for name, folder in two["cmake"].items():
         paths = [*folder.glob("src/*.c"), *folder.glob("runtime/*.c"), folder / f"example/{name}_application.c"]
