@@ -15,9 +15,10 @@ import pytest
 from tests.end_to_end.small_models import segmenter
 from tests.end_to_end.test_two_networks import project, run_both
 from tests.frontend.tflite_files import convolution
+from tinyseg_tvm.codegen.library import rules, shared_names
 from tinyseg_tvm.codegen.library.rules import runtime_copies
 from tinyseg_tvm.codegen.library.shared_names import shared_name, under_shared_names
-from tinyseg_tvm.codegen.text.runtime_files import runtime_names
+from tinyseg_tvm.codegen.text.runtime_files import runtime_names, runtime_text
 from tinyseg_tvm.micro import Project, generate_package
 from tinyseg_tvm.micro.elf import read_image
 from tinyseg_tvm.micro.packages import FORMS
@@ -26,9 +27,11 @@ from tinyseg_tvm.relay import build, frontend
 SHARED = re.compile(r"tinyseg_[0-9a-f]{8}_(\w+)")
 
 
-def pair(folder: Path, options: str, first: onnx.ModelProto | bytes, second: onnx.ModelProto) -> list[Project]:
+def pair(
+    folder: Path, options: str, first: onnx.ModelProto | bytes, second: onnx.ModelProto
+) -> tuple[Project, Project]:
     folder.mkdir()
-    return [project(name, model, options, folder) for name, model in (("first", first), ("second", second))]
+    return project("first", first, options, folder), project("second", second, options, folder)
 
 
 def linked_bytes(made: Project) -> int:
@@ -41,8 +44,8 @@ def linked_bytes(made: Project) -> int:
 def test_two_networks_have_one_copy_of_the_kernels(tmp_path: Path) -> None:
     apart = pair(tmp_path / "apart", "-board=mps2_an386 -layerwise", segmenter(), segmenter(base=8))
     shared = pair(tmp_path / "shared", "-board=mps2_an386 -layerwise -shared-runtime", segmenter(), segmenter(base=8))
-    run_both(*apart)
-    run_both(*shared)
+    for first, second in (apart, shared):
+        run_both(first, second)
     program = shared[0].directory / "build/mps2_an386/first.elf"
     kernels = [found[1] for s in read_image(program, marks=1).symbols if (found := SHARED.fullmatch(s.name))]
     assert kernels
@@ -55,7 +58,8 @@ def test_two_networks_have_one_copy_of_the_kernels(tmp_path: Path) -> None:
 def test_networks_of_two_rules_share_what_no_rule_changes(tmp_path: Path) -> None:
     lite = convolution(np.random.default_rng(3))
     model = lite.to_bytes([0], [len(lite.tensors) - 1])
-    run_both(*pair(tmp_path / "shared", "-shared-runtime", model, segmenter()))
+    first, second = pair(tmp_path / "shared", "-shared-runtime", model, segmenter())
+    run_both(first, second)
     names = [
         {name: shared_name(f"tinyseg_{name}", f"tinyseg_{name}.h", macros) for name in ("crc32", "dense")}
         for macros in ((), ("TINYSEG_RULE_TFLITE",))
@@ -65,13 +69,10 @@ def test_networks_of_two_rules_share_what_no_rule_changes(tmp_path: Path) -> Non
 
 
 def test_a_changed_kernel_has_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tinyseg_tvm.codegen.library import rules, shared_names
-
     before = shared_name("tinyseg_conv2d_line", "tinyseg_conv2d.h", ())
-    text = rules.runtime_text
 
     def changed(name: str) -> str:
-        return text(name) + ("/* another version */\n" if name == "tinyseg_conv2d_body.h" else "")
+        return runtime_text(name) + ("/* another version */\n" if name == "tinyseg_conv2d_body.h" else "")
 
     monkeypatch.setattr(rules, "runtime_text", changed)
     shared_names._digest_of.cache_clear()
@@ -126,7 +127,7 @@ def test_a_linker_takes_one_copy_of_two_packages(two: dict[str, dict[str, Path]]
         paths = [*folder.glob("src/*.c"), *folder.glob("runtime/*.c"), folder / f"example/{name}_application.c"]
         objects = [tmp_path / f"{name}_{path.stem}.o" for path in paths]
         for path, made in zip(paths, objects, strict=True):
-            command = ["arm-none-eabi-gcc", *flags, f"-I{folder}/include", "-c", path, "-o", made]
+            command: list[str | Path] = ["arm-none-eabi-gcc", *flags, f"-I{folder}/include", "-c", path, "-o", made]
             subprocess.run(command, check=True)
         if kind == "archives":
             subprocess.run(["arm-none-eabi-ar", "rcs", tmp_path / f"lib{name}.a", *objects], check=True)
@@ -138,7 +139,7 @@ def test_a_linker_takes_one_copy_of_two_packages(two: dict[str, dict[str, Path]]
         "int main(void) { return first_application() + second_application(); }\n"
     )
     elf = tmp_path / "both.elf"
-    subprocess.run([*words, main, "-lc", "-lm", "-lgcc", "-lnosys", "-o", elf], check=True, stderr=subprocess.DEVNULL)
+    subprocess.run([*words, main, "-lc", "-lm", "-lgcc", "-lnosys", "-o", elf], check=True, capture_output=True)
     symbols = read_image(elf, marks=1).symbols
     kernels = Counter(found[1] for symbol in symbols if (found := SHARED.fullmatch(symbol.name)))
     assert kernels
