@@ -9,13 +9,12 @@ from typing import cast
 import pytest
 
 from tests.planner.networks import tiny_unet
-from tinyseg_tvm.errors import DoesNotFitError
 from tinyseg_tvm.planner.optimiser import plan
 from tinyseg_tvm.planner.spilling import SpillDecision, Transfer, spill
 from tinyseg_tvm.planner.storage_model import StorageModel
 from tinyseg_tvm.tune.candidates import Candidate, Task
 from tinyseg_tvm.tune.cost_model import SpillAwareCost
-from tinyseg_tvm.tune.search import Tuning, promised_gains, records_of, search
+from tinyseg_tvm.tune.search import ROUND, Tuning, promised_gains, records_of, search
 
 CLOCK = 1e6
 
@@ -67,13 +66,11 @@ def tuned(
     """Tunings of the tasks, and the kernels measured in order."""
     measured: list[str] = []
 
-    def measure(of: Task, chosen: Candidate) -> float:
-        key = chosen.kernel if not chosen.decisions else f"{chosen.kernel}/{chosen.decisions[0][1][0]}"
-        measured.append(f"{of.signature} {key}")
-        cycles = true_cycles[key]
-        if cycles is None:
-            raise DoesNotFitError("too large")
-        return cycles
+    def measure(asked: Sequence[tuple[Task, Candidate]]) -> list[float | None]:
+        keys = [c.kernel if not c.decisions else f"{c.kernel}/{c.decisions[0][1][0]}" for _, c in asked]
+        assert len(asked) <= max(ROUND, len(tasks))
+        measured.extend(f"{of.signature} {key}" for (of, _), key in zip(asked, keys, strict=True))
+        return [true_cycles[key] for key in keys]
 
     tunings = [Tuning(each, (each.candidates[0],)) for each in tasks]
     search(tunings, price or cost(cycles=0), measure, trials, lambda _what, share: _check(share))
@@ -126,6 +123,22 @@ def test_the_operator_with_most_to_gain_comes_first():
     true = {"small a": 50, "small b": 50, "large a": 5000, "large b": 5000}
     _, measured = tuned([small, large], true)
     assert measured[:3] == ["op0 small a", "op1 large a", "op1 large b"]
+
+
+def test_a_round_asks_for_as_many_as_stated_and_of_a_task_once():
+    """Of more tasks than a round has room for, those with most to gain."""
+    tasks = [task(n, candidate(f"a{n}", 1000 * (n + 1)), candidate(f"b{n}", 1000 * (n + 1))) for n in range(ROUND + 2)]
+    asked: list[list[str]] = []
+
+    def measure(chosen: Sequence[tuple[Task, Candidate]]) -> list[float | None]:
+        asked.append([c.kernel for _, c in chosen])
+        return [float(c.estimate) for _, c in chosen]
+
+    begun = [Tuning(each, (), {each.candidates[0]: float(each.candidates[0].estimate)}) for each in tasks]
+    gains = promised_gains(begun, cost(cycles=0), 8)
+    search([Tuning(each, (each.candidates[0],)) for each in tasks], cost(cycles=0), measure, 8, lambda *_: None)
+    assert [len(each) for each in asked] == [ROUND + 2, ROUND, 2]
+    assert asked[1] == [f"b{n}" for n in sorted(gains, key=lambda n: -gains[n])[:ROUND]]
 
 
 def test_cycles_during_which_the_storage_is_waited_for_are_worth_nothing():

@@ -19,6 +19,8 @@ EXAMPLES = """examples:
   tinyseg tune model.onnx --board mps2_an386 -o tuned.json
   tinyseg compile model.onnx --board mps2_an386 --tuning tuned.json -o out
   tinyseg tune model.onnx --board lm3s6965evb --ram 48K --storage sd --trials 4 -o tuned.json
+  tinyseg tune model.onnx --board nucleo_l4r5zi@qemu --workers 8 --cache measured -o tuned.json
+  tinyseg tune model.onnx --board mps2_an386 --cluster tcp://192.168.0.7:8786 -o tuned.json
 """
 LARGEST = 12  # operators that the table shows
 
@@ -28,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shared.add_model(parser)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="where the records go (JSON)")
     parser.add_argument("--trials", type=int, default=8, metavar="N", help="measurements per operator (default: 8)")
+    shared.add_spreading(parser)
     shared.add_build_options(parser)
 
 
@@ -36,16 +39,35 @@ def run(arguments: argparse.Namespace) -> int:
     from tinyseg_tvm.cli.compilation import import_model
     from tinyseg_tvm.codegen.tuning_records import save_records
     from tinyseg_tvm.errors import UsageError
+    from tinyseg_tvm.parallel import executor_for
     from tinyseg_tvm.relay import ProgressBar
-    from tinyseg_tvm.tune import tune
+    from tinyseg_tvm.tune import tune, worker_resource
 
     if not arguments.output.absolute().parent.is_dir():
         raise UsageError(f"-o {arguments.output}: there is no folder {arguments.output.absolute().parent}")
     options = shared.build_options(arguments)
+    resource = worker_resource(options)
+    if resource and arguments.workers > 1 and not arguments.cluster:
+        raise UsageError(
+            f"--workers {arguments.workers}: one program at a time runs on the board {resource!r}; leave it "
+            "out, or name a cluster with a worker for each board (--cluster)"
+        )
     mod, params = import_model(arguments)
-    with ProgressBar(arguments.quiet) as progress:
-        name = arguments.name or arguments.model.stem
-        tuned = tune(mod, options, params, name=name, trials=arguments.trials, progress=progress)
+    name = arguments.name or arguments.model.stem
+    with (
+        executor_for(arguments.workers, arguments.cluster, resource) as executor,
+        ProgressBar(arguments.quiet) as progress,
+    ):
+        tuned = tune(
+            mod,
+            options,
+            params,
+            name=name,
+            trials=arguments.trials,
+            progress=progress,
+            executor=executor,
+            cache=arguments.cache,
+        )
     save_records(tuned.records, arguments.output)
     print(_text(tuned))
     print(f"\nwrote {arguments.output}: compile with --tuning {arguments.output}")

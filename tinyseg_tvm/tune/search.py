@@ -1,18 +1,18 @@
 """The tuner's search: measures what promises to save the most time of a whole inference, and learns from it.
 
 Before a candidate is measured, its cycles are the estimate, times what measuring the same kernel with other decisions
-has shown. The next one to be measured is the one that would save the most if it were a little better than predicted;
-the search ends when none would save anything worth having.
+has shown. The next ones to be measured are those that would save the most if they were a little better than predicted;
+the search ends when none would save anything worth having. Measurements are asked for in rounds of a fixed size, so
+that what is found does not depend on how many are made at the same time.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tinyseg_tvm.codegen.tuning_records import Decision, TuningRecord, TuningRecords
-from tinyseg_tvm.errors import DoesNotFitError
 from tinyseg_tvm.planner.progress import Progress
 from tinyseg_tvm.tune.candidates import Candidate, Task
 from tinyseg_tvm.tune.cost_model import SpillAwareCost
@@ -20,8 +20,10 @@ from tinyseg_tvm.tune.cost_model import SpillAwareCost
 MARGIN = 0.1  # by which a candidate may turn out better than predicted
 WORTH = 0.001  # of the inference's time: what a measurement must promise to save
 
-Measure = Callable[[Task, Candidate], float]
-"""Measures a candidate: cycles per step. Raises DoesNotFitError where there is too little memory to do so."""
+ROUND = 8  # measurements asked for at a time, of different tasks: fixed, whoever makes them
+
+Measure = Callable[[Sequence[tuple[Task, Candidate]]], Iterable[float | None]]
+"""Measures candidates: cycles per step, in their order; None where there is too little memory to do so."""
 
 
 @dataclass
@@ -72,29 +74,26 @@ def search(tunings: Sequence[Tuning], cost: SpillAwareCost, measure: Measure, tr
     done = 0
     most = sum(min(trials, len(tuning.task.candidates)) for tuning in tunings)
 
-    def take(tuning: Tuning, candidate: Candidate) -> None:
+    def take(chosen: Sequence[tuple[Tuning, Candidate]]) -> None:
         nonlocal done
-        report(f"{tuning.task.view.node.name}: {candidate.kernel}", min(done / most, 1.0))
-        done += 1
-        try:
-            tuning.measured[candidate] = measure(tuning.task, candidate)
-        except DoesNotFitError:
-            tuning.excluded.add(candidate)
+        cycles = iter(measure([(tuning.task, candidate) for tuning, candidate in chosen]))
+        for tuning, candidate in chosen:
+            report(f"{tuning.task.view.node.name}: {candidate.kernel}", min(done / most, 1.0))
+            done += 1
+            found = next(cycles)
+            if found is None:
+                tuning.excluded.add(candidate)
+            else:
+                tuning.measured[candidate] = found
 
-    for tuning in tunings:
-        for candidate in tuning.first:
-            take(tuning, candidate)
+    take([(tuning, candidate) for tuning in tunings for candidate in tuning.first])
     while True:
         gains = promised_gains(tunings, cost, trials)
-        if not gains:
+        best = sorted((-gain, index) for index, gain in gains.items() if gain > WORTH)[:ROUND]
+        chosen = [(tunings[index], tunings[index].next()) for _, index in best]
+        if not chosen:
             return
-        gain, index = max((gain, -index) for index, gain in gains.items())
-        if gain <= WORTH:
-            return
-        tuning = tunings[-index]
-        chosen = tuning.next()
-        assert chosen is not None
-        take(tuning, chosen)
+        take([(tuning, candidate) for tuning, candidate in chosen if candidate is not None])
 
 
 def promised_gains(tunings: Sequence[Tuning], cost: SpillAwareCost, trials: int) -> dict[int, float]:
