@@ -15,6 +15,7 @@ from tinyseg_tvm.given import (
     Integer,
     Listed,
     Named,
+    Rule,
     Table,
     Text,
     check,
@@ -27,7 +28,7 @@ FORMAT = "tinyseg-tuning-records"
 VERSION = 2
 
 _DECISIONS = Named(Text(64), Listed(Integer(-(1 << 31), (1 << 31) - 1), 64))
-_RECORD = {
+_RECORD: Mapping[str, Rule] = {
     "operator": Text(1 << 16),
     "kernel": Text(200),
     "cycles": Integer(0, (1 << 53) - 1),
@@ -143,8 +144,8 @@ def load_database(path: Path) -> Database:
 
 
 def _record(entry: Mapping[str, Any], tools: list[tuple[tuple[str, str], ...]]) -> TuningRecord:
-    known = (entry[key] for key in ("operator", "kernel", "cycles", "measured"))
-    return TuningRecord(*known, _decisions(entry["decisions"]), tools[entry["tools"]])
+    known = {key: entry[key] for key in ("operator", "kernel", "cycles", "measured")}
+    return TuningRecord(**known, decisions=_decisions(entry["decisions"]), versions=tools[entry["tools"]])
 
 
 def _decisions(section: Mapping[str, list[int]]) -> tuple[tuple[str, tuple[int, ...]], ...]:
