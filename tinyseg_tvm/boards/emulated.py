@@ -6,6 +6,8 @@ board's own wait states and caches.
 
 from __future__ import annotations
 
+from collections import Counter
+
 from tinyseg_tvm.boards.board import Board, Cache, Memory
 from tinyseg_tvm.errors import UsageError
 
@@ -56,8 +58,10 @@ def emulated_text(board: Board, emulating: Board) -> str:
         f"arguments = [{arguments}] }}",
     ]
     memories = [memory for memory in board.memories if memory.kind != "fast"]
+    taken: Counter[str] = Counter()  # bytes of the emulated memories, of which several of the board's may take parts
     for memory in memories:
-        lines += ["", "[[memories]]", *_memory(memory, emulating, board.name)]
+        lines += ["", "[[memories]]", *_memory(memory, emulating, board.name, taken[memory.kind])]
+        taken[memory.kind] += memory.length
     names = {memory.name for memory in memories}
     for cache in board.caches:
         behind = [name for name in cache.memories if name in names]
@@ -66,9 +70,9 @@ def emulated_text(board: Board, emulating: Board) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _memory(memory: Memory, emulating: Board, board: str) -> list[str]:
+def _memory(memory: Memory, emulating: Board, board: str, taken: int) -> list[str]:
     place = emulating.memory(memory.kind)
-    if place is None or place.length < memory.length:
+    if place is None or place.length < taken + memory.length:
         raise UsageError(
             f"board '{board}{AS_EMULATED}': the emulated {emulating.name} has no memory for the {memory.length:,} B "
             f"of {memory.name}"
@@ -77,7 +81,7 @@ def _memory(memory: Memory, emulating: Board, board: str) -> list[str]:
     return [
         f"name = {_quoted(memory.name)}",
         f"kind = {_quoted(memory.kind)}",
-        f"origin = {place.origin}",
+        f"origin = {place.origin + taken}",
         *(f"{key} = {value}" for key, value in values.items()),
         f"prefetch = {'true' if memory.prefetch else 'false'}",
     ]

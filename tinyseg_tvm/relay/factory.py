@@ -64,7 +64,9 @@ class Factory:
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
-        ram = [(f"bytes of RAM: {part}", size) for part, size in asdict(self.memory).items() if size]
+        parts = asdict(self.memory)
+        parts |= parts.pop("banks")
+        ram = [(f"bytes of RAM: {part}", size) for part, size in parts.items() if size]
         rows: list[tuple[str, Cell]] = [*ram, *self._facts().items()]
         return tables.html(f"{self.name} for {self.board.name}", rows, [*self.remarks, *self.warnings])
 

@@ -51,11 +51,12 @@ def summary(
     return "\n\n".join(sections)
 
 
-def ram_table(ram: Mapping[str, int]) -> str:
+def ram_table(ram: Mapping[str, Any]) -> str:
     """Parts of the RAM in bytes, those that are not 0, and their sum."""
     rows: list[tuple[Cell, ...]] = [
         (name, ram[name], kib(ram[name]), what) for name, what in _RAM_PARTS if ram.get(name)
     ]
+    rows += [(name, size, kib(size), "lines, states, scratch") for name, size in ram.get("banks", {}).items()]
     return render([*rows, ("total", ram["total"], kib(ram["total"]), "")], ("RAM", "bytes", "", ""))
 
 
