@@ -33,7 +33,7 @@ MEMORY: Mapping[str, Rule] = {
     "kind": Text(32),
     "origin": Integer(),
     "length": Integer(1, 1 << 32),
-    "holds": Listed(Text(32), 2),
+    "holds": Listed(Text(32), 3),
     "default_bytes": Integer(),
     "wait_states": Integer(0, 255),
     "read_bytes": Integer(1, 64),
