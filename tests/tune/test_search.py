@@ -14,9 +14,10 @@ from tinyseg_tvm.planner.spilling import SpillDecision, Transfer, spill
 from tinyseg_tvm.planner.storage_model import StorageModel
 from tinyseg_tvm.tune.candidates import Candidate, Task
 from tinyseg_tvm.tune.cost_model import SpillAwareCost
-from tinyseg_tvm.tune.search import ROUND, Tuning, promised_gains, records_of, search
+from tinyseg_tvm.tune.search import ROUND, Tuning, promised_gains, recall, records_of, search
 
 CLOCK = 1e6
+TOOLS = (("arm-none-eabi-gcc", "13"),)
 
 
 @dataclass(frozen=True)
@@ -159,10 +160,25 @@ def test_cycles_during_which_the_storage_is_waited_for_are_worth_nothing():
 def test_records_hold_what_was_measured_and_corrected_estimates_of_the_rest():
     candidates = [candidate("a", 1000, 0), candidate("a", 1100, 1), candidate("a", 1400, 2), candidate("b", 1500)]
     (tuning,), _ = tuned([task(0, *candidates)], {"a/0": 1200, "a/1": 1150})
-    records = records_of("cortex-m4", [tuning])
+    records = records_of("cortex-m4", "desk", [tuning], TOOLS)
     assert records.decisions == (("program of a", (1,)),)
     a, b = records.find("op0", "a"), records.find("op0", "b")
     assert a is not None
     assert b is not None
-    assert (a.cycles, a.measured) == (1150, True)
-    assert (b.cycles, b.measured) == (1500, False)
+    assert (a.cycles, a.measured, a.versions) == (1150, True, TOOLS)
+    assert (b.cycles, b.measured, b.versions) == (1500, False, ())
+    assert {(r.cycles, r.decisions[0][1][0]) for r in records.records if r.measured} == {(1200, 0), (1150, 1)}
+
+
+def test_what_the_same_tools_measured_before_is_not_measured_again():
+    candidates = [candidate("a", 1000, 0), candidate("a", 1010, 1), candidate("b", 1050)]
+    true = {"a/0": 1200, "a/1": 1100, "b": 1000}
+    (before,), _ = tuned([task(0, *candidates)], true)
+    records = records_of("cortex-m4", "desk", [before], TOOLS)
+    again = Tuning(task(0, *candidates), (candidates[0],))
+    recall([again], records, TOOLS)
+    assert again.measured == before.measured
+    search([again], cost(cycles=0), lambda asked: [1 / 0 for _ in asked], 3, lambda *_: None)
+    other = Tuning(task(0, *candidates), (candidates[0],))
+    recall([other], records, (("arm-none-eabi-gcc", "14"),))
+    assert not other.measured

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tinyseg_tvm.codegen.tuning_records import Decision, TuningRecord, TuningRecords
+from tinyseg_tvm.parallel import Versions
 from tinyseg_tvm.planner.progress import Progress
 from tinyseg_tvm.tune.candidates import Candidate, Task
 from tinyseg_tvm.tune.cost_model import SpillAwareCost
@@ -86,7 +87,7 @@ def search(tunings: Sequence[Tuning], cost: SpillAwareCost, measure: Measure, tr
             else:
                 tuning.measured[candidate] = found
 
-    take([(tuning, candidate) for tuning in tunings for candidate in tuning.first])
+    take([(tuning, c) for tuning in tunings for c in tuning.first if c not in tuning.measured])
     while True:
         gains = promised_gains(tunings, cost, trials)
         best = sorted((-gain, index) for index, gain in gains.items() if gain > WORTH)[:ROUND]
@@ -114,8 +115,35 @@ def promised_gains(tunings: Sequence[Tuning], cost: SpillAwareCost, trials: int)
     return gains
 
 
-def records_of(core: str, tunings: Sequence[Tuning]) -> TuningRecords:
-    """Records of all candidates' kernels, with the decisions on their programs that turned out best."""
+def recall(tunings: Sequence[Tuning], records: TuningRecords, versions: Versions) -> None:
+    """Takes over what the same tools measured before: of this network, or of others with such operators.
+
+    Args:
+        tunings: where it goes.
+        records: of the board.
+        versions: of the tools.
+    """
+    known = {
+        (record.operator, record.kernel, record.decisions): record.cycles
+        for record in records.records
+        if record.measured and record.versions == versions
+    }
+    for tuning in tunings:
+        for candidate in tuning.task.candidates:
+            cycles = known.get((tuning.task.signature, candidate.kernel, candidate.decisions))
+            if cycles is not None:
+                tuning.measured[candidate] = float(cycles)
+
+
+def records_of(core: str, board: str, tunings: Sequence[Tuning], versions: Versions = ()) -> TuningRecords:
+    """Records of all candidates' kernels, with the decisions on their programs that turned out best.
+
+    Args:
+        core: of the board.
+        board: its name.
+        tunings: what is known.
+        versions: of the tools that measured.
+    """
     decisions: dict[str, tuple[float, Decision]] = {}
     for tuning in tunings:
         for candidate in tuning.task.candidates:
@@ -125,16 +153,21 @@ def records_of(core: str, tunings: Sequence[Tuning]) -> TuningRecords:
                 if key not in decisions or relative < decisions[key][0]:
                     decisions[key] = relative, taken
     best = {key: taken for key, (_, taken) in decisions.items()}
-    records = [record for tuning in tunings for record in _records(tuning, best)]
-    return TuningRecords(core, tuple(records), tuple(sorted(best.items())))
+    records = [record for tuning in tunings for record in _records(tuning, best, versions)]
+    return TuningRecords(core, tuple(records), tuple(sorted(best.items())), board)
 
 
-def _records(tuning: Tuning, decisions: Mapping[str, Decision]) -> Iterator[TuningRecord]:
+def _records(tuning: Tuning, decisions: Mapping[str, Decision], versions: Versions) -> Iterator[TuningRecord]:
+    """Of each kernel with the decisions taken, and of all that was measured."""
     kernels: dict[str, list[Candidate]] = {}
     for candidate in tuning.task.candidates:
         kernels.setdefault(candidate.kernel, []).append(candidate)
     for kernel, candidates in kernels.items():
         decided = [c for c in candidates if all(decisions[key] == taken for key, taken in c.decisions)]
         chosen = min(decided or candidates, key=tuning.predicted)
-        cycles = round(tuning.predicted(chosen))
-        yield TuningRecord(tuning.task.signature, kernel, cycles, chosen in tuning.measured)
+        for candidate in candidates:
+            measured = candidate in tuning.measured
+            if measured or candidate is chosen:
+                cycles = round(tuning.predicted(candidate))
+                by = versions if measured else ()
+                yield TuningRecord(tuning.task.signature, kernel, cycles, measured, candidate.decisions, by)

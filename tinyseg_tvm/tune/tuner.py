@@ -22,8 +22,8 @@ from tinyseg_tvm.relay import Factory, build
 from tinyseg_tvm.relay.target import parse_target
 from tinyseg_tvm.tune.candidates import Candidate, Task, tasks_of
 from tinyseg_tvm.tune.cost_model import SpillAwareCost
-from tinyseg_tvm.tune.measurement import ANSWER, Measurement, measured
-from tinyseg_tvm.tune.search import Measure, Tuning, records_of, search
+from tinyseg_tvm.tune.measurement import ANSWER, Measurement, measured, tool_versions
+from tinyseg_tvm.tune.search import Measure, Tuning, recall, records_of, search
 
 TRIALS = 8  # measurements per operator, at the most
 COMPILERS = 2  # at the same time, where nothing else is measured meanwhile
@@ -37,7 +37,7 @@ class TunedOperator:
         names: of the nodes.
         before, after: kernels, of the first one.
         cycles_before, cycles_after: of an inference, all operators together.
-        trials: kernels measured.
+        trials: kernels measured, now or before.
     """
 
     names: tuple[str, ...]
@@ -58,6 +58,7 @@ class Tuned:
         operators: those that were measured, most cycles first.
         seconds_before, seconds_after: of an inference at the board's clock, waiting for transfers included, both by the
             cycles that were measured.
+        recalled: kernels that were measured before, by the records that were given.
     """
 
     records: TuningRecords
@@ -66,6 +67,7 @@ class Tuned:
     operators: tuple[TunedOperator, ...]
     seconds_before: float
     seconds_after: float
+    recalled: int
 
 
 def tune(
@@ -78,6 +80,7 @@ def tune(
     progress: Progress | None = None,
     executor: Executor | None = None,
     cache: str | Path | None = None,
+    records: TuningRecords | None = None,
 ) -> Tuned:
     """Tunes the kernels of a module as the target plans it.
 
@@ -91,6 +94,8 @@ def tune(
         executor: makes the measurements: threads, processes, or a cluster (Dask's ``Client.get_executor()``). What is
             found does not depend on it. None: one after the other, in this process.
         cache: folder for measurements, where those that are there by content and versions are not made again.
+        records: of this board from before: what the same tools measured of such operators, for whatever network, is not
+            measured again.
 
     Raises:
         UsageError: a board that nothing can be measured on, or no trials.
@@ -111,20 +116,24 @@ def tune(
     before = build(mod, replace(options, tuning=""), params, name=name, progress=progress)
     tunings, cost = _tunings(before), _cost(before)
     known = None if cache is None else Cache(Path(cache), ANSWER)
+    versions = tool_versions(board)
+    recall(tunings, records or TuningRecords(), versions)
+    recalled = sum(len(tuning.measured) for tuning in tunings)
     if executor is None:
         with executor_for(1) as alone:
             search(tunings, cost, _measure(board, alone, COMPILERS, known), trials, progress or silent)
     else:
         search(tunings, cost, _measure(board, executor, 1, known), trials, progress or silent)
-    records = records_of(before.core.name, tunings)
-    after = build(mod, replace(options, tuning=""), params, name=name, progress=progress, records=records)
+    found = records_of(before.core.name, board.name, tunings, versions)
+    after = build(mod, replace(options, tuning=""), params, name=name, progress=progress, records=found)
     return Tuned(
-        records,
+        found,
         before,
         after,
         tuple(sorted(_operators(tunings, before, after), key=lambda each: -each.cycles_before)),
         cost.seconds(_cycles_before(tunings)),
-        _cost(after).seconds(_cycles_after(after, records)),
+        _cost(after).seconds(_cycles_after(after, found)),
+        recalled,
     )
 
 
