@@ -115,6 +115,43 @@ def rare_network(seed: int) -> tuple[Network, list[np.ndarray]]:
     return builder.build(), inputs
 
 
+# kernel, stride, padding, channels, width: of channels for vectors of lanes, whose blocks may overlap
+WIDE = [
+    (3, 1, (1, 1, 1, 1), 135, 3),
+    (5, 2, (2, 1, 2, 2), 17, 9),
+    (3, 2, (0, 0, 1, 1), 32, 10),
+    (3, 1, (1, 1, 1, 1), 16, 6),
+]
+
+
+def wide_network() -> tuple[Network, list[np.ndarray]]:
+    """Weights as networks have them, which need two groups of taps or a few, and results all over int8."""
+    rng = np.random.default_rng(0)
+    builder = NetworkBuilder("wide")
+    inputs: list[np.ndarray] = []
+    for number, (kernel, stride, padding, channels, width) in enumerate(WIDE):
+        bounds = onnx.WeightedSum(
+            input_zero_point=-90, output_zero_point=20, output_min=-100 if number else -128, output_max=127
+        )
+        operator = Conv2d((stride, stride), padding, (1, 1), channels, bounds)
+        values = rng.integers(-128, 128, (1, 4, width, channels)).astype(np.int8)
+        held = {
+            "weight": rng.normal(0, 50, (channels, kernel, kernel, 1)).clip(-128, 127).astype(np.int8),
+            "bias": rng.integers(-20000, 20000, channels).astype(np.int32),
+            "multiplier": (rng.uniform(0.5, 2, channels) / 400).astype(np.float32),
+        }
+        inputs.append(values)
+        name = builder.input(f"x{number}", Case(operator, (values,), held).input_types[0])
+        builder.output(builder.node(f"wide_{number}", operator, [name], **held))
+    return builder.build(), inputs
+
+
+def test_lanes_equal_the_reference_on_a_board(only, tmp_path):
+    taken = only(LANES)
+    assert run_on_board("mps3_an547", *wide_network(), tmp_path / "project") == []
+    assert len(taken) >= len(WIDE)
+
+
 def _alone_supports(variant: operators.Variant[Any], other: operators.Variant[Any], view: NodeView[Any]) -> bool:
     return variant.supports(view) and not other.supports(view)
 
@@ -195,7 +232,7 @@ def test_depthwise_tiles_equal_the_reference_on_boards(number, only, tmp_path):
     assert len(taken) > 5
 
 
-@pytest.mark.parametrize("number", some((0, 2, 3, 5, 6, 7), (5, 7)))
+@pytest.mark.parametrize("number", some((0, 2, 3, 5, 6, 7), (5,)))
 def test_rare_shapes_equal_the_reference_on_a_board(number, only, tmp_path):
     only(number)
     assert run_on_board(BOARDS[family_of(number)], *rare_network(5), tmp_path / "project") == []
@@ -341,7 +378,7 @@ def test_mutated_products_one_by_one_are_found_on_a_board(text, other, only, tmp
     [
         ("vmovlb.s16 q0,", "vmovlb.u16 q0,"),
         ("vmullt.s8 q1, q2,", "vmullb.s8 q1, q2,"),
-        ("vdup.8 q7, r12", "vdup.8 q7, r11"),
+        ("vdup.8 q7, r12", "vdup.8 q7, lr"),
         ("vadd.i32 q7,", "vadd.i16 q7,"),
         ("movne r12, #16", "movne r12, #15"),
         ("vcvtn.", "vcvtn."),
@@ -352,14 +389,14 @@ def test_mutated_instructions_of_lanes_are_found_on_a_board(text, other, only, t
     true_lines = mve_lanes.LanesCode.lines.func
     mutated = property(lambda code: [line.replace(text, other) for line in true_lines(code)])
     monkeypatch.setattr(mve_lanes.LanesCode, "lines", mutated)
-    assert (run_on_board("mps3_an547", *rare_network(7), tmp_path / "project") == []) == (text == other)
+    assert (run_on_board("mps3_an547", *wide_network(), tmp_path / "project") == []) == (text == other)
 
 
 @pytest.mark.release
 def test_sums_of_more_taps_than_16_bits_hold_are_found_on_a_board(only, tmp_path, monkeypatch):
     only(LANES)
     monkeypatch.setattr(mve_lanes, "groups_of", lambda weight: (tuple(range(weight.shape[1])),))
-    assert run_on_board("mps3_an547", *rare_network(7), tmp_path / "project") != []
+    assert run_on_board("mps3_an547", *wide_network(), tmp_path / "project") != []
 
 
 def test_no_sum_of_a_group_of_taps_leaves_16_bits():
