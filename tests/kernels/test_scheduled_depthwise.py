@@ -135,7 +135,7 @@ def wide_network() -> tuple[Network, list[np.ndarray]]:
         )
         operator = Conv2d((stride, stride), padding, (1, 1), channels, bounds)
         values = rng.integers(-128, 128, (1, 4, width, channels)).astype(np.int8)
-        held = {
+        held: dict[str, np.ndarray] = {
             "weight": rng.normal(0, 50, (channels, kernel, kernel, 1)).clip(-128, 127).astype(np.int8),
             "bias": rng.integers(-20000, 20000, channels).astype(np.int32),
             "multiplier": (rng.uniform(0.5, 2, channels) / 400).astype(np.float32),
@@ -386,7 +386,7 @@ def test_mutated_products_one_by_one_are_found_on_a_board(text, other, only, tmp
 )
 def test_mutated_instructions_of_lanes_are_found_on_a_board(text, other, only, tmp_path, monkeypatch):
     only(LANES)
-    true_lines = mve_lanes.LanesCode.lines.func
+    true_lines = vars(mve_lanes.LanesCode)["lines"].func
     mutated = property(lambda code: [line.replace(text, other) for line in true_lines(code)])
     monkeypatch.setattr(mve_lanes.LanesCode, "lines", mutated)
     assert (run_on_board("mps3_an547", *wide_network(), tmp_path / "project") == []) == (text == other)
