@@ -208,6 +208,7 @@ class Board:
             loader leaves it.
         flash_wait_states: of the flash at this clock: for families that are told, and for the estimate of cycles.
         caches: in front of the memories, as the family's start-up leaves them.
+        active_milliwatts, sleep_milliwatts: of the processor at this clock and while it sleeps in waits; 0: not stated.
     """
 
     name: str
@@ -228,6 +229,8 @@ class Board:
     debug: Debug | None = None
     uart: Uart | None = None
     caches: tuple[Cache, ...] = ()
+    active_milliwatts: float = 0.0
+    sleep_milliwatts: float = 0.0
 
     @property
     def is_host(self) -> bool:

@@ -21,6 +21,14 @@ _EMULATING = {
     "armv8-m.main": "mps2_an505",
     "armv8.1-m.main": "mps3_an547",
 }
+_KEPT = (
+    "clock_hz",
+    "flash_wait_states",
+    "static_bytes",
+    "stack_bytes",
+    "active_milliwatts",
+    "sleep_milliwatts",
+)
 _DOUBLE = "mps2_an500"  # has a unit of double precision
 
 
@@ -53,7 +61,7 @@ def emulated_text(board: Board, emulating: Board) -> str:
     lines = [
         f"description = {_quoted(f'{board.description}, emulated by {emulating.qemu.machine}'[:200])}",
         f"core = {_quoted(board.core.name)}",
-        *(f"{key} = {getattr(board, key)}" for key in ("clock_hz", "flash_wait_states", "static_bytes", "stack_bytes")),
+        *(f"{key} = {getattr(board, key)}" for key in _KEPT),
         f"qemu = {{ machine = {_quoted(emulating.qemu.machine)}, systick_hz = {emulating.qemu.systick_hz}, "
         f"arguments = [{arguments}] }}",
     ]

@@ -27,6 +27,8 @@ BOARD: Mapping[str, Rule] = {
     "cycles": Text(16),
     "family": Text(32),
     "flash_wait_states": Integer(0, 15),
+    "active_milliwatts": Number(0, 1e6),
+    "sleep_milliwatts": Number(0, 1e6),
 }
 MEMORY: Mapping[str, Rule] = {
     "name": Text(32, "[A-Z][A-Z0-9_]*", "capital letters, digits and '_', a letter first (it names a linker region)"),
