@@ -95,6 +95,11 @@ def add_build_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--keep-dead", action="store_true", help="keep channels that have no part in the results, for comparison"
     )
+    group.add_argument(
+        "--whole-channels",
+        action="store_true",
+        help="never compute channels (heads of attention, ...) block by block, for comparison",
+    )
 
 
 def build_options(arguments: argparse.Namespace) -> BuildOptions:
