@@ -49,6 +49,21 @@ def add_transport(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_spreading(parser: argparse.ArgumentParser) -> None:
+    """Who does the work, and where results are kept."""
+    group = parser.add_argument_group("where the work is done; results do not depend on it")
+    group.add_argument("--workers", type=int, default=1, metavar="N", help="at a time, on this computer (default: 1)")
+    group.add_argument(
+        "--cluster",
+        default="",
+        metavar="tcp://HOST:PORT",
+        help="a Dask scheduler, whose workers do it (pip install 'tinyseg-tvm[cluster]')",
+    )
+    group.add_argument(
+        "--cache", type=Path, metavar="DIR", help="keep results there, and take those that are there (default: none)"
+    )
+
+
 def add_build_options(parser: argparse.ArgumentParser) -> None:
     """The options of BuildOptions."""
     group = parser.add_argument_group("target and plan")
@@ -99,6 +114,11 @@ def add_build_options(parser: argparse.ArgumentParser) -> None:
         "--whole-channels",
         action="store_true",
         help="never compute channels (heads of attention, ...) block by block, for comparison",
+    )
+    group.add_argument(
+        "--shared-runtime",
+        action="store_true",
+        help="for programs of several networks: one copy of the kernels, where all are compiled with this option",
     )
 
 

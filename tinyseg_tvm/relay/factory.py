@@ -220,6 +220,7 @@ class Factory:
             io=self.options.io,
             metadata=metadata,
             fast=self.situation.fast_spaces,
+            shared_runtime=self.options.shared_runtime,
         )
 
     def project_files(self) -> dict[str, bytes]:
