@@ -28,8 +28,8 @@ MOST_RESIDENT = 5  # vectors of weights
 MOST_PLACE = 65535  # of a result, from a group's first one
 MOST_PRODUCTS = 200  # instructions of a plane's or of all planes' products that stand side by side
 STAGED = {1: 10, 2: 14, 3: 22, 4: 26}  # instructions for a column of so many rows
-TOGETHER = 16  # columns, at the least, of three rows of all 4, 8 or 16 channels that are staged by whole vectors
-STAGED_TOGETHER = 19  # instructions for a vector of these
+TOGETHER = 8  # columns, at the least, of three rows of all 3, 4, 8 or 16 channels that are staged by whole vectors
+STAGED_TOGETHER = {3: 25, 4: 19, 8: 19, 16: 19}  # instructions for a vector of these
 STAGED_IN_PART = 5  # more, of less than 16 channels
 
 
@@ -125,8 +125,11 @@ class MveChannelKernel(ChannelKernel):
         s, span = self.sum, part.span
         partly = part.channels < s.block
         total = 20.0 + 4 * s.rows
-        if s.rows == 3 and s.channels in (4, 8, 16) and span.columns >= TOGETHER:
-            return total + 300 + STAGED_TOGETHER * span.columns * s.channels // VECTOR + 6 * (span.before + span.after)
+        if s.rows == 3 and s.channels in STAGED_TOGETHER and span.columns >= TOGETHER:
+            fours = -(-s.channels // 4)
+            vectors, rest = divmod(span.columns * fours, 4)
+            total += 110 + STAGED_TOGETHER[s.channels] * vectors + 6 * fours * (span.before + span.after)
+            return total + (110 + STAGED[3] * (rest // fours) if rest else 0)
         for plane in range(s.planes):
             column = STAGED[len(s.rows_of(plane))] + STAGED_IN_PART * partly
             total += 140 + column * span.columns + 6 * (span.before + span.after)
