@@ -18,7 +18,12 @@ _TABLE = re.compile(r"^extern const \w+ (tinyseg_\w+);", re.MULTILINE)
 
 def under_own_names(copies: Mapping[str, str], name: str) -> dict[str, str]:
     """The runtime's files of a project, by file name, in which what is exported has its name before its own."""
-    return {file: _header(text, name) if file.endswith(".h") else text for file, text in copies.items()}
+    return {
+        file: renamed_header(text, {each: f"{name}_{each}" for each in exported_names(text)})
+        if file.endswith(".h")
+        else text
+        for file, text in copies.items()
+    }
 
 
 def exported_names(header: str) -> list[str]:
@@ -26,6 +31,7 @@ def exported_names(header: str) -> list[str]:
     return list(dict.fromkeys([*_DECLARATION.findall(header), *_TABLE.findall(header)]))
 
 
-def _header(text: str, name: str) -> str:
-    renamed = "".join(f"#define {exported} {name}_{exported}\n" for exported in exported_names(text))
-    return _GUARD.sub(lambda guard: guard[0] + renamed, text, count=1)
+def renamed_header(header: str, names: Mapping[str, str]) -> str:
+    """A header of the runtime that gives those of ``names`` that it declares the names that linkers are to see."""
+    renamed = "".join(f"#define {exported} {names[exported]}\n" for exported in exported_names(header))
+    return _GUARD.sub(lambda guard: guard[0] + renamed, header, count=1)

@@ -32,6 +32,7 @@ from tinyseg_tvm.codegen.library.operator_functions import (
 from tinyseg_tvm.codegen.library.own_names import under_own_names
 from tinyseg_tvm.codegen.library.rules import rule_macros, runtime_copies
 from tinyseg_tvm.codegen.library.schedule import ScheduleTable, schedule_table
+from tinyseg_tvm.codegen.library.shared_names import runtime_version, under_shared_names
 from tinyseg_tvm.codegen.memories.placement import pool_member, tensor_addresses
 from tinyseg_tvm.codegen.memories.storage_layout import storage_regions
 from tinyseg_tvm.codegen.programs.long_tail import long_tail_files
@@ -68,6 +69,7 @@ def generate(
     io: IoMode,
     metadata: Mapping[str, Any],
     fast: Sequence[FastSpace] = (),
+    shared_runtime: bool = False,
 ) -> dict[str, bytes]:
     """The library's files: relative path to content. The same arguments give the same bytes.
 
@@ -80,6 +82,7 @@ def generate(
         io: "resident" or "line", as the problem was made.
         metadata: what else metadata.json states (model hash, options); plain values.
         fast: fast memories for copies of hot kernels and constants.
+        shared_runtime: whether programs of several networks shall have one copy of the runtime's kernels.
 
     Raises:
         TinySegError: a node has no kernel, or exceeds a limit of the generated code.
@@ -92,7 +95,7 @@ def generate(
     if fast:
         described["fast"] = [content.as_metadata() for content in contents]
     tool = {"name": "tinyseg-tvm", "version": tool_version()}
-    sources = _sources(generation, functions, table, name)
+    sources = _sources(generation, functions, table, name, shared_runtime)
     sources[f"weights/{generation.name}.S"] = generation.constants.assembler(
         generation.name, frozenset(symbol for content in contents for symbol in content.weights)
     )
@@ -212,7 +215,11 @@ def _state(generation: Generation, state: State) -> dict[str, Any]:
 
 
 def _sources(
-    generation: Generation, functions: list[OperatorFunction], table: ScheduleTable, model: str
+    generation: Generation,
+    functions: list[OperatorFunction],
+    table: ScheduleTable,
+    model: str,
+    shared_runtime: bool,
 ) -> dict[str, str]:
     """All text files but metadata.json."""
     name, network, plan = generation.name, generation.network, generation.plan
@@ -227,6 +234,7 @@ def _sources(
         "name": name,
         "upper": generation.upper,
         "version": tool_version(),
+        "shared_runtime": runtime_version() if shared_runtime else "",
         "comment": comment_text(model),
         "io_lines": int(generation.io == "line"),
         "functions": [f.function for f in functions],
@@ -264,7 +272,9 @@ def _sources(
         files[f"src/{name}_images.c"] = _render("images.c.jinja", values)
         if network.endless:
             files[f"src/{name}_stream.c"] = _render("stream.c.jinja", values)
-    copies = under_own_names(runtime_copies(modules, rule_macros(network)), name)
+    macros = rule_macros(network)
+    copies = runtime_copies(modules, macros)
+    copies = under_shared_names(copies, macros) if shared_runtime else under_own_names(copies, name)
     return files | {f"runtime/{file}": text for file, text in copies.items()}
 
 

@@ -31,6 +31,11 @@ def _paths() -> dict[str, Path]:
     return {path.name: path for path in sorted(RUNTIME.glob("*/tinyseg_*.[ch]"))}
 
 
+def runtime_names() -> tuple[str, ...]:
+    """Names of all files of the runtime, sorted."""
+    return tuple(sorted(_paths()))
+
+
 def runtime_path(name: str) -> Path:
     """Where a runtime file lies in this package.
 

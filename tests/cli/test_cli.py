@@ -460,6 +460,7 @@ def test_tuning_writes_records_that_compile_takes(cli: Cli, tmp_path: Path) -> N
     text = cli.ok("tune", *words, "--trials", 1, "-o", records)
     assert re.search(r"1 kernels? measured", text)
     assert re.search(r"ms before, .* ms after", text)
+    assert "1 kernel measured, 1 of them before" in cli.ok("tune", *words, "--trials", 1, "-o", records)
     project = tmp_path / "project"
     cli.ok("compile", *words, "--tuning", records, "-o", project)
     assert cli.json("run", project)["mismatches"] == 0

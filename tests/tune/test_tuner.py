@@ -62,12 +62,13 @@ def test_a_misjudged_kernel_is_found_and_the_program_gets_faster(misjudged, modu
 
 
 def test_records_are_used_by_builds_for_the_same_core_only(module, tmp_path):
-    from tinyseg_tvm.codegen.tuning_records import TuningRecord, TuningRecords, save_records
+    from tinyseg_tvm.codegen.tuning_database import save_database
+    from tinyseg_tvm.codegen.tuning_records import TuningRecord, TuningRecords
 
     view, factory = view_of_a_convolution(module)
     other = next(v.name for v in emitter_for("conv2d") if v.supports(view) and v.name != kernel_of(factory, view))
     path = tmp_path / "tuned.json"
-    save_records(TuningRecords(factory.core.name, (TuningRecord(view.signature, other, 1, True),)), path)
+    save_database({"some": TuningRecords(factory.core.name, (TuningRecord(view.signature, other, 1, True),))}, path)
     tuned = relay.build(module[0], f"{TARGET} -tuning={path}", module[1])
     assert kernel_of(tuned, view) == other
     with pytest.raises(UsageError, match="measured on 'cortex-m4', the build is for 'cortex-m3'"):

@@ -49,6 +49,21 @@ def add_transport(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_spreading(parser: argparse.ArgumentParser) -> None:
+    """Who does the work, and where results are kept."""
+    group = parser.add_argument_group("where the work is done; results do not depend on it")
+    group.add_argument("--workers", type=int, default=1, metavar="N", help="at a time, on this computer (default: 1)")
+    group.add_argument(
+        "--cluster",
+        default="",
+        metavar="tcp://HOST:PORT",
+        help="a Dask scheduler, whose workers do it (pip install 'tinyseg-tvm[cluster]')",
+    )
+    group.add_argument(
+        "--cache", type=Path, metavar="DIR", help="keep results there, and take those that are there (default: none)"
+    )
+
+
 def add_build_options(parser: argparse.ArgumentParser) -> None:
     """The options of BuildOptions."""
     group = parser.add_argument_group("target and plan")
@@ -94,6 +109,11 @@ def add_build_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--layerwise", action="store_true", help="run layer by layer, for comparison")
     group.add_argument(
         "--keep-dead", action="store_true", help="keep channels that have no part in the results, for comparison"
+    )
+    group.add_argument(
+        "--shared-runtime",
+        action="store_true",
+        help="for programs of several networks: one copy of the kernels, where all are compiled with this option",
     )
 
 

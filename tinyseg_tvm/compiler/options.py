@@ -46,6 +46,7 @@ class BuildOptions:
         endless: the input never ends, and an inference takes so many lines of it, a multiple of its strides (0: the
             fewest); None: an inference takes the whole input.
         keep_dead: keep channels that have no part in the results, for comparison.
+        shared_runtime: programs of several networks have one copy of the runtime's kernels, if all were generated so.
         fast: bytes of the board's fast memories for copies of kernels and weights, counted as RAM; None: what the board
             says by itself.
         tuning: file of records of the tuner, for the same core; empty: the kernels' estimates alone.
@@ -67,6 +68,7 @@ class BuildOptions:
     layerwise: bool = False
     endless: int | None = None
     keep_dead: bool = False
+    shared_runtime: bool = False
     fast: int | None = None
     tuning: str = ""
 
@@ -108,7 +110,7 @@ class BuildOptions:
         return self.objective == "speed" or (self.objective == "balanced" and self.ram is not None)
 
 
-FLAGS = ("layerwise", "keep_dead")
+FLAGS = ("layerwise", "keep_dead", "shared_runtime")
 """Options that take no value."""
 
 

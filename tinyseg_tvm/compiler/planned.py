@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tinyseg_tvm.network import Network
-from tinyseg_tvm.planner.plan import Plan
+from tinyseg_tvm.planner.plan import Block, Plan
 from tinyseg_tvm.planner.problem import Problem
 from tinyseg_tvm.planner.spilling import SpillDecision
 from tinyseg_tvm.relay_passes.lowered_module import LoweredModule
@@ -42,6 +42,24 @@ class Planned:
     def arena_bytes(self) -> int:
         """Bytes of all pools."""
         return sum(self.plan.pool_bytes)
+
+    def in_used_pools(self) -> Planned:
+        """The same without further memories that nothing lies in."""
+        used = [number for number, size in enumerate(self.plan.pool_bytes) if size or not number]
+        number_of = {old: new for new, old in enumerate(used)}
+
+        def moved(block: Block | None) -> Block | None:
+            return None if block is None else replace(block, pool=number_of[block.pool])
+
+        plan = replace(
+            self.plan,
+            placements=tuple(replace(place, pool=number_of[place.pool]) for place in self.plan.placements),
+            states=tuple(map(moved, self.plan.states)),
+            scratch=tuple(map(moved, self.plan.scratch)),
+            pool_bytes=tuple(self.plan.pool_bytes[number] for number in used),
+        )
+        problem = replace(self.problem, pools=tuple(self.problem.pools[number] for number in used))
+        return replace(self, problem=problem, plan=plan)
 
     @property
     def written_bytes(self) -> int:
