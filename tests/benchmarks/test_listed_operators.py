@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx.reference import ReferenceEvaluator
 from onnx_backend import EXPECTATIONS
 from onnx_backend_cases import Case, judge, load_cases
 
+from tests.frontend.onnx_models import run_onnxruntime
 from tests.frontend.operator_forms import OWN
 from tinyseg_tvm.frontend import supported_operators
 
@@ -36,10 +36,10 @@ def cases() -> dict[str, list[Case]]:
 
 
 def own_case(name: str, model: onnx.ModelProto) -> Case:
-    """A case of an operator that ONNX has none of, or none with tensors as ports; its values are the evaluator's."""
+    """A case of an operator that ONNX has none of, or none with tensors as ports; its values are ONNX Runtime's."""
     shape = [dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim]
     x = np.random.default_rng(3).normal(size=shape).astype(np.float32)
-    expected = list(ReferenceEvaluator(model).run(None, {model.graph.input[0].name: x}))
+    expected = run_onnxruntime(model, {model.graph.input[0].name: x})
     return Case(name, f"own {name}", frozenset(), model, [([x], expected)], *NEAR)
 
 
