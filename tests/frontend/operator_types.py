@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import onnx
@@ -30,7 +31,7 @@ def _weight(*shape: int) -> np.ndarray:
     return _RNG.integers(-9, 9, shape).astype(np.int8)
 
 
-def _weighted(op_type: str, inputs: str, shape: list[int], weight: np.ndarray, **attributes: object) -> onnx.ModelProto:
+def _weighted(op_type: str, inputs: str, shape: list[int], weight: np.ndarray, **attributes: Any) -> onnx.ModelProto:
     """Of a weight that is quantised whatever the activations are."""
     nodes = [node("DequantizeLinear", "w k n", "v"), node(op_type, inputs, "y", **attributes)]
     return model(nodes, [port("x", shape)], [port("y", None)], {"w": weight, "k": F(0.02), "n": np.int8(0)})
@@ -132,7 +133,7 @@ def _data_element(form: onnx.ModelProto) -> int:
     """The type of the first input that is no truth."""
     ports = [each for each in form.graph.input if each.name not in _stored(form)]
     types = [each.type.tensor_type.elem_type for each in ports]
-    return next((element for element in types if element != TensorProto.BOOL), TensorProto.BOOL)
+    return int(next((element for element in types if element != TensorProto.BOOL), TensorProto.BOOL))
 
 
 def _retyped(form: onnx.ModelProto, element: int, dtype: str) -> onnx.ModelProto:
