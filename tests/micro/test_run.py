@@ -413,7 +413,7 @@ def test_a_warning_stops_these_tests_but_not_a_users_build(tmp_path: Path, monke
 
 def test_dictionary_of_figures_has_every_key(projects) -> None:
     figures = projects("host").run().as_dict()
-    assert set(figures["ram"]) == {"total", "arena", "io", "static", "stack", "slow"}
+    assert set(figures["ram"]) == {"total", "arena", "io", "static", "stack", "slow", "banks"}
     assert set(figures["flash"]) == {"total", "code", "weights"}
     assert set(figures["storage"]) >= {"written", "read", "written_physical", "erases"}
     assert figures["mismatches"] == 0

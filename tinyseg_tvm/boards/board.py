@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MEMORY_KINDS = ("flash", "weights", "ram", "slow", "fast")
-FAST_CONTENTS = ("code", "weights")
+FAST_CONTENTS = ("code", "weights", "lines")
 CACHE_CONTENTS = ("code", "data")
 STORAGE_KINDS = ("file", "sd", "timed", "nor", "psram", "eeprom", "uart")
 FPU_KINDS = ("none", "single", "double")
@@ -44,9 +44,9 @@ class Memory:
     Attributes:
         name: of a region of the linker script.
         kind: ``flash`` (code), ``weights`` (read-only, if apart), ``ram``, ``slow`` (writable), ``fast`` (for copies of
-            what is in flash).
+            what is in flash, or lines).
         origin, length: in bytes.
-        holds: what a fast memory can be used for: ``code``, ``weights``.
+        holds: what a fast memory can be used for: copies of ``code`` and ``weights``, ``lines`` of tensors.
         default_bytes: of a fast memory, used by builds that are not told how many.
         wait_states: cycles of the core that a read takes beyond those of a memory beside the core; 0 of the flash: the
             board's flash_wait_states.
@@ -208,6 +208,7 @@ class Board:
             loader leaves it.
         flash_wait_states: of the flash at this clock: for families that are told, and for the estimate of cycles.
         caches: in front of the memories, as the family's start-up leaves them.
+        active_milliwatts, sleep_milliwatts: of the processor at this clock and while it sleeps in waits; 0: not stated.
     """
 
     name: str
@@ -228,6 +229,8 @@ class Board:
     debug: Debug | None = None
     uart: Uart | None = None
     caches: tuple[Cache, ...] = ()
+    active_milliwatts: float = 0.0
+    sleep_milliwatts: float = 0.0
 
     @property
     def is_host(self) -> bool:
@@ -253,6 +256,12 @@ class Board:
     def wait_states(self, memory: Memory) -> int:
         """Of a memory's reads, in cycles of the core."""
         return memory.wait_states or (self.flash_wait_states if memory.kind == "flash" else 0)
+
+    @property
+    def banks(self) -> tuple[Memory, ...]:
+        """Memories beside the main RAM that lines of tensors can lie in, those that are preferred first."""
+        fast = tuple(memory for memory in self.fast_memories if "lines" in memory.holds)
+        return fast + tuple(memory for memory in self.memories if memory.kind == "slow")
 
     @property
     def fast_memories(self) -> tuple[Memory, ...]:

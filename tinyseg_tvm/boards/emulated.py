@@ -6,6 +6,8 @@ board's own wait states and caches.
 
 from __future__ import annotations
 
+from collections import Counter
+
 from tinyseg_tvm.boards.board import Board, Cache, Memory
 from tinyseg_tvm.errors import UsageError
 
@@ -19,6 +21,14 @@ _EMULATING = {
     "armv8-m.main": "mps2_an505",
     "armv8.1-m.main": "mps3_an547",
 }
+_KEPT = (
+    "clock_hz",
+    "flash_wait_states",
+    "static_bytes",
+    "stack_bytes",
+    "active_milliwatts",
+    "sleep_milliwatts",
+)
 _DOUBLE = "mps2_an500"  # has a unit of double precision
 
 
@@ -51,13 +61,15 @@ def emulated_text(board: Board, emulating: Board) -> str:
     lines = [
         f"description = {_quoted(f'{board.description}, emulated by {emulating.qemu.machine}'[:200])}",
         f"core = {_quoted(board.core.name)}",
-        *(f"{key} = {getattr(board, key)}" for key in ("clock_hz", "flash_wait_states", "static_bytes", "stack_bytes")),
+        *(f"{key} = {getattr(board, key)}" for key in _KEPT),
         f"qemu = {{ machine = {_quoted(emulating.qemu.machine)}, systick_hz = {emulating.qemu.systick_hz}, "
         f"arguments = [{arguments}] }}",
     ]
     memories = [memory for memory in board.memories if memory.kind != "fast"]
+    taken: Counter[str] = Counter()  # bytes of the emulated memories, of which several of the board's may take parts
     for memory in memories:
-        lines += ["", "[[memories]]", *_memory(memory, emulating, board.name)]
+        lines += ["", "[[memories]]", *_memory(memory, emulating, board.name, taken[memory.kind])]
+        taken[memory.kind] += memory.length
     names = {memory.name for memory in memories}
     for cache in board.caches:
         behind = [name for name in cache.memories if name in names]
@@ -66,9 +78,9 @@ def emulated_text(board: Board, emulating: Board) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _memory(memory: Memory, emulating: Board, board: str) -> list[str]:
+def _memory(memory: Memory, emulating: Board, board: str, taken: int) -> list[str]:
     place = emulating.memory(memory.kind)
-    if place is None or place.length < memory.length:
+    if place is None or place.length < taken + memory.length:
         raise UsageError(
             f"board '{board}{AS_EMULATED}': the emulated {emulating.name} has no memory for the {memory.length:,} B "
             f"of {memory.name}"
@@ -77,7 +89,7 @@ def _memory(memory: Memory, emulating: Board, board: str) -> list[str]:
     return [
         f"name = {_quoted(memory.name)}",
         f"kind = {_quoted(memory.kind)}",
-        f"origin = {place.origin}",
+        f"origin = {place.origin + taken}",
         *(f"{key} = {value}" for key, value in values.items()),
         f"prefetch = {'true' if memory.prefetch else 'false'}",
     ]

@@ -274,6 +274,11 @@ def _check_caches(board: Board, where: str) -> None:
 
 def _check_transports(board: Board, where: str) -> None:
     """What a board is reached and measured by."""
+    if board.sleep_milliwatts > board.active_milliwatts:
+        raise TinySegError(
+            f"{where}: sleep_milliwatts is {board.sleep_milliwatts}: must be at most active_milliwatts, which is "
+            f"{board.active_milliwatts}"
+        )
     one_of(board.cycles, CYCLE_COUNTERS, where, "cycles")
     if board.cycles == "dwt" and board.core.version < 7:
         raise TinySegError(f"{where}: cycles is 'dwt', which {board.core.name} has not: must be systick or none")

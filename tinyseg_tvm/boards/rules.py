@@ -27,13 +27,15 @@ BOARD: Mapping[str, Rule] = {
     "cycles": Text(16),
     "family": Text(32),
     "flash_wait_states": Integer(0, 15),
+    "active_milliwatts": Number(0, 1e6),
+    "sleep_milliwatts": Number(0, 1e6),
 }
 MEMORY: Mapping[str, Rule] = {
     "name": Text(32, "[A-Z][A-Z0-9_]*", "capital letters, digits and '_', a letter first (it names a linker region)"),
     "kind": Text(32),
     "origin": Integer(),
     "length": Integer(1, 1 << 32),
-    "holds": Listed(Text(32), 2),
+    "holds": Listed(Text(32), 3),
     "default_bytes": Integer(),
     "wait_states": Integer(0, 255),
     "read_bytes": Integer(1, 64),

@@ -101,6 +101,7 @@ def _text(figures: dict[str, Any]) -> str:
         ["RAM, whole program", f"{ram['total']:,} B"],
         ["  arena (resident I/O included)", f"{ram['arena']:,} B"],
         ["  static, stack, slow", f"{ram['static']:,} B, {ram['stack']:,} B, {ram['slow']:,} B"],
+        *([f"  in {name}", f"{size:,} B"] for name, size in ram["banks"].items()),
         *stack_rows,
         *([fast_row] if fast["total"] else []),
         ["flash", f"{flash['total']:,} B (code {flash['code']:,}, weights {flash['weights']:,})"],

@@ -18,17 +18,33 @@ from tinyseg_tvm.network.network import Node
 from tinyseg_tvm.network.problem import build_problem
 from tinyseg_tvm.planner.problem import Pool, Problem
 
+ARENA = "arena"
 ARENA_ALIGNMENT = 8  # of lines; the widest element of any tensor
 
 
 def arena_problem(network: Network, situation: Situation) -> Problem:
-    """The network's planning problem with one pool: what the RAM limit leaves beside static data and stack."""
+    """The network's planning problem with the memories that it has in a situation."""
     cost = partial(least_scratch_cost, network, situation=situation)
     problem = build_problem(network, io=situation.options.io, cost=cost)
-    available = None
-    if situation.ram_limit is not None:
-        available = max(situation.ram_limit - beside_arena(network, situation, problem), 0)
-    return replace(problem, pools=(Pool("arena", available, ARENA_ALIGNMENT),))
+    return replace(problem, pools=arena_pools(network, situation, problem))
+
+
+def arena_pools(network: Network, situation: Situation, problem: Problem) -> tuple[Pool, ...]:
+    """What lines can lie in: the RAM that its limit leaves beside static data and stack, then further memories."""
+    limit, main = situation.ram_limit, situation.board.ram_bytes
+    if limit is None:
+        return (Pool(ARENA, None, ARENA_ALIGNMENT),)
+    beside = beside_arena(network, situation, problem)
+    if not situation.banked or main is None:
+        return (Pool(ARENA, max(limit - beside, 0), ARENA_ALIGNMENT),)
+    main = min(limit, main + situation.fast_reserve)
+    pools, left = [Pool(ARENA, max(main - beside, 0), ARENA_ALIGNMENT)], limit - main
+    for name, room in situation.banks:
+        size = min(room, left) // ARENA_ALIGNMENT * ARENA_ALIGNMENT
+        if size:
+            pools.append(Pool(name, size, ARENA_ALIGNMENT))
+            left -= size
+    return tuple(pools)
 
 
 @contextmanager
@@ -56,5 +72,5 @@ def arena_limit(planned: Planned, situation: Situation) -> int:
 
     A stated limit may be used up; without one the smallest arena stays the smallest.
     """
-    limit = planned.problem.pools[0].bytes if situation.options.kernels_use_up_ram else None
-    return max(planned.arena_bytes, limit or 0)
+    pools = planned.problem.pools if situation.options.kernels_use_up_ram else ()
+    return max(planned.arena_bytes, sum(pool.bytes or 0 for pool in pools))

@@ -14,7 +14,7 @@ def fast_spaces(options: BuildOptions, board: Board) -> tuple[codegen.FastSpace,
     Raises:
         UsageError: more bytes are asked for than the board has.
     """
-    memories = board.fast_memories
+    memories = [memory for memory in board.fast_memories if set(memory.holds) != {"lines"}]
     if options.fast is None:
         shares = [memory.default_bytes for memory in memories]
     else:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from tinyseg_tvm import codegen
 from tinyseg_tvm.boards import Storage, static_memory
 from tinyseg_tvm.compiler.planned import Planned
 from tinyseg_tvm.compiler.situation import Situation
+from tinyseg_tvm.compiler.storage import SLOW_STORAGES
 from tinyseg_tvm.network import Network
 from tinyseg_tvm.planner.problem import Problem
-
-SLOW_STORAGES = ("psram",)  # kinds that take their bytes from writable memory
 
 
 def static_bytes(situation: Situation, problem: Problem, network: Network | None = None) -> int:
@@ -47,7 +46,8 @@ class Memory:
         io: input and output buffers outside the arena.
         static: .data and .bss outside the arena (context, runtime, test harness), and copies in fast memory.
         stack: high-water mark of the stack.
-        slow: writable slow memory.
+        slow: storages in writable slow memory.
+        banks: lines, states and scratch in the board's further memories, by their names.
     """
 
     total: int
@@ -56,11 +56,15 @@ class Memory:
     static: int
     stack: int
     slow: int
+    banks: Mapping[str, int] = field(default_factory=dict)
 
 
 def promised_memory(planned: Planned, situation: Situation, fast: int = 0) -> Memory:
     """RAM of the firmware that a plan becomes; ``fast``: bytes of copies in fast memory."""
-    arena, stack = planned.arena_bytes, situation.board.stack_bytes
+    arena, stack = planned.plan.pool_bytes[0], situation.board.stack_bytes
+    further = zip(planned.problem.pools[1:], planned.plan.pool_bytes[1:], strict=True)
+    banks = {pool.name: size for pool, size in further if size}
     static = static_bytes(situation, planned.problem, planned.network) + fast
     slow = slow_bytes(situation.storages, planned.network)
-    return Memory(arena + static + stack + slow, arena=arena, io=0, static=static, stack=stack, slow=slow)
+    total = arena + static + stack + slow + sum(banks.values())
+    return Memory(total, arena=arena, io=0, static=static, stack=stack, slow=slow, banks=banks)

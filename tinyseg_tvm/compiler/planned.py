@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tinyseg_tvm.network import Network
-from tinyseg_tvm.planner.plan import Plan
+from tinyseg_tvm.network.decisions import ChannelBlocks
+from tinyseg_tvm.planner.plan import Block, Plan
 from tinyseg_tvm.planner.problem import Problem
 from tinyseg_tvm.planner.spilling import SpillDecision
 from tinyseg_tvm.relay_passes.lowered_module import LoweredModule
@@ -20,6 +21,7 @@ class Planned:
         decided: exchanged for columns, with clones of what is recomputed, spills and fetches.
         recomputed_macs: multiply-accumulates of the clones.
         spilled: what goes to storage.
+        blocks: what is computed in blocks of channels.
         live_without_writing: most bytes alive if nothing were written; 0 where that was not asked.
         ram_by_rows: least bytes of the whole program along rows, where lines are columns but need not be; 0: else.
     """
@@ -30,6 +32,7 @@ class Planned:
     plan: Plan
     recomputed_macs: int = 0
     spilled: tuple[SpillDecision, ...] = ()
+    blocks: tuple[ChannelBlocks, ...] = ()
     live_without_writing: int = 0
     ram_by_rows: int = 0
 
@@ -42,6 +45,24 @@ class Planned:
     def arena_bytes(self) -> int:
         """Bytes of all pools."""
         return sum(self.plan.pool_bytes)
+
+    def in_used_pools(self) -> Planned:
+        """The same without further memories that nothing lies in."""
+        used = [number for number, size in enumerate(self.plan.pool_bytes) if size or not number]
+        number_of = {old: new for new, old in enumerate(used)}
+
+        def moved(block: Block | None) -> Block | None:
+            return None if block is None else replace(block, pool=number_of[block.pool])
+
+        plan = replace(
+            self.plan,
+            placements=tuple(replace(place, pool=number_of[place.pool]) for place in self.plan.placements),
+            states=tuple(map(moved, self.plan.states)),
+            scratch=tuple(map(moved, self.plan.scratch)),
+            pool_bytes=tuple(self.plan.pool_bytes[number] for number in used),
+        )
+        problem = replace(self.problem, pools=tuple(self.problem.pools[number] for number in used))
+        return replace(self, problem=problem, plan=plan)
 
     @property
     def written_bytes(self) -> int:

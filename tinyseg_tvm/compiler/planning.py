@@ -42,16 +42,13 @@ def plans_by_axis(
         DoesNotFitError: none keeps the RAM limit.
         TinySegError: columns are demanded of a network that cannot stream along them.
     """
-    options = situation.options
-    best = best_with_storage if options.storage and not options.layerwise else _best
     choices: list[Planned] = []
     refusals: list[str] = []
     budgets: list[int] = []
     by_rows = 0
     for oriented, report in by_axis(lowered, situation, progress):
-        problem = arena_problem(oriented.network, situation)
         try:
-            choices.append(best(oriented, situation, problem, report))
+            choices.append(_in_memories(oriented, situation, report))
             needed = promised_memory(choices[-1], situation).total
         except DoesNotFitError as error:
             refusals.append(f"by {oriented.axis}, {error}")
@@ -61,6 +58,21 @@ def plans_by_axis(
     if not choices:
         raise DoesNotFitError(_refusal(situation, refusals, budgets), min(budgets, default=0))
     return tuple(replace(choice, ram_by_rows=by_rows if choice.axis == "columns" else 0) for choice in choices)
+
+
+def _in_memories(oriented: Oriented, situation: Situation, progress: Progress) -> Planned:
+    """The best plan along one axis: in the main RAM, or in all of the board's where that is too small."""
+    options = situation.options
+    best = best_with_storage if options.storage and not options.layerwise else _best
+    try:
+        return best(oriented, situation, arena_problem(oriented.network, situation), progress)
+    except DoesNotFitError as error:
+        refusal = error
+    if situation.has_banks:
+        banked = situation.with_banks()
+        with contextlib.suppress(DoesNotFitError):
+            return best(oriented, banked, arena_problem(oriented.network, banked), progress).in_used_pools()
+    raise refusal
 
 
 def _best(oriented: Oriented, situation: Situation, problem: Problem, progress: Progress) -> Planned:
@@ -126,4 +138,5 @@ def _refusal(situation: Situation, refusals: list[str], budgets: list[int]) -> s
     remedy = f". The smallest budget that works with these options: --ram {min(budgets)}" if budgets else ""
     remedy += f". Not tried yet: {others}" if others else ""
     limit, name = situation.ram_limit, situation.board.name
-    return f"the network does not fit {limit:,} bytes of RAM on {name}: {'; '.join(refusals)}{remedy}"
+    further = f", nor that with {' and '.join(bank for bank, _ in situation.banks)}" if situation.has_banks else ""
+    return f"the network does not fit {limit:,} bytes of RAM on {name}{further}: {'; '.join(refusals)}{remedy}"

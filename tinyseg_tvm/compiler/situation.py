@@ -13,10 +13,12 @@ from tinyseg_tvm.codegen.tuning_database import load_database, records_for
 from tinyseg_tvm.codegen.tuning_records import TuningRecords
 from tinyseg_tvm.compiler.fast_memory import fast_spaces
 from tinyseg_tvm.compiler.options import BuildOptions
-from tinyseg_tvm.compiler.storage import medium_of, model_of, storages_of
+from tinyseg_tvm.compiler.storage import SLOW_STORAGES, medium_of, model_of, storages_of
 from tinyseg_tvm.errors import UsageError
 from tinyseg_tvm.network.spilling import Medium
 from tinyseg_tvm.planner.storage_model import StorageModel
+
+FAST_ALIGNMENT = 16  # of what lies behind copies in a fast memory
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,13 @@ class Situation:
         options: what the build was told.
         board: whose memories, clock, static data and stack count.
         core: whose kernels count, with what the tuner measured of them.
+        banked: whether lines may lie in the board's further memories, too.
     """
 
     options: BuildOptions
     board: Board
     core: codegen.Core
+    banked: bool = False
 
     @cached_property
     def storages(self) -> tuple[Storage, ...]:
@@ -61,7 +65,29 @@ class Situation:
     @property
     def ram_limit(self) -> int | None:
         """Bytes that the whole program may take: as stated, or all the board has; None: no limit."""
-        return self.board.ram_bytes if self.options.ram is None else self.options.ram
+        if self.options.ram is not None or self.board.ram_bytes is None:
+            return self.options.ram
+        return self.board.ram_bytes + (sum(room for _, room in self.banks) if self.banked else 0)
+
+    @cached_property
+    def banks(self) -> tuple[tuple[str, int], ...]:
+        """Names of the board's further memories for lines, and the bytes that copies and storages leave of them."""
+        taken = {space.memory: -(-space.bytes // FAST_ALIGNMENT) * FAST_ALIGNMENT for space in self.fast_spaces}
+        slow = self.board.memory("slow")
+        if slow is not None:  # storages in memory lie in the first of its kind
+            taken[slow.name] = sum(storage.capacity for storage in self.storages if storage.kind in SLOW_STORAGES)
+        return tuple((bank.name, max(bank.length - taken.get(bank.name, 0), 0)) for bank in self.board.banks)
+
+    @property
+    def has_banks(self) -> bool:
+        """Whether there is RAM beside the main one, within the limit, that is not used yet."""
+        main, limit = self.board.ram_bytes, self.options.ram
+        beyond = limit is None or (main is not None and limit - self.fast_reserve > main)
+        return not self.banked and main is not None and beyond and any(room for _, room in self.banks)
+
+    def with_banks(self) -> Situation:
+        """The same where lines may lie in all of the board's memories, which spares computing them twice."""
+        return replace(self, options=replace(self.options, max_recompute=0.0), banked=True)
 
     def unlimited(self) -> Situation:
         """The same without a limit of RAM."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from tinyseg_tvm.compiler.arena import arena_limit, beside_arena
+from tinyseg_tvm.compiler.arena import arena_limit, arena_pools
 from tinyseg_tvm.compiler.decided_network import staging
 from tinyseg_tvm.compiler.planned import Planned
 from tinyseg_tvm.compiler.situation import Situation
@@ -54,4 +54,6 @@ def _fits(
     if situation.ram_limit is None:
         return True
     network = staging(planned.decided, decisions).network
-    return sum(plan.pool_bytes) + beside_arena(network, situation, problem) <= situation.ram_limit
+    room = situation.with_banks() if len(problem.pools) > 1 else situation
+    limits = {pool.name: pool.bytes for pool in arena_pools(network, room, problem)}
+    return all(used <= (limits[pool.name] or 0) for pool, used in zip(problem.pools, plan.pool_bytes, strict=True))

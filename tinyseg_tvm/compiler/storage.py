@@ -11,6 +11,7 @@ from tinyseg_tvm.network.spilling import Medium
 from tinyseg_tvm.operators.stored_records import RECORD_HEADER
 from tinyseg_tvm.planner.storage_model import StorageModel
 
+SLOW_STORAGES = ("psram",)  # kinds that take their bytes from writable memory
 LARGE_RECORD = 4096  # bytes staged at once where speed counts more than RAM
 AUTO_CODEC = "auto"
 CODEC = "delta"  # of those there are, the one that "auto" uses: shorter and cheaper (benchmarks/line_codecs.py)

@@ -16,6 +16,7 @@ from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.micro.results import Fast
 
 FAST_CODE, FAST_WEIGHTS = ".fast_code.", ".fast_weights."  # with the memory's name, in the linker script
+BANK = ".bank."
 
 
 @dataclass(frozen=True)
@@ -105,10 +106,16 @@ class Image:
         return 0 if symbol is None else symbol.bytes
 
     @property
+    def banks(self) -> dict[str, int]:
+        """Bytes of the pools in further memories, by these memories' names."""
+        return {s.name.removeprefix(BANK): s.bytes for s in self.sections if s.name.startswith(BANK) and s.bytes}
+
+    @property
     def slow_bytes(self) -> int:
-        """Bytes of the pools beside the arena, and of storage in memory."""
+        """Bytes of storage in memory, and of pools beside the arena that lie in no memory of their own."""
         slow = re.compile(r"pool\d+|storage\d+_memory")
-        return sum(symbol.bytes for symbol in self.symbols if not symbol.function and slow.fullmatch(symbol.name))
+        found = sum(symbol.bytes for symbol in self.symbols if not symbol.function and slow.fullmatch(symbol.name))
+        return max(found - sum(self.banks.values()), 0)
 
     @property
     def fast(self) -> Fast:

@@ -8,14 +8,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from tinyseg_tvm.micro.elf import Image
+from tinyseg_tvm.micro.elf import BANK, Image
 from tinyseg_tvm.micro.results import Flash
 
 
 def static_bytes(image: Image) -> int:
     """Writable bytes outside arena, stack and slow memory, with gaps for alignment and copies in fast memory."""
     start, ram_end = image.address("stack_limit"), image.address("ram_end")
-    in_ram = [s for s in image.sections if s.bytes and start <= s.address < ram_end and s.name != ".slow"]
+    in_ram = [
+        s
+        for s in image.sections
+        if s.bytes and start <= s.address < ram_end and s.name != ".slow" and not s.name.startswith(BANK)
+    ]
     end = max(s.address + s.bytes for s in in_ram if s.writable)
     slow_in_ram = 0 if image.section_bytes(".slow") else image.slow_bytes
     return end - start - image.section_bytes(".stack") - image.arena_bytes - slow_in_ram + image.fast.total

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyseg_tvm.boards import Board, Storage, load_board
+from tinyseg_tvm.micro.banks import pool_memories
 from tinyseg_tvm.micro.emulator import timer_of
 from tinyseg_tvm.micro.execution import flash_words, run_words
 from tinyseg_tvm.micro.fast_memory import FastUse, fast_uses
@@ -56,7 +57,8 @@ def generate_project(
     ports = board_storages(board, uses, storages)
     context = stated_context_bytes(files)
     fast = fast_uses(board, files)
-    files.update(_port_files(board, library, context, ram_limit, uses, ports, fast))
+    banks = pool_memories(board, library, files)
+    files.update(_port_files(board, library, context, ram_limit, uses, ports, fast, banks))
     files.update(_storage_files(library, board, ports))
     if not board.is_host:
         files.update(_storage_files(library, load_board("host"), host_storages(uses)))
@@ -73,6 +75,7 @@ def _port_files(
     storages: Sequence[StorageUse],
     ports: Sequence[PortStorage],
     fast: Sequence[FastUse],
+    banks: Sequence[str],
 ) -> dict[str, bytes]:
     """The files that depend on the board, and the harness, by path."""
     machine = machine_of(board)
@@ -87,6 +90,7 @@ def _port_files(
         "outputs": len(library.outputs),
         "line_io": library.line_io,
         "pools": library.pools,
+        "banks": banks,
         "states": library.states,
         "storages": storages,
         "fast": fast,
@@ -105,7 +109,7 @@ def _port_files(
         f"port/{board.name}/board.toml": board.toml.encode(),
     }
     if not board.is_host:
-        values |= linker_values(board, library, context, ram_limit, fast, ports)
+        values |= linker_values(board, library, context, ram_limit, fast, ports, banks)
     files |= {f"port/{board.name}/{name}": data for name, data in machine.port_files(board, values).items()}
     project = {"version": PROJECT_VERSION, "board": board.name, "ram_limit": ram_limit}
     project |= emulated.as_settings()

@@ -28,6 +28,7 @@ def linker_values(
     ram_limit: int | None,
     fast: Sequence[FastUse],
     storages: Sequence[PortStorage],
+    banks: Sequence[str] = (),
 ) -> dict[str, Any]:
     """What templates of linker scripts know beside what all templates do.
 
@@ -38,6 +39,7 @@ def linker_values(
         ram_limit: bytes of RAM that the whole program may use.
         fast: what lies in fast memories.
         storages: that the network uses.
+        banks: memories that its pools lie in.
 
     Raises:
         DoesNotFitError: arena and smallest stack are larger than the RAM.
@@ -47,7 +49,9 @@ def linker_values(
     assert flash is not None
     available = ram_available(board, ram_limit, fast)
     lengths = {memory.name: memory.length for memory in board.memories if memory.kind != "fast"}
-    lengths |= {ram.name: available, **{use.memory.name: use.bytes // 16 * 16 for use in fast}}
+    lengths |= {memory.name: memory.length for memory in board.banks if memory.name in banks}
+    used = {use.memory.name: use.bytes // 16 * 16 for use in fast if use.memory.name not in banks}
+    lengths |= {ram.name: available, **used}
     slow = board.memory("slow")
     return {
         "memories": [

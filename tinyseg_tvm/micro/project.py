@@ -213,6 +213,7 @@ class Project:
                     static=self.machine.static_bytes(image),
                     stack=report.get("stack", 0),
                     slow=image.slow_bytes,
+                    banks=image.banks,
                 ),
                 fast=image.fast,
                 flash=self.machine.flash(image, elf.parent, self.library.name),

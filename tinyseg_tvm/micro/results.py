@@ -20,7 +20,8 @@ class Ram:
         io: input and output buffers outside the arena.
         static: every other variable (.data and .bss), the network's context included, and copies in fast memory.
         stack: most bytes used from reset to the last output; 0 on the host, where it is not measured.
-        slow: writable memory behind a slower bus.
+        slow: storages in writable memory behind a slower bus.
+        banks: lines, states and scratch in the board's further memories, by their names.
     """
 
     arena: int
@@ -28,11 +29,12 @@ class Ram:
     static: int
     stack: int
     slow: int
+    banks: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
         """Sum of all."""
-        return self.arena + self.io + self.static + self.stack + self.slow
+        return self.arena + self.io + self.static + self.stack + self.slow + sum(self.banks.values())
 
 
 @dataclass(frozen=True)
@@ -200,7 +202,9 @@ class RunResult:
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
-        sizes = (("RAM", asdict(self.ram)), ("flash", asdict(self.flash)))
+        ram = asdict(self.ram)
+        ram |= ram.pop("banks")
+        sizes = (("RAM", ram), ("flash", asdict(self.flash)))
         rows: list[tuple[str, Cell]] = [("status", self.status), ("vectors", len(self.outputs))]
         rows += [("bytes of RAM", self.ram.total), ("bytes of flash", self.flash.total)]
         rows += [(f"of {whole}: {part}", size) for whole, parts in sizes for part, size in parts.items() if size]
@@ -234,6 +238,7 @@ class RunResult:
                 "static": self.ram.static,
                 "stack": self.ram.stack,
                 "slow": self.ram.slow,
+                "banks": dict(self.ram.banks),
             },
             "flash": {"total": self.flash.total, "code": self.flash.code, "weights": self.flash.weights},
             "fast": {"total": self.fast.total, "code": self.fast.code, "weights": self.fast.weights},

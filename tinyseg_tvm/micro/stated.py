@@ -30,7 +30,7 @@ METADATA: Rule = Table(
         "name": IDENTIFIER,
         "inputs": Listed(PORT, 4096),
         "outputs": Listed(PORT, 4096),
-        "memory": Table({"context_bytes": Integer()}),
+        "memory": Table({"context_bytes": Integer(), "pools": Listed(Table({"name": ANY_TEXT}, ("name",)), 64)}),
         "storages": Listed(Table({"name": STORAGE_NAME}, ("name",)), 64),
         "fast": Listed(
             Table(

@@ -1,12 +1,14 @@
-"""Who does the work: threads of this process, or a cluster of Dask workers."""
+"""Who does the work: threads of this process, other processes, or a cluster of Dask workers."""
 
 from __future__ import annotations
 
 import asyncio
+import signal
 import warnings
 from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import get_context
 from typing import Any
 
 from tinyseg_tvm.errors import TinySegError, UsageError
@@ -17,12 +19,15 @@ SECONDS = 20  # in which a scheduler answers and a worker is there
 
 
 @contextmanager
-def executor_for(workers: int = 1, cluster: str = "", resource: str = "") -> Iterator[Executor]:
+def executor_for(
+    workers: int = 1, cluster: str = "", resource: str = "", processes: bool = False
+) -> Iterator[Executor]:
     """An executor for the time of a ``with``; at its end work that was not begun is taken back.
 
     Args:
-        workers: threads of this process: the work is that of compilers, emulators and NumPy.
+        workers: threads of this process, where the work is that of compilers, emulators and NumPy; or processes.
         cluster: address of a Dask scheduler (``tcp://HOST:PORT``), whose workers take the place of threads.
+        processes: several workers are processes: for work that is Python's.
         resource: of which a worker of the cluster must have one for each piece of work (``dask worker --resources``).
 
     Raises:
@@ -35,11 +40,18 @@ def executor_for(workers: int = 1, cluster: str = "", resource: str = "") -> Ite
         with _dask(cluster, resource) as executor:
             yield executor
         return
-    threads = ThreadPoolExecutor(workers)
+    pool: ProcessPoolExecutor | ThreadPoolExecutor = ThreadPoolExecutor(workers)
+    if processes and workers > 1:
+        pool = ProcessPoolExecutor(workers, get_context("spawn"), _end_by_interrupt)
     try:
-        yield threads
+        yield pool
     finally:
-        threads.shutdown(cancel_futures=True)
+        pool.shutdown(cancel_futures=True)
+
+
+def _end_by_interrupt() -> None:
+    """A worker process ends at once, and without words, where its terminal's user interrupts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @contextmanager

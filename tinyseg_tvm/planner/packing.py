@@ -12,6 +12,7 @@ from tinyseg_tvm.planner.cascade import Order
 from tinyseg_tvm.planner.liveness import Lifetimes, lifetimes, live_bound
 from tinyseg_tvm.planner.plan import Block, Placement, Plan
 from tinyseg_tvm.planner.pools import place_in_pools
+from tinyseg_tvm.planner.problem import Role
 from tinyseg_tvm.planner.rectangles import Blocks
 from tinyseg_tvm.planner.repair import improve
 from tinyseg_tvm.planner.step_table import Ints, StepTable
@@ -156,7 +157,7 @@ def pack(table: StepTable, steps: Sequence[int] | Order, tries: int = 16) -> Pla
         pool_of = np.zeros(packed.blocks.count, dtype=np.int64)
     else:
         group, traffic = _groups(table, packed)
-        address, pool_of = place_in_pools(packed.blocks, pools, group, traffic, tries)
+        address, pool_of = place_in_pools(packed.blocks, pools, group, traffic, _staying(table, packed, group), tries)
     return _plan(table, steps, packed, address, pool_of)
 
 
@@ -179,8 +180,10 @@ def _groups(table: StepTable, packed: Layout) -> tuple[Ints, Ints]:
     problem = table.problem
     group = np.arange(packed.blocks.count)
     for first, last in pairwise(table.first_line.tolist()):
-        mine = np.unique(group[packed.line_block[first:last]])
-        group[np.isin(group, mine)] = mine.min(initial=0) if len(mine) else 0
+        there = table.line_bytes[first:last] > 0  # the others have no block of their own
+        mine = np.unique(group[packed.line_block[first:last][there]])
+        if len(mine):
+            group[np.isin(group, mine)] = mine[0]
     traffic = np.zeros(packed.blocks.count, dtype=np.int64)
     for operator, state, scratch in zip(problem.operators, packed.state_block, packed.scratch_block, strict=True):
         for access in operator.reads + operator.writes:
@@ -191,6 +194,17 @@ def _groups(table: StepTable, packed: Layout) -> tuple[Ints, Ints]:
             if block >= 0:
                 traffic[group[block]] += 2 * size * operator.steps
     return group, traffic
+
+
+def _staying(table: StepTable, packed: Layout, group: Ints) -> Ints:
+    """Groups of resident inputs and outputs: their addresses are known to the caller by offsets in the first pool."""
+    resident = (Role.RESIDENT_INPUT, Role.RESIDENT_OUTPUT)
+    lines = [
+        int(first)
+        for first, tensor in zip(table.first_line[:-1], table.problem.tensors, strict=True)
+        if tensor.role in resident and tensor.lines and tensor.line_bytes
+    ]
+    return np.unique(group[packed.line_block[lines]]) if lines else np.zeros(0, dtype=np.int64)
 
 
 def _plan(table: StepTable, steps: Sequence[int] | Order, packed: Layout, address: Ints, pool_of: Ints) -> Plan:

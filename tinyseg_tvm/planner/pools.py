@@ -16,7 +16,7 @@ from tinyseg_tvm.planner.step_table import Ints
 
 
 def place_in_pools(
-    blocks: Blocks, pools: tuple[Pool, ...], group: Ints, traffic: Ints, tries: int
+    blocks: Blocks, pools: tuple[Pool, ...], group: Ints, traffic: Ints, staying: Ints, tries: int
 ) -> tuple[Ints, Ints]:
     """Address and pool number of every block.
 
@@ -25,6 +25,7 @@ def place_in_pools(
         pools: fastest first. What fits nowhere stays in the last.
         group: of each block; a group goes to one pool.
         traffic: bytes read and written by the kernels, per group.
+        staying: groups that must lie in the first pool.
         tries: rounds of placement per attempt.
     """
     address = np.zeros(blocks.count, dtype=np.int64)
@@ -41,7 +42,10 @@ def place_in_pools(
                 if limit is None or (found + part.height()).max() <= limit:
                     address[here], pool_of[here] = found, number
                     break
-            victim = _victim(part, profile, group[here], traffic)
+            victim = _victim(part, profile, group[here], traffic, staying)
+            if victim is None:  # whoever compares with the limit sees that it does not fit
+                address[here], pool_of[here] = improve(part, int(profile.max()), tries), number
+                break
             leaving = group[here] == victim
             moved_on = np.sort(np.concatenate([moved_on, here[leaving]]))
             here = here[~leaving]
@@ -64,10 +68,11 @@ def _profile(blocks: Blocks) -> Ints:
     return np.cumsum(change).astype(np.int64)
 
 
-def _victim(blocks: Blocks, profile: Ints, group: Ints, traffic: Ints) -> int:
-    """The group with the most bytes at the peak per byte of traffic."""
+def _victim(blocks: Blocks, profile: Ints, group: Ints, traffic: Ints, staying: Ints) -> int | None:
+    """The group with the most bytes at the peak per byte of traffic; None where all of them stay."""
     slot = int(profile.argmax())
     there = (blocks.birth <= slot) & (slot < blocks.end)
     owner = np.repeat(group, np.diff(blocks.first))
     held = np.bincount(owner[there], blocks.size[there], len(traffic))
-    return int((held / (1 + traffic)).argmax())
+    held[staying] = 0
+    return int((held / (1 + traffic)).argmax()) if held.any() else None

@@ -104,7 +104,7 @@ class Operator:
 class Pool:
     """A memory that lines, states and scratch can be placed in. ``bytes`` None: as large as needed.
 
-    Pools are filled in order of preference (fastest first).
+    Pools are filled in order of preference (fastest first). Resident inputs and outputs lie in the first.
     """
 
     name: str

@@ -15,6 +15,7 @@ and problem.py say what a valid plan is:
   their lines is updated by one step, which nobody reads the line after;
 * contiguous tensors lie at consecutive addresses; resident inputs are all there at the start, resident outputs are
   all there at the end;
+* resident inputs and outputs lie in the first pool;
 * base addresses of contiguous tensors, all other lines, states and scratch are aligned to their pool and inside its
   limit, and ``pool_bytes`` is the highest end address.
 """
@@ -136,6 +137,8 @@ class _Addresses:
 
     def check(self) -> None:
         for tensor, placement in zip(self.problem.tensors, self.plan.placements, strict=True):
+            if placement.pool and tensor.role in (Role.RESIDENT_INPUT, Role.RESIDENT_OUTPUT):
+                raise PlanError(f"{tensor.name} lies in pool number {placement.pool}, resident ports must in the first")
             for line, offset in enumerate(placement.offsets):
                 what = f"line {line} of tensor {tensor.name}"
                 aligned = not (tensor.contiguous and line > 0)

@@ -15,6 +15,7 @@ import numpy as np
 from tinyseg_tvm import __version__, codegen, relay_passes
 from tinyseg_tvm.boards import Board, Storage
 from tinyseg_tvm.compiler import remarks
+from tinyseg_tvm.compiler.energy import Energy, energy_of
 from tinyseg_tvm.compiler.memory import Memory, overhead_bytes, promised_memory
 from tinyseg_tvm.compiler.options import BuildOptions
 from tinyseg_tvm.compiler.planned import Planned
@@ -64,7 +65,9 @@ class Factory:
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
-        ram = [(f"bytes of RAM: {part}", size) for part, size in asdict(self.memory).items() if size]
+        parts = asdict(self.memory)
+        parts |= parts.pop("banks")
+        ram = [(f"bytes of RAM: {part}", size) for part, size in parts.items() if size]
         rows: list[tuple[str, Cell]] = [*ram, *self._facts().items()]
         return tables.html(f"{self.name} for {self.board.name}", rows, [*self.remarks, *self.warnings])
 
@@ -167,6 +170,7 @@ class Factory:
             *remarks.half_ports(self.network),
             *remarks.endless(self.planned, self.lowered),
             *remarks.removed(removed_channels(self.lowered.module)),
+            *remarks.in_blocks(self.planned),
             *remarks.float_ports(self.planned, self.quantized_ports, self.situation, self.memory.total),
             *remarks.software_float(self.planned, self.quantized_ports, self.situation),
             *remarks.detours(self.planned, self.memory.total),
@@ -181,6 +185,11 @@ class Factory:
         quantized = LoweredModule.of(module, self.name)
         fewer = remarks.port_bytes(quantized.network) < remarks.port_bytes(self.network)
         return quantized if fewer else None
+
+    @property
+    def energy(self) -> Energy | None:
+        """Estimated energy of an inference, where the board states its powers."""
+        return energy_of(self.timing, self.storage_use.cost.joules, self.board, self.options.frame_rate)
 
     @cached_property
     def figures(self) -> dict[str, Any]:
@@ -198,6 +207,7 @@ class Factory:
             "storage": self.storage_use.figures(),
             "storage_cost": asdict(self.storage_use.cost),
             "seconds": asdict(self.timing),
+            "energy": None if self.energy is None else {**asdict(self.energy), "total": self.energy.total},
             "stream_axis": self.axis,
         }
 

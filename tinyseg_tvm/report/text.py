@@ -51,11 +51,12 @@ def summary(
     return "\n\n".join(sections)
 
 
-def ram_table(ram: Mapping[str, int]) -> str:
+def ram_table(ram: Mapping[str, Any]) -> str:
     """Parts of the RAM in bytes, those that are not 0, and their sum."""
     rows: list[tuple[Cell, ...]] = [
         (name, ram[name], kib(ram[name]), what) for name, what in _RAM_PARTS if ram.get(name)
     ]
+    rows += [(name, size, kib(size), "lines, states, scratch") for name, size in ram.get("banks", {}).items()]
     return render([*rows, ("total", ram["total"], kib(ram["total"]), "")], ("RAM", "bytes", "", ""))
 
 
@@ -167,6 +168,20 @@ def _work(memory: MemoryMap, figures: Mapping[str, Any]) -> list[tuple[Cell, ...
         for name, size in figures.get("storage", {}).items()
         if size and name in ("written", "read")
     ]
+    return rows + _energy(figures)
+
+
+def _energy(figures: Mapping[str, Any]) -> list[tuple[Cell, ...]]:
+    """Where the board states its powers."""
+    energy = figures.get("energy")
+    if energy is None:
+        return []
+    rows: list[tuple[Cell, ...]] = [("energy, estimated, mJ", f"{1e3 * energy['total']:.3f}")]
+    if energy["waiting_awake"]:
+        awake = energy["total"] - energy["waiting"] + energy["waiting_awake"]
+        rows.append(("the same without TINYSEG_IDLE, mJ", f"{1e3 * awake:.3f}"))
+    if energy["average_milliwatts"] is not None:
+        rows.append(("average power at the frame rate, mW", f"{energy['average_milliwatts']:.3f}"))
     return rows
 
 

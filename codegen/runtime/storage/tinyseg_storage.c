@@ -155,6 +155,11 @@ tinyseg_storage_status tinyseg_storage_wait(tinyseg_storage *storage, uint32_t t
         }
         --polls;
         tinyseg_storage_advance(storage);
+#ifdef TINYSEG_IDLE
+        if (storage->busy) {
+            TINYSEG_IDLE(); /* the application's: sleeps, or lets other threads run */
+        }
+#endif
     }
     return TINYSEG_STORAGE_OK;
 }

@@ -50,7 +50,7 @@ struct tinyseg_storage {
     /* To be filled in by the user before <name>_init. */
     uint32_t block_bytes; /* offsets and lengths of transfers are multiples of it; a power of two, 1: any */
     uint32_t capacity;    /* bytes */
-    uint32_t patience;    /* polls of a wait after which it is a timeout; 0: 2^24 */
+    uint32_t patience;    /* polls of a wait (calls of TINYSEG_IDLE) after which it is a timeout; 0: 2^24 */
     void *user;           /* handed to the functions */
 
     /* An inference begins that uses the first `bytes` bytes. May be NULL. Must not answer BUSY. */
@@ -104,6 +104,10 @@ uint32_t tinyseg_storage_ask(tinyseg_storage *storage, bool write, uint32_t offs
  * what is about to be spilled. */
 tinyseg_storage_status tinyseg_storage_number(tinyseg_storage *storage, uint8_t *buffer, uint32_t block_bytes,
                                               const uint8_t *line, uint32_t line_bytes);
+#ifdef TINYSEG_IDLE
+/* The application's (-DTINYSEG_IDLE=its_name): called again and again while a transfer is waited for. */
+void TINYSEG_IDLE(void);
+#endif
 tinyseg_storage_status tinyseg_storage_wait(tinyseg_storage *storage, uint32_t ticket);
 
 #ifdef __cplusplus

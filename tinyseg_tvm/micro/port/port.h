@@ -14,8 +14,9 @@
 #define PORT_EXIT_CLOCK 65  /* an oscillator or regulator of the board does not become ready */
 #define PORT_EXIT_FAULT 70  /* plus the number of the exception */
 
-/* Arena and slow memory have sections of their own, so that the linker script can place them. */
+/* Arena, pools in further memories, and slow memory have sections of their own, so that the linker script can place them. */
 #define PORT_ARENA(alignment) __attribute__((section(".bss.arena"), aligned(alignment)))
+#define PORT_BANK(memory, alignment) __attribute__((section(".bss.bank." memory), aligned(alignment)))
 #define PORT_SLOW(alignment) __attribute__((section(".bss.slow"), aligned(alignment)))
 
 /* Files of the working directory. A handle is negative where the file cannot be opened. */
