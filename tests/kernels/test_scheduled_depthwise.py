@@ -68,6 +68,7 @@ def some(numbers: Iterable[int], fast: Collection[int]) -> list[Any]:
 RARE = [
     ((3, 3), 1, 1, (1, 1, 1, 1), 7, 47),
     ((3, 3), 2, 1, (0, 0, 1, 1), 6, 96),
+    ((3, 3), 1, 1, (1, 1, 1, 1), 3, 22),  # columns that are staged four at a time, and those that remain
     ((3, 3), 1, 9, (9, 9, 9, 9), 4, 20),
     ((5, 5), 1, 40, (2, 80, 2, 80), 5, 90),  # columns that no offset of a load reaches
     ((7, 7), 1, 1, (3, 3, 3, 3), 9, 21),

@@ -125,11 +125,11 @@ def test_what_cannot_be_tuned_is_refused(module, target, trials, message):
 
 
 def test_tasks_are_those_of_the_planned_network():
-    from tinyseg_tvm.tune.tuner import _tunings
+    from tinyseg_tvm.tune.tuner import tunings_of
 
     mod, params = relay.frontend.from_onnx(segmenter())
     factory = relay.build(mod, TARGET, params)
-    tunings = _tunings(factory)
+    tunings = tunings_of(factory)
     numbers = [number for tuning in tunings for number in tuning.task.numbers]
     assert len(numbers) == len(set(numbers))
     operators = factory.problem.operators

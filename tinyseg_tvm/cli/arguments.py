@@ -111,6 +111,11 @@ def add_build_options(parser: argparse.ArgumentParser) -> None:
         "--keep-dead", action="store_true", help="keep channels that have no part in the results, for comparison"
     )
     group.add_argument(
+        "--whole-channels",
+        action="store_true",
+        help="never compute channels (heads of attention, ...) block by block, for comparison",
+    )
+    group.add_argument(
         "--shared-runtime",
         action="store_true",
         help="for programs of several networks: one copy of the kernels, where all are compiled with this option",

@@ -114,16 +114,16 @@ def tune(
     if options.mcpu and options.mcpu != board.core.name:
         raise UsageError(f"-mcpu={options.mcpu}: what is measured on, '{board.name}', is a {board.core.name}")
     before = build(mod, replace(options, tuning=""), params, name=name, progress=progress)
-    tunings, cost = _tunings(before), _cost(before)
+    tunings, cost = tunings_of(before), cost_of(before)
     known = None if cache is None else Cache(Path(cache), ANSWER)
     versions = tool_versions(board)
     recall(tunings, records or TuningRecords(), versions)
     recalled = sum(len(tuning.measured) for tuning in tunings)
     if executor is None:
         with executor_for(1) as alone:
-            search(tunings, cost, _measure(board, alone, COMPILERS, known), trials, progress or silent)
+            search(tunings, cost, measure_by(board, alone, COMPILERS, known), trials, progress or silent)
     else:
-        search(tunings, cost, _measure(board, executor, 1, known), trials, progress or silent)
+        search(tunings, cost, measure_by(board, executor, 1, known), trials, progress or silent)
     found = records_of(before.core.name, board.name, tunings, versions)
     after = build(mod, replace(options, tuning=""), params, name=name, progress=progress, records=found)
     return Tuned(
@@ -132,7 +132,7 @@ def tune(
         after,
         tuple(sorted(_operators(tunings, before, after), key=lambda each: -each.cycles_before)),
         cost.seconds(_cycles_before(tunings)),
-        _cost(after).seconds(_cycles_after(after, found)),
+        cost_of(after).seconds(_cycles_after(after, found)),
         recalled,
     )
 
@@ -150,7 +150,16 @@ def worker_resource(target: object) -> str:
     return "" if board.is_emulated or board.is_host else board.name
 
 
-def _measure(board: Board, executor: Executor, jobs: int, cache: Cache | None) -> Measure:
+def measure_by(board: Board, executor: Executor, jobs: int, cache: Cache | None) -> Measure:
+    """Measures on a board by an executor.
+
+    Args:
+        board: what is measured on.
+        executor: who measures.
+        jobs: compilers that run at the same time, for each measurement.
+        cache: of measurements.
+    """
+
     def measure(asked: Sequence[tuple[Task, Candidate]]) -> Iterable[float | None]:
         questions = [Measurement.of(task.view, board, candidate, jobs) for task, candidate in asked]
         return results(measured, questions, executor, cache, lambda question: question.key)
@@ -158,7 +167,7 @@ def _measure(board: Board, executor: Executor, jobs: int, cache: Cache | None) -
     return measure
 
 
-def _tunings(factory: Factory) -> list[Tuning]:
+def tunings_of(factory: Factory) -> list[Tuning]:
     """One for each task of the planned network."""
     network, operators = factory.network, factory.problem.operators
     offset = first_node(network, factory.options.io)
@@ -171,7 +180,8 @@ def _tunings(factory: Factory) -> list[Tuning]:
     return tunings
 
 
-def _cost(factory: Factory) -> SpillAwareCost:
+def cost_of(factory: Factory) -> SpillAwareCost:
+    """What cycles are worth in the network as it is planned."""
     situation = factory.situation
     return SpillAwareCost(
         factory.problem, factory.plan, factory.planned.spilled, situation.models, float(situation.board.clock_hz)

@@ -36,6 +36,10 @@ MOST_TAPS = 36  # whose code is a loop of about 1 KiB
 MOST_BYTES = 4095  # that one addition reaches
 FREE = tuple(f"r{n}" for n in range(11))  # what addresses, steps and the zero point lie in
 AROUND_TILE = 40.0  # instructions of a call
+MOST_TRIALS = 4000  # of taps in groups, in search of a group less
+
+Bounds = tuple[np.ndarray, np.ndarray]
+"""Greatest and least sums of products."""
 
 
 @dataclass(frozen=True)
@@ -190,23 +194,55 @@ class MveLanesKernel(ChannelKernel):
 
 
 def groups_of(weight: np.ndarray) -> tuple[tuple[int, ...], ...]:
-    """Taps of (channels, taps) int8 weights in groups whose sums of products stay in 16 bits.
+    """Taps of (channels, taps) int8 weights in few groups whose sums of products stay in 16 bits.
 
-    Each tap goes to the first group that has room for it, those of the greatest weights first.
+    Each tap goes to the first group that has room for it, those of the greatest weights first; then a search of limited
+    size looks for a group less.
     """
     products = [weight.astype(np.int64) * x for x in (-128, 127)]
-    greatest, least = np.maximum(*products), np.minimum(*products)
-    order = np.argsort(-np.abs(weight.astype(np.int64)).max(axis=0), kind="stable")
-    groups: list[list[int]] = []
-    for tap in map(int, order):
-        for group in groups:
-            taken = [*group, tap]
-            if greatest[:, taken].sum(axis=1).max() < 1 << 15 and least[:, taken].sum(axis=1).min() >= -(1 << 15):
-                group.append(tap)
-                break
-        else:
-            groups.append([tap])
+    bounds = np.maximum(*products), np.minimum(*products)
+    order = [int(tap) for tap in np.argsort(-np.abs(weight.astype(np.int64)).sum(axis=0), kind="stable")]
+    found = _divided(bounds, order, len(order), len(order) + 1)
+    while found is not None:
+        groups = found
+        found = _divided(bounds, order, len(groups) - 1, MOST_TRIALS)
     return tuple(tuple(sorted(group)) for group in groups)
+
+
+def _divided(bounds: Bounds, order: Sequence[int], most: int, trials: int) -> list[list[int]] | None:
+    """Taps in ``most`` groups at the most; None: there are none such, or none found in so many trials."""
+    groups: list[list[int]] = []
+    sums: list[Bounds] = []
+    left = trials
+
+    def place(number: int) -> bool:
+        nonlocal left
+        left -= 1
+        if number == len(order):
+            return True
+        tap = order[number]
+        own = bounds[0][:, tap], bounds[1][:, tap]
+        for group in range(min(len(groups) + 1, most)):
+            if left < 0:
+                return False
+            if group == len(groups):
+                groups.append([])
+                sums.append((np.zeros_like(own[0]), np.zeros_like(own[1])))
+            before = sums[group]
+            after = before[0] + own[0], before[1] + own[1]
+            if after[0].max() < 1 << 15 and after[1].min() >= -(1 << 15):
+                groups[group].append(tap)
+                sums[group] = after
+                if place(number + 1):
+                    return True
+                groups[group].pop()
+                sums[group] = before
+            if not groups[group]:
+                groups.pop()
+                sums.pop()
+        return False
+
+    return groups if most > 0 and place(0) else None
 
 
 @dataclass(frozen=True)
