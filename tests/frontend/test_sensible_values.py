@@ -251,5 +251,5 @@ def test_tensors_of_too_many_dimensions_are_refused(op_type):
     constants = {"s": np.array(shape, np.int64)} if op_type == "Reshape" else {}
     nodes = [node(op_type, " ".join(["x", *constants]), "y", "it"), node("Mul", "y c", "z")]
     ports = [port("x", [4] if constants else shape)]
-    with pytest.raises(TinySegError, match="has 44 dimensions, more than the limit of 16. Remedy: "):
+    with pytest.raises(TinySegError, match="has 44 dimensions, more than the limit of 16"):
         from_onnx(model(nodes, ports, [port("z", None)], {**constants, "c": np.full([1] * rank, 2, np.float32)}))
