@@ -11,12 +11,12 @@ from pathlib import Path
 from tinyseg_tvm.compiler.options import FLAGS, BuildOptions, options_from_text
 from tinyseg_tvm.errors import UsageError
 
+MODEL_FILE = "an ONNX file (float32, QDQ or QOperator) or a TensorFlow Lite file"
 
-def add_model(parser: argparse.ArgumentParser) -> None:
+
+def add_model(parser: argparse.ArgumentParser, metavar: str = "MODEL", meaning: str = MODEL_FILE) -> None:
     """The model file and how its open dimensions are fixed."""
-    parser.add_argument(
-        "model", type=Path, metavar="MODEL", help="an ONNX file (float32, QDQ or QOperator) or a TensorFlow Lite file"
-    )
+    parser.add_argument("model", type=Path, metavar=metavar, help=meaning)
     parser.add_argument(
         "--shape",
         action="append",
