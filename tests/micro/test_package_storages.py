@@ -169,7 +169,7 @@ def test_a_network_spills_by_the_ecosystems_interface(name: str, factories: dict
 def test_packages_name_their_drivers(form: str, factories: dict[int, Factory], tmp_path: Path) -> None:
     folder = generate_package(form, factories[512], tmp_path / "net")
     readme = (folder / "README.md").read_text()
-    drivers = [path for path in folder.rglob("*storage.c*")]
+    drivers = list(folder.rglob("*storage.c*"))
     assert drivers
     assert all(f"`{path.relative_to(folder)}`" in readme for path in drivers)
     if form == "zephyr":
