@@ -2,7 +2,7 @@
 
 Runs each model in QEMU where the board's memory holds it, else as a program of this computer.
 
-    python benchmarks/models.py [--models DIR] [--board mps2_an386] [--objective ram] [--io line] [NAME ...]
+    python benchmarks/models.py [--models DIR] [--board mps2_an386] [--objective ram] [--workers N] [NAME ...]
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from tvm import IRModule
 from tinyseg_tvm.errors import DoesNotFitError, TinySegError
 from tinyseg_tvm.micro import RunResult, generate_project
 from tinyseg_tvm.network.agreement import TOLERANCE
+from tinyseg_tvm.parallel import executor_for, results
 from tinyseg_tvm.relay import BuildOptions, Factory, build, frontend
 from tinyseg_tvm.report.tables import render
 
@@ -129,6 +131,16 @@ def float_error(factory: Factory, result: RunResult, tests: Path) -> float | Non
     return largest
 
 
+def cells(options: BuildOptions, path: Path) -> tuple[bool, list[str]]:
+    """Whether a model agrees, and its row of the table."""
+    print(path.stem, file=sys.stderr)
+    try:
+        row = measure(path, options)
+    except TinySegError as error:
+        return False, [path.stem, "-", "-", f"failed: {error}"[:90]] + ["-"] * (len(HEADERS) - 4)
+    return row.agrees, row.cells()
+
+
 def main() -> int:
     """Prints the table; returns 1 where a model fails or differs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -141,6 +153,7 @@ def main() -> int:
     parser.add_argument("--io-type", default="model")
     parser.add_argument("--stream-axis", default="auto")
     parser.add_argument("--layerwise", action="store_true")
+    parser.add_argument("--workers", type=int, default=1, help="processes at a time (1)")
     arguments = parser.parse_args()
     options = BuildOptions(
         board=arguments.board,
@@ -153,19 +166,10 @@ def main() -> int:
     )
     paths = sorted(arguments.models.glob("onnx/*.onnx"))
     chosen = [p for p in paths if not arguments.names or any(name in p.stem for name in arguments.names)]
-    rows, failures = [], 0
-    for path in chosen:
-        print(path.stem, file=sys.stderr)
-        try:
-            row = measure(path, options)
-        except TinySegError as error:
-            failures += 1
-            rows.append([path.stem, "-", "-", f"failed: {error}"[:90]] + ["-"] * (len(HEADERS) - 4))
-            continue
-        failures += not row.agrees
-        rows.append(row.cells())
-    print(render(rows, HEADERS))
-    return 1 if failures else 0
+    with executor_for(arguments.workers, processes=True) as executor:
+        found = list(results(partial(cells, options), chosen, executor))
+    print(render([row for _, row in found], HEADERS))
+    return 0 if all(agrees for agrees, _ in found) else 1
 
 
 if __name__ == "__main__":

@@ -1,54 +1,23 @@
 """What the tuner measured: cycles of kernels in place of their estimates, and the best decisions on programs.
 
 A record is of an operator's shape, not of its weights or quantisation parameters, so that it holds for a network that
-was trained anew.
+was trained anew, and for other networks with such operators.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, TypeVar
 
-from tinyseg_tvm.errors import TinySegError
-from tinyseg_tvm.given import (
-    LARGEST_STATEMENT,
-    Flag,
-    Integer,
-    Listed,
-    Named,
-    Table,
-    Text,
-    check,
-    parse_json,
-    read_regular,
-    shown,
-)
 from tinyseg_tvm.operators import Operator, TensorType
 from tinyseg_tvm.operators.base import ARITHMETIC
 
-FORMAT = "tinyseg-tuning-records"
-VERSION = 1
 _NAMELESS_RULE = "onnx"  # whose records do not say the rule: there were some before there were others
 _QUANTIZATION = ("scale", "zero_point", "_min", "_max")  # ends of the names of an operator's fields that are left out
-
-RECORD = Table(
-    {"operator": Text(1 << 16), "kernel": Text(200), "cycles": Integer(0, (1 << 53) - 1), "measured": Flag()},
-    ("operator", "kernel", "cycles", "measured"),
-)
-RECORDS = Table(
-    {
-        "core": Text(64),
-        "kernels": Listed(RECORD),
-        "decisions": Named(Text(64), Listed(Integer(-(1 << 31), (1 << 31) - 1), 64)),
-    },
-    ("core", "kernels", "decisions"),
-)
 
 T = TypeVar("T")
 Decision = tuple[int, ...]
@@ -64,31 +33,47 @@ class TuningRecord:
         kernel: name of the variant.
         cycles: per step.
         measured: whether they were; else they are the estimate, corrected by what was measured of others.
+        decisions: on the kernel's programs that they are of, by ``program_key``.
+        versions: names and versions of the tools that measured.
     """
 
     operator: str
     kernel: str
     cycles: int
     measured: bool
+    decisions: tuple[tuple[str, Decision], ...] = ()
+    versions: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class TuningRecords:
-    """All records for a core.
+    """All records for a board, or for a core.
 
     Attributes:
         core: its name; empty if there are none.
-        records: of kernels.
-        decisions: on programs, by ``program_key``.
+        records: of kernels; of one kernel with several decisions where these were measured.
+        decisions: on programs, by ``program_key``: those that builds take.
+        board: what they were measured on.
     """
 
     core: str = ""
     records: tuple[TuningRecord, ...] = ()
     decisions: tuple[tuple[str, Decision], ...] = ()
+    board: str = ""
 
     @cached_property
     def _records(self) -> dict[tuple[str, str], TuningRecord]:
-        return {(record.operator, record.kernel): record for record in self.records}
+        best: dict[tuple[str, str], TuningRecord] = {}
+        for record in self.records:
+            other = best.setdefault((record.operator, record.kernel), record)
+            if self._merit(record) < self._merit(other):
+                best[record.operator, record.kernel] = record
+        return best
+
+    def _merit(self, record: TuningRecord) -> tuple[bool, bool, int]:
+        """Less is better: with the decisions that builds take, measured, fast."""
+        taken = all(self._decisions.get(key) == decision for key, decision in record.decisions)
+        return not taken, not record.measured, record.cycles
 
     @cached_property
     def _decisions(self) -> dict[str, Decision]:
@@ -109,6 +94,33 @@ class TuningRecords:
             return ranked[0]
         taken = self._decisions.get(program_key(kernel))
         return next((each for each in ranked if decision_of(each) == taken), ranked[0])
+
+
+def merged(old: TuningRecords, new: TuningRecords) -> TuningRecords:
+    """The records of both, of one core.
+
+    Where both know a kernel with the same decisions, what was measured goes before what was not, and new before old. A
+    program's decision is the one that was measured to be best, by cycles relative to the operator's best kernel; the
+    new one where none was measured.
+    """
+    records: dict[tuple[str, str, tuple[tuple[str, Decision], ...]], TuningRecord] = {}
+    for record in (*old.records, *new.records):
+        key = record.operator, record.kernel, record.decisions
+        if key not in records or record.measured or not records[key].measured:
+            records[key] = record
+    measured = [record for record in records.values() if record.measured]
+    least: dict[str, int] = {}
+    for record in measured:
+        least[record.operator] = min(record.cycles, least.get(record.operator, record.cycles))
+    decisions = dict(old.decisions) | dict(new.decisions)
+    best: dict[str, float] = {}
+    for record in measured:
+        for program, decision in record.decisions:
+            relative = record.cycles / max(least[record.operator], 1)
+            if relative < best.get(program, float("inf")):
+                best[program], decisions[program] = relative, decision
+    ordered = sorted(records.values(), key=lambda record: (record.operator, record.kernel, record.decisions))
+    return TuningRecords(new.core, tuple(ordered), tuple(sorted(decisions.items())), new.board)
 
 
 def decision_of(decisions: Any) -> Decision:
@@ -144,51 +156,3 @@ def signature_of(
 
 def _shape(dtype: object, shape: Sequence[int]) -> str:
     return f"{dtype}[{'x'.join(map(str, shape))}]"
-
-
-def save_records(records: TuningRecords, path: Path) -> None:
-    """Writes records as JSON, as a whole or not at all.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
-    content = {
-        "format": FORMAT,
-        "version": VERSION,
-        "core": records.core,
-        "kernels": [dataclasses.asdict(record) for record in records.records],
-        "decisions": {key: list(values) for key, values in records.decisions},
-    }
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        partial.write_text(json.dumps(content, indent=1) + "\n")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def load_records(path: Path) -> TuningRecords:
-    """Reads what ``save_records`` wrote.
-
-    Raises:
-        TinySegError: the file cannot be read or is none of these.
-    """
-    remedy = "write it with 'tinyseg tune'"
-    try:
-        content = parse_json(read_regular(path, LARGEST_STATEMENT), f"tuning records {path}")
-    except OSError as error:
-        raise TinySegError(f"tuning records {path}: {error.strerror}; {remedy}") from None
-    except TinySegError as error:
-        raise TinySegError(f"{error}; {remedy}") from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise TinySegError(f"tuning records {path}: the file is something else; {remedy}")
-    if content.get("version") != VERSION:
-        version = shown(content.get("version"))
-        raise TinySegError(f"tuning records {path}: version {version}, this tool reads {VERSION}; {remedy} anew")
-    try:
-        check(RECORDS, content, f"tuning records {path}: an entry is broken: file")
-    except TinySegError as error:
-        raise TinySegError(f"{error}; {remedy} anew") from None
-    records = tuple(TuningRecord(*(entry[key] for key in RECORD.needed)) for entry in content["kernels"])
-    decisions = tuple((key, tuple(values)) for key, values in content["decisions"].items())
-    return TuningRecords(content["core"], records, decisions)

@@ -32,10 +32,10 @@ class ExpressionWriter:
         return f"x{len(self.activations) - 1}"
 
     def constant(self, array: np.ndarray, rank: int) -> Ref:
-        """The operand that a constant is: a number where all its elements are one, else an array of the rank."""
+        """The operand that a constant is: a number where it is one element, else an array of the rank."""
         array = np.asarray(array, np.float32)
-        if array.size and bool((array == array.flat[0]).all()) and array.size == 1:
-            return str(array.flat[0])
+        if array.size == 1:
+            return str(array.reshape(-1)[0])
         array = array.reshape((1,) * (rank - array.ndim) + array.shape)
         for number, known in enumerate(self.constants):
             if known.shape == array.shape and np.array_equal(known, array):

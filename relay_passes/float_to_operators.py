@@ -13,6 +13,7 @@ from tinyseg_tvm.relay_passes.clamps import lower_clamp, lower_square
 from tinyseg_tvm.relay_passes.classification import lower_argmax, softmax
 from tinyseg_tvm.relay_passes.depth_to_space import lower_depth_to_space
 from tinyseg_tvm.relay_passes.gather import lower_gather
+from tinyseg_tvm.relay_passes.integer_conversion import lower_conversion
 from tinyseg_tvm.relay_passes.matmul import matmul
 from tinyseg_tvm.relay_passes.plain_computation import PlainComputation
 from tinyseg_tvm.relay_passes.pointwise import lower_pointwise
@@ -38,6 +39,7 @@ RULES = (
     matmul.by(PlainComputation),
     softmax.by(PlainComputation),
     lower_argmax,
+    lower_conversion,
     lower_gather,
     lower_depth_to_space,
     lower_pointwise,

@@ -22,14 +22,16 @@ from tinyseg_tvm.codegen.operators.convolution_window import (
 from tinyseg_tvm.codegen.operators.emission import NodeView
 from tinyseg_tvm.codegen.operators.scheduled_convolution import Call, Convolution, convolution_of
 from tinyseg_tvm.codegen.operators.scheduled_programs import Family, program_variant
+from tinyseg_tvm.codegen.programs.channels.direct_columns import DirectSum
 from tinyseg_tvm.codegen.programs.channels.dsp_columns import DspSum
 from tinyseg_tvm.codegen.programs.channels.dsp_kernels import DspChannelKernel
 from tinyseg_tvm.codegen.programs.channels.kernels import ChannelKernel
 from tinyseg_tvm.codegen.programs.channels.mve_columns import MveSum
 from tinyseg_tvm.codegen.programs.channels.mve_kernels import MveChannelKernel
+from tinyseg_tvm.codegen.programs.channels.mve_lanes import LanesSum, MveLanesKernel
 from tinyseg_tvm.codegen.programs.channels.program import ChannelProgram
 from tinyseg_tvm.codegen.programs.channels.sum import ChannelSum
-from tinyseg_tvm.codegen.programs.channels.v7m_kernels import DirectSum, V7mChannelKernel
+from tinyseg_tvm.codegen.programs.channels.v7m_kernels import V7mChannelKernel
 from tinyseg_tvm.codegen.programs.tiled import cycles, ranked
 from tinyseg_tvm.operators.conv2d import Conv2d
 
@@ -57,7 +59,7 @@ class ChannelFamily(Family):
 
     def computes(self, view: NodeView[WeightedSum]) -> bool:
         """They leave the rule to the runtime; those for vectors take multipliers below 1/2."""
-        return of_fixed_point(view) and (self.kernel is not MveChannelKernel or shifts_right(view))
+        return of_fixed_point(view) and (self.kernel not in (MveChannelKernel, MveLanesKernel) or shifts_right(view))
 
     @property
     def name(self) -> str:
@@ -131,6 +133,11 @@ def direct_run(kernel: ChannelKernel, core: Core) -> int:
     return min(kernel.runs, key=estimated)
 
 
+def whole_run(kernel: ChannelKernel, _core: Core) -> int:
+    """All pixels, where none share registers."""
+    return kernel.sum.pixels
+
+
 def _families(
     runs_on: Callable[[Core], bool], kernel: type[ChannelKernel], of: type[ChannelSum], scratch: int, stack: int
 ) -> Iterator[ChannelFamily]:
@@ -169,6 +176,7 @@ FAMILIES = (
         direct_run,
         "as it lies",
     ),
+    ChannelFamily(lambda core: core.has_mve, 0, MveLanesKernel, LanesSum, whole_run, "as it lies"),
 )
 
 

@@ -186,12 +186,14 @@ def _arguments(each: Scheduled, family: Family, suffix: str, workspace: str, out
         step = "lines[{0}] != NULL ? {1} : 0"
     several = len(convolution.weights)
     packed = [program.packed(family.weights(convolution, i), each.decisions) for i in range(several)]
-    sizes = packed[0].size, program.kernel.sum.channels
+    biases = [program.arranged(bias) for bias in convolution.biases]
+    multiplier = program.arranged(convolution.multiplier)
+    sizes = packed[0].size, biases[0].size
     offset = [f" + step % {several}u * {n}u" if several > 1 else "" for n in sizes]
     constants = [
         ("int8_t", out.constant(f"weight{suffix}", np.concatenate(packed)) + offset[0]),
-        ("int32_t", out.constant(f"bias{suffix}", np.concatenate(convolution.biases)) + offset[1]),
-        (c_type(str(convolution.multiplier.dtype)), out.constant("multiplier", convolution.multiplier)),
+        ("int32_t", out.constant(f"bias{suffix}", np.concatenate(biases)) + offset[1]),
+        (c_type(str(multiplier.dtype)), out.constant("multiplier", multiplier)),
     ]
     # the generated functions know no const
     arguments = [f"(int8_t *)(uintptr_t)({line.format(i)})" for i in range(program.lines)]

@@ -156,6 +156,10 @@ class TiledProgram(ABC, Generic[D]):
             decisions: which tiles there are.
         """
 
+    def arranged(self, values: np.ndarray) -> np.ndarray:
+        """Biases or multipliers of all channels in the order in which the tiles take them."""
+        return values
+
     @property
     @abstractmethod
     def weight_bytes(self) -> int:

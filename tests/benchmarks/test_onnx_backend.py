@@ -44,6 +44,16 @@ def test_parameters_become_constants_where_the_model_is_refused_as_it_is(tmp_pat
     assert judge(case, tmp_path).outcome == "right"
 
 
+def test_results_without_elements_are_results(tmp_path):
+    """Of a network of which no tensor takes a byte; its plan and the search for unused channels once had no end."""
+    result = helper.make_tensor_value_info("y", 7, [0])
+    value = helper.make_tensor("value", 7, [0], [])
+    graph = helper.make_graph([helper.make_node("Constant", [], ["y"], value=value)], "none", [], [result])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    case = Case("Constant", "none", frozenset(), model, [([], [np.zeros(0, np.int64)])], 0, 0)
+    assert judge(case, tmp_path) == Verdict("right")
+
+
 @pytest.mark.parametrize(
     ("got", "words"),
     [

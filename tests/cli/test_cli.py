@@ -21,6 +21,7 @@ from tinyseg_tvm.cli.main import VERBS, main, parser
 from tinyseg_tvm.frontend import from_onnx
 from tinyseg_tvm.network import reference
 from tinyseg_tvm.relay import BuildOptions, build
+from tinyseg_tvm.report.page import page
 from tinyseg_tvm.report.page_document import read_document
 
 FAST = ("--layerwise", "--stream-axis", "rows")  # the planner's search is tested elsewhere
@@ -28,6 +29,7 @@ PROMISED = {"board", "ram", "macs", "recomputed_macs", "storage"}
 MEASURED = PROMISED | {"elf", "mismatches", "flash", "instructions"}
 RAM = {"total", "arena", "io", "static", "stack", "slow"}
 FLASH = {"total", "code", "weights"}
+LISTS = ("order", "ends", "facts", "remarks", "rivals", "pools", "operators", "tensors", "owners", "stored", "choices")
 STORAGE = {"written", "read", "written_physical", "erases"}
 
 
@@ -228,6 +230,49 @@ def test_compile_build_run_verify_and_report(cli: Cli, model: Path, tmp_path: Pa
         program, *words = shlex.split(command)
         options = build_options(parser("compile").parse_args(words))
         assert (program, words[1], options.board) == ("tinyseg", str(tiny), "mps2_an386")
+
+
+def test_the_report_of_a_finished_project_needs_no_model(cli: Cli, tmp_path: Path) -> None:
+    tiny = save(segmenter(8, 6, 2), tmp_path / "tiny.onnx")
+    one, other, both = (tmp_path / name for name in ("one", "other", "both"))
+    cli.ok("compile", tiny, "-o", one, *FAST)
+    cli.ok("compile", tiny, "-o", other, *FAST, "--io", "line")
+    tiny.unlink()
+    printed = cli.ok("report", one)
+    assert str(one / "reports" / "report.html") in printed
+    assert re.search(r"bytes alive at most +[1-9]", printed)
+    before = (one / "reports" / "report.html").read_bytes()
+    written = cli.ok("report", one, "-o", both, "--against", other).split()
+    assert {Path(path).name for path in written} >= {"report.html", "memory_map.svg", "operators.csv"}
+    shown, alone = read_document(both), read_document(one)
+    assert shown["against"]["title"].endswith(f"({other})")
+    assert shown["against"]["operators"] != alone["operators"] or shown["against"]["pools"] != alone["pools"]
+    assert (both / "operators.csv").read_bytes() == (one / "reports" / "operators.csv").read_bytes()
+    assert cli.ok("report", both).startswith(alone["title"])
+    assert (one / "reports" / "report.html").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("empty",), "no report.html there"),
+        (("made", "--ram", "64K"), "compiled already"),
+        (("made", "--trace", "trace.json"), "compiled already"),
+        (("made", "--against", "made"), "-o DIR"),
+        (("made", "-o", "made/reports"), "name another folder"),
+        (("net.onnx",), "-o DIR"),
+    ],
+)
+def test_what_no_report_can_be_made_of(
+    cli: Cli, tmp_path: Path, monkeypatch, words: tuple[str, ...], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    document = {"format": 1, "title": "t", "steps": 0, "exact": True, **{name: [] for name in LISTS}}
+    (tmp_path / "made" / "reports").mkdir(parents=True)
+    (tmp_path / "made" / "reports" / "report.html").write_text(page(document))
+    code, _, err = cli("report", *words)
+    assert (code, said in err) == (2, True), err
 
 
 def test_a_command_keeps_what_no_alternative_states(cli: Cli) -> None:
@@ -460,6 +505,7 @@ def test_tuning_writes_records_that_compile_takes(cli: Cli, tmp_path: Path) -> N
     text = cli.ok("tune", *words, "--trials", 1, "-o", records)
     assert re.search(r"1 kernels? measured", text)
     assert re.search(r"ms before, .* ms after", text)
+    assert "1 kernel measured, 1 of them before" in cli.ok("tune", *words, "--trials", 1, "-o", records)
     project = tmp_path / "project"
     cli.ok("compile", *words, "--tuning", records, "-o", project)
     assert cli.json("run", project)["mismatches"] == 0

@@ -117,7 +117,7 @@ class RandomGraph:
         name = f"{kind}_{number}"
         operator: Operator
         padding = pick(rng, [(1, 1, 1, 1), (0, 1, 1, 0), (1, 2, 1, 2)])
-        if kind == "conv":
+        if kind == "conv" and width > 1:
             pieces = [source, pick(rng, partners)][: int(rng.integers(1, 3))]
             depth = sum(self.shape(piece)[3] for piece in pieces)
             operator = Conv2d((1, pick(rng, [1, 2])), padding, (1, 1), 1, float32.WeightedSum(*self.clamp()))

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from tinyseg_tvm.codegen.programs.channels.direct_columns import DirectSum
 from tinyseg_tvm.codegen.programs.channels.dsp_columns import DspSum
 from tinyseg_tvm.codegen.programs.channels.dsp_kernels import DspChannelKernel
 from tinyseg_tvm.codegen.programs.channels.mve_columns import MveSum
 from tinyseg_tvm.codegen.programs.channels.mve_kernels import MveChannelKernel
 from tinyseg_tvm.codegen.programs.channels.program import ChannelProgram
-from tinyseg_tvm.codegen.programs.channels.v7m_kernels import DirectSum, V7mChannelKernel
+from tinyseg_tvm.codegen.programs.channels.v7m_kernels import V7mChannelKernel
 from tinyseg_tvm.codegen.programs.long_tail import PLACEHOLDER, function_names
 from tinyseg_tvm.codegen.programs.tiled import TiledProgram, cycles, lowered, ranked
 from tinyseg_tvm.codegen.programs.windows.dsp_kernels import DspKernel

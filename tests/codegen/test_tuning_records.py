@@ -1,13 +1,11 @@
-"""Records of the tuner: what they are of, how they are written and read, and that kernels are chosen by them."""
+"""Records of the tuner: what they are of, how they are merged, and that kernels are chosen by them."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pytest
 
 from tests.codegen.harness import NetworkBuilder
 from tinyseg_tvm.codegen import Core, kernel_cost
@@ -20,17 +18,14 @@ from tinyseg_tvm.codegen.tuning_records import (
     TuningRecord,
     TuningRecords,
     decision_of,
-    load_records,
+    merged,
     program_key,
-    save_records,
     signature_of,
 )
-from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.operators import Conv2d, Softmax, TensorType
 from tinyseg_tvm.operators.arithmetic import float32, onnx
 
 DSP = Core("cortex-m4", has_dsp=True)
-RECORDS = TuningRecords("cortex-m4", (TuningRecord("conv", "kernel", 123, True),), (("abc", (4, 2, 1)),))
 
 
 def convolution(zero_point: int = 3, outputs: int = 16) -> NodeView[Any]:
@@ -55,38 +50,37 @@ def weighted_sum(zero_point: int = -3, outputs: int = 8) -> DspKernel:
     return DspKernel(sum_, joined=False)
 
 
-def test_records_are_read_as_they_were_written(tmp_path):
-    save_records(RECORDS, tmp_path / "records.json")
-    assert load_records(tmp_path / "records.json") == RECORDS
-    assert [path.name for path in tmp_path.iterdir()] == ["records.json"]
+def record(kernel: str, cycles: int, decision: int, measured: bool = True, operator: str = "conv") -> TuningRecord:
+    return TuningRecord(operator, kernel, cycles, measured, (("program", (decision,)),))
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda content: "{", "not JSON"),
-        (lambda content: "[]", "something else"),
-        (lambda content: json.dumps(content | {"format": "other"}), "something else"),
-        (lambda content: json.dumps(content | {"version": 9}), "version 9, this tool reads 1"),
-        (lambda content: json.dumps(content | {"kernels": [{"operator": "conv"}]}), "an entry is broken"),
-        (lambda content: json.dumps(content | {"kernels": 7}), "an entry is broken"),
-        (lambda content: json.dumps(content | {"decisions": {"abc": "x"}}), "an entry is broken"),
-        (lambda content: json.dumps(content | {"core": 4}), "an entry is broken"),
-        (lambda content: json.dumps(content).replace("123", "-1"), "an entry is broken"),
-        (lambda content: json.dumps(content).replace("123", '"much"'), "an entry is broken"),
-    ],
-)
-def test_a_broken_file_is_refused(change, message, tmp_path):
-    path = tmp_path / "records.json"
-    save_records(RECORDS, path)
-    path.write_text(change(json.loads(path.read_text())))
-    with pytest.raises(TinySegError, match=message):
-        load_records(path)
+def test_the_record_found_is_of_the_decisions_that_builds_take():
+    records = TuningRecords("m4", (record("a", 7, 1), record("a", 5, 2), record("a", 6, 3)), (("program", (3,)),))
+    found = records.find("conv", "a")
+    assert found is not None
+    assert found.cycles == 6
+    undecided = replace(records, decisions=()).find("conv", "a")
+    assert undecided is not None
+    assert undecided.cycles == 5
 
 
-def test_a_missing_file_is_refused(tmp_path):
-    with pytest.raises(TinySegError, match=r"nothing\.json: No such file.*tinyseg tune"):
-        load_records(tmp_path / "nothing.json")
+def test_merged_records_are_of_both_and_decide_by_what_was_measured():
+    old = TuningRecords("m4", (record("a", 100, 1), record("b", 90, 1, False)), (("program", (1,)), ("old", (4,))))
+    new = TuningRecords(
+        "m4", (record("a", 80, 2), record("a", 70, 1, False), record("b", 60, 1)), (("program", (1,)),), "desk"
+    )
+    both = merged(old, new)
+    assert both.board == "desk"
+    assert {(r.kernel, r.cycles, r.measured) for r in both.records} == {
+        ("a", 100, True),
+        ("a", 80, True),
+        ("b", 60, True),
+    }
+    assert dict(both.decisions) == {"program": (1,), "old": (4,)}  # of b, the operator's best
+    other = merged(old, replace(new, records=(record("a", 80, 2),)))
+    assert dict(other.decisions)["program"] == (2,)
+    assert merged(both, both) == both
+    assert merged(old, merged(both, new)) == both
 
 
 def test_records_hold_for_other_zero_points_and_not_for_other_shapes():

@@ -181,7 +181,7 @@ BARS = (
     Bar("mlperf_kws_ref_model", "auto", "line", 7, quick=True),
     Bar("tinyengine_vww", "auto", "line", 20, io_type="quantized"),
     Bar("tinyengine_mcunetv2_large", "auto", "line", 260, io_type="quantized"),
-    Bar("fdt_pos_posenet_075_353_481_quant", "auto", "line", 260),
+    Bar("fdt_pos_posenet_075_353_481_quant", "columns", "line", 240),
     Bar("seg_coral_deeplabv3_mnv2_dm05_pascal_quant", "auto", "line", 300, io_type="quantized"),
 )
 

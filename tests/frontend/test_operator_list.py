@@ -1,4 +1,5 @@
-"""What ``tinyseg ops`` lists is true: every operator compiles to C in one form at least."""
+"""What ``tinyseg ops`` says of ONNX's operators is true: how each runs in each type. That it computes what it should:
+``tests/benchmarks/test_listed_operators.py``."""
 
 from __future__ import annotations
 
@@ -8,13 +9,13 @@ import onnx
 import pytest
 
 from tests.frontend.operator_forms import OWN, examples
-from tinyseg_tvm.errors import TinySegError
-from tinyseg_tvm.frontend import from_onnx, supported_operators
-from tinyseg_tvm.relay import BuildOptions, build
+from tests.frontend.operator_types import best_word
+from tinyseg_tvm.frontend import supported_operators
+from tinyseg_tvm.frontend.operator_words import TYPES
 
-TRIED = 40  # examples of an operator, the smallest first
-LISTED = [row.name for row in supported_operators() if row.route != "unsupported"]
 MICROSOFT = "com.microsoft."  # test_onnx_rewrites.py and test_contributed_operators.py have a form of each
+LISTED = {row.name: row.types for row in supported_operators() if row.route != "unsupported"}
+OWN_DOMAIN = [name for name in LISTED if not name.startswith(MICROSOFT)]
 
 
 @pytest.fixture(scope="module")
@@ -25,16 +26,12 @@ def forms() -> dict[str, list[onnx.ModelProto]]:
     return found
 
 
-@pytest.mark.sampled(3)
-@pytest.mark.parametrize("name", [name for name in LISTED if not name.startswith(MICROSOFT)])
-def test_a_listed_operator_compiles(name: str, forms) -> None:
-    refusals = []
-    for form in forms[name][:TRIED]:
-        try:
-            mod, params = from_onnx(form)
-            assert build(mod, BuildOptions(layerwise=True, stream_axis="rows"), params).files
-        except TinySegError as error:
-            refusals.append(str(error))
-        else:
-            return
-    pytest.fail(f"{name}: none of {len(refusals)} forms compiles: {refusals[:2]}")
+@pytest.mark.sampled(40)
+@pytest.mark.parametrize("name", OWN_DOMAIN)
+def test_cells_say_how_an_operator_runs(name: str, forms) -> None:
+    assert tuple(best_word(name, dtype, forms[name]) for dtype in TYPES) == LISTED[name]
+
+
+def test_operators_of_other_domains_have_no_cells_for_they_become_others() -> None:
+    assert {types for name, types in LISTED.items() if name.startswith(MICROSOFT)} == {()}
+    assert all(len(LISTED[name]) == len(TYPES) for name in OWN_DOMAIN)

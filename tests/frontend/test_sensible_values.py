@@ -241,3 +241,15 @@ def test_shifts_of_signed_numbers_leave_the_sign(direction, constant):
     filled = [-1 if direction == "RIGHT" and value < 0 else 0 for value in x]
     wanted = [other if each is None else each for each, other in zip(wide, filled, strict=True)]
     assert got.tolist() == [(each + 2**31) % 2**32 - 2**31 for each in wanted]
+
+
+@pytest.mark.parametrize("op_type", ["Reshape", "Relu"])
+def test_tensors_of_too_many_dimensions_are_refused(op_type):
+    """Numpy itself gives up at 32, in the middle of a pass."""
+    rank = 44
+    shape = [4] + [1] * (rank - 1)
+    constants = {"s": np.array(shape, np.int64)} if op_type == "Reshape" else {}
+    nodes = [node(op_type, " ".join(["x", *constants]), "y", "it"), node("Mul", "y c", "z")]
+    ports = [port("x", [4] if constants else shape)]
+    with pytest.raises(TinySegError, match="has 44 dimensions, more than the limit of 16"):
+        from_onnx(model(nodes, ports, [port("z", None)], {**constants, "c": np.full([1] * rank, 2, np.float32)}))

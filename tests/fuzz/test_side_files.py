@@ -18,8 +18,9 @@ from tinyseg_tvm.cli.main import main
 FAST = ("--layerwise", "--stream-axis", "rows")
 FEW, MANY = 6, 500
 RECORDS = (
-    '{"format": "tinyseg-tuning-records", "version": 1, "core": "host", "decisions": {"00": [1, 2]}, "kernels": '
-    '[{"operator": "a", "kernel": "b", "cycles": 5, "measured": true}]}'
+    '{"format": "tinyseg-tuning-records", "version": 2, "tools": [{"cc": "13"}], "boards": {"host": {"core": "host", '
+    '"decisions": {"00": [1, 2]}, "kernels": [{"operator": "a", "kernel": "b", "cycles": 5, "measured": true, '
+    '"decisions": {"00": [1, 2]}, "tools": 0}]}}}'
 )
 STORAGE = """name = "card"
 kind = "file"

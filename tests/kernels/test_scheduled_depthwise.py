@@ -27,15 +27,17 @@ from tinyseg_tvm.codegen import Core, operators
 from tinyseg_tvm.codegen.operators import FunctionWriter, NodeView, emitter_for, kernel_choices, scheduled_programs
 from tinyseg_tvm.codegen.operators.scheduled_depthwise import VARIANTS
 from tinyseg_tvm.codegen.programs import mve_assembler, tiled
-from tinyseg_tvm.codegen.programs.channels import dsp_products, kernels, mve_kernels, v7m_kernels
+from tinyseg_tvm.codegen.programs.channels import dsp_products, kernels, mve_kernels, mve_lanes, v7m_kernels
 from tinyseg_tvm.codegen.programs.channels import program as channel_program
+from tinyseg_tvm.codegen.programs.channels.direct_columns import DirectSum
 from tinyseg_tvm.codegen.programs.channels.dsp_columns import DspSum
 from tinyseg_tvm.codegen.programs.channels.dsp_kernels import DspChannelKernel
 from tinyseg_tvm.codegen.programs.channels.dsp_products import PixelProducts
 from tinyseg_tvm.codegen.programs.channels.mve_columns import MveSum
 from tinyseg_tvm.codegen.programs.channels.mve_kernels import MveChannelKernel
+from tinyseg_tvm.codegen.programs.channels.mve_lanes import MveLanesKernel, groups_of
 from tinyseg_tvm.codegen.programs.channels.program import ChannelProgram, Decisions
-from tinyseg_tvm.codegen.programs.channels.v7m_kernels import DirectSum, V7mChannelKernel
+from tinyseg_tvm.codegen.programs.channels.v7m_kernels import V7mChannelKernel
 from tinyseg_tvm.codegen.programs.long_tail import long_tail_files
 from tinyseg_tvm.codegen.programs.tiled import scheduled
 from tinyseg_tvm.codegen.text.constants import ConstantPool
@@ -54,6 +56,7 @@ CORES = {
 }
 BOARDS = {"dsp": "mps2_an386", "mve": "mps3_an547", "v7m": "mps2_an385"}
 NUMBERS = range(len(VARIANTS))
+LANES = next(n for n in NUMBERS if VARIANTS[n].name == "depthwise tiles mve, as it lies")
 
 
 def some(numbers: Iterable[int], fast: Collection[int]) -> list[Any]:
@@ -65,6 +68,7 @@ def some(numbers: Iterable[int], fast: Collection[int]) -> list[Any]:
 RARE = [
     ((3, 3), 1, 1, (1, 1, 1, 1), 7, 47),
     ((3, 3), 2, 1, (0, 0, 1, 1), 6, 96),
+    ((3, 3), 1, 1, (1, 1, 1, 1), 3, 22),  # columns that are staged four at a time, and those that remain
     ((3, 3), 1, 9, (9, 9, 9, 9), 4, 20),
     ((5, 5), 1, 40, (2, 80, 2, 80), 5, 90),  # columns that no offset of a load reaches
     ((7, 7), 1, 1, (3, 3, 3, 3), 9, 21),
@@ -73,6 +77,8 @@ RARE = [
     ((1, 11), 1, 1, (0, 5, 0, 5), 2, 40),
     ((13, 13), 1, 1, (6, 6, 6, 6), 5, 13),
     ((2, 6), 5, 2, (1, 20, 1, 20), 8, 19),  # runs that lie in the padding altogether
+    ((3, 3), 1, 1, (1, 1, 1, 1), 135, 3),  # columns that no offset of a vector's load reaches; blocks that overlap
+    ((5, 5), 2, 1, (2, 1, 2, 2), 17, 9),
     ((3, 3), 1, 1, (1, 1, 1, 1), 600, 10),  # results that no offset of a store reaches
 ]
 
@@ -108,6 +114,43 @@ def rare_network(seed: int) -> tuple[Network, list[np.ndarray]]:
         name = builder.input(f"x{number}", type_)
         builder.output(builder.node(f"rare_{number}", case.operator, [name], **case.constants))
     return builder.build(), inputs
+
+
+# kernel, stride, padding, channels, width: of channels for vectors of lanes, whose blocks may overlap
+WIDE = [
+    (3, 1, (1, 1, 1, 1), 135, 3),
+    (5, 2, (2, 1, 2, 2), 17, 9),
+    (3, 2, (0, 0, 1, 1), 32, 10),
+    (3, 1, (1, 1, 1, 1), 16, 6),
+]
+
+
+def wide_network() -> tuple[Network, list[np.ndarray]]:
+    """Weights as networks have them, which need two groups of taps or a few, and results all over int8."""
+    rng = np.random.default_rng(0)
+    builder = NetworkBuilder("wide")
+    inputs: list[np.ndarray] = []
+    for number, (kernel, stride, padding, channels, width) in enumerate(WIDE):
+        bounds = onnx.WeightedSum(
+            input_zero_point=-90, output_zero_point=20, output_min=-100 if number else -128, output_max=127
+        )
+        operator = Conv2d((stride, stride), padding, (1, 1), channels, bounds)
+        values = rng.integers(-128, 128, (1, 4, width, channels)).astype(np.int8)
+        held: dict[str, np.ndarray] = {
+            "weight": rng.normal(0, 50, (channels, kernel, kernel, 1)).clip(-128, 127).astype(np.int8),
+            "bias": rng.integers(-20000, 20000, channels).astype(np.int32),
+            "multiplier": (rng.uniform(0.5, 2, channels) / 400).astype(np.float32),
+        }
+        inputs.append(values)
+        name = builder.input(f"x{number}", Case(operator, (values,), held).input_types[0])
+        builder.output(builder.node(f"wide_{number}", operator, [name], **held))
+    return builder.build(), inputs
+
+
+def test_lanes_equal_the_reference_on_a_board(only, tmp_path):
+    taken = only(LANES)
+    assert run_on_board("mps3_an547", *wide_network(), tmp_path / "project") == []
+    assert len(taken) >= len(WIDE)
 
 
 def _alone_supports(variant: operators.Variant[Any], other: operators.Variant[Any], view: NodeView[Any]) -> bool:
@@ -163,11 +206,11 @@ def test_depthwise_tiles_equal_the_reference(number, only, tmp_path):
     assert len(taken) > 4
 
 
-@pytest.mark.parametrize("number", some((0, 2, 3, 5, 6), (3,)))
+@pytest.mark.parametrize("number", some((0, 2, 3, 5, 6, 7), (3,)))
 def test_rare_shapes_equal_the_reference(number, only, tmp_path):
     taken = only(number)
     check_on_host(number, *rare_network(number), tmp_path, "-DTINYSEG_REQUANTIZE_INTEGER=1")
-    assert len(taken) > 6
+    assert len(taken) > (5 if number == LANES else 6)
 
 
 @pytest.mark.parametrize("seed", SWEEPS)
@@ -190,7 +233,7 @@ def test_depthwise_tiles_equal_the_reference_on_boards(number, only, tmp_path):
     assert len(taken) > 5
 
 
-@pytest.mark.parametrize("number", some((0, 2, 3, 5, 6), (5,)))
+@pytest.mark.parametrize("number", some((0, 2, 3, 5, 6, 7), (5,)))
 def test_rare_shapes_equal_the_reference_on_a_board(number, only, tmp_path):
     only(number)
     assert run_on_board(BOARDS[family_of(number)], *rare_network(5), tmp_path / "project") == []
@@ -212,6 +255,8 @@ TWINS = [
     ("mve", MveChannelKernel, "const int8_t *w = tile.weight;", "const int8_t *w = tile.weight + 1;"),
     ("mve", MveChannelKernel, "+ first * 4;", "+ 0 * first;"),
     ("mve", MveChannelKernel, "++tile.multiplier;", ""),
+    ("mve lanes", MveLanesKernel, "tap < ", "tap <= "),
+    ("mve lanes", MveLanesKernel, "multiplier + own", "multiplier"),
     ("v7m", V7mChannelKernel, "w[i]", "w[0]"),
     ("v7m", V7mChannelKernel, "tap >= 0 &&", "tap >= -1 &&"),
 ]
@@ -220,7 +265,7 @@ TWINS = [
 @pytest.mark.release
 @pytest.mark.parametrize(("family", "writer", "text", "other"), TWINS)
 def test_a_mutated_twin_is_found(family, writer, text, other, only, tmp_path, monkeypatch):
-    number = numbers_of(family)[0]
+    number = LANES if family == "mve lanes" else numbers_of(family)[0]
     only(number)
     true_twin = writer._twin
     monkeypatch.setattr(writer, "_twin", lambda *of: [line.replace(text, other) for line in true_twin(*of)])
@@ -326,6 +371,49 @@ def test_mutated_products_one_by_one_are_found_on_a_board(text, other, only, tmp
     network, inputs = network_of(["depthwise"], 12, 50)
     different = run_on_board("mps2_an385", network, inputs, tmp_path / "project")
     assert (different == []) == ("near" in text)  # all results computed by the exact way, too
+
+
+@pytest.mark.release
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ("vmovlb.s16 q0,", "vmovlb.u16 q0,"),
+        ("vmullt.s8 q1, q2,", "vmullb.s8 q1, q2,"),
+        ("vdup.8 q7, r12", "vdup.8 q7, lr"),
+        ("vadd.i32 q7,", "vadd.i16 q7,"),
+        ("movne r12, #16", "movne r12, #15"),
+        ("vcvtn.", "vcvtn."),
+    ],
+)
+def test_mutated_instructions_of_lanes_are_found_on_a_board(text, other, only, tmp_path, monkeypatch):
+    only(LANES)
+    true_lines = vars(mve_lanes.LanesCode)["lines"].func
+    mutated = property(lambda code: [line.replace(text, other) for line in true_lines(code)])
+    monkeypatch.setattr(mve_lanes.LanesCode, "lines", mutated)
+    assert (run_on_board("mps3_an547", *wide_network(), tmp_path / "project") == []) == (text == other)
+
+
+@pytest.mark.release
+def test_sums_of_more_taps_than_16_bits_hold_are_found_on_a_board(only, tmp_path, monkeypatch):
+    only(LANES)
+    monkeypatch.setattr(mve_lanes, "groups_of", lambda weight: (tuple(range(weight.shape[1])),))
+    assert run_on_board("mps3_an547", *wide_network(), tmp_path / "project") != []
+
+
+def test_no_sum_of_a_group_of_taps_leaves_16_bits():
+    rng = np.random.default_rng(3)
+    for most in (1, 20, 60, 128):
+        for taps in (1, 4, 9, 25):
+            weight = rng.integers(-most, min(most, 127) + 1, (int(rng.integers(1, 40)), taps)).astype(np.int8)
+            groups = groups_of(weight)
+            assert sorted(tap for group in groups for tap in group) == list(range(taps))
+            products = weight.astype(np.int64)[..., None] * np.array([-128, 127])
+            for group in groups:
+                of_group = products[:, list(group)]
+                assert of_group.max(axis=2).sum(axis=1).max() <= 32767
+                assert of_group.min(axis=2).sum(axis=1).min() >= -32768
+            assert len(groups) <= -(-taps // max(1, 32767 // (128 * most)))
+    assert groups_of(np.array([[-128, -128]], np.int8)) == ((0,), (1,))
 
 
 SHAPE = (3, 3, 1, 1, 50, 1, 50, 33, -3, (5, -128, 127), 16)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -23,6 +24,7 @@ from tinyseg_tvm.operators import (
     Reduce,
 )
 from tinyseg_tvm.operators.arithmetic import expressions
+from tinyseg_tvm.operators.convert import Convert
 from tinyseg_tvm.operators.matmul import Matmul
 
 f32 = np.float32
@@ -216,6 +218,20 @@ def gather(case: Case) -> np.ndarray:
     return np.array(result, table.dtype).reshape(case.output_types[0].shape)
 
 
+def convert(case: Case) -> np.ndarray:
+    op = of_type(case.operator, Convert)
+    bits = 64 if op.wraps and case.inputs[0].dtype == np.float32 else 8 * np.dtype(op.output_dtype).itemsize
+    result = []
+    ends = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    for value in case.inputs[0].reshape(-1).tolist():
+        number = 0 if math.isnan(value) else ends[value > 0] if math.isinf(value) else int(value)
+        if isinstance(value, float):
+            number = min(max(number, ends[0]), ends[1])
+        result.append(number & (0xFFFFFFFF if op.output_dtype == "int32" else 0xFFFFFFFFFFFFFFFF))
+    unsigned = np.array(result, op.output_dtype.replace("int", "uint"))
+    return unsigned.view(op.output_dtype).reshape(case.inputs[0].shape)
+
+
 def reduced_elements(case: Case) -> Iterator[tuple[tuple[int, ...], list[Any]]]:
     """Every place of the result, with the elements that become it in their order."""
     op, data = of_type(case.operator, Reduce), case.inputs[0]
@@ -366,4 +382,5 @@ LOOPS = {
     "resize2d float32": resize2d,
     "softmax float32": softmax,
     "gather": gather,
+    "convert": convert,
 }

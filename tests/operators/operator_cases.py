@@ -47,6 +47,7 @@ from tinyseg_tvm.operators.arithmetic import expressions, float32, onnx
 from tinyseg_tvm.operators.arithmetic.cell_functions import FUNCTIONS
 from tinyseg_tvm.operators.arithmetic.float32 import FLOAT32_MAX
 from tinyseg_tvm.operators.constant import Constant
+from tinyseg_tvm.operators.convert import Convert
 from tinyseg_tvm.operators.matmul import Matmul
 from tinyseg_tvm.operators.max_positions import MaxPositions
 from tinyseg_tvm.operators.max_unpool2d import MaxUnpool2d
@@ -630,6 +631,23 @@ def float_softmax(draw: Any) -> Case:
     return Case(Softmax(float32.Softmax()), (rng.normal(0, spread, draw(shapes)).astype(np.float32),), {})
 
 
+SPECIAL = (np.nan, np.inf, -np.inf, 2.0**31, -(2.0**31), 2.0**32 + 512, -(2.0**40), 2.0**63, -(2.0**63), 1e30, -0.9)
+
+
+@st.composite
+def convert(draw: Any) -> Case:
+    rng, shape = draw(generators), draw(shapes)
+    source = draw(st.sampled_from(["float32", "int32", "int64"]))
+    target = draw(st.sampled_from([name for name in ("int32", "int64") if name != source]))
+    if source == "float32":
+        data = rng.normal(0, 10.0 ** rng.integers(0, 20), shape).astype(np.float32)
+        data = np.where(rng.random(shape) < 0.3, rng.choice(np.array(SPECIAL, np.float32), shape), data)
+    else:
+        limits = np.iinfo(source)
+        data = rng.integers(limits.min, limits.max, shape, dtype=source, endpoint=True)
+    return Case(Convert(target, wraps=draw(st.booleans())), (data.astype(source),), {})
+
+
 @st.composite
 def gather(draw: Any) -> Case:
     rng = draw(generators)
@@ -905,6 +923,7 @@ CASES: dict[str, Callable[[], st.SearchStrategy[Case]]] = {
     "elementwise float32": float_elementwise,
     "elementwise_constant": elementwise_constant,
     "elementwise_constant float32": float_elementwise_constant,
+    "convert": convert,
     "gather": gather,
     "global_pool": global_pool,
     "global_pool float32": float_global_pool,

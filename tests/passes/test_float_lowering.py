@@ -10,6 +10,7 @@ import pytest
 
 from tests.decided_networks import by_columns
 from tests.passes.qdq_models import QdqModel, random_inputs, run_onnxruntime
+from tinyseg_tvm import relay
 from tinyseg_tvm.frontend import from_onnx
 from tinyseg_tvm.network import Network, reference
 from tinyseg_tvm.operators import Dense
@@ -179,6 +180,37 @@ def test_an_embedding_gathers_rows():
     ids = np.array([[0, 19, -1, 3, 4, -20, 5, 5, 7, 8, 9, 10]], np.int32)
     (got,), (want,) = reference.run(network, [ids]), run_onnxruntime(model, [ids])
     np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("source", [onnx.TensorProto.FLOAT, onnx.TensorProto.INT64])
+@pytest.mark.parametrize("target", [onnx.TensorProto.INT32, onnx.TensorProto.INT64])
+def test_token_ids_of_any_type_are_converted_in_place_and_gathered_by_line(source: int, target: int):
+    m, length = FloatModel(), 300
+    ids = m.input(1, length, dtype=source)
+    indices = ids if source == target else m.op("Cast", ids, to=target)
+    model = m.build(m.op("ReduceMean", m.op("Gather", m.values(20, 6), indices), axes=[1]))
+    network = network_of(model)
+    found = Counter(node.operator.kind for node in network.nodes)
+    assert found["gather"] == found["global_pool"] == 1
+    assert found["convert"] == (source != target)
+    assert "opaque" not in found
+    element = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(source))
+    ids_given = np.random.default_rng(1).integers(-20, 20, (1, length)).astype(element)
+    (got,), (want,) = reference.run(network, [ids_given]), run_onnxruntime(model, [ids_given])
+    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+    narrow = element.itemsize if element.itemsize == 4 and target == onnx.TensorProto.INT32 else 12
+    built = relay.build(from_onnx(model), "c -tinyseg -objective=ram")
+    assert built.memory.arena <= narrow * length + 256
+
+
+def test_casts_wrap_as_the_importer_says():
+    m = FloatModel()
+    model = m.build(m.op("Cast", m.input(1, 8, dtype=onnx.TensorProto.FLOAT), to=onnx.TensorProto.INT32))
+    network = network_of(model)
+    assert "opaque" not in {node.operator.kind for node in network.nodes}
+    values = np.array([[1.9, -1.9, np.nan, np.inf, -np.inf, 2.0**31, 2.0**32 + 512, -(2.0**33) - 1024]], np.float32)
+    (got,) = reference.run(network, [values])
+    assert got.tolist() == [[1, -1, 0, 0, 0, -(2**31), 512, -1024]]
 
 
 def test_what_no_rule_takes_is_left_to_the_long_tail_between_streaming_operators():

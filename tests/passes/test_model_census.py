@@ -11,14 +11,8 @@ from tests.passes.evaluation import MOVEMENT, bindings_of, census
 from tinyseg_tvm.frontend import from_onnx
 from tinyseg_tvm.relay_passes import integer_pipeline
 
-# Models that are float32 as a whole; and what has no integer form in a quantised one.
+# Models that are float32 as a whole.
 FLOAT = {"fdt_cif_cifar10", "fdt_mw_magic_wand", "fdt_txt_text_class"}
-# The text classifier turns float tokens into indices (Cast with its NaN rule, negative indices) and gathers int8 rows.
-LONG_TAIL = {
-    "fdt_txt_text_class_int8_qdq": {
-        *("isfinite", "logical_not", "where", "astype", "floor_mod", "greater_equal", "subtract", "less", "add", "take")
-    }
-}
 LARGE = {"tinyengine_mcunetv2_large", "seg_coral_deeplabv3_mnv2_dm05_pascal_quant", "fdt_pos_posenet_075_353_481_quant"}
 QUANTISED = [
     *("fdt_cif_cifar10_int8_qdq", "fdt_kws_aww", "fdt_kws_cnn_s_quantized", "fdt_mw_magic_wand_int8_qdq"),
@@ -44,7 +38,7 @@ def test_quantised_network_computes_in_integers(models_dir: Path, name: str) -> 
     counts = census(module)
     print(f"\n{name}: " + ", ".join(f"{kind} {count}" for kind, count in counts.most_common()))
     floats = {kind for kind in counts if not kind.startswith("tinyseg.") and kind not in MOVEMENT}
-    assert floats <= LONG_TAIL.get(name, set())
+    assert not floats
     nodes = {node.name for node in model.graph.node if node.op_type in ("Conv", "QLinearConv", "ConvTranspose")}
     named = {variable for variable, value in bindings_of(module) if "conv2d" in str(getattr(value, "op", ""))}
     assert len(named) == sum(node.op_type in ("Conv", "QLinearConv", "ConvTranspose") for node in model.graph.node)

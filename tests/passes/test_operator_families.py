@@ -286,7 +286,7 @@ def functions_of_one_tensor() -> list[OperatorSupport]:
     """Rows of ``tinyseg ops`` that may be tables: of one operand, and no attribute that must be stated."""
     rows = []
     for row in supported_operators():
-        if onnx.defs.has(row.name, OPSET) and ("lookup" in row.detail or row.route == "long tail"):
+        if onnx.defs.has(row.name, OPSET) and ("lookup" in row.detail or row.route in ("by line", "long tail")):
             schema = onnx.defs.get_schema(row.name, OPSET)
             required = any(attribute.required for attribute in schema.attributes.values())
             if schema.min_input == schema.max_input == 1 and not required:

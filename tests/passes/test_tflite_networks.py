@@ -13,6 +13,7 @@ from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.frontend import from_tflite
 from tinyseg_tvm.network.network import Network
 from tinyseg_tvm.network.reference import run
+from tinyseg_tvm.network.states import initial_states
 from tinyseg_tvm.relay_passes import lower
 
 SHARED = Path(__file__).parents[2].parent / "shared"
@@ -23,9 +24,6 @@ GOLDEN = {path: path.with_suffix(".npz") for path in sorted((SHARED / "tflite" /
 SMALL = ("coral_split_concat", "tfsupport_dilated_conv", "tinyengine_ptq_mnist_lenet_300_100", "mlonmcu_micro_speech")
 DEQUANTISED = ("dtln_model_quant_1", "tensorflow_semanticsegmentation_frozen_person_quantized_08")
 """Of weights that are dequantised at import, where the kernels quantise activations: other numbers."""
-
-MICROS_OWN = ("coral_keras_lstm_mnist_ptq", "tflm_trained_lstm_int8")
-"""Of LSTMs as in TensorFlow Lite Micro (tests/frontend/test_tflite_lstm.py); other kernels give one other value."""
 
 
 def made_inputs(network: Network, vectors: Any, case: int) -> list[np.ndarray]:
@@ -50,9 +48,9 @@ def differing(path: Path) -> int | None:
         network = lower(from_tflite(path)[0])
     except TinySegError:
         return None
-    vectors, count = np.load(GOLDEN[path]), 0
-    for case in (0, 1):
-        for i, result in enumerate(run(network, made_inputs(network, vectors, case))):
+    vectors, states, count = np.load(GOLDEN[path]), initial_states(network), 0
+    for case in (0, 1):  # the second with the states that the first left
+        for i, result in enumerate(run(network, made_inputs(network, vectors, case), states=states)):
             expected = vectors[f"out{case}_{i}"]
             assert (result.shape, result.dtype) == (expected.shape, expected.dtype)
             if result.dtype.kind == "f":
@@ -71,13 +69,11 @@ def test_small_networks_equal_the_reference_kernels(name):
 @pytest.mark.skipif(not GOLDEN, reason="the folder of networks is absent")
 @pytest.mark.parametrize(
     ("largest", "equal"),
-    [pytest.param(300_000, 28, marks=pytest.mark.release), pytest.param(1 << 30, 40, marks=pytest.mark.slow)],
+    [pytest.param(300_000, 37, marks=pytest.mark.release), pytest.param(1 << 30, 50, marks=pytest.mark.slow)],
     ids=["small files", "all"],
 )
 def test_every_network_equals_the_reference_kernels(largest: int, equal: int):
-    stateless = [path for path in GOLDEN if "mww" not in path.stem]  # states: tests/frontend/test_tflite_variables.py
-    tried = [path for path in stateless if path.stat().st_size <= largest]
+    tried = [path for path in GOLDEN if path.stat().st_size <= largest]
     found = {path.stem: differing(path) for path in tried if path.stem not in DEQUANTISED}
-    assert {name: count for name, count in found.items() if count and name not in MICROS_OWN} == {}
-    assert all((found.get(name) or 0) <= 1 for name in MICROS_OWN)
+    assert {name: count for name, count in found.items() if count} == {}
     assert sum(count == 0 for count in found.values()) >= equal

@@ -1,6 +1,6 @@
 """Judges random networks, one after the other, and prints what is found and how to see it again.
 
-    python -m tests.random_networks [--count N] [--seed SEED] [--first NUMBER] [--run SHARE] [--watch] [--wide] [...]
+    python -m tests.random_networks [--count N] [--seed SEED] [--first NUMBER] [--run SHARE] [--workers N] [...]
 
 Each network is a process of its own, so that nothing ends the sweep. Verdicts are kept in
 build/random-networks/SEED.jsonl: a sweep that was broken off goes on where it was. Findings keep their folder with
@@ -32,6 +32,7 @@ from tests.random_networks.cases import Case, random_case
 from tests.random_networks.judging import FINDINGS, Verdict, judge
 from tests.random_networks.reducing import reduced
 from tinyseg_tvm import codegen, relay_passes
+from tinyseg_tvm.parallel import executor_for, results
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build" / "random-networks"
@@ -89,6 +90,7 @@ def main() -> int:
     )
     parser.add_argument("--wide", action="store_true", help="with attention, recurrent layers, 16 bits and others")
     parser.add_argument("--reduce", action="store_true", help="make findings as small as they get")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="networks at a time (1)")
     parser.add_argument("--again", action="store_true", help="judge what has a verdict, too")
     arguments = parser.parse_args()
     _import_all()
@@ -100,16 +102,16 @@ def main() -> int:
     counts: collections.Counter[str] = collections.Counter()
     numbers = range(arguments.first, arguments.first + arguments.count)
     started = time.time()
-    for done, number in enumerate(numbers, 1):
-        if number in known:
-            counts[known[number].kind] += 1
-            continue
-        verdict = _one(arguments, number)
-        with log.open("a") as file:
-            file.write(json.dumps([number, verdict.kind, verdict.message]) + "\n")
-        counts[verdict.kind] += 1
-        if done % 25 == 0:
-            print(f"{done} of {len(numbers)}, {time.time() - started:.0f} s: {_sentence(counts)}", flush=True)
+    counts.update(known[number].kind for number in numbers if number in known)
+    asked = [number for number in numbers if number not in known]
+    with executor_for(arguments.workers) as executor:
+        for number, verdict in zip(asked, results(partial(_one, arguments), asked, executor), strict=True):
+            with log.open("a") as file:
+                file.write(json.dumps([number, verdict.kind, verdict.message]) + "\n")
+            counts[verdict.kind] += 1
+            if counts.total() % 25 == 0:
+                seconds = time.time() - started
+                print(f"{counts.total()} of {len(numbers)}, {seconds:.0f} s: {_sentence(counts)}", flush=True)
     print(_sentence(counts))
     return 1 if any(counts[kind] for kind in FINDINGS) else 0
 

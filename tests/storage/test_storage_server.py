@@ -18,7 +18,7 @@ from tests.storage.test_remote_storage import answer, request
 from tinyseg_tvm.cli.main import main
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.micro import storage_server
-from tinyseg_tvm.micro.remote_storage import Limits, Server, listen
+from tinyseg_tvm.micro.remote_storage import PAGE, Limits, Server, listen
 from tinyseg_tvm.micro.storage_server import StorageServer
 
 TOKEN = b"correct horse battery"
@@ -102,16 +102,44 @@ def test_clients_have_memories_of_their_own(address) -> None:
 
 
 def test_memory_of_all_clients_is_bounded(address, monkeypatch) -> None:
-    monkeypatch.setattr(storage_server, "MOST_MEMORY", 4096)
-    with socket.create_connection(address) as first:
-        exchange(first, request(b"W", 1, 0, 2, b"me"), answer(1))
-        with socket.create_connection(address) as second:
-            exchange(second, request(b"W", 1, 0, 2, b"me"), answer(1, status=1))
-            exchange(first, request(b"R", 2, 0, 2), answer(2, b"me"))
+    monkeypatch.setattr(storage_server, "MOST_MEMORY", 0)
+    with socket.create_connection(address) as only:
+        exchange(only, request(b"W", 1, 0, 2, b"me"), answer(1, status=1))
+        exchange(only, request(b"R", 2, 0, 2), answer(2, b"\0\0"))
+
+
+@pytest.mark.parametrize("pages", [1, 6])
+def test_strangers_that_write_do_not_shut_out_who_comes_late(pages: int, monkeypatch) -> None:
+    monkeypatch.setattr(storage_server, "MOST_MEMORY", 64 * PAGE)
+    monkeypatch.setattr(storage_server, "MOST_CLIENTS", 16)  # a share is four pages
+    listening, address = started(StorageServer(8 * PAGE, patience=60))
+    with listening, contextlib.ExitStack() as others:
+        for number in range(40):
+            line = others.enter_context(socket.create_connection(address))
+            for page in range(pages):
+                exchange(line, request(b"W", number, page * PAGE, 2, b"me"), answer(number))
+        with socket.create_connection(address) as late:
+            for number in range(3):
+                exchange(late, request(b"W", number, number * PAGE, 2, b"me"), answer(number))
+            for number in range(3):
+                exchange(late, request(b"R", number, number * PAGE, 2), answer(number, b"me"))
+
+
+def test_who_takes_no_more_than_a_share_is_not_hung_up_on_for_others(monkeypatch) -> None:
+    monkeypatch.setattr(storage_server, "MOST_MEMORY", 16 * PAGE)
+    monkeypatch.setattr(storage_server, "MOST_CLIENTS", 8)
+    listening, address = started(StorageServer(16 * PAGE, patience=60))
+    with listening, contextlib.ExitStack() as others, socket.create_connection(address) as modest:
+        exchange(modest, request(b"W", 1, 0, 2, b"me"), answer(1))
+        for _ in range(4):
+            line = others.enter_context(socket.create_connection(address))
+            for page in range(14):
+                exchange(line, request(b"W", page, page * PAGE, 2, b"me"), answer(page))
+        exchange(modest, request(b"R", 2, 0, 2), answer(2, b"me"))
 
 
 def test_who_only_reads_takes_no_memory(address, monkeypatch) -> None:
-    monkeypatch.setattr(storage_server, "MOST_MEMORY", 4096)
+    monkeypatch.setattr(storage_server, "MOST_MEMORY", PAGE)
     with socket.create_connection(address) as reader, socket.create_connection(address) as writer:
         exchange(reader, request(b"R", 1, 4000, 4), answer(1, bytes(4)))
         exchange(writer, request(b"W", 1, 4000, 2, b"me"), answer(1))

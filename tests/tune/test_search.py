@@ -9,15 +9,15 @@ from typing import cast
 import pytest
 
 from tests.planner.networks import tiny_unet
-from tinyseg_tvm.errors import DoesNotFitError
 from tinyseg_tvm.planner.optimiser import plan
 from tinyseg_tvm.planner.spilling import SpillDecision, Transfer, spill
 from tinyseg_tvm.planner.storage_model import StorageModel
 from tinyseg_tvm.tune.candidates import Candidate, Task
 from tinyseg_tvm.tune.cost_model import SpillAwareCost
-from tinyseg_tvm.tune.search import Tuning, promised_gains, records_of, search
+from tinyseg_tvm.tune.search import ROUND, Tuning, promised_gains, recall, records_of, search
 
 CLOCK = 1e6
+TOOLS = (("arm-none-eabi-gcc", "13"),)
 
 
 @dataclass(frozen=True)
@@ -67,13 +67,11 @@ def tuned(
     """Tunings of the tasks, and the kernels measured in order."""
     measured: list[str] = []
 
-    def measure(of: Task, chosen: Candidate) -> float:
-        key = chosen.kernel if not chosen.decisions else f"{chosen.kernel}/{chosen.decisions[0][1][0]}"
-        measured.append(f"{of.signature} {key}")
-        cycles = true_cycles[key]
-        if cycles is None:
-            raise DoesNotFitError("too large")
-        return cycles
+    def measure(asked: Sequence[tuple[Task, Candidate]]) -> list[float | None]:
+        keys = [c.kernel if not c.decisions else f"{c.kernel}/{c.decisions[0][1][0]}" for _, c in asked]
+        assert len(asked) <= max(ROUND, len(tasks))
+        measured.extend(f"{of.signature} {key}" for (of, _), key in zip(asked, keys, strict=True))
+        return [true_cycles[key] for key in keys]
 
     tunings = [Tuning(each, (each.candidates[0],)) for each in tasks]
     search(tunings, price or cost(cycles=0), measure, trials, lambda _what, share: _check(share))
@@ -128,6 +126,22 @@ def test_the_operator_with_most_to_gain_comes_first():
     assert measured[:3] == ["op0 small a", "op1 large a", "op1 large b"]
 
 
+def test_a_round_asks_for_as_many_as_stated_and_of_a_task_once():
+    """Of more tasks than a round has room for, those with most to gain."""
+    tasks = [task(n, candidate(f"a{n}", 1000 * (n + 1)), candidate(f"b{n}", 1000 * (n + 1))) for n in range(ROUND + 2)]
+    asked: list[list[str]] = []
+
+    def measure(chosen: Sequence[tuple[Task, Candidate]]) -> list[float | None]:
+        asked.append([c.kernel for _, c in chosen])
+        return [float(c.estimate) for _, c in chosen]
+
+    begun = [Tuning(each, (), {each.candidates[0]: float(each.candidates[0].estimate)}) for each in tasks]
+    gains = promised_gains(begun, cost(cycles=0), 8)
+    search([Tuning(each, (each.candidates[0],)) for each in tasks], cost(cycles=0), measure, 8, lambda *_: None)
+    assert [len(each) for each in asked] == [ROUND + 2, ROUND, 2]
+    assert asked[1] == [f"b{n}" for n in sorted(gains, key=lambda n: -gains[n])[:ROUND]]
+
+
 def test_cycles_during_which_the_storage_is_waited_for_are_worth_nothing():
     """The fetches of a slow storage take longer than everything else together."""
 
@@ -146,10 +160,25 @@ def test_cycles_during_which_the_storage_is_waited_for_are_worth_nothing():
 def test_records_hold_what_was_measured_and_corrected_estimates_of_the_rest():
     candidates = [candidate("a", 1000, 0), candidate("a", 1100, 1), candidate("a", 1400, 2), candidate("b", 1500)]
     (tuning,), _ = tuned([task(0, *candidates)], {"a/0": 1200, "a/1": 1150})
-    records = records_of("cortex-m4", [tuning])
+    records = records_of("cortex-m4", "desk", [tuning], TOOLS)
     assert records.decisions == (("program of a", (1,)),)
     a, b = records.find("op0", "a"), records.find("op0", "b")
     assert a is not None
     assert b is not None
-    assert (a.cycles, a.measured) == (1150, True)
-    assert (b.cycles, b.measured) == (1500, False)
+    assert (a.cycles, a.measured, a.versions) == (1150, True, TOOLS)
+    assert (b.cycles, b.measured, b.versions) == (1500, False, ())
+    assert {(r.cycles, r.decisions[0][1][0]) for r in records.records if r.measured} == {(1200, 0), (1150, 1)}
+
+
+def test_what_the_same_tools_measured_before_is_not_measured_again():
+    candidates = [candidate("a", 1000, 0), candidate("a", 1010, 1), candidate("b", 1050)]
+    true = {"a/0": 1200, "a/1": 1100, "b": 1000}
+    (before,), _ = tuned([task(0, *candidates)], true)
+    records = records_of("cortex-m4", "desk", [before], TOOLS)
+    again = Tuning(task(0, *candidates), (candidates[0],))
+    recall([again], records, TOOLS)
+    assert again.measured == before.measured
+    search([again], cost(cycles=0), lambda asked: [1 / 0 for _ in asked], 3, lambda *_: None)
+    other = Tuning(task(0, *candidates), (candidates[0],))
+    recall([other], records, (("arm-none-eabi-gcc", "14"),))
+    assert not other.measured

@@ -62,12 +62,13 @@ def test_a_misjudged_kernel_is_found_and_the_program_gets_faster(misjudged, modu
 
 
 def test_records_are_used_by_builds_for_the_same_core_only(module, tmp_path):
-    from tinyseg_tvm.codegen.tuning_records import TuningRecord, TuningRecords, save_records
+    from tinyseg_tvm.codegen.tuning_database import save_database
+    from tinyseg_tvm.codegen.tuning_records import TuningRecord, TuningRecords
 
     view, factory = view_of_a_convolution(module)
     other = next(v.name for v in emitter_for("conv2d") if v.supports(view) and v.name != kernel_of(factory, view))
     path = tmp_path / "tuned.json"
-    save_records(TuningRecords(factory.core.name, (TuningRecord(view.signature, other, 1, True),)), path)
+    save_database({"some": TuningRecords(factory.core.name, (TuningRecord(view.signature, other, 1, True),))}, path)
     tuned = relay.build(module[0], f"{TARGET} -tuning={path}", module[1])
     assert kernel_of(tuned, view) == other
     with pytest.raises(UsageError, match="measured on 'cortex-m4', the build is for 'cortex-m3'"):
@@ -124,11 +125,11 @@ def test_what_cannot_be_tuned_is_refused(module, target, trials, message):
 
 
 def test_tasks_are_those_of_the_planned_network():
-    from tinyseg_tvm.tune.tuner import _tunings
+    from tinyseg_tvm.tune.tuner import tunings_of
 
     mod, params = relay.frontend.from_onnx(segmenter())
     factory = relay.build(mod, TARGET, params)
-    tunings = _tunings(factory)
+    tunings = tunings_of(factory)
     numbers = [number for tuning in tunings for number in tuning.task.numbers]
     assert len(numbers) == len(set(numbers))
     operators = factory.problem.operators

@@ -11,12 +11,12 @@ from pathlib import Path
 from tinyseg_tvm.compiler.options import FLAGS, BuildOptions, options_from_text
 from tinyseg_tvm.errors import UsageError
 
+MODEL_FILE = "an ONNX file (float32, QDQ or QOperator) or a TensorFlow Lite file"
 
-def add_model(parser: argparse.ArgumentParser) -> None:
+
+def add_model(parser: argparse.ArgumentParser, metavar: str = "MODEL", meaning: str = MODEL_FILE) -> None:
     """The model file and how its open dimensions are fixed."""
-    parser.add_argument(
-        "model", type=Path, metavar="MODEL", help="an ONNX file (float32, QDQ or QOperator) or a TensorFlow Lite file"
-    )
+    parser.add_argument("model", type=Path, metavar=metavar, help=meaning)
     parser.add_argument(
         "--shape",
         action="append",
@@ -46,6 +46,21 @@ def add_transport(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--port", default="", metavar="DEVICE", help="serial device (or HOST:PORT), in place of the board's own"
+    )
+
+
+def add_spreading(parser: argparse.ArgumentParser) -> None:
+    """Who does the work, and where results are kept."""
+    group = parser.add_argument_group("where the work is done; results do not depend on it")
+    group.add_argument("--workers", type=int, default=1, metavar="N", help="at a time, on this computer (default: 1)")
+    group.add_argument(
+        "--cluster",
+        default="",
+        metavar="tcp://HOST:PORT",
+        help="a Dask scheduler, whose workers do it (pip install 'tinyseg-tvm[cluster]')",
+    )
+    group.add_argument(
+        "--cache", type=Path, metavar="DIR", help="keep results there, and take those that are there (default: none)"
     )
 
 
@@ -94,6 +109,11 @@ def add_build_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--layerwise", action="store_true", help="run layer by layer, for comparison")
     group.add_argument(
         "--keep-dead", action="store_true", help="keep channels that have no part in the results, for comparison"
+    )
+    group.add_argument(
+        "--whole-channels",
+        action="store_true",
+        help="never compute channels (heads of attention, ...) block by block, for comparison",
     )
     group.add_argument(
         "--shared-runtime",

@@ -26,6 +26,7 @@ VERBS = (
     "analyze",
     "compile",
     "tune",
+    "sweep",
     "build",
     "run",
     "verify",

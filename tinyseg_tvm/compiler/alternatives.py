@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from tinyseg_tvm.compiler.channel_blocks import divided, worthwhile
 from tinyseg_tvm.compiler.fronts import recomputing_points, spilling_points
 from tinyseg_tvm.compiler.kernel_points import SpeedPoint, speed_points
 from tinyseg_tvm.compiler.memory import promised_memory
@@ -99,11 +101,15 @@ def outlook(
             planned = plan_network(lowered, different, progress)
         except TinySegError:  # no columns in this network
             continue
-        found.append(_alternative(label, arguments, planned, different))
+        divides = not chosen.layerwise and worthwhile(lowered.network, planned.arena_bytes, free.effort)
+        whole = " --whole-channels" if divides else ""
+        found.append(_alternative(label, arguments + whole, planned, different))
         if not chosen.layerwise and (chosen.io not in best or planned.arena_bytes < best[chosen.io][0]):
             best[chosen.io] = planned.arena_bytes, planned.axis
         if not chosen.layerwise and chosen.io == free.io:
             asked.append(planned)
+    if asked:
+        found += _in_blocks(lowered, asked, replace(unlimited, options=free))
     if quantized is not None:
         found += list(_with_quantized_ports(quantized, unlimited, {io: axis for io, (_, axis) in best.items()}))
     smallest = best.get(free.io)
@@ -155,6 +161,23 @@ def _ways(free: BuildOptions) -> Iterator[tuple[str, str, BuildOptions]]:
         for axis in axes:
             arguments = f"{LEAST} --io {io} --stream-axis {axis}"
             yield f"by {axis}, {how}", arguments, replace(free, io=io, stream_axis=axis)
+
+
+def _in_blocks(lowered: LoweredModule, asked: list[Planned], situation: Situation) -> Iterator[Alternative]:
+    """The best of some plans with its channels in blocks, where that takes less; it stands for that plan then."""
+    whole = min(asked, key=lambda planned: planned.arena_bytes)
+    decisions = worthwhile(lowered.network, whole.arena_bytes, situation.options.effort)
+    if not decisions or situation.options.endless is not None or situation.options.whole_channels:
+        return
+    chosen = replace(situation, options=replace(situation.options, stream_axis=whole.axis))
+    with suppress(TinySegError):  # an operator that has no columns
+        planned = plan_network(divided(lowered, decisions), chosen)
+        if planned.arena_bytes < whole.arena_bytes:
+            asked[asked.index(whole)] = planned
+            most = max(decision.blocks for decision in decisions)
+            label = f"by {whole.axis}, {MODES[chosen.options.io]}, in {most} blocks of channels"
+            arguments = f"{LEAST} --io {chosen.options.io} --stream-axis {whole.axis}"
+            yield _alternative(label, arguments, planned, chosen)
 
 
 def _with_quantized_ports(

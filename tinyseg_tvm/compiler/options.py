@@ -46,6 +46,7 @@ class BuildOptions:
         endless: the input never ends, and an inference takes so many lines of it, a multiple of its strides (0: the
             fewest); None: an inference takes the whole input.
         keep_dead: keep channels that have no part in the results, for comparison.
+        whole_channels: never compute channels block by block (heads of attention, ...), for comparison.
         shared_runtime: programs of several networks have one copy of the runtime's kernels, if all were generated so.
         fast: bytes of the board's fast memories for copies of kernels and weights, counted as RAM; None: what the board
             says by itself.
@@ -68,6 +69,7 @@ class BuildOptions:
     layerwise: bool = False
     endless: int | None = None
     keep_dead: bool = False
+    whole_channels: bool = False
     shared_runtime: bool = False
     fast: int | None = None
     tuning: str = ""
@@ -110,7 +112,7 @@ class BuildOptions:
         return self.objective == "speed" or (self.objective == "balanced" and self.ram is not None)
 
 
-FLAGS = ("layerwise", "keep_dead", "shared_runtime")
+FLAGS = ("layerwise", "keep_dead", "whole_channels", "shared_runtime")
 """Options that take no value."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from tinyseg_tvm.network import Network
+from tinyseg_tvm.network.decisions import ChannelBlocks
 from tinyseg_tvm.planner.plan import Block, Plan
 from tinyseg_tvm.planner.problem import Problem
 from tinyseg_tvm.planner.spilling import SpillDecision
@@ -20,6 +21,7 @@ class Planned:
         decided: exchanged for columns, with clones of what is recomputed, spills and fetches.
         recomputed_macs: multiply-accumulates of the clones.
         spilled: what goes to storage.
+        blocks: what is computed in blocks of channels.
         live_without_writing: most bytes alive if nothing were written; 0 where that was not asked.
         ram_by_rows: least bytes of the whole program along rows, where lines are columns but need not be; 0: else.
     """
@@ -30,6 +32,7 @@ class Planned:
     plan: Plan
     recomputed_macs: int = 0
     spilled: tuple[SpillDecision, ...] = ()
+    blocks: tuple[ChannelBlocks, ...] = ()
     live_without_writing: int = 0
     ram_by_rows: int = 0
 

@@ -96,6 +96,15 @@ def endless(planned: Planned, lowered: LoweredModule) -> list[str]:
     return made
 
 
+def in_blocks(planned: Planned) -> list[str]:
+    """Says what is computed in blocks of channels."""
+    if not planned.blocks:
+        return []
+    named = ", ".join(f"{each.tensor} in {each.blocks} blocks" for each in planned.blocks[:MOST_DETOURS])
+    more = f" and {len(planned.blocks) - MOST_DETOURS} others" if len(planned.blocks) > MOST_DETOURS else ""
+    return [f"channels are computed block by block around {named}{more}; --whole-channels computes all at once"]
+
+
 def removed(channels: Removed | None) -> list[str]:
     """Says which channels were left out, for they have no part in the results."""
     if channels is None:

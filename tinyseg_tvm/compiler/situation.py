@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tinyseg_tvm import codegen
 from tinyseg_tvm.boards import Board, Core, Storage, load_board, load_core
-from tinyseg_tvm.codegen.tuning_records import TuningRecords, load_records
+from tinyseg_tvm.codegen.tuning_database import load_database, records_for
+from tinyseg_tvm.codegen.tuning_records import TuningRecords
 from tinyseg_tvm.compiler.fast_memory import fast_spaces
 from tinyseg_tvm.compiler.options import BuildOptions
 from tinyseg_tvm.compiler.storage import SLOW_STORAGES, medium_of, model_of, storages_of
@@ -110,7 +111,7 @@ def situation_of(options: BuildOptions, records: TuningRecords | None = None) ->
     fast_spaces(options, board)  # refuses what the board does not have before anything takes long
     core = generator_core(load_core(options.mcpu) if options.mcpu else board.core)
     if records is None and options.tuning:
-        records = load_records(Path(options.tuning))
+        records = records_for(load_database(Path(options.tuning)), board.name, core.name)
     if records is not None:
         core = _with_records(core, records)
     return Situation(options, board, core)

@@ -42,6 +42,8 @@ _PARAMETERS = {
     "Resize": (1, 2),
     "Upsample": (1,),
 }
+_WIDE = ("int16", "uint16")  # quantised types that ONNX's own quantisers have since this operator set
+_WIDE_QUANTIZERS = 21
 _LISTS = ("Sequence", "SplitToSequence", "ConcatFromSequence", "Optional")  # operators on several tensors, or none
 _RANDOM = {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial"}
 
@@ -181,6 +183,9 @@ def infer_node(graph: Graph, node: Node) -> None:
             {name: ValueType(d, windowed) for name, d in zip(node.outputs, dtypes, strict=False) if name}
         )
         return
+    if (wide := _wide_quantized(graph, node)) is not None:
+        graph.types[node.outputs[0]] = wide
+        return
     if node.op_type == "GroupNormalization" and not node.domain:  # a function, and deprecated as opset 18 defines it
         graph.types[node.outputs[0]] = graph.types[node.inputs[0]]
         return
@@ -209,6 +214,16 @@ def infer_node(graph: Graph, node: Node) -> None:
             found[name] = value
     graph.types.update(found)
     graph.inferred[key] = found
+
+
+def _wide_quantized(graph: Graph, node: Node) -> ValueType | None:
+    """The result of a quantiser of 16 bits below opset 21, which com.microsoft has; None for any other node."""
+    if node.op_type not in ("QuantizeLinear", "DequantizeLinear") or node.domain or graph.opset >= _WIDE_QUANTIZERS:
+        return None
+    data, zero = graph.types[node.inputs[0]], graph.types.get(node.input(2))
+    if node.op_type == "DequantizeLinear":
+        return ValueType(graph.types[node.inputs[1]].dtype, data.shape) if data.dtype in _WIDE else None
+    return ValueType(zero.dtype, data.shape) if zero is not None and zero.dtype in _WIDE else None
 
 
 def _value_type(proto: onnx.TypeProto) -> ValueType | None:

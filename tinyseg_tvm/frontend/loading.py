@@ -23,6 +23,7 @@ from tinyseg_tvm.errors import TinySegError
 MAX_FILE_BYTES = (1 << 31) - 1
 # A single tensor. Addresses on the device have 32 bits and flash is smaller still.
 MAX_TENSOR_BYTES = 1 << 30
+MAX_RANK = 16  # numpy's own limit is 32 in places
 
 _BITS = {
     TensorProto.FLOAT: 32,
@@ -147,6 +148,8 @@ def tensor_array(tensor: onnx.TensorProto, folder: Path | None, where: str) -> n
             f"{where}: element type {dtype_name(tensor.data_type)} is not supported. Remedy: use float32 or int8"
         )
     expected = (math.prod(dims) * _BITS[tensor.data_type] + 7) // 8
+    if len(dims) > MAX_RANK:
+        raise TinySegError(f"{where} has {len(dims)} dimensions, more than the limit of {MAX_RANK}. Remedy: reshape it")
     if expected > MAX_TENSOR_BYTES:
         raise TinySegError(f"{where}: shape {dims} claims {expected} bytes, more than the limit of {MAX_TENSOR_BYTES}")
     plain = onnx.TensorProto()

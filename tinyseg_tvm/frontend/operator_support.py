@@ -15,6 +15,7 @@ from tinyseg_tvm.frontend.definitions import ALWAYS
 from tinyseg_tvm.frontend.function_bodies import EXPANDED
 from tinyseg_tvm.frontend.graph import Graph
 from tinyseg_tvm.frontend.importing import converter_names
+from tinyseg_tvm.frontend.operator_words import WHOLE, operator_words
 from tinyseg_tvm.frontend.rewrites.fused_operators import FUSED
 from tinyseg_tvm.frontend.rewrites.qoperators import EXPANSIONS, MICROSOFT
 from tinyseg_tvm.frontend.sequences import SEQUENCES
@@ -89,26 +90,34 @@ class OperatorSupport:
 
     Attributes:
         name: ONNX operator, with its domain unless that is ONNX's own.
-        route: "integer", "rewritten", "long tail" or "unsupported".
+        route: "integer", "by line", "rewritten", "long tail" or "unsupported".
         detail: the integer operator, what it is rewritten to, or the reason and remedy.
+        types: how it runs where its operands are int8, int16 (both between quantisers, or as they are) and float32, at
+            its best: "integer" and "float", by line; "whole", one step over whole tensors; "-", not. Empty for
+            operators of other domains, which become ONNX's own, and for those that are not supported.
     """
 
     name: str
     route: str
     detail: str
+    types: tuple[str, ...] = ()
 
 
 def supported_operators() -> tuple[OperatorSupport, ...]:
     """All operators the frontend knows something about, sorted by name."""
     rows: dict[str, OperatorSupport] = {}
     for name in filter(onnx.defs.has, converter_names() | {"ConvInteger"}):
-        rows[name] = OperatorSupport(name, "long tail", "TVM, as one step over whole tensors")
-    rows |= {name: OperatorSupport(name, "rewritten", detail) for name, detail in REWRITTEN.items()}
-    rows |= {name: OperatorSupport(name, "integer", detail) for name, detail in INTEGER.items()}
+        words = operator_words(name)
+        by_line = words[-1] != WHOLE and words[0] != WHOLE
+        detail = "expressions, reductions and movements" if by_line else "TVM, as one step over whole tensors"
+        rows[name] = OperatorSupport(name, "by line" if by_line else "long tail", detail, words)
+    made = ((REWRITTEN, "rewritten"), (INTEGER, "integer"))
+    rows |= {n: OperatorSupport(n, how, detail, operator_words(n)) for of, how in made for n, detail in of.items()}
     rows |= {n: OperatorSupport(n, "unsupported", f"{why}; {remedy}") for n, (why, remedy) in REFUSED.items()}
     for name in EXPANSIONS:
-        prefix = "" if name in ("QLinearConv", "QLinearMatMul") else f"{MICROSOFT}."
-        rows[prefix + name] = OperatorSupport(prefix + name, "rewritten", "QDQ form")
+        own = name in ("QLinearConv", "QLinearMatMul")
+        full = name if own else f"{MICROSOFT}.{name}"
+        rows[full] = OperatorSupport(full, "rewritten", "QDQ form", operator_words(name) if own else ())
     for name in (*FUSED, *DYNAMIC):
         full = f"{MICROSOFT}.{name}"
         rows[full] = OperatorSupport(full, "rewritten", "the operators that it is made of")

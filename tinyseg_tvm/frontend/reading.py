@@ -17,7 +17,7 @@ from onnx import AttributeProto, TensorProto, helper
 
 from tinyseg_tvm.errors import TinySegError
 from tinyseg_tvm.frontend.graph import Body, Graph, Node, ValueType, node_error
-from tinyseg_tvm.frontend.loading import MAX_TENSOR_BYTES, dtype_name, four_bit_type, tensor_array
+from tinyseg_tvm.frontend.loading import MAX_RANK, MAX_TENSOR_BYTES, dtype_name, four_bit_type, tensor_array
 from tinyseg_tvm.frontend.names import NameSupply
 
 OLDEST_OPSET = 7
@@ -217,9 +217,13 @@ def _resolve(
 
 
 def check_size(value: ValueType, where: str) -> None:
-    """Raise TinySegError for a tensor with a dimension below 0, which aborts ONNX's inference behind, or above
-    MAX_TENSOR_BYTES.
+    """Raise TinySegError for a tensor with a dimension below 0, which aborts ONNX's inference behind, with more than
+    MAX_RANK dimensions, or above MAX_TENSOR_BYTES.
     """
+    if len(value.shape) > MAX_RANK:
+        raise TinySegError(
+            f"{where} has {len(value.shape)} dimensions, more than the limit of {MAX_RANK}. Remedy: reshape the tensor"
+        )
     if any(extent < 0 for extent in value.shape):
         raise TinySegError(f"{where} would have the negative shape {list(value.shape)}. Remedy: correct the model")
     size = math.prod(value.shape) * np.dtype(value.dtype).itemsize

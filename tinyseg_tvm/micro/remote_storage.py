@@ -38,6 +38,7 @@ OK, OUT_OF_RANGE = 0, 1
 IDLE_SECONDS = 0.3  # after which an incomplete request is dropped
 READ_BYTES = 4096
 LONG_ANSWERS = 1 << 16  # bytes of answers that are made before they are sent
+PAGE = 4096  # bytes of memory that are taken together
 WASTE, WASTE_PER_BYTE = 1 << 20, 16  # bytes whose check sum may be wrong, at all and per byte received
 
 
@@ -84,7 +85,8 @@ class Server:
         answered: requests of any kind that were answered.
         heard: when the last one was (``time.monotonic``).
         wasted: bytes of which the check sum was made in vain.
-        may_write: asked before memory is taken.
+        pages: parts of PAGE bytes that were written to, where there is a capacity.
+        may_take: asked, with the bytes, before pages are taken.
     """
 
     memory: bytearray | mmap.mmap = field(default_factory=bytearray)
@@ -95,7 +97,8 @@ class Server:
     answered: int = 0
     heard: float = 0.0
     wasted: int = 0
-    may_write: Callable[[], bool] = lambda: True
+    pages: set[int] = field(default_factory=set)
+    may_take: Callable[[int], bool] = lambda _taken: True
 
     @property
     def size(self) -> int:
@@ -139,7 +142,7 @@ class Server:
         self.heard = time.monotonic()
         if operation == b"H":
             content = CRC.pack(min(self.size, 0xFFFFFFFF))
-        elif offset + length > self.size or (operation == b"W" and not self._has_memory()):
+        elif offset + length > self.size or (operation == b"W" and not self._has_memory(offset, length)):
             status = OUT_OF_RANGE
         elif operation == b"W":
             self.memory[offset : offset + length] = data
@@ -150,11 +153,22 @@ class Server:
         body = ANSWER_HEADER.pack(status, number, len(content)) + content
         return bytes([ANSWER]) + body + CRC.pack(zlib.crc32(body))
 
-    def _has_memory(self) -> bool:
-        """Takes the memory where that has not been done."""
-        if self.capacity and not len(self.memory) and self.may_write():
+    @property
+    def taken(self) -> int:
+        """Bytes of memory that were taken."""
+        return len(self.pages) * PAGE
+
+    def _has_memory(self, offset: int, length: int) -> bool:
+        """Takes the pages of a write where that has not been done."""
+        if not self.capacity:
+            return True
+        fresh = set(range(offset // PAGE, -(-(offset + length) // PAGE))) - self.pages
+        if fresh and not self.may_take(len(fresh) * PAGE):
+            return False
+        if not len(self.memory):
             self.memory = mmap.mmap(-1, self.capacity)
-        return len(self.memory) > 0
+        self.pages |= fresh
+        return True
 
     def _is_bearable(self, limits: Limits, began: float, bytes_received: int) -> bool:
         """Whether a client keeps to its limits; noise of a line does."""

@@ -2,7 +2,8 @@
 
 Each client has a memory of its own. One that is silent, talks nonsense or does not take its answers is hung up on; when
 there are too many, the one goes that made fewest requests, of those that made about as many the one that was silent for
-longest: a client that computes for a while outlasts any number that ask once.
+longest: a client that computes for a while outlasts any number that ask once. Memory is counted as it is written. When
+all is taken, the client goes that took most; one that takes no more than its share never does.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from tinyseg_tvm.micro.remote_storage import Limits, Server
 logger = logging.getLogger(__name__)
 
 MOST_CLIENTS = 256  # at the same time: threads, and files below the limit of select
-MOST_MEMORY = 1 << 30  # bytes of all clients together, but for one client's
+MOST_MEMORY = 1 << 30  # bytes that all clients together may have written to; a client's share is as many-th a part
 BEGIN_SECONDS = 10.0  # until the first request
 ANSWER_SECONDS = 10.0  # until a client takes the next part of an answer
 RETRY_SECONDS = 0.05  # after a connection that could not be accepted
@@ -33,6 +34,12 @@ class Client:
     connection: socket.socket
     server: Server
     heard: float = field(default_factory=time.monotonic)
+
+    @property
+    def weight(self) -> tuple[int, int, float]:
+        """Who is hung up on last where memory is scarce: whoever took least, by powers of two, then by rank."""
+        requests, heard = self.rank
+        return -self.server.taken.bit_length(), requests, heard
 
     @property
     def rank(self) -> tuple[int, float]:
@@ -86,12 +93,19 @@ class StorageServer:
                 self._clients.remove(last)
                 _hang_up(last.connection)
             self._clients.append(client)
-            room = max(MOST_MEMORY // self.capacity, 1)
-            client.server.may_write = lambda: self._writers(client) < room
+            client.server.may_take = lambda wanted: self._makes_room(client, wanted)
 
-    def _writers(self, client: Client) -> int:
+    def _makes_room(self, client: Client, wanted: int) -> bool:
+        """Whether a client may take memory; others that took more are hung up on for it, and itself is refused."""
         with self._lock:
-            return sum(other is not client and len(other.server.memory) > 0 for other in self._clients)
+            while sum(other.server.taken for other in self._clients) + wanted > MOST_MEMORY:
+                holding = [other for other in self._clients if other.server.taken or other is client]
+                last = min(holding, key=lambda other: other.weight)
+                if last is client:
+                    return False
+                self._clients.remove(last)
+                _hang_up(last.connection)
+            return client in self._clients
 
     def _serve_one(self, client: Client) -> None:
         try:

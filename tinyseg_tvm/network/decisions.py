@@ -73,6 +73,21 @@ class ChannelDivision:
 
 
 @dataclass(frozen=True)
+class ChannelBlocks:
+    """What is tied to an axis of a tensor (channel_blocks.py) is computed in blocks, one after the other.
+
+    Attributes:
+        tensor: its name.
+        axis: of it, which is divided.
+        blocks: how many there are.
+    """
+
+    tensor: str
+    axis: int
+    blocks: int
+
+
+@dataclass(frozen=True)
 class Spilling:
     """A tensor that goes to storage and is fetched for late readers.
 

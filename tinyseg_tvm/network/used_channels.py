@@ -20,7 +20,7 @@ def channels_of(kind: TensorType) -> int:
 
 
 def used_channels(network: Network) -> dict[str, np.ndarray]:
-    """For each tensor which of its channels are used (bool); at least one of each."""
+    """For each tensor which of its channels are used (bool); at least one of each that has any."""
     return _Uses(network).found()
 
 
@@ -52,7 +52,8 @@ class _Uses:
                 for name in (*node.inputs, *node.outputs):
                     self._use(self.places[name])
         self._spread()
-        while unused := [places for places in self.places.values() if not self._is_used(places).any()]:
+        filled = [places for places in self.places.values() if len(places)]
+        while unused := [places for places in filled if not self._is_used(places).any()]:
             for places in unused:
                 self._use(places[:1])
             self._spread()

@@ -132,9 +132,9 @@ def _merged(block: Ints, offset: Ints, size: Ints, birth: Ints, end: Ints) -> In
     order = np.lexsort((birth, size, offset, block))
     rows = np.stack([block, offset, size, birth, end], axis=1)[order]
     follows = np.all(rows[1:, :3] == rows[:-1, :3], axis=1) & (rows[1:, 3] == rows[:-1, 4])
-    starts = np.flatnonzero(np.append(True, ~follows))
+    starts = np.flatnonzero(np.append(True, ~follows)[: len(rows)])
     merged = rows[starts]
-    merged[:, 4] = np.maximum.reduceat(rows[:, 4], starts) if len(rows) else 0
+    merged[:, 4] = np.maximum.reduceat(rows[:, 4], starts)
     return merged
 
 
@@ -209,8 +209,9 @@ def _staying(table: StepTable, packed: Layout, group: Ints) -> Ints:
 
 def _plan(table: StepTable, steps: Sequence[int] | Order, packed: Layout, address: Ints, pool_of: Ints) -> Plan:
     """Addresses of blocks as a plan."""
-    line_address = (address[packed.line_block] + packed.line_offset).tolist()
-    line_pool = pool_of[packed.line_block].tolist()
+    # one place more, for lines of a problem in which nothing takes bytes
+    line_address = (np.append(address, 0)[packed.line_block] + packed.line_offset).tolist()
+    line_pool = np.append(pool_of, 0)[packed.line_block].tolist()
     first_line = table.first_line.tolist()
     placements = tuple(
         Placement(line_pool[a] if b > a else 0, tuple(line_address[a:b])) for a, b in pairwise(first_line)

@@ -9,9 +9,9 @@ from typing import Any
 
 from tinyseg_tvm import codegen, relay_passes
 from tinyseg_tvm.codegen.tuning_records import TuningRecords
+from tinyseg_tvm.compiler.channel_blocks import plan_in_blocks
 from tinyseg_tvm.compiler.objective import merit
 from tinyseg_tvm.compiler.options import BuildOptions
-from tinyseg_tvm.compiler.program import plan_program
 from tinyseg_tvm.compiler.situation import situation_of
 from tinyseg_tvm.errors import DoesNotFitError, TinySegError, UsageError
 from tinyseg_tvm.planner.progress import Progress
@@ -61,12 +61,12 @@ def build(
     module = relay_passes.layout_pipeline(options.io_type, keep_dead=options.keep_dead)(integer)
     identifier = codegen.project_identifier(name or _attribute(mod, "tinyseg.model_name", "network"))
     lowered = LoweredModule.of(module, identifier)
-    planned = plan_program(lowered, situation, progress)
+    planned = plan_in_blocks(lowered, situation, progress)
     removed = removed_channels(module)
     if removed is not None and removed.share < WORTH_ITS_RAM and options.objective != "speed":
         kept = LoweredModule.of(relay_passes.layout_pipeline(options.io_type, keep_dead=True)(integer), identifier)
         with contextlib.suppress(DoesNotFitError):
-            whole = plan_program(kept, situation, progress)
+            whole = plan_in_blocks(kept, situation, progress)
             if merit(whole, situation) < merit(planned, situation):
                 lowered, planned = kept, whole
     planned = replace(planned, decided=planned.decided.after(annotate_liveness))

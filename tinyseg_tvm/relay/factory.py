@@ -170,6 +170,7 @@ class Factory:
             *remarks.half_ports(self.network),
             *remarks.endless(self.planned, self.lowered),
             *remarks.removed(removed_channels(self.lowered.module)),
+            *remarks.in_blocks(self.planned),
             *remarks.float_ports(self.planned, self.quantized_ports, self.situation, self.memory.total),
             *remarks.software_float(self.planned, self.quantized_ports, self.situation),
             *remarks.detours(self.planned, self.memory.total),

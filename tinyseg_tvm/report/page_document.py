@@ -137,6 +137,19 @@ def page_document(build: Build, choices: Sequence[Choice] = ()) -> dict[str, Any
     }
 
 
+def page_file(path: Path) -> Path:
+    """The report.html that ``path`` is, or that its folder, or its project, has.
+
+    Raises:
+        UsageError: there is none.
+    """
+    places = [path] if path.suffix == ".html" else [path / "report.html", path / "reports" / "report.html"]
+    file = next((place for place in places if place.is_file()), None)
+    if file is None:
+        raise UsageError(f"{path}: no report.html there: name a project, or a folder that 'tinyseg report' wrote")
+    return file
+
+
 def read_document(path: Path) -> dict[str, Any]:
     """The document of a report that was written before.
 
@@ -146,10 +159,7 @@ def read_document(path: Path) -> dict[str, Any]:
     Raises:
         UsageError: there is none, or it is not what this program writes.
     """
-    places = [path] if path.suffix == ".html" else [path / "report.html", path / "reports" / "report.html"]
-    file = next((place for place in places if place.is_file()), None)
-    if file is None:
-        raise UsageError(f"{path}: no report.html there: name a project, or a folder that 'tinyseg report' wrote")
+    file = page_file(path)
     text = read_regular(file, LARGEST_PAGE).decode(errors="replace")
     found = re.search(f"{re.escape(BEGIN)}(.*?){re.escape(END)}", text, re.DOTALL)
     if found is None:

@@ -3,6 +3,6 @@
 The records that ``tune`` returns take the place of estimates in ``relay.build``: ``-tuning=FILE``.
 """
 
-from tinyseg_tvm.tune.tuner import TRIALS, Tuned, TunedOperator, tune
+from tinyseg_tvm.tune.tuner import TRIALS, Tuned, TunedOperator, tune, worker_resource
 
-__all__ = ["TRIALS", "Tuned", "TunedOperator", "tune"]
+__all__ = ["TRIALS", "Tuned", "TunedOperator", "tune", "worker_resource"]

@@ -1,18 +1,19 @@
 """The tuner's search: measures what promises to save the most time of a whole inference, and learns from it.
 
 Before a candidate is measured, its cycles are the estimate, times what measuring the same kernel with other decisions
-has shown. The next one to be measured is the one that would save the most if it were a little better than predicted;
-the search ends when none would save anything worth having.
+has shown. The next ones to be measured are those that would save the most if they were a little better than predicted;
+the search ends when none would save anything worth having. Measurements are asked for in rounds of a fixed size, so
+that what is found does not depend on how many are made at the same time.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tinyseg_tvm.codegen.tuning_records import Decision, TuningRecord, TuningRecords
-from tinyseg_tvm.errors import DoesNotFitError
+from tinyseg_tvm.parallel import Versions
 from tinyseg_tvm.planner.progress import Progress
 from tinyseg_tvm.tune.candidates import Candidate, Task
 from tinyseg_tvm.tune.cost_model import SpillAwareCost
@@ -20,8 +21,10 @@ from tinyseg_tvm.tune.cost_model import SpillAwareCost
 MARGIN = 0.1  # by which a candidate may turn out better than predicted
 WORTH = 0.001  # of the inference's time: what a measurement must promise to save
 
-Measure = Callable[[Task, Candidate], float]
-"""Measures a candidate: cycles per step. Raises DoesNotFitError where there is too little memory to do so."""
+ROUND = 8  # measurements asked for at a time, of different tasks: fixed, whoever makes them
+
+Measure = Callable[[Sequence[tuple[Task, Candidate]]], Iterable[float | None]]
+"""Measures candidates: cycles per step, in their order; None where there is too little memory to do so."""
 
 
 @dataclass
@@ -72,29 +75,26 @@ def search(tunings: Sequence[Tuning], cost: SpillAwareCost, measure: Measure, tr
     done = 0
     most = sum(min(trials, len(tuning.task.candidates)) for tuning in tunings)
 
-    def take(tuning: Tuning, candidate: Candidate) -> None:
+    def take(chosen: Sequence[tuple[Tuning, Candidate]]) -> None:
         nonlocal done
-        report(f"{tuning.task.view.node.name}: {candidate.kernel}", min(done / most, 1.0))
-        done += 1
-        try:
-            tuning.measured[candidate] = measure(tuning.task, candidate)
-        except DoesNotFitError:
-            tuning.excluded.add(candidate)
+        cycles = iter(measure([(tuning.task, candidate) for tuning, candidate in chosen]))
+        for tuning, candidate in chosen:
+            report(f"{tuning.task.view.node.name}: {candidate.kernel}", min(done / most, 1.0))
+            done += 1
+            found = next(cycles)
+            if found is None:
+                tuning.excluded.add(candidate)
+            else:
+                tuning.measured[candidate] = found
 
-    for tuning in tunings:
-        for candidate in tuning.first:
-            take(tuning, candidate)
+    take([(tuning, c) for tuning in tunings for c in tuning.first if c not in tuning.measured])
     while True:
         gains = promised_gains(tunings, cost, trials)
-        if not gains:
+        best = sorted((-gain, index) for index, gain in gains.items() if gain > WORTH)[:ROUND]
+        chosen = [(tunings[index], tunings[index].next()) for _, index in best]
+        if not chosen:
             return
-        gain, index = max((gain, -index) for index, gain in gains.items())
-        if gain <= WORTH:
-            return
-        tuning = tunings[-index]
-        chosen = tuning.next()
-        assert chosen is not None
-        take(tuning, chosen)
+        take([(tuning, candidate) for tuning, candidate in chosen if candidate is not None])
 
 
 def promised_gains(tunings: Sequence[Tuning], cost: SpillAwareCost, trials: int) -> dict[int, float]:
@@ -115,8 +115,35 @@ def promised_gains(tunings: Sequence[Tuning], cost: SpillAwareCost, trials: int)
     return gains
 
 
-def records_of(core: str, tunings: Sequence[Tuning]) -> TuningRecords:
-    """Records of all candidates' kernels, with the decisions on their programs that turned out best."""
+def recall(tunings: Sequence[Tuning], records: TuningRecords, versions: Versions) -> None:
+    """Takes over what the same tools measured before: of this network, or of others with such operators.
+
+    Args:
+        tunings: where it goes.
+        records: of the board.
+        versions: of the tools.
+    """
+    known = {
+        (record.operator, record.kernel, record.decisions): record.cycles
+        for record in records.records
+        if record.measured and record.versions == versions
+    }
+    for tuning in tunings:
+        for candidate in tuning.task.candidates:
+            cycles = known.get((tuning.task.signature, candidate.kernel, candidate.decisions))
+            if cycles is not None:
+                tuning.measured[candidate] = float(cycles)
+
+
+def records_of(core: str, board: str, tunings: Sequence[Tuning], versions: Versions = ()) -> TuningRecords:
+    """Records of all candidates' kernels, with the decisions on their programs that turned out best.
+
+    Args:
+        core: of the board.
+        board: its name.
+        tunings: what is known.
+        versions: of the tools that measured.
+    """
     decisions: dict[str, tuple[float, Decision]] = {}
     for tuning in tunings:
         for candidate in tuning.task.candidates:
@@ -126,16 +153,21 @@ def records_of(core: str, tunings: Sequence[Tuning]) -> TuningRecords:
                 if key not in decisions or relative < decisions[key][0]:
                     decisions[key] = relative, taken
     best = {key: taken for key, (_, taken) in decisions.items()}
-    records = [record for tuning in tunings for record in _records(tuning, best)]
-    return TuningRecords(core, tuple(records), tuple(sorted(best.items())))
+    records = [record for tuning in tunings for record in _records(tuning, best, versions)]
+    return TuningRecords(core, tuple(records), tuple(sorted(best.items())), board)
 
 
-def _records(tuning: Tuning, decisions: Mapping[str, Decision]) -> Iterator[TuningRecord]:
+def _records(tuning: Tuning, decisions: Mapping[str, Decision], versions: Versions) -> Iterator[TuningRecord]:
+    """Of each kernel with the decisions taken, and of all that was measured."""
     kernels: dict[str, list[Candidate]] = {}
     for candidate in tuning.task.candidates:
         kernels.setdefault(candidate.kernel, []).append(candidate)
     for kernel, candidates in kernels.items():
         decided = [c for c in candidates if all(decisions[key] == taken for key, taken in c.decisions)]
         chosen = min(decided or candidates, key=tuning.predicted)
-        cycles = round(tuning.predicted(chosen))
-        yield TuningRecord(tuning.task.signature, kernel, cycles, chosen in tuning.measured)
+        for candidate in candidates:
+            measured = candidate in tuning.measured
+            if measured or candidate is chosen:
+                cycles = round(tuning.predicted(candidate))
+                by = versions if measured else ()
+                yield TuningRecord(tuning.task.signature, kernel, cycles, measured, candidate.decisions, by)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from tinyseg_tvm.boards import load_board
+from tinyseg_tvm.boards import Board, load_board
 from tinyseg_tvm.codegen.operators import NodeView
 from tinyseg_tvm.codegen.tuning_records import TuningRecords
 from tinyseg_tvm.compiler.kernel_choice import scratch_rooms
@@ -14,16 +16,17 @@ from tinyseg_tvm.compiler.options import BuildOptions
 from tinyseg_tvm.errors import UsageError
 from tinyseg_tvm.micro.transports.choice import choose_transport, counts_cycles
 from tinyseg_tvm.network.problem import first_node
+from tinyseg_tvm.parallel import Cache, executor_for, results
 from tinyseg_tvm.planner.progress import Progress, silent
 from tinyseg_tvm.relay import Factory, build
 from tinyseg_tvm.relay.target import parse_target
 from tinyseg_tvm.tune.candidates import Candidate, Task, tasks_of
 from tinyseg_tvm.tune.cost_model import SpillAwareCost
-from tinyseg_tvm.tune.isolated import IsolatedOperator
-from tinyseg_tvm.tune.search import Tuning, records_of, search
+from tinyseg_tvm.tune.measurement import ANSWER, Measurement, measured, tool_versions
+from tinyseg_tvm.tune.search import Measure, Tuning, recall, records_of, search
 
 TRIALS = 8  # measurements per operator, at the most
-COMPILERS = 2  # at the same time
+COMPILERS = 2  # at the same time, where nothing else is measured meanwhile
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class TunedOperator:
         names: of the nodes.
         before, after: kernels, of the first one.
         cycles_before, cycles_after: of an inference, all operators together.
-        trials: kernels measured.
+        trials: kernels measured, now or before.
     """
 
     names: tuple[str, ...]
@@ -55,6 +58,7 @@ class Tuned:
         operators: those that were measured, most cycles first.
         seconds_before, seconds_after: of an inference at the board's clock, waiting for transfers included, both by the
             cycles that were measured.
+        recalled: kernels that were measured before, by the records that were given.
     """
 
     records: TuningRecords
@@ -63,6 +67,7 @@ class Tuned:
     operators: tuple[TunedOperator, ...]
     seconds_before: float
     seconds_after: float
+    recalled: int
 
 
 def tune(
@@ -73,6 +78,9 @@ def tune(
     name: str = "",
     trials: int = TRIALS,
     progress: Progress | None = None,
+    executor: Executor | None = None,
+    cache: str | Path | None = None,
+    records: TuningRecords | None = None,
 ) -> Tuned:
     """Tunes the kernels of a module as the target plans it.
 
@@ -83,11 +91,16 @@ def tune(
         name: of the C library.
         trials: measurements per operator, at the most.
         progress: told of each measurement.
+        executor: makes the measurements: threads, processes, or a cluster (Dask's ``Client.get_executor()``). What is
+            found does not depend on it. None: one after the other, in this process.
+        cache: folder for measurements, where those that are there by content and versions are not made again.
+        records: of this board from before: what the same tools measured of such operators, for whatever network, is not
+            measured again.
 
     Raises:
         UsageError: a board that nothing can be measured on, or no trials.
         DoesNotFitError: no plan within the RAM limit.
-        TinySegError: a model that cannot be lowered, a missing tool.
+        TinySegError: a model that cannot be lowered, a missing tool, a worker whose tools differ.
     """
     options = target if isinstance(target, BuildOptions) else parse_target(target)
     if trials < 1:
@@ -101,28 +114,60 @@ def tune(
     if options.mcpu and options.mcpu != board.core.name:
         raise UsageError(f"-mcpu={options.mcpu}: what is measured on, '{board.name}', is a {board.core.name}")
     before = build(mod, replace(options, tuning=""), params, name=name, progress=progress)
-    tunings, cost = _tunings(before), _cost(before)
-    operators: dict[str, IsolatedOperator] = {}
-
-    def measure(task: Task, candidate: Candidate) -> float:
-        if task.signature not in operators:
-            operators[task.signature] = IsolatedOperator(task.view, board)
-        return operators[task.signature].cycles_per_step(candidate, COMPILERS)
-
-    search(tunings, cost, measure, trials, progress or silent)
-    records = records_of(before.core.name, tunings)
-    after = build(mod, replace(options, tuning=""), params, name=name, progress=progress, records=records)
+    tunings, cost = tunings_of(before), cost_of(before)
+    known = None if cache is None else Cache(Path(cache), ANSWER)
+    versions = tool_versions(board)
+    recall(tunings, records or TuningRecords(), versions)
+    recalled = sum(len(tuning.measured) for tuning in tunings)
+    if executor is None:
+        with executor_for(1) as alone:
+            search(tunings, cost, measure_by(board, alone, COMPILERS, known), trials, progress or silent)
+    else:
+        search(tunings, cost, measure_by(board, executor, 1, known), trials, progress or silent)
+    found = records_of(before.core.name, board.name, tunings, versions)
+    after = build(mod, replace(options, tuning=""), params, name=name, progress=progress, records=found)
     return Tuned(
-        records,
+        found,
         before,
         after,
         tuple(sorted(_operators(tunings, before, after), key=lambda each: -each.cycles_before)),
         cost.seconds(_cycles_before(tunings)),
-        _cost(after).seconds(_cycles_after(after, records)),
+        cost_of(after).seconds(_cycles_after(after, found)),
+        recalled,
     )
 
 
-def _tunings(factory: Factory) -> list[Tuning]:
+def worker_resource(target: object) -> str:
+    """What a worker of a cluster must have one of to measure for a target: the board's name.
+
+    An empty text where the board is emulated: then any worker will do.
+
+    Raises:
+        UsageError: a target that is none, or a board that does not exist.
+    """
+    options = target if isinstance(target, BuildOptions) else parse_target(target)
+    board = load_board(options.board)
+    return "" if board.is_emulated or board.is_host else board.name
+
+
+def measure_by(board: Board, executor: Executor, jobs: int, cache: Cache | None) -> Measure:
+    """Measures on a board by an executor.
+
+    Args:
+        board: what is measured on.
+        executor: who measures.
+        jobs: compilers that run at the same time, for each measurement.
+        cache: of measurements.
+    """
+
+    def measure(asked: Sequence[tuple[Task, Candidate]]) -> Iterable[float | None]:
+        questions = [Measurement.of(task.view, board, candidate, jobs) for task, candidate in asked]
+        return results(measured, questions, executor, cache, lambda question: question.key)
+
+    return measure
+
+
+def tunings_of(factory: Factory) -> list[Tuning]:
     """One for each task of the planned network."""
     network, operators = factory.network, factory.problem.operators
     offset = first_node(network, factory.options.io)
@@ -135,7 +180,8 @@ def _tunings(factory: Factory) -> list[Tuning]:
     return tunings
 
 
-def _cost(factory: Factory) -> SpillAwareCost:
+def cost_of(factory: Factory) -> SpillAwareCost:
+    """What cycles are worth in the network as it is planned."""
     situation = factory.situation
     return SpillAwareCost(
         factory.problem, factory.plan, factory.planned.spilled, situation.models, float(situation.board.clock_hz)

@@ -47,6 +47,15 @@ class ChannelKernel(TileKernel):
         return packed
 
     @property
+    def weight_bytes(self) -> int:
+        """Bytes of all channels' weights as packed, and of the zeros behind them."""
+        return self.sum.channels * self.sum.weights + self.zeros
+
+    def arranged(self, values: np.ndarray) -> np.ndarray:
+        """Biases or multipliers (C,) in the order in which tiles take them."""
+        return values
+
+    @property
     def stack_bytes(self) -> int:
         """That a tile takes beyond registers."""
         return 0

@@ -6,12 +6,12 @@ piece of the channel's weights. Where two or four pixels' windows lie in one vec
 The assembler's registers: sums in the even ones, as VMLADAVA needs; the pixels' columns in r1, results in r3, the
 multiplier (or the address of one of two words) in r5, the bias in r7, groups of pixels counted in r9, the tile in r11,
 places of results in q7. Weights stay in q2 to q6 for all pixels where they fit; otherwise r11 reads them, and the
-tile's address waits in s24.
+tile's address waits in s24. Vectors of these that weights leave hold the constants of results.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -19,7 +19,7 @@ from tinyseg_tvm.codegen.programs.channels.kernels import ChannelKernel
 from tinyseg_tvm.codegen.programs.channels.mve_columns import COLUMNS, ROWS, MveSum
 from tinyseg_tvm.codegen.programs.channels.sum import Part
 from tinyseg_tvm.codegen.programs.long_tail import PLACEHOLDER
-from tinyseg_tvm.codegen.programs.mve_assembler import MOST_OFFSET, VECTOR, narrowed, statement
+from tinyseg_tvm.codegen.programs.mve_assembler import MOST_OFFSET, VECTOR, kept_constants, narrowed, statement
 from tinyseg_tvm.codegen.programs.tiled import FIXED_POINT, c_type
 
 PIXELS = 8
@@ -28,8 +28,8 @@ MOST_RESIDENT = 5  # vectors of weights
 MOST_PLACE = 65535  # of a result, from a group's first one
 MOST_PRODUCTS = 200  # instructions of a plane's or of all planes' products that stand side by side
 STAGED = {1: 10, 2: 14, 3: 22, 4: 26}  # instructions for a column of so many rows
-TOGETHER = 16  # columns, at the least, of three rows of all 4, 8 or 16 channels that are staged by whole vectors
-STAGED_TOGETHER = 19  # instructions for a vector of these
+TOGETHER = 8  # columns, at the least, of three rows of all 3, 4, 8 or 16 channels that are staged by whole vectors
+STAGED_TOGETHER = {3: 25, 4: 19, 8: 19, 16: 19}  # instructions for a vector of these
 STAGED_IN_PART = 5  # more, of less than 16 channels
 
 
@@ -125,8 +125,11 @@ class MveChannelKernel(ChannelKernel):
         s, span = self.sum, part.span
         partly = part.channels < s.block
         total = 20.0 + 4 * s.rows
-        if s.rows == 3 and s.channels in (4, 8, 16) and span.columns >= TOGETHER:
-            return total + 300 + STAGED_TOGETHER * span.columns * s.channels // VECTOR + 6 * (span.before + span.after)
+        if s.rows == 3 and s.channels in STAGED_TOGETHER and span.columns >= TOGETHER:
+            fours = -(-s.channels // 4)
+            vectors, rest = divmod(span.columns * fours, 4)
+            total += 110 + STAGED_TOGETHER[s.channels] * vectors + 6 * fours * (span.before + span.after)
+            return total + (110 + STAGED[3] * (rest // fours) if rest else 0)
         for plane in range(s.planes):
             column = STAGED[len(s.rows_of(plane))] + STAGED_IN_PART * partly
             total += 140 + column * span.columns + 6 * (span.before + span.after)
@@ -179,15 +182,17 @@ def _code(s: MveSum, pixels: int, distance: int) -> Code:
         begin += ["vmov s25, r9", *_add("r9", "r9", s.weights), "str r9, [r11, #16]", "vmov s24, r11"]
     end = [] if resident else ["vmov r11, s24"]
     end += ["ldr r0, [r11, #20]", "subs r0, r0, #1", "str r0, [r11, #20]"]
-    lines, executed = ["1:", *begin], len(begin) + len(end) + 1
+    left = range(2 + vectors, 7) if resident else range(2 + s.sharing, 6)  # s24 to s26 are in q6
+    kept, setting = kept_constants(s.output, [f"q{n}" for n in left], "r0")
+    lines, executed = [*setting, "1:", *begin], len(begin) + len(end) + 1
     if groups:
-        body, count = _group(s, PIXELS, distance, resident=resident)
+        body, count = _group(s, PIXELS, distance, kept, resident=resident)
         move = _add("r3", "r3", PIXELS * s.channels)
         lines += [f"movw r9, #{groups}", "2:"] if groups > 1 else []
         lines += [*body, *move, *(["subs r9, r9, #1", "bne.w 2b"] if groups > 1 else [])]
         executed += groups * (count + len(move) + (2 if groups > 1 else 0)) + (groups > 1)
     if rest:
-        body, count = _group(s, rest, distance, resident=resident)
+        body, count = _group(s, rest, distance, kept, resident=resident)
         lines += body
         executed += count
     return Code([*lines, *end, "bne.w 1b"], executed)
@@ -200,7 +205,7 @@ def _weights(vector: str, pointer: str, s: MveSum, shift: int) -> str:
     return f"vldrb.8 {vector}, [{pointer}], #{VECTOR}"
 
 
-def _group(s: MveSum, pixels: int, distance: int, *, resident: bool) -> tuple[list[str], int]:
+def _group(s: MveSum, pixels: int, distance: int, kept: Mapping[str, str], *, resident: bool) -> tuple[list[str], int]:
     """Products and results of up to eight pixels, and how many instructions are executed."""
     together = 2 * PIXELS * len(s.pieces) * s.planes <= MOST_PRODUCTS
     lines = [] if resident else ["vmov r11, s25"]
@@ -217,7 +222,7 @@ def _group(s: MveSum, pixels: int, distance: int, *, resident: bool) -> tuple[li
         back = _add("r1", "r1", step - s.planes * distance)
         lines += ["3:", *body, "vmov r9, s26", *back]
         executed += len(back)
-    results = _results(s, pixels)
+    results = _results(s, pixels, kept)
     return [*lines, *results], executed + len(results)
 
 
@@ -263,7 +268,7 @@ def _products(
     return lines
 
 
-def _results(s: MveSum, pixels: int) -> list[str]:
+def _results(s: MveSum, pixels: int, kept: Mapping[str, str]) -> list[str]:
     """Requantises the sums and stores them."""
     two = pixels > PIXELS // 2
     lines = ["vmov d0, r0, r2", "vmov d1, r4, r6"]
@@ -278,7 +283,7 @@ def _results(s: MveSum, pixels: int) -> list[str]:
             lines += code.format(q).split("\n\t")
     lines.append("vqmovnb.s32 q0, q0")
     lines += ["vqmovnt.s32 q0, q1"] if two else []
-    lines += narrowed("q0", s.output, "r0", "q1")
+    lines += narrowed("q0", s.output, "r0", "q1", kept)
     if pixels == PIXELS:
         return [*lines, "vstrb.16 q0, [r3, q7]"]
     lanes = [2 * (p % 4) + p // 4 for p in range(pixels)]

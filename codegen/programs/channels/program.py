@@ -127,10 +127,14 @@ class ChannelProgram(TiledProgram[Decisions]):
         packed = self.kernel.packed(np.stack(weights, axis=1))
         return np.concatenate([packed.reshape(-1), np.zeros(self.kernel.zeros, np.int8)])
 
+    def arranged(self, values: np.ndarray) -> np.ndarray:
+        """As the micro-kernels take them."""
+        return self.kernel.arranged(values)
+
     @property
     def weight_bytes(self) -> int:
-        """Those of all channels, and the zeros behind them."""
-        return self.kernel.sum.channels * self.kernel.sum.weights + self.kernel.zeros
+        """Those of all channels, and what is behind them."""
+        return self.kernel.weight_bytes
 
 
 def _tile_intrinsic(kernel: ChannelKernel, of: Part, pixels: int) -> str:

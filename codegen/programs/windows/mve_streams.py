@@ -5,20 +5,22 @@ pass computes two channels: what is their own is loaded once for all pixels.
 
 The assembler's registers: sums as ``mve_products.py`` has them; pixels' values are read at r1, results written at r3;
 biases in r5 and r7, multipliers in r9 and s24 (beside their shifts in s26 and s27, where they are of two words), groups
-of pixels counted in r11, whose tile waits in s25. Values pass through q4 and q5.
+of pixels counted in r11, whose tile waits in s25. Values pass through q4 and q5; vectors that weights leave hold
+the constants of results.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
-from tinyseg_tvm.codegen.programs.mve_assembler import MOST_OFFSET, VECTOR, narrowed, statement
+from tinyseg_tvm.codegen.programs.mve_assembler import MOST_OFFSET, VECTOR, kept_constants, narrowed, statement
 from tinyseg_tvm.codegen.programs.windows.mve_products import SUMS, Layout
 
 TOGETHER = 4  # pixels
 TILE = {"weight": 0, "bias": 4, "multiplier": 8, "out": 12, "end": 16, "window": 24}  # of tinyseg_tile_mve
 MOST_VECTORS = 2  # of a window
-MOST_MOVE = 4095  # from four pixels to the next four
+MOST_MOVE = 4095  # of results, from four pixels to the next four
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,7 @@ class Stream:
     @staticmethod
     def takes(layout: Layout, row: int) -> bool:
         """Whether weights stay in registers, and offsets reach all pixels."""
-        last = (TOGETHER - 1) * layout.step + (layout.units - 1) * VECTOR
-        near = last <= MOST_OFFSET and TOGETHER * row <= MOST_MOVE
+        near = layout.step <= MOST_OFFSET and TOGETHER * row <= MOST_MOVE
         return layout.taps == 1 and layout.units <= MOST_VECTORS and near
 
     @property
@@ -77,6 +78,11 @@ class Stream:
         last = min(groups, -(-beyond // (TOGETHER * self.layout.step)))
         return [loop for loop in ((groups - last, False), (last, True)) if loop[0]]
 
+    @cached_property
+    def _kept(self) -> tuple[dict[str, str], list[str]]:
+        """Constants in vectors that weights leave, and what sets them."""
+        return kept_constants(self.output, [f"q{n}" for n in range(2 * self.layout.units, 4)], "r0")
+
     @property
     def _around(self) -> tuple[list[str], list[str]]:
         """Instructions of a pass before and behind its loops."""
@@ -91,6 +97,7 @@ class Stream:
         else:
             begin += ["ldrd r9, r2, [r0], #8", "vmov s24, r2"]
         begin += [_field("str", "r0", "multiplier"), _field("ldr", "r3", "out"), _field("ldr", "r1", "window")]
+        begin += self._kept[1]
         end = ["vmov r11, s25", _field("ldr", "r0", "out"), _field("ldr", "r2", "end"), "add.w r0, r0, #2"]
         return begin, [*end, _field("str", "r0", "out"), "cmp r0, r2", "bne.w 1b"]
 
@@ -99,11 +106,14 @@ class Stream:
         layout = self.layout
         masked = masked and layout.tail > 0
         lines = [f"mov r0, #{layout.tail}", "vctp.8 r0"] if masked else []
-        for unit in range(layout.units):
-            multiply = "vmladav.s8" if unit == 0 else "vmladava.s8"
-            last = masked and unit == layout.units - 1
-            for pixel in range(TOGETHER):
-                vector, at = f"q{4 + pixel % 2}", f"[r1, #{pixel * layout.step + unit * VECTOR}]"
+        for pixel in range(TOGETHER):
+            for unit in range(layout.units):
+                multiply = "vmladav.s8" if unit == 0 else "vmladava.s8"
+                vector = f"q{4 + (pixel * layout.units + unit) % 2}"
+                # the last vector of a pixel goes on to the next one
+                ends = unit == layout.units - 1
+                at = f"[r1], #{layout.step - unit * VECTOR}" if ends else f"[r1], #{VECTOR}"
+                last = masked and ends
                 lines += ["vpst", f"vldrbt.8 {vector}, {at}"] if last else [f"vldrb.8 {vector}, {at}"]
                 lines += [f"{multiply} {SUMS[c][pixel]}, q{2 * unit + c}, {vector}" for c in range(2)]
         return [*lines, *self._results()]
@@ -123,9 +133,8 @@ class Stream:
         else:
             for code in ("vcvt.f32.s32 {0}, {0}", "vmul.f32 {0}, {0}, {1}", "vcvtn.s32.f32 {0}, {0}"):
                 lines += [code.format("q4", "r9"), code.format("q5", "r0")]
-        lines += ["vqmovnb.s32 q4, q4", "vqmovnt.s32 q4, q5", *narrowed("q4", self.output, "r0", "q5")]
-        lines += ["vstrb.16 q4, [r3, q7]", f"addw r3, r3, #{TOGETHER * self.row}"]
-        return [*lines, f"addw r1, r1, #{TOGETHER * self.layout.step}"]
+        lines += ["vqmovnb.s32 q4, q4", "vqmovnt.s32 q4, q5", *narrowed("q4", self.output, "r0", "q5", self._kept[0])]
+        return [*lines, "vstrb.16 q4, [r3, q7]", f"addw r3, r3, #{TOGETHER * self.row}"]
 
 
 def _field(instruction: str, register: str, name: str) -> str:

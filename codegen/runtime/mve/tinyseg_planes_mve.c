@@ -72,7 +72,11 @@
         COLUMNS(body, LOAD_PART, STORE_PART, NEXT); \
     }
 
-/* Of maps of 8 and 4 channels, a vector has two and four neighbouring columns. */
+/* Of maps of 8 and 4 channels, a vector has two and four neighbouring columns. Of 3 channels, four columns are gathered. */
+#define LOAD_THREE(q, row) \
+    "vldrb.8 q3, [%[d]]\n\t" \
+    "vldrb.u8 " #q ", [%[" #row "], q3]\n\t" \
+    "add %[" #row "], %[" #row "], #12\n\t"
 #define STORE_TWO(q, at) "vstrw.32 " #q ", [" #at ", #8]!\n\t"
 #define STORE_FOUR(q, at) "vstrw.32 " #q ", [" #at ", #16]!\n\t"
 
@@ -119,15 +123,16 @@ TINYSEG_INNER void stage_plane(
     }
 }
 
-/* Vectors of whole columns of three rows of a map of 4, 8 or 16 channels. */
+/* Vectors of whole columns of three rows of a map of 3, 4, 8 or 16 channels. */
 TINYSEG_INNER void stage_together(int8_t *to, const tinyseg_row *rows, int32_t columns, int32_t channels, int32_t step)
 {
+    static const uint8_t three[16] = {0, 1, 2, 2, 3, 4, 5, 5, 6, 7, 8, 8, 9, 10, 11, 11};
     const int8_t *a = rows[0].at;
     const int8_t *b = rows[1].at;
     const int8_t *c = rows[2].at;
-    const int8_t *d = NULL;
+    const int8_t *d = (const int8_t *)three;
     const int32_t lanes = 0xFFFF;
-    const uint32_t fours = (uint32_t)channels / 4u; /* of channels in a column */
+    const uint32_t fours = ((uint32_t)channels + 3u) / 4u; /* of channels in a column */
     const uint32x4_t lane = vidupq_n_u32(0, 1);
     const uint32x4_t four = vandq_u32(lane, vdupq_n_u32(fours - 1u));
     const uint32x4_t column = vshlq_u32(lane, vdupq_n_s32(fours == 1u ? 0 : fours == 2u ? -1 : -2));
@@ -137,21 +142,37 @@ TINYSEG_INNER void stage_together(int8_t *to, const tinyseg_row *rows, int32_t c
     register uint32x4_t to_1 __asm__("q5") = vaddq_n_u32(places, (uint32_t)step);
     register uint32x4_t to_2 __asm__("q6") = vaddq_n_u32(places, 2u * (uint32_t)step);
     register uint32x4_t to_3 __asm__("q7") = vaddq_n_u32(places, 3u * (uint32_t)step);
-    columns = columns * channels / 16;
+    columns = columns * (int32_t)fours / 4;
     if (channels == 16) {
         COLUMNS(ROWS_3, LOAD_ON, STORE, ON);
     } else if (channels == 8) {
         COLUMNS(ROWS_3, LOAD_ON, STORE_TWO, ON);
-    } else {
+    } else if (channels == 4) {
         COLUMNS(ROWS_3, LOAD_ON, STORE_FOUR, ON);
+    } else {
+        COLUMNS(ROWS_3, LOAD_THREE, STORE_FOUR, ON);
+    }
+}
+
+/* The same word in neighbouring columns of all channels, four at a time. */
+TINYSEG_INLINE void fill_columns(int8_t *to, int32_t columns, int32_t channels, int32_t step, int32_t word)
+{
+    const uint32x4_t places = vmulq_n_u32(vidupq_n_u32(0, 1), (uint32_t)step);
+    const int32x4_t words = vdupq_n_s32(word);
+    for (; columns > 0; --columns, to += 4) {
+        int8_t *at = to;
+        for (int32_t left = channels; left > 0; left -= 4, at += 4 * step) {
+            vstrwq_scatter_offset_s32((int32_t *)(void *)at, places, words);
+        }
     }
 }
 
 /* Whether vectors of three rows are whole columns. */
 static int are_together(const tinyseg_row *rows, int32_t count, int32_t channels, int32_t columns)
 {
-    return count == 3 && (channels == 16 || channels == 8 || channels == 4) && columns >= 16 && rows[0].step == channels &&
-           rows[1].step == channels && rows[2].step == channels;
+    const int whole = channels == 16 || channels == 8 || channels == 4 || channels == 3;
+    return count == 3 && whole && columns >= 8 && rows[0].step == channels && rows[1].step == channels &&
+           rows[2].step == channels;
 }
 #endif
 
@@ -172,17 +193,20 @@ void tinyseg_stage_planes(
     const int32_t lanes = (1 << channels) - 1;
     const int32_t word = (int32_t)((uint32_t)(zero_point & 0xFF) * 0x01010101u);
     if (are_together(rows, count, channels, columns)) {
-        const int32_t whole = columns & ~3;
-        const int32_t edge[3] = {before, 0, 0};
-        const int32_t rest[3] = {0, columns - whole, after};
-        const tinyseg_row beyond[4] = {
-            {rows[0].at + whole * channels, channels},
-            {rows[1].at + whole * channels, channels},
-            {rows[2].at + whole * channels, channels},
-            none};
-        stage_plane(to, beyond, 3, lanes, step, edge, word);
+        const int32_t whole = columns - columns % (channels == 3 ? 4 : 16 / channels);
+        int8_t *const end = to + 4 * (before + whole);
+        fill_columns(to, before, channels, step, word);
         stage_together(to + 4 * before, rows, whole, channels, step);
-        stage_plane(to + 4 * (before + whole), beyond, 3, lanes, step, rest, word);
+        if (whole < columns) {
+            const int32_t rest[3] = {0, columns - whole, 0};
+            const tinyseg_row beyond[4] = {
+                {rows[0].at + whole * channels, channels},
+                {rows[1].at + whole * channels, channels},
+                {rows[2].at + whole * channels, channels},
+                none};
+            stage_plane(end, beyond, 3, lanes, step, rest, word);
+        }
+        fill_columns(end + 4 * (columns - whole), after, channels, step, word);
         return;
     }
     const int32_t widths[3] = {before, columns, after};

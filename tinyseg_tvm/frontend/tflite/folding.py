@@ -214,9 +214,19 @@ def _zeros(_operand: Tensor, result: Tensor) -> np.ndarray:
     return np.zeros(result.shape, result.dtype)
 
 
+def _described(values: Sequence[int], result: Tensor) -> np.ndarray:
+    """What a shape says, in the shape that the file gives the result."""
+    if _elements(result) != len(values):
+        raise TinySegError(
+            f"{result.name!r} has the shape {list(result.shape)} in place of one for {len(values)} values. Remedy: the "
+            "file may be damaged; convert the model anew"
+        )
+    return np.array(values, result.dtype).reshape(result.shape)
+
+
 _OF_SHAPES: dict[str, Callable[[Tensor, Tensor], np.ndarray]] = {
-    "SHAPE": lambda operand, result: np.array(operand.shape, result.dtype),
-    "RANK": lambda operand, result: np.array(len(operand.shape), result.dtype).reshape(result.shape),
+    "SHAPE": lambda operand, result: _described(operand.shape, result),
+    "RANK": lambda operand, result: _described([len(operand.shape)], result),
     "ZEROS_LIKE": _zeros,
 }
 """What depends on types alone."""
