@@ -150,9 +150,8 @@ def program(case: Case, factory: Factory, folder: Path) -> Path:
     return folder / "program"
 
 
-@pytest.mark.parametrize(
-    "name", [n if n in ("zephyr_flash", "arduino_sd") else pytest.param(n, marks=pytest.mark.release) for n in CASES]
-)
+@pytest.mark.release
+@pytest.mark.parametrize("name", CASES)
 def test_a_network_spills_by_the_ecosystems_interface(name: str, factories: dict[int, Factory], tmp_path: Path) -> None:
     case = CASES[name]
     built = program(case, factories[case.block], tmp_path)
@@ -169,7 +168,8 @@ def test_a_network_spills_by_the_ecosystems_interface(name: str, factories: dict
 def test_packages_name_their_drivers(form: str, factories: dict[int, Factory], tmp_path: Path) -> None:
     folder = generate_package(form, factories[512], tmp_path / "net")
     readme = (folder / "README.md").read_text()
-    drivers = list(folder.rglob("*storage.c*"))
+    drivers = [path for path in (folder / FORMS[form].driver_folder).iterdir() if path.suffix != ".h"]
+    assert {path.name for path in drivers} == {name for name in FORMS[form].drivers if not name.endswith(".h")}
     assert drivers
     assert all(f"`{path.relative_to(folder)}`" in readme for path in drivers)
     if form == "zephyr":
