@@ -7,7 +7,7 @@ from tinyseg_tvm.codegen.library.kernel_size import NODE_CODE_BYTES, KernelSize,
 from tinyseg_tvm.codegen.library.model_library_format import export_library_format
 from tinyseg_tvm.codegen.library.project import fast_contents, generate, tool_version
 from tinyseg_tvm.codegen.memories.storage_layout import storage_regions
-from tinyseg_tvm.codegen.operators import kernel_choices, kernel_cost
+from tinyseg_tvm.codegen.operators import kernel_choices, kernel_cost, kernel_costs
 from tinyseg_tvm.codegen.text.identifiers import project_identifier
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "generate",
     "kernel_choices",
     "kernel_cost",
+    "kernel_costs",
     "kernel_size",
     "program_flash",
     "project_identifier",

@@ -26,6 +26,7 @@ __all__ = [
     "emitter_for",
     "kernel_choices",
     "kernel_cost",
+    "kernel_costs",
     "planned_variant",
     "select_variant",
     "variant_costs",
@@ -92,6 +93,12 @@ def kernel_choices(node: Node, network: Network, core: Core) -> tuple[Cost, ...]
         ):
             worthwhile.append(cost)
     return tuple(worthwhile)
+
+
+def kernel_costs(node: Node, network: Network, core: Core, scratch: int) -> tuple[Cost, ...]:
+    """Costs of all kernels that compute a node in so many bytes of scratch, worth considering or not."""
+    costs = (cost for _, cost in variant_costs(NodeView.of(node, network, core)))
+    return tuple(cost for cost in costs if cost.scratch_bytes <= scratch)
 
 
 def _cost(variant: Variant[Any], view: NodeView[Operator]) -> Cost:

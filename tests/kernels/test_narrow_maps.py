@@ -75,6 +75,9 @@ def narrow_maps(*, by_tflite: bool = False) -> tuple[Network, list[np.ndarray]]:
     for channels, width, stride, sides in DEPTHWISE:
         x = int8_array(rng, (1, 3, width, channels))
         add(x, (channels, 3, 3, 1), (-128, 127), (1, stride), sides, channels)
+    for channels, step in ((4, 12), (20, 6)):  # pixels far from each other
+        x = int8_array(rng, (1, 1, 8 * step + 1, channels))
+        add(x, (4, 1, 1, channels), (-128, 127), (1, step), (0, 0), 1)
     return builder.build(), inputs
 
 
@@ -102,7 +105,8 @@ def test_narrow_maps_equal_the_reference_on_the_host(vectors, tmp_path):
 def test_only_windows_whose_weights_stay_in_registers_stream():
     taken = [k for k in (1, 4, 16, 20, 32, 33, 48) if Stream.takes(Layout.of(k, k), 8)]
     assert taken == [1, 4, 16, 20, 32]
-    assert not Stream.takes(Layout.of(4, 48), 8)  # of each twelfth value
+    assert Stream.takes(Layout.of(4, 48), 8)  # of each twelfth value
+    assert not Stream.takes(Layout.of(4, 128), 8)  # further than an offset reaches
 
 
 @pytest.mark.release

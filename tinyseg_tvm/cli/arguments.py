@@ -73,7 +73,7 @@ def add_build_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--mcpu", default="", help="core, where it is not the board's own")
     group.add_argument("--ram", default="", metavar="N", help="limit of the whole program's RAM, e.g. 64K")
-    group.add_argument("--objective", default="", help="balanced (default), ram, speed or pareto")
+    group.add_argument("--objective", default="", help="balanced (default), ram, speed, flash or pareto")
     group.add_argument("--max-recompute", default="", metavar="PCT", help="extra MACs allowed, percent (default: 0)")
     group.add_argument("--max-written", default="", metavar="N", help="bytes written to storage per inference")
     group.add_argument("--storage", default="", help="storages of the board or TOML files, with commas (default: none)")

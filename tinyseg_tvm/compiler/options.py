@@ -12,7 +12,7 @@ from tinyseg_tvm.network.problem import IoMode
 from tinyseg_tvm.operators.stored_records import CODECS
 
 _CHOICES = {
-    "objective": ("balanced", "ram", "speed", "pareto"),
+    "objective": ("balanced", "ram", "speed", "flash", "pareto"),
     "stream_axis": ("auto", "rows", "columns"),
     "io": ("resident", "line"),
     "io_type": ("model", "quantized"),
@@ -31,6 +31,7 @@ class BuildOptions:
         objective: ``balanced`` little RAM, and more of it for kernels where that saves time worth it
             (``objective.balance``), or the fastest kernels within ``ram`` where that is stated; ``ram`` least RAM, of
             which kernels take what a stated ``ram`` leaves; ``speed`` fastest plan within ``ram`` or the board's;
+            ``flash`` the plan of ``balanced``, with smaller kernels for at most a third more of its estimated time;
             ``pareto`` least RAM, and the command line shows what else RAM could be traded for.
         max_recompute: extra multiply-accumulates allowed, percent of the network's.
         max_written: bytes that may be written to storage per inference; None for no limit.
@@ -99,7 +100,12 @@ class BuildOptions:
     @property
     def balances(self) -> bool:
         """Whether RAM and time are weighed against each other."""
-        return self.objective == "balanced" and self.ram is None
+        return self.objective in ("balanced", "flash") and self.ram is None
+
+    @property
+    def saves_flash(self) -> bool:
+        """Whether kernels give time for flash."""
+        return self.objective == "flash"
 
     @property
     def kernels_use_up_ram(self) -> bool:
@@ -109,7 +115,7 @@ class BuildOptions:
     @property
     def fills_ram(self) -> bool:
         """Whether a plan that takes more of the RAM that there is is better where it takes less time."""
-        return self.objective == "speed" or (self.objective == "balanced" and self.ram is not None)
+        return self.objective == "speed" or (self.objective in ("balanced", "flash") and self.ram is not None)
 
 
 FLAGS = ("layerwise", "keep_dead", "whole_channels", "shared_runtime")

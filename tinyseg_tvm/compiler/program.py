@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from tinyseg_tvm.compiler.flash_saving import with_smaller_kernels
 from tinyseg_tvm.compiler.kernel_choice import balance_bound, choose_kernels
 from tinyseg_tvm.compiler.kernel_front import KernelFront, kernel_front
 from tinyseg_tvm.compiler.objective import merit
@@ -27,7 +28,8 @@ def plan_program(lowered: LoweredModule, situation: Situation, progress: Progres
     plans = plans_by_axis(lowered, situation, progress)
     if len(plans) > 1 and not (options.fills_ram or options.balances):
         plans = (min(plans, key=lambda planned: planned.arena_bytes),)
-    return best_of([kernel_front(planned, situation) for planned in plans], situation)
+    best = best_of([kernel_front(planned, situation) for planned in plans], situation)
+    return with_smaller_kernels(best, situation) if options.saves_flash else best
 
 
 def best_of(fronts: Sequence[KernelFront], situation: Situation) -> Planned:
