@@ -39,6 +39,8 @@ class Form:
         files: further files by path, with their templates.
         entry: the example's main function; None where a template has it.
         includes, first, last: headers, and lines before and behind the call in it.
+        drivers: for storages, by the ecosystem's own interfaces: templates of port/packages/storages.
+        driver_folder: where they are, which the ecosystem does not build by itself.
     """
 
     article: str
@@ -51,8 +53,13 @@ class Form:
     includes: tuple[str, ...] = ()
     first: tuple[str, ...] = ()
     last: tuple[str, ...] = ("return result.status;",)
+    drivers: tuple[str, ...] = ()
+    driver_folder: str = "storages"
 
 
+_FATFS = ("fatfs_storage.c", "fatfs_storage.h")
+_SD = ("arduino_sd_storage.cpp", "arduino_sd_storage.h")
+_ZEPHYR = ("zephyr_disk_storage.c", "zephyr_disk_storage.h")
 _FOREVER = ("for (;;) {", "}")
 FORMS: dict[str, Form] = {
     "arduino": Form(
@@ -67,6 +74,8 @@ FORMS: dict[str, Form] = {
         },
         folder="src",
         entry=None,
+        drivers=_SD,
+        driver_folder="extras/storages",
     ),
     "cmake": Form(
         "a CMake library",
@@ -74,6 +83,7 @@ FORMS: dict[str, Form] = {
         "`cmake -S example -B build && cmake --build build && build/{name}_example`",
         "example",
         {"CMakeLists.txt": "cmake/CMakeLists.txt.jinja", "example/CMakeLists.txt": "cmake/example.cmake.jinja"},
+        drivers=_FATFS,
     ),
     "cmsis-pack": Form(
         "a CMSIS-Pack",
@@ -82,6 +92,7 @@ FORMS: dict[str, Form] = {
         "example",
         {"TinySegTVM.{name}.pdsc": "cmsis-pack/pack.pdsc.jinja"},
         entry=None,
+        drivers=_FATFS,
     ),
     "esp-idf": Form(
         "an ESP-IDF component",
@@ -97,6 +108,7 @@ FORMS: dict[str, Form] = {
         folder="tinyseg_{name}",
         entry="void app_main(void)",
         last=(),
+        drivers=_FATFS,
     ),
     "pico-sdk": Form(
         "a library for the Raspberry Pi Pico SDK",
@@ -107,12 +119,14 @@ FORMS: dict[str, Form] = {
         includes=('"pico/stdlib.h"',),
         first=("stdio_init_all();", "sleep_ms(2000); /* until a terminal listens */"),
         last=_FOREVER,
+        drivers=_FATFS,
     ),
     "platformio": Form(
         "a PlatformIO library",
         "Copy this folder to the project's `lib/`, or name it in `lib_deps = file://...`.",
         "`examples/{name}`, for any framework with `printf`",
         "examples/{name}",
+        drivers=(*_SD, *_FATFS),
     ),
     "stm32cube": Form(
         "sources for a CMake project of STM32CubeMX",
@@ -126,6 +140,7 @@ FORMS: dict[str, Form] = {
             "arena.ld": "stm32cube/arena.ld.jinja",
         },
         entry=None,
+        drivers=_FATFS,
     ),
     "zephyr": Form(
         "a Zephyr module",
@@ -140,6 +155,7 @@ FORMS: dict[str, Form] = {
             "samples/{name}/prj.conf": "zephyr/prj.conf.jinja",
             "samples/{name}/sample.yaml": "zephyr/sample.yaml.jinja",
         },
+        drivers=_ZEPHYR,
     ),
 }
 """By the name that ``--package`` takes."""
@@ -186,10 +202,13 @@ def package_files(form: str, made: Form, files: Mapping[str, bytes]) -> dict[str
     library = {path: data for path, data in files.items() if PurePosixPath(path).parts[0] in _LIBRARY}
     sources = sorted(path for path in library if path.endswith(".c"))
     values |= {"sources": sources, "article": made.article, "use": made.use.format(**names)}
+    values["drivers"] = [f"{made.driver_folder}/{file}" for file in made.drivers if not file.endswith(".h")]
     values |= {"example": made.example.format(**names), "header": f"{folder}/include/{names['name']}.h".lstrip("/")}
     package = {f"{folder}/{path}".lstrip("/"): data for path, data in library.items()}
     package |= {path.format(**names): render(_FORM_FILES + file, values) for path, file in made.files.items()}
     package |= {f"{made.examples.format(**names)}/{file}": data for file, data in _example(made, values).items()}
+    if values["storages"]:
+        package |= {f"{made.driver_folder}/{file}": data for file, data in _drivers(made, values).items()}
     if form == "platformio":
         package["library.json"] = _library_json(values)
     package["README.md"] = render(f"{_FORM_FILES}README.md.jinja", values)
@@ -206,6 +225,11 @@ def _example(made: Form, values: Mapping[str, Any]) -> dict[str, bytes]:
         around = {"entry": made.entry, "includes": made.includes, "first": made.first, "last": made.last}
         sources["main.c"] = render(f"{_FORM_FILES}main.c.jinja", {**values, **around})
     return sources
+
+
+def _drivers(made: Form, values: Mapping[str, Any]) -> dict[str, bytes]:
+    """Drivers for the network's storages, by file name; they include the network's header alone."""
+    return {file: render(f"{_FORM_FILES}storages/{file}.jinja", values) for file in made.drivers}
 
 
 def _values(files: Mapping[str, bytes]) -> dict[str, Any]:
