@@ -52,6 +52,7 @@ def compiled(path: Path | str, options: str = "") -> Factory:
     return build(module, f"c -tinyseg -board={path} -stream-axis=rows -objective=ram {options}", params, name="net")
 
 
+@pytest.mark.release
 def test_two_memories_of_which_none_is_enough_hold_a_network(tmp_path: Path) -> None:
     whole = needed()
     half = whole * 3 // 4 // 16 * 16

@@ -41,6 +41,7 @@ def linked_bytes(made: Project) -> int:
     return size
 
 
+@pytest.mark.release
 def test_two_networks_have_one_copy_of_the_kernels(tmp_path: Path) -> None:
     apart = pair(tmp_path / "apart", "-board=mps2_an386 -layerwise", segmenter(), segmenter(base=8))
     shared = pair(tmp_path / "shared", "-board=mps2_an386 -layerwise -shared-runtime", segmenter(), segmenter(base=8))
@@ -118,7 +119,8 @@ def test_another_version_of_the_runtime_stops_the_build(two: dict[str, dict[str,
     assert "generate both by one version" in done.stderr
 
 
-@pytest.mark.parametrize("kind", ["objects", pytest.param("archives", marks=pytest.mark.release)])
+@pytest.mark.release
+@pytest.mark.parametrize("kind", ["objects", "archives"])
 def test_a_linker_takes_one_copy_of_two_packages(two: dict[str, dict[str, Path]], kind: str, tmp_path: Path) -> None:
     """As ecosystems link: archives of which members are taken, or all objects and unused sections dropped."""
     flags = ["-mcpu=cortex-m4", "-mthumb", "-Os", "-ffunction-sections", "-fdata-sections", "-std=c99"]

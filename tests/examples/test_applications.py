@@ -44,7 +44,8 @@ def make(project: Project, target: str, flags: str = "") -> subprocess.Completed
     )
 
 
-@pytest.mark.parametrize("flags", ["-DCAMERA_BURSTS=1", pytest.param("", marks=pytest.mark.release)])
+@pytest.mark.release
+@pytest.mark.parametrize("flags", ["-DCAMERA_BURSTS=1", ""])
 def test_a_camera_fills_one_buffer_while_the_network_takes_the_other(flags: str, tmp_path: Path) -> None:
     project = application("camera", "-io=line", tmp_path)
     done = make(project, "test", flags)
@@ -67,7 +68,8 @@ def test_other_threads_run_between_the_steps_of_a_network(tmp_path: Path) -> Non
     assert "all outputs are equal" in done.stdout, done.stdout[-1000:] + done.stderr[-3000:]
 
 
-@pytest.mark.parametrize("flags", ["-DTINYSEG_IDLE=processor_sleeps", pytest.param("", marks=pytest.mark.release)])
+@pytest.mark.release
+@pytest.mark.parametrize("flags", ["-DTINYSEG_IDLE=processor_sleeps", ""])
 def test_the_processor_sleeps_in_waits_for_a_storage(flags: str, tmp_path: Path) -> None:
     medium = tmp_path / "medium.toml"
     medium.write_text(MEDIUM)
