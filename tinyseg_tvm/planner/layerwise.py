@@ -3,13 +3,14 @@
 Operators run one after the other, each completely. Lines of an operand that nobody else needs are released while
 the operator consumes them, so that input and output share memory as far as their lines allow. The order is found by
 dynamic programming over the sets of operators that have run (every set that an order can reach, unless there are
-more than ``width`` of one size: then the best ``width`` are kept).
+more than ``width`` of one size: then the best ``width`` are kept, and fewer where hundreds of operators can run next).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 
 from tinyseg_tvm.planner.cascade import Flow, flow, layer_by_layer
 from tinyseg_tvm.planner.liveness import lifetimes, live_bound
@@ -19,6 +20,7 @@ from tinyseg_tvm.planner.problem import Problem
 from tinyseg_tvm.planner.step_table import StepTable, step_table
 
 DEFAULT_WIDTH = 256
+MOST_EXTENSIONS = 1 << 20  # of sets by an operator that can run next, in the whole search
 
 
 def plan_layerwise(problem: Problem, width: int = DEFAULT_WIDTH, tries: int = 16) -> Plan:
@@ -56,6 +58,7 @@ def _orders(steps: Flow, width: int) -> Iterator[tuple[int, ...]]:
     """Best orders by dynamic programming on whole tensors (the last few survivors of the beam)."""
     peaks = _OperatorPeaks(steps.table)
     needed = [sum(1 << source for source in sources) for sources in steps.producers]
+    most = MOST_EXTENSIONS // max(1, len(needed))
     level = [_State(0, sum(1 << n for n, sources in enumerate(needed) if not sources), peaks.start, peaks.start, ())]
     for _ in needed:
         reached: dict[int, _State] = {}
@@ -72,7 +75,9 @@ def _orders(steps: Flow, width: int) -> Iterator[tuple[int, ...]]:
                     freed = sum(1 << reader for reader in steps.consumers[number] if not needed[reader] & ~done)
                     order = (*state.order, number)
                     reached[done] = _State(done, state.ready ^ bit | freed, state.live + after, peak, order)
-        level = sorted(reached.values(), key=lambda state: (state.peak, state.live, state.order))[:width]
+        best = sorted(reached.values(), key=lambda state: (state.peak, state.live, state.order))[:width]
+        extensions = accumulate(state.ready.bit_count() for state in best)
+        level = [state for n, (state, count) in enumerate(zip(best, extensions, strict=True)) if n == 0 or count <= most]
     for state in level[:4]:
         yield state.order
 
