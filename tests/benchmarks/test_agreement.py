@@ -41,7 +41,7 @@ SLOW = [
 ]
 FLOAT = ["fdt_cif_cifar10", "fdt_mw_magic_wand", "fdt_txt_text_class"]
 
-WITHOUT_TWIN = {"quantize", "dequantize", "lookup", "opaque", "pointwise", "reshape", "argmax"}
+WITHOUT_TWIN = {"quantize", "dequantize", "lookup", "opaque", "pointwise", "reshape", "argmax", "convert"}
 """Kinds that may have no quantised tensor of the model beside them: borders, requantisation, float, classes."""
 
 

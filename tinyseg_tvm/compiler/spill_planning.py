@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from functools import partial
 
-from tinyseg_tvm.compiler.arena import arena_problem, least_scratch_cost, whole_program
+from tinyseg_tvm.compiler.arena import arena_problem, beside_arena, least_scratch_cost, whole_program
 from tinyseg_tvm.compiler.axes import Oriented
 from tinyseg_tvm.compiler.decided_network import settled
 from tinyseg_tvm.compiler.planned import Planned
@@ -45,23 +46,34 @@ def best_with_storage(oriented: Oriented, situation: Situation, problem: Problem
         order = [state for state in cheapest if limit is None or state.live <= limit]
     else:
         order = sorted(states, key=lambda state: (state.live, state.written))
-    refusal: DoesNotFitError | None = None
+    refusals: list[DoesNotFitError] = []
     unwritten = min((state.live for state in states if not state.written), default=0)
-    for state in order or sorted(states, key=lambda state: state.live)[:1]:
+
+    def tried(state: State) -> Planned | None:
         try:
-            decided, decisions = settled(oriented.lowered, situation, state.choice)
-        except DoesNotFitError as error:  # the storage is too small for so much
-            refusal = refusal or error
-            continue
-        try:
-            planned = _planned(oriented.axis, decided, situation, state, decisions, progress)
-            return replace(planned, live_without_writing=unwritten)
-        except DoesNotFitError as error:
-            refusal = error
-            if not fills:  # all others need more
-                break
-    assert refusal is not None
-    raise refusal
+            found = of_state(oriented, situation, state, progress)
+        except DoesNotFitError as error:  # without a need where the storage is too small for so much
+            refusals.append(error)
+            return None
+        return replace(found, live_without_writing=unwritten)
+
+    for state in order:
+        if planned := tried(state):
+            return planned
+        if refusals[-1].needed_bytes and not fills:
+            break
+    # a state with more bytes alive may need less beside them: the refusal names the smallest need of all
+    beside = beside_arena(oriented.network, situation, problem)
+    for state in sorted(states, key=lambda state: state.live):
+        if state.live + beside >= min((_need(error) for error in refusals), default=sys.maxsize):
+            break
+        if planned := tried(state):
+            return planned
+    raise min(refusals, key=_need)
+
+
+def _need(refusal: DoesNotFitError) -> int:
+    return refusal.needed_bytes or sys.maxsize
 
 
 def spilling_states(network: Network, situation: Situation, problem: Problem, progress: Progress) -> tuple[State, ...]:

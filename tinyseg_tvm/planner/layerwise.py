@@ -77,7 +77,9 @@ def _orders(steps: Flow, width: int) -> Iterator[tuple[int, ...]]:
                     reached[done] = _State(done, state.ready ^ bit | freed, state.live + after, peak, order)
         best = sorted(reached.values(), key=lambda state: (state.peak, state.live, state.order))[:width]
         extensions = accumulate(state.ready.bit_count() for state in best)
-        level = [state for n, (state, count) in enumerate(zip(best, extensions, strict=True)) if n == 0 or count <= most]
+        level = [
+            state for n, (state, count) in enumerate(zip(best, extensions, strict=True)) if n == 0 or count <= most
+        ]
     for state in level[:4]:
         yield state.order
 
