@@ -16,7 +16,7 @@
 
 /* Arena, pools in further memories, and slow memory have sections of their own, so that the linker script can place them. */
 #define PORT_ARENA(alignment) __attribute__((section(".bss.arena"), aligned(alignment)))
-#define PORT_BANK(memory, alignment) __attribute__((section(".bss.bank." memory), aligned(alignment)))
+#define PORT_BANK(section_name, alignment) __attribute__((section(section_name), aligned(alignment)))
 #define PORT_SLOW(alignment) __attribute__((section(".bss.slow"), aligned(alignment)))
 
 /* Files of the working directory. A handle is negative where the file cannot be opened. */
