@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-CPU_SECONDS = 20  # of the processor, so that a busy machine changes no verdict
+CPU_SECONDS = 60  # of the processor, so that a busy machine changes no verdict; plans of 500 operators take half of it
 WALL_SECONDS = 300  # for what waits without computing
 ADDRESS_BYTES = 8 << 30
 RESIDENT_BYTES = 2 << 30

@@ -20,7 +20,7 @@ from tinyseg_tvm.planner.problem import Problem
 from tinyseg_tvm.planner.step_table import StepTable, step_table
 
 DEFAULT_WIDTH = 256
-MOST_EXTENSIONS = 1 << 20  # of sets by an operator that can run next, in the whole search
+MOST_EXTENSIONS = 1 << 19  # of sets by an operator that can run next, in the whole search
 
 
 def plan_layerwise(problem: Problem, width: int = DEFAULT_WIDTH, tries: int = 16) -> Plan:
