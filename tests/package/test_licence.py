@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 IDENTIFIER = "SPDX-License-Identifier: Apache-2.0"
 COPIED = ("codegen/runtime", "codegen/library/templates", "tinyseg_tvm/micro/port")
 COMMENTS = {
-    **dict.fromkeys((".c", ".h", ".ld", ".S", ".ino"), "/* {} */"),
+    **dict.fromkeys((".c", ".cpp", ".h", ".ld", ".S", ".ino"), "/* {} */"),
     ".md": "<!-- {} -->",
     ".pdsc": "<!-- {} -->",
 }
